@@ -1,0 +1,3 @@
+//! Wire formats of blood-pressure cuffs and glucose meters.
+#![no_std]
+#![warn(missing_docs, clippy::arithmetic_side_effects, clippy::as_conversions)]
