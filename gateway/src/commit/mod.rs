@@ -1,0 +1,5 @@
+//! The only writer.
+
+mod work;
+
+pub use work::{Act, ActRefused, Deed, Registering, Work};

@@ -1,0 +1,95 @@
+//! What the writer can be asked to do: one closed list.
+
+use smol_str::SmolStr;
+use tokio::sync::oneshot;
+
+use crate::{
+    domain::{AlertId, DoctorId, Registered, Timestamp},
+    intake::Delivery,
+    store::{Answer, Attempt, Committed, TokenRow},
+};
+
+/// One piece of work for the writer.
+#[derive(Debug)]
+pub enum Work {
+    /// Items of a source, and the acknowledgement it owes.
+    Deliver(Delivery),
+    /// A doctor or a nurse did something about an alert.
+    Act(Act),
+    /// Rows for the registry.
+    Register(Registering),
+    /// A notification was tried.
+    Attempted {
+        /// How it ended.
+        attempt: Attempt,
+        /// Told when it is on disk.
+        reply: oneshot::Sender<Committed>,
+    },
+    /// A token was made or ended.
+    Token {
+        /// The row.
+        row: TokenRow,
+        /// Told when it is on disk.
+        reply: oneshot::Sender<Committed>,
+    },
+    /// An HTTP request was answered; a repeat under its key gets the same answer.
+    Answered {
+        /// The answer.
+        answer: Answer,
+        /// Told when it is on disk.
+        reply: oneshot::Sender<Committed>,
+    },
+}
+
+/// What somebody does about an alert.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Deed {
+    /// They take it.
+    Acknowledge,
+    /// They hand it to somebody, or to the next step.
+    Forward(Option<DoctorId>),
+    /// They write something down.
+    Note,
+}
+
+/// A doctor's act: a fact like a reading. It counts from its receipt here.
+#[derive(Debug)]
+pub struct Act {
+    /// Which alert, by any id that it has or had.
+    pub alert: AlertId,
+    /// What is done.
+    pub deed: Deed,
+    /// What they wrote.
+    pub note: Option<String>,
+    /// Who did it: a doctor's name, or the role that acted.
+    pub by: SmolStr,
+    /// When they say they did it.
+    pub claimed_at: Option<Timestamp>,
+    /// Told what became of it, when it is on disk.
+    pub reply: oneshot::Sender<Result<Committed, ActRefused>>,
+}
+
+/// Why an act was not recorded.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ActRefused {
+    /// No alert has or had that id.
+    #[error("no such alert")]
+    Unknown,
+    /// The alert has ended.
+    #[error("the alert has ended")]
+    Ended,
+    /// There is nobody to hand it to.
+    #[error("there is no next step for this alert")]
+    NobodyNext,
+}
+
+/// Rows for the registry, all or none.
+#[derive(Debug)]
+pub struct Registering {
+    /// The rows, in order.
+    pub rows: Vec<Registered>,
+    /// Who enters them.
+    pub author: SmolStr,
+    /// Told when they are on disk: how many were new or changed.
+    pub reply: oneshot::Sender<(Committed, usize)>,
+}

@@ -1,0 +1,217 @@
+//! What makes two facts the same: hashes over facts that every gateway sees alike.
+//!
+//! The encoding is versioned and length-prefixed, so no two lists of fields share one text.
+//! Corrected time, route and arrival never enter an id (DESIGN section 5). Changing a byte here
+//! makes every stored reading a stranger to its own copies: raise [`ENCODING_VERSION`] then, and
+//! keep the sample ids of the tests.
+
+use firmware_protocols::{BloodPressure, Glucose, GlucoseValue, Measurement};
+
+use super::{
+    AlertId, ContentDigest, DeviceId, DoctorId, Key, NotificationKey, PersonId, ReadingId, Remarks,
+    Setting, flag_bits, meal_name,
+};
+
+/// Version of the encoding below, hashed into every id.
+const ENCODING_VERSION: u8 = 1;
+
+/// The facts that number a reading (DESIGN section 5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Numbering<'a> {
+    /// The device numbers its readings within an epoch it states.
+    Epoch {
+        /// One life of the device's counter.
+        epoch: u64,
+        /// The number within it.
+        number: u64,
+    },
+    /// The device numbers its readings but states no epoch: its time as sent takes that place.
+    Number {
+        /// The number.
+        number: u64,
+        /// Device time exactly as sent; empty where it sent none.
+        device_time: &'a str,
+    },
+    /// The device states a time but no number.
+    Time {
+        /// Device time exactly as sent.
+        device_time: &'a str,
+        /// Position among equal records of that time in one read-out, oldest first, from 0.
+        ordinal: u32,
+    },
+    /// Neither: the first gateway numbered the frame on receipt.
+    Receipt {
+        /// The first gateway's own name.
+        gateway: &'a str,
+        /// One life of its counter.
+        epoch: u64,
+        /// The number within it.
+        number: u64,
+    },
+}
+
+struct Encoder(blake3::Hasher);
+
+impl Encoder {
+    fn new(what: &str) -> Self {
+        let mut encoder = Self(blake3::Hasher::new());
+        encoder.field(&[ENCODING_VERSION]);
+        encoder.field(what.as_bytes());
+        encoder
+    }
+
+    fn field(&mut self, bytes: &[u8]) {
+        let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        self.0.update(&length.to_be_bytes());
+        self.0.update(bytes);
+    }
+
+    fn number(&mut self, number: u64) {
+        self.field(&number.to_be_bytes());
+    }
+
+    fn text(&mut self, value: &impl std::fmt::Display) {
+        self.field(value.to_string().as_bytes());
+    }
+
+    fn optional(&mut self, value: Option<&impl std::fmt::Display>) {
+        match value {
+            Some(value) => self.text(value),
+            None => self.field(b""),
+        }
+    }
+
+    fn measurement(&mut self, measurement: &Measurement) {
+        match measurement {
+            Measurement::BloodPressure(BloodPressure {
+                systolic,
+                diastolic,
+                mean,
+                unit,
+                pulse,
+                ..
+            }) => {
+                self.field(b"blood_pressure");
+                self.field(unit.name().as_bytes());
+                self.text(systolic);
+                self.text(diastolic);
+                self.optional(mean.as_ref());
+                self.optional(pulse.as_ref());
+            }
+            Measurement::Glucose(Glucose { value, unit, .. }) => {
+                self.field(b"glucose");
+                self.field(unit.name().as_bytes());
+                match value {
+                    GlucoseValue::Number(number) => self.text(number),
+                    GlucoseValue::High => self.field(b"HI"),
+                    GlucoseValue::Low => self.field(b"LO"),
+                }
+            }
+        }
+    }
+
+    fn finish<K>(&self) -> Key<K> {
+        let mut bytes = [0; 16];
+        self.0.finalize_xof().fill(&mut bytes);
+        Key::from_bytes(bytes)
+    }
+}
+
+/// The id of a reading of `device`, from the device's own facts.
+#[must_use]
+pub fn reading_id(
+    device: &DeviceId,
+    numbering: Numbering<'_>,
+    measurement: &Measurement,
+) -> ReadingId {
+    let mut encoder = Encoder::new("reading");
+    match numbering {
+        Numbering::Epoch { epoch, number } => {
+            encoder.field(b"epoch");
+            encoder.text(device);
+            encoder.number(epoch);
+            encoder.number(number);
+        }
+        Numbering::Number { number, device_time } => {
+            encoder.field(b"number");
+            encoder.text(device);
+            encoder.field(device_time.as_bytes());
+            encoder.number(number);
+        }
+        Numbering::Time { device_time, ordinal } => {
+            encoder.field(b"time");
+            encoder.text(device);
+            encoder.field(device_time.as_bytes());
+            encoder.number(u64::from(ordinal));
+            encoder.measurement(measurement);
+        }
+        Numbering::Receipt { gateway, epoch, number } => {
+            encoder.field(b"receipt");
+            encoder.field(gateway.as_bytes());
+            encoder.number(epoch);
+            encoder.number(number);
+        }
+    }
+    encoder.finish()
+}
+
+/// What the device and its sender said, without site, road, arrival and free attributes.
+#[must_use]
+pub fn content_digest(
+    measurement: &Measurement,
+    device_time: Option<&str>,
+    remarks: &Remarks,
+) -> ContentDigest {
+    let mut encoder = Encoder::new("content");
+    encoder.measurement(measurement);
+    match measurement {
+        Measurement::BloodPressure(pressure) => {
+            for (name, _, set) in flag_bits(pressure.flags) {
+                if set {
+                    encoder.field(name.as_bytes());
+                }
+            }
+        }
+        Measurement::Glucose(glucose) => {
+            encoder.field(meal_name(glucose.meal).as_bytes());
+            encoder.number(u64::from(glucose.control));
+        }
+    }
+    encoder.optional(device_time.as_ref());
+    encoder.optional(remarks.person.as_ref());
+    encoder.field(match remarks.setting {
+        None => b"",
+        Some(Setting::Home) => b"home",
+        Some(Setting::Clinic) => b"clinic",
+    });
+    for symptom in &remarks.symptoms {
+        encoder.field(symptom.as_bytes());
+    }
+    encoder.finish()
+}
+
+/// The id of an alert: the person, the concept, and the reading or due date that began the episode.
+#[must_use]
+pub fn alert_id(person: &PersonId, concept: &str, beginning: &str) -> AlertId {
+    let mut encoder = Encoder::new("alert");
+    encoder.text(person);
+    encoder.field(concept.as_bytes());
+    encoder.field(beginning.as_bytes());
+    encoder.finish()
+}
+
+/// The key of a message about one change of an alert to one recipient by one channel.
+#[must_use]
+pub fn notification_key(
+    alert: &AlertId,
+    change: &str,
+    recipient: &DoctorId,
+    channel: &str,
+) -> NotificationKey {
+    let mut encoder = Encoder::new("notification");
+    encoder.field(alert.as_bytes());
+    encoder.field(change.as_bytes());
+    encoder.text(recipient);
+    encoder.field(channel.as_bytes());
+    encoder.finish()
+}

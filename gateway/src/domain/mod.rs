@@ -1,0 +1,26 @@
+//! Quantities, times, names, readings, people, alerts: types that cannot be wrong.
+//!
+//! Nothing here does I/O, reads a clock, or knows how a value is stored or sent.
+
+mod alert;
+mod id;
+mod identity;
+mod reading;
+mod registry;
+mod time;
+
+pub use alert::{Alert, AlertState, CareLevel, Level, Reason};
+pub use id::{
+    AlertId, AlertKind, BenchId, BenchKind, ContentDigest, ContentKind, DeviceId, DeviceKind,
+    DoctorId, DoctorKind, HouseholdId, HouseholdKind, Id, Key, KeyError, NAME_MAX, NameError,
+    NotificationKey, NotificationKind, PersonId, PersonKind, ReadingId, ReadingKind, SiteId,
+    SiteKind,
+};
+pub use identity::{Numbering, alert_id, content_digest, notification_key, reading_id};
+pub use reading::{
+    Attribution, Basis, Reading, Remarks, Road, Sequence, Setting, Standing, flag_bits, meal_name,
+};
+pub use registry::{
+    Attributes, Card, Dated, Device, Doctor, Household, Person, Registered, Sex, Site, SiteRole,
+};
+pub use time::{Clock, Grade, Measured, Millis, Timestamp};

@@ -1,0 +1,12 @@
+//! A line, a socket or a request becomes a delivery: bytes, where they came from, and the
+//! acknowledgement that is still owed.
+//!
+//! Every source admits what it read, hands it to the [`Inlet`], and acknowledges only on a
+//! [`Receipt`]. A source never stores, never assesses, and never drops.
+
+mod delivery;
+
+pub use delivery::{
+    Delivery, INLET_BYTES, INLET_DEPTH, Inlet, Item, NotCommitted, Outcome, Pending, Receipt,
+    Status,
+};

@@ -1,0 +1,9 @@
+//! Xunzhen (巡诊): one path for every reading, at every level.
+//!
+//! The folders are the stages of that path, in its order: intake, admit, assess, care, commit, the
+//! store, and what follows the log: notify, export, serve. ARCHITECTURE.md is the map.
+
+pub mod commit;
+pub mod domain;
+pub mod intake;
+pub mod store;

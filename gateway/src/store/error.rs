@@ -1,0 +1,66 @@
+//! How a store fails, and what the writer must do about it.
+
+use std::{io, path::PathBuf};
+
+/// A failure of the store. [`StoreError::is_full`] separates what may be tried again from what
+/// ends the trust in the file.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The disk has no room: acknowledgements wait, nothing is lost, it goes on when there is room.
+    #[error("no room for {what}")]
+    Full {
+        /// What did not fit.
+        what: &'static str,
+    },
+    /// Another process holds the store for a moment.
+    #[error("the store is busy with another process")]
+    Busy,
+    /// The database failed in a way that ends the trust in the file.
+    #[error("{what} failed in the database")]
+    Database {
+        /// What was attempted.
+        what: &'static str,
+        /// What it said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A file failed.
+    #[error("{what} failed at {}", path.display())]
+    File {
+        /// What was attempted.
+        what: &'static str,
+        /// Where.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The store was written by a newer program.
+    #[error("the store has format {found}, this program knows up to {known}: use a newer program")]
+    Newer {
+        /// Format found.
+        found: i64,
+        /// Newest format known.
+        known: i64,
+    },
+    /// A row does not say what its table promises.
+    #[error("a row of {table} is damaged: {what}")]
+    Damaged {
+        /// The table.
+        table: &'static str,
+        /// What is wrong with it. No patient value.
+        what: String,
+    },
+    /// Another server holds the folder.
+    #[error("{} is in use by another xunzhen", path.display())]
+    Locked {
+        /// The folder.
+        path: PathBuf,
+    },
+}
+
+impl StoreError {
+    /// Whether the same unit may be tried again later without trusting less.
+    #[must_use]
+    pub const fn is_full(&self) -> bool {
+        matches!(self, Self::Full { .. } | Self::Busy)
+    }
+}

@@ -1,0 +1,508 @@
+//! What a commit appends to the log, and the rows of bookkeeping beside it.
+//!
+//! A fact never changes once it has a position. Rows (timers, owed notifications, answers to
+//! repeated requests) are working state: the facts say what happened, the rows what is still owed.
+
+use smol_str::SmolStr;
+
+use crate::domain::{
+    Alert, AlertId, AlertState, Attribution, BenchId, CareLevel, ContentDigest, DeviceId, DoctorId,
+    Level, NotificationKey, PersonId, Reading, ReadingId, Registered, Road, SiteId, Standing,
+    Timestamp,
+};
+
+/// Position of a fact in the log; positions of one commit are consecutive, and a later commit has
+/// greater ones. 0 stands before the first fact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct CommitSeq(pub i64);
+
+/// A reading as the log holds it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredReading {
+    /// The immutable reading.
+    pub reading: Reading,
+    /// Its first attribution, or the latest one when read back.
+    pub attribution: Option<Attribution>,
+    /// Whether the lines may see it.
+    pub standing: Standing,
+    /// The first gateway stored it more than the pack's `stale_hours` after it was measured.
+    pub late: bool,
+    /// It could not be told apart from an earlier one, so it counts once in a session.
+    pub possible_duplicate: bool,
+    /// When this gateway had it.
+    pub server_at: Timestamp,
+}
+
+/// Where a delivery came from, for those who look at what was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// By which road.
+    pub road: Road,
+    /// The site it named, if it named one.
+    pub site: Option<SiteId>,
+    /// The device or bench it named, as written.
+    pub device: Option<SmolStr>,
+}
+
+/// Bytes that could not be decoded, with the reason. Kept whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// Why, as a code with facts: `bad_checksum`, `json: expected a number at line 1 column 9`.
+    pub reason: String,
+    /// The bytes.
+    pub raw: Vec<u8>,
+    /// Where they came from.
+    pub origin: Origin,
+    /// When they came.
+    pub received_at: Timestamp,
+}
+
+/// Why a decoded delivery waits for a person or a decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum QuarantineReason {
+    /// No person in the payload, no open bench session, no device owner.
+    NoPerson,
+    /// The payload names a person whom the registry lacks.
+    UnknownPerson,
+    /// A unit that the wire contract does not have.
+    UnknownUnit,
+    /// A kind that the wire contract does not have.
+    UnknownKind,
+    /// The same id was stored with other content.
+    Conflict,
+    /// Outside the pack's validity, and of nobody.
+    Implausible,
+    /// A card that the registry lacks.
+    UnknownCard,
+}
+
+impl QuarantineReason {
+    /// The reason's code on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NoPerson => "no_person",
+            Self::UnknownPerson => "unknown_person",
+            Self::UnknownUnit => "unknown_unit",
+            Self::UnknownKind => "unknown_kind",
+            Self::Conflict => "conflict",
+            Self::Implausible => "implausible",
+            Self::UnknownCard => "unknown_card",
+        }
+    }
+}
+
+/// Something decoded that waits.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Quarantined {
+    /// Why.
+    pub reason: QuarantineReason,
+    /// What the reason rests on, as the unit or the person as written.
+    pub detail: String,
+    /// The bytes.
+    pub raw: Vec<u8>,
+    /// Where they came from.
+    pub origin: Origin,
+    /// When they came.
+    pub received_at: Timestamp,
+    /// The reading, where it could be made.
+    pub reading: Option<Box<Reading>>,
+    /// What tells a repeated delivery of the same thing: it is counted, not kept twice.
+    pub content: ContentDigest,
+}
+
+/// A card held to a reader.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CardScan {
+    /// Where.
+    pub site: SiteId,
+    /// At which bench.
+    pub bench: BenchId,
+    /// The number on the card.
+    pub card: String,
+    /// Whose it is, if the registry knows.
+    pub person: Option<PersonId>,
+    /// When it was held there.
+    pub at: Timestamp,
+    /// When the gateway had it.
+    pub received_at: Timestamp,
+    /// It ends the session instead of beginning one.
+    pub out: bool,
+}
+
+/// A site came or went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Presence {
+    /// The site.
+    pub site: SiteId,
+    /// `true` while it is connected.
+    pub online: bool,
+    /// What it said of itself, as JSON.
+    pub detail: Option<String>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A row entered the registry.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Registration {
+    /// The row.
+    pub row: Registered,
+    /// Who entered it.
+    pub author: SmolStr,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What became of a crossing: exactly one of these (DESIGN section 6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Disposition {
+    /// It opened the alert.
+    Opened,
+    /// It joined the alert.
+    Joined,
+    /// It is held under the alert.
+    Held,
+}
+
+/// Facts beyond a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Crossing {
+    /// The reading that completed it.
+    pub reading: ReadingId,
+    /// The person.
+    pub person: PersonId,
+    /// What was crossed.
+    pub concept: SmolStr,
+    /// At which level.
+    pub level: Level,
+    /// What became of it.
+    pub disposition: Disposition,
+    /// The alert that opened, was joined, or holds it.
+    pub alert: i64,
+}
+
+/// What happened to an alert.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum AlertChange {
+    /// It was opened.
+    Opened,
+    /// Its level rose.
+    Raised,
+    /// Its level fell.
+    Lowered,
+    /// Its reasons or its beginning changed by a late fact.
+    Revised,
+    /// A doctor took it.
+    Acknowledged,
+    /// Its deadline passed and the next step has it.
+    Escalated,
+    /// A doctor handed it on.
+    Forwarded,
+    /// Somebody wrote a note.
+    Noted,
+    /// A visit was recorded.
+    Visited,
+    /// It ended.
+    Closed,
+    /// Later facts took it back.
+    Withdrawn,
+    /// A graver one took its place.
+    Superseded,
+}
+
+impl AlertChange {
+    /// Every change, for decoding.
+    pub const ALL: [Self; 12] = [
+        Self::Opened,
+        Self::Raised,
+        Self::Lowered,
+        Self::Revised,
+        Self::Acknowledged,
+        Self::Escalated,
+        Self::Forwarded,
+        Self::Noted,
+        Self::Visited,
+        Self::Closed,
+        Self::Withdrawn,
+        Self::Superseded,
+    ];
+
+    /// The change's code on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Opened => "opened",
+            Self::Raised => "raised",
+            Self::Lowered => "lowered",
+            Self::Revised => "revised",
+            Self::Acknowledged => "acknowledged",
+            Self::Escalated => "escalated",
+            Self::Forwarded => "forwarded",
+            Self::Noted => "noted",
+            Self::Visited => "visited",
+            Self::Closed => "closed",
+            Self::Withdrawn => "withdrawn",
+            Self::Superseded => "superseded",
+        }
+    }
+}
+
+/// One step in the life of an alert.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlertEvent {
+    /// The alert as it stands after the step.
+    pub alert: Alert,
+    /// What happened.
+    pub change: AlertChange,
+    /// When the gateway learned of it.
+    pub at: Timestamp,
+    /// When the doctor says it happened, if they say.
+    pub claimed_at: Option<Timestamp>,
+    /// Who did it; `None` for the lines and the clock.
+    pub by: Option<SmolStr>,
+    /// What they wrote.
+    pub note: Option<String>,
+    /// The state before.
+    pub from: Option<AlertState>,
+    /// An id that the alert had before and still answers to.
+    pub alias: Option<AlertId>,
+}
+
+/// How an attempt to send ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sending {
+    /// The receiver's answer says that it has the message.
+    Delivered,
+    /// It failed; the next attempt is due then.
+    Failed {
+        /// What the receiver answered, or what the connection said. No patient value.
+        why: String,
+        /// When to try again; `None`: never, the operator is told.
+        retry_at: Option<Timestamp>,
+    },
+    /// The alert no longer needs the message.
+    Dropped,
+}
+
+/// One try to send a notification.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// The notification.
+    pub key: NotificationKey,
+    /// How it ended.
+    pub sending: Sending,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Everything that the log can hold.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Fact {
+    /// A reading of a person, or one that waits for one.
+    Reading(Box<StoredReading>),
+    /// Bytes without a meaning.
+    Refused(Refused),
+    /// A meaning without a person, or against another.
+    Quarantined(Box<Quarantined>),
+    /// A card was held to a reader.
+    CardScan(CardScan),
+    /// A site came or went.
+    Presence(Presence),
+    /// A row entered the registry.
+    Registration(Box<Registration>),
+    /// Facts lie beyond a line.
+    Crossing(Crossing),
+    /// An alert changed.
+    Alert(Box<AlertEvent>),
+    /// A message was tried.
+    Attempt(Attempt),
+}
+
+/// By which road a message leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Channel {
+    /// A signed POST to the doctor's address.
+    Webhook,
+    /// A publication to the doctor's MQTT topic.
+    Mqtt,
+}
+
+impl Channel {
+    /// The channel's name in keys and on boards.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Webhook => "webhook",
+            Self::Mqtt => "mqtt",
+        }
+    }
+}
+
+/// An owed notification.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owed {
+    /// Makes a repeated send the same message.
+    pub key: NotificationKey,
+    /// The alert it is about.
+    pub alert: i64,
+    /// The alert's id when the message was made.
+    pub alert_id: AlertId,
+    /// Which change it tells of.
+    pub change: AlertChange,
+    /// The level it tells of.
+    pub level: Level,
+    /// Who gets it.
+    pub recipient: DoctorId,
+    /// How.
+    pub channel: Channel,
+    /// Not before this.
+    pub due_at: Timestamp,
+    /// When retries have lost their sense: the alert's deadline.
+    pub deadline: Option<Timestamp>,
+    /// Attempts so far.
+    pub attempts: u32,
+    /// What the last failed attempt said.
+    pub last_error: Option<String>,
+}
+
+/// What is due for an alert.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum TimerKind {
+    /// The step that owns the alert should have acknowledged.
+    AckDeadline,
+    /// Time alone may change the person's assessment. Derived, and rebuilt from the facts.
+    Reassess,
+}
+
+/// A timer: a row, not a task in memory, so a restart forgets none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Timer {
+    /// What is due.
+    pub kind: TimerKind,
+    /// The person it is about.
+    pub person: PersonId,
+    /// The alert, for timers of alerts; 0 for those of a person.
+    pub alert: i64,
+    /// The step whose deadline it is.
+    pub step: CareLevel,
+    /// When.
+    pub due_at: Timestamp,
+}
+
+/// A span at a bench in which readings belong to the person whose card opened it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BenchSession {
+    /// Where.
+    pub site: SiteId,
+    /// At which bench.
+    pub bench: BenchId,
+    /// Whose.
+    pub person: PersonId,
+    /// From this instant.
+    pub from: Timestamp,
+    /// Until this instant, not included.
+    pub until: Timestamp,
+}
+
+/// The answer to a request that may be repeated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The sender's key.
+    pub key: String,
+    /// Hash of the request: another body under the same key is a conflict.
+    pub request: ContentDigest,
+    /// What was answered: a status and a body.
+    pub status: u16,
+    /// The body as sent.
+    pub body: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A bearer token. Only its hash is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenRow {
+    /// BLAKE3 of the token.
+    pub hash: [u8; 32],
+    /// What it may do.
+    pub role: Role,
+    /// The place it is bound to.
+    pub place: Option<String>,
+    /// The doctor it speaks for.
+    pub doctor: Option<DoctorId>,
+    /// The device it speaks for, where it is bound to one.
+    pub device: Option<DeviceId>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it ended.
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// What the bearer of a token may do (DESIGN section 9).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Role {
+    /// Delivers readings.
+    Device,
+    /// Works at a van or a clinic.
+    Nurse,
+    /// Answers for people.
+    Doctor,
+    /// Watches a township.
+    Township,
+    /// Watches a county, aggregates only.
+    County,
+    /// Runs the gateway.
+    Operator,
+    /// Reads who did what.
+    Auditor,
+    /// Shows a board, without names or values.
+    Wall,
+}
+
+impl Role {
+    /// Every role, for decoding and for help texts.
+    pub const ALL: [Self; 8] = [
+        Self::Device,
+        Self::Nurse,
+        Self::Doctor,
+        Self::Township,
+        Self::County,
+        Self::Operator,
+        Self::Auditor,
+        Self::Wall,
+    ];
+
+    /// The role's name on the command line and on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Device => "device",
+            Self::Nurse => "nurse",
+            Self::Doctor => "doctor",
+            Self::Township => "township",
+            Self::County => "county",
+            Self::Operator => "operator",
+            Self::Auditor => "auditor",
+            Self::Wall => "wall",
+        }
+    }
+}
+
+/// What a commit counts beside its facts, so that received = stored + rejected + duplicate +
+/// quarantined + refused, exactly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Items received.
+    pub received: u64,
+    /// Stored and seen by the lines.
+    pub stored: u64,
+    /// Stored, outside validity.
+    pub rejected: u64,
+    /// Known already, with the same content.
+    pub duplicate: u64,
+    /// Waiting.
+    pub quarantined: u64,
+    /// Undecodable.
+    pub refused: u64,
+}

@@ -1,0 +1,1 @@
+//! The whole process through its real edges: what every suite here shares.
