@@ -215,3 +215,12 @@ pub fn notification_key(
     encoder.field(channel.as_bytes());
     encoder.finish()
 }
+
+/// A digest of bytes that have no reading, so that a repeated delivery of them is recognised.
+#[must_use]
+pub fn raw_digest(device: &DeviceId, raw: &[u8]) -> ContentDigest {
+    let mut encoder = Encoder::new("raw");
+    encoder.text(device);
+    encoder.field(raw);
+    encoder.finish()
+}

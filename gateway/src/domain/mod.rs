@@ -16,7 +16,7 @@ pub use id::{
     NotificationKey, NotificationKind, PersonId, PersonKind, ReadingId, ReadingKind, SiteId,
     SiteKind,
 };
-pub use identity::{Numbering, alert_id, content_digest, notification_key, reading_id};
+pub use identity::{Numbering, alert_id, content_digest, notification_key, raw_digest, reading_id};
 pub use reading::{
     Attribution, Basis, Reading, Remarks, Road, Sequence, Setting, Standing, flag_bits, meal_name,
 };

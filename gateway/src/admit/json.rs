@@ -1,0 +1,475 @@
+//! Readings as JSON, version 1 (DESIGN section 9, MQTT): one object or an array of them.
+
+use std::borrow::Cow;
+
+use firmware_protocols::{
+    BloodPressure, Decimal, Flags, Glucose, GlucoseUnit, GlucoseValue, Meal, Measurement,
+    PressureUnit,
+};
+use serde_json::value::RawValue;
+use smol_str::SmolStr;
+
+use super::{
+    Decoded, ReadOut, Source,
+    fields::{Fields, number, text},
+};
+use crate::{
+    domain::{DeviceId, PersonId, Remarks, Road, Sequence, Setting, SiteId, Timestamp},
+    intake::Item,
+    store::{Origin, QuarantineReason},
+};
+
+/// Most readings of one payload (DESIGN section 9, HTTP).
+pub const READINGS_MAX: usize = 10_000;
+
+/// Why one object is no reading yet.
+enum Trouble {
+    /// It cannot be understood.
+    Refuse(String),
+    /// It can be, and waits for a decision.
+    Wait(QuarantineReason, String),
+}
+
+impl From<String> for Trouble {
+    fn from(reason: String) -> Self {
+        Self::Refuse(reason)
+    }
+}
+
+/// What one object says: a measurement, and whether the person it names can be one at all.
+struct Said {
+    decoded: Decoded,
+    bad_person: Option<String>,
+}
+
+/// Admits the payload of one device.
+#[must_use]
+pub fn readings(payload: &[u8], source: &Source<'_>) -> Vec<Item> {
+    let objects = match split(payload) {
+        Ok(objects) => objects,
+        Err(reason) => return vec![source.refuse(reason, payload)],
+    };
+    let mut read_out = ReadOut::default();
+    objects.into_iter().map(|object| one(object, source, &mut read_out)).collect()
+}
+
+/// Admits a posted payload, in which every reading names its device and site.
+#[must_use]
+pub fn posted(payload: &[u8], received_at: Timestamp) -> Vec<Item> {
+    let nowhere = || Origin { road: Road::Http, site: None, device: None };
+    let objects = match split(payload) {
+        Ok(objects) => objects,
+        Err(reason) => return vec![super::refuse(nowhere(), received_at, reason, payload)],
+    };
+    let mut read_outs: Vec<(DeviceId, ReadOut)> = Vec::new();
+    let mut admit = |object: &RawValue| {
+        let (device, site) = match place(object) {
+            Ok(place) => place,
+            Err(reason) => {
+                let raw = object.get().as_bytes();
+                return super::refuse(nowhere(), received_at, reason, raw);
+            }
+        };
+        let known = read_outs.iter().position(|(of, _)| *of == device);
+        let at = known.unwrap_or_else(|| {
+            read_outs.push((device.clone(), ReadOut::default()));
+            read_outs.len().saturating_sub(1)
+        });
+        let source = Source {
+            road: Road::Http,
+            site: &site,
+            device: &device,
+            bench: None,
+            model: None,
+            received_at,
+            live: false,
+        };
+        let mut lone = ReadOut::default();
+        let read_out = read_outs.get_mut(at).map_or(&mut lone, |(_, read_out)| read_out);
+        one(object, &source, read_out)
+    };
+    objects.into_iter().map(&mut admit).collect()
+}
+
+/// The objects of a payload.
+fn split(payload: &[u8]) -> Result<Vec<&RawValue>, String> {
+    let text = std::str::from_utf8(payload)
+        .map_err(|error| format!("invalid UTF-8 at byte {}", error.valid_up_to()))?;
+    let whole: &RawValue = serde_json::from_str(text).map_err(|error| format!("json: {error}"))?;
+    if !whole.get().starts_with('[') {
+        return Ok(vec![whole]);
+    }
+    let list: Vec<&RawValue> =
+        serde_json::from_str(whole.get()).map_err(|error| format!("json: {error}"))?;
+    match list.len() {
+        0 => Err("json: the array is empty".to_owned()),
+        got if got > READINGS_MAX => {
+            Err(format!("json: {got} readings in one array, at most {READINGS_MAX} are allowed"))
+        }
+        _ => Ok(list),
+    }
+}
+
+/// The device and the site that a posted object names.
+fn place(object: &RawValue) -> Result<(DeviceId, SiteId), String> {
+    let mut fields = Fields::read(object).map_err(|error| format!("json: {error}"))?;
+    let device = fields.text("device")?.ok_or("device: missing")?;
+    let site = fields.text("site")?.ok_or("site: missing")?;
+    Ok((
+        DeviceId::new(&device).map_err(|error| format!("device: {error}"))?,
+        SiteId::new(&site).map_err(|error| format!("site: {error}"))?,
+    ))
+}
+
+fn one(object: &RawValue, source: &Source<'_>, read_out: &mut ReadOut) -> Item {
+    let raw = object.get().as_bytes();
+    let said = match read(object, source.road) {
+        Ok(said) => said,
+        Err(Trouble::Refuse(reason)) => return source.refuse(reason, raw),
+        Err(Trouble::Wait(reason, detail)) => return source.quarantine(reason, &detail, raw),
+    };
+    let reading = said.decoded.into_reading(source, read_out);
+    let Some(person) = said.bad_person else {
+        return Item::Reading(Box::new(reading));
+    };
+    let mut waiting = source.quarantine(QuarantineReason::UnknownPerson, &person, raw);
+    if let Item::Quarantined(held) = &mut waiting {
+        held.content = reading.content;
+        held.reading = Some(Box::new(reading));
+    }
+    waiting
+}
+
+fn read(object: &RawValue, road: Road) -> Result<Said, Trouble> {
+    let mut fields = Fields::read(object).map_err(|error| format!("json: {error}"))?;
+    if road == Road::Http {
+        // They named the source already; as attributes they would only repeat it.
+        drop((fields.take("device"), fields.take("site")));
+    }
+    let kind = fields.text("kind")?.ok_or_else(|| "kind: missing".to_owned())?;
+    let measurement = match kind.as_ref() {
+        "blood_pressure" => blood_pressure(&mut fields)?,
+        "glucose" => glucose(&mut fields)?,
+        other => return Err(Trouble::Wait(QuarantineReason::UnknownKind, other.to_owned())),
+    };
+    let epoch = fields.count("epoch")?;
+    let sequence = fields.count("seq")?.map(|number| Sequence { epoch, number });
+    let device_time = fields.take("measured_at").map(as_sent);
+    let (person, bad_person) = person(&mut fields);
+    let setting = setting(&mut fields);
+    let symptoms = fields.texts("symptoms").iter().map(|code| SmolStr::new(code)).collect();
+    let remarks = Remarks { person, setting, symptoms, attributes: fields.attributes() };
+    let decoded = Decoded { measurement, sequence, device_time, remarks, raw: None };
+    Ok(Said { decoded, bad_person })
+}
+
+/// Device time exactly as sent: the text, or the JSON of whatever else was sent in its place.
+fn as_sent(value: &RawValue) -> SmolStr {
+    text(value).map_or_else(|| SmolStr::new(value.get()), SmolStr::from)
+}
+
+/// A person named in a way that cannot be a person's name is not nobody: it waits.
+fn person(fields: &mut Fields<'_>) -> (Option<PersonId>, Option<String>) {
+    let Some(value) = fields.take("person") else { return (None, None) };
+    match text(value).and_then(|name| PersonId::new(&name).ok()) {
+        Some(person) => (Some(person), None),
+        None => (None, Some(value.get().to_owned())),
+    }
+}
+
+fn setting(fields: &mut Fields<'_>) -> Option<Setting> {
+    let value = fields.take("setting")?;
+    match text(value).as_deref() {
+        Some("home") => Some(Setting::Home),
+        Some("clinic") => Some(Setting::Clinic),
+        _ => {
+            fields.keep("setting", value);
+            None
+        }
+    }
+}
+
+fn blood_pressure(fields: &mut Fields<'_>) -> Result<Measurement, Trouble> {
+    let unit = match unit(fields)?.as_ref() {
+        "mmHg" => PressureUnit::MmHg,
+        "kPa" => PressureUnit::KPa,
+        other => return Err(Trouble::Wait(QuarantineReason::UnknownUnit, other.to_owned())),
+    };
+    let missing = |name: &str| format!("{name}: missing");
+    let systolic = fields.number("systolic")?.ok_or_else(|| missing("systolic"))?;
+    let diastolic = fields.number("diastolic")?.ok_or_else(|| missing("diastolic"))?;
+    let mut pressure = BloodPressure::new(systolic, diastolic, unit);
+    pressure.mean = fields.number("mean")?;
+    pressure.pulse = fields.number("pulse")?;
+    pressure.flags = flags(fields);
+    Ok(Measurement::BloodPressure(pressure))
+}
+
+fn glucose(fields: &mut Fields<'_>) -> Result<Measurement, Trouble> {
+    let value = glucose_value(fields)?;
+    let unit = match unit(fields)?.as_ref() {
+        "mmol/L" => GlucoseUnit::MmolPerL,
+        "mg/dL" => GlucoseUnit::MgPerDl,
+        other => return Err(Trouble::Wait(QuarantineReason::UnknownUnit, other.to_owned())),
+    };
+    let mut glucose = Glucose::new(value, unit);
+    glucose.meal = meal(fields);
+    glucose.control = control(fields);
+    Ok(Measurement::Glucose(glucose))
+}
+
+fn unit<'a>(fields: &mut Fields<'a>) -> Result<Cow<'a, str>, String> {
+    Ok(fields.text("unit")?.unwrap_or(Cow::Borrowed("")))
+}
+
+fn glucose_value(fields: &mut Fields<'_>) -> Result<GlucoseValue, String> {
+    let value = fields.take("value").ok_or("value: missing")?;
+    if let Some(number) = number(value) {
+        return Ok(GlucoseValue::Number(number));
+    }
+    match text(value).as_deref() {
+        Some("HI") => Ok(GlucoseValue::High),
+        Some("LO") => Ok(GlucoseValue::Low),
+        _ => Err("value: expected a number, \"HI\" or \"LO\"".to_owned()),
+    }
+}
+
+fn meal(fields: &mut Fields<'_>) -> Meal {
+    let Some(value) = fields.take("meal") else { return Meal::Unknown };
+    match text(value).as_deref() {
+        Some("fasting") => Meal::Fasting,
+        Some("before_meal") => Meal::BeforeMeal,
+        Some("after_meal" | "postprandial") => Meal::AfterMeal,
+        Some("random") => Meal::Random,
+        Some("bedtime") => Meal::Bedtime,
+        Some("unknown") => Meal::Unknown,
+        _ => {
+            fields.keep("meal", value);
+            Meal::Unknown
+        }
+    }
+}
+
+fn control(fields: &mut Fields<'_>) -> bool {
+    let Some(value) = fields.take("sample") else { return false };
+    let control = text(value).as_deref() == Some("control");
+    if !control {
+        fields.keep("sample", value);
+    }
+    control
+}
+
+/// The known marks; a list that holds others stays as an attribute too.
+fn flags(fields: &mut Fields<'_>) -> Flags {
+    let mut flags = Flags::default();
+    let Some(value) = fields.take("flags") else { return flags };
+    fields.keep("flags", value);
+    let names = fields.texts("flags");
+    let mut whole = !names.is_empty() || value.get() == "[]";
+    for name in &names {
+        match name.as_ref() {
+            "body_movement" => flags.body_movement = true,
+            "cuff_too_loose" => flags.cuff_too_loose = true,
+            "improper_position" => flags.improper_position = true,
+            "irregular_pulse" => flags.irregular_pulse = true,
+            "pulse_out_of_range" => flags.pulse_out_of_range = true,
+            _ => whole = false,
+        }
+    }
+    if !whole && !names.is_empty() {
+        fields.keep("flags", value);
+    }
+    flags
+}
+
+/// Reads a whole number of a decimal, for tests and logs.
+#[cfg(test)]
+pub(super) fn whole(number: i64) -> Decimal {
+    Decimal::new(number, 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Grade, flag_bits};
+
+    const RECEIVED: &str = "2026-03-02T07:12:00+08:00";
+
+    fn admit(payload: &[u8]) -> Vec<Item> {
+        let site = SiteId::new("V03").unwrap();
+        let device = DeviceId::new("BP-7").unwrap();
+        let source = Source {
+            road: Road::Mqtt,
+            site: &site,
+            device: &device,
+            bench: None,
+            model: None,
+            received_at: Timestamp::parse(RECEIVED).unwrap(),
+            live: false,
+        };
+        readings(payload, &source)
+    }
+
+    /// What became of each item: `reading`, or `refused: why`, or `unknown_unit: detail`.
+    #[track_caller]
+    fn check(payload: &str, expected: &[&str]) {
+        let told: Vec<String> = admit(payload.as_bytes())
+            .into_iter()
+            .map(|item| match item {
+                Item::Reading(_) => "reading".to_owned(),
+                Item::Refused(refused) => format!("refused: {}", refused.reason),
+                Item::Quarantined(held) => format!("{}: {}", held.reason.as_str(), held.detail),
+                Item::Card(_) | Item::Presence(_) => "other".to_owned(),
+            })
+            .collect();
+        assert_eq!(told, expected, "{payload}");
+    }
+
+    fn reading(payload: &str) -> crate::domain::Reading {
+        match admit(payload.as_bytes()).pop() {
+            Some(Item::Reading(reading)) => *reading,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    const FULL: &str = r#"{"kind":"blood_pressure","seq":42,"epoch":1,"measured_at":"2026-03-02T07:10:00+08:00","systolic":182,"diastolic":96,"unit":"mmHg","pulse":80,"flags":["irregular_pulse"],"person":"P000123","setting":"home","battery":{"v":3.0}}"#;
+
+    #[test]
+    fn the_example_of_the_contract_is_a_reading_with_every_field() {
+        let reading = reading(FULL);
+        assert_eq!(reading.sequence, Some(Sequence { epoch: Some(1), number: 42 }));
+        assert_eq!(reading.device_time.as_deref(), Some("2026-03-02T07:10:00+08:00"));
+        assert_eq!(reading.measured.grade, Grade::A);
+        assert_eq!(reading.remarks.person, Some(PersonId::new("P000123").unwrap()));
+        assert_eq!(reading.remarks.setting, Some(Setting::Home));
+        assert_eq!(reading.remarks.attributes.as_deref(), Some(r#"{"battery":{"v":3.0}}"#));
+        let set: Vec<_> = flag_bits(reading.flags()).into_iter().filter(|flag| flag.2).collect();
+        assert_eq!(set, [("irregular_pulse", 8, true)]);
+        let Measurement::BloodPressure(pressure) = reading.measurement else { panic!() };
+        assert_eq!(
+            (pressure.systolic, pressure.diastolic, pressure.pulse),
+            (whole(182), whole(96), Some(whole(80)))
+        );
+    }
+
+    #[test]
+    fn numbers_keep_their_digits() {
+        let text = r#"{"kind":"glucose","value":7.80,"unit":"mmol/L"}"#;
+        let Measurement::Glucose(glucose) = reading(text).measurement else { panic!() };
+        assert_eq!(glucose.value, GlucoseValue::Number(Decimal::new(78, -1)));
+    }
+
+    #[test]
+    fn what_cannot_be_understood_is_refused_with_its_reason() {
+        check("", &["refused: json: EOF while parsing a value at line 1 column 0"]);
+        check("[]", &["refused: json: the array is empty"]);
+        check(
+            "7",
+            &["refused: json: invalid type: integer `7`, expected an object at line 1 column 1"],
+        );
+        check(r#"{"unit":"mmHg"}"#, &["refused: kind: missing"]);
+        check(
+            r#"{"kind":"blood_pressure","unit":"mmHg","systolic":"182","diastolic":96}"#,
+            &["refused: systolic: expected a number"],
+        );
+        check(
+            r#"{"kind":"blood_pressure","unit":"mmHg","systolic":"１８２","diastolic":96}"#,
+            &["refused: systolic: expected a number"],
+        );
+        check(
+            r#"{"kind":"blood_pressure","unit":"mmHg","systolic":182}"#,
+            &["refused: diastolic: missing"],
+        );
+        check(
+            r#"{"kind":"glucose","unit":"mmol/L","value":"high"}"#,
+            &["refused: value: expected a number, \"HI\" or \"LO\""],
+        );
+        check(
+            r#"{"kind":"glucose","unit":"mmol/L","value":5.5,"seq":-1}"#,
+            &["refused: seq: expected a whole number from 0 to 9223372036854775807"],
+        );
+        check(
+            r#"{"kind":"glucose","kind":"glucose","unit":"mmol/L","value":5.5}"#,
+            &["refused: json: field \"kind\" stands twice at line 1 column 34"],
+        );
+    }
+
+    #[test]
+    fn not_a_number_and_deep_nesting_and_bad_bytes_are_refused_whole() {
+        for payload in [
+            r#"{"kind":"glucose","value":NaN,"unit":"mmol/L"}"#.as_bytes(),
+            "[".repeat(100_000).as_bytes(),
+            b"{\"kind\":\"\xff\"}",
+        ] {
+            let items = admit(payload);
+            let [Item::Refused(refused)] = items.as_slice() else { panic!("{items:?}") };
+            assert_eq!(refused.raw, payload);
+        }
+    }
+
+    #[test]
+    fn unknown_units_and_kinds_and_persons_wait() {
+        check(
+            r#"{"kind":"blood_pressure","unit":"bar","systolic":0.2,"diastolic":0.1}"#,
+            &["unknown_unit: bar"],
+        );
+        check(r#"{"kind":"glucose","unit":"mmHg","value":5.5}"#, &["unknown_unit: mmHg"]);
+        check(r#"{"kind":"glucose","value":5.5}"#, &["unknown_unit: "]);
+        check(r#"{"kind":"weight","unit":"kg","value":70}"#, &["unknown_kind: weight"]);
+        check(
+            r#"{"kind":"glucose","unit":"mmol/L","value":5.5,"person":"张三"}"#,
+            &["unknown_person: \"张三\""],
+        );
+        check(
+            r#"{"kind":"glucose","unit":"mmol/L","value":5.5,"person":7}"#,
+            &["unknown_person: 7"],
+        );
+    }
+
+    #[test]
+    fn one_bad_object_does_not_take_the_others_with_it() {
+        let good = r#"{"kind":"glucose","unit":"mmol/L","value":5.5,"seq":1}"#;
+        check(&format!("[{good},{{}},{good}]"), &["reading", "refused: kind: missing", "reading"]);
+    }
+
+    #[test]
+    fn equal_records_of_one_read_out_are_told_apart_and_a_repeat_is_not() {
+        let record =
+            r#"{"kind":"glucose","unit":"mmol/L","value":5.5,"measured_at":"2026-03-01T07:00:00"}"#;
+        let ids = |payload: &str| -> Vec<_> {
+            admit(payload.as_bytes())
+                .into_iter()
+                .map(|item| if let Item::Reading(reading) = item { reading.id } else { panic!() })
+                .collect()
+        };
+        let twice = ids(&format!("[{record},{record}]"));
+        assert_ne!(twice.first(), twice.last());
+        assert_eq!(twice, ids(&format!("[{record},{record}]")));
+        assert_eq!(ids(record).first(), twice.first());
+    }
+
+    #[test]
+    fn an_unreadable_clock_never_costs_the_reading() {
+        for time in ["17", "\"2026-02-31T07:00:00\"", "{\"a\":1}", "\"yesterday\""] {
+            let text = format!(
+                r#"{{"kind":"glucose","unit":"mmol/L","value":17.1,"seq":1,"measured_at":{time}}}"#
+            );
+            assert_eq!(reading(&text).measured.grade, Grade::D, "{time}");
+        }
+    }
+
+    #[test]
+    fn posted_readings_name_their_device_and_site() {
+        let received = Timestamp::parse(RECEIVED).unwrap();
+        let body =
+            br#"[{"kind":"glucose","unit":"mmol/L","value":5.5,"seq":1,"device":"G1","site":"C1"},
+            {"kind":"glucose","unit":"mmol/L","value":5.5,"seq":1,"site":"C1"}]"#;
+        let items = posted(body, received);
+        let [Item::Reading(reading), Item::Refused(refused)] = items.as_slice() else {
+            panic!("{items:?}")
+        };
+        assert_eq!((reading.device.as_str(), reading.site.as_str()), ("G1", "C1"));
+        assert_eq!(reading.remarks.attributes, None);
+        assert_eq!(refused.reason, "device: missing");
+    }
+}

@@ -1,0 +1,157 @@
+//! Bytes become readings: pure, without a store and without a clock.
+//!
+//! What cannot be decoded is refused, what can be decoded but not used is quarantined; both keep
+//! their bytes and the reason, and both are committed before their acknowledgement. Plausibility is
+//! not asked here: the pack's `validity` is the only judge, and commit asks it.
+
+mod card;
+mod fields;
+
+mod json;
+mod time;
+
+use smol_str::SmolStr;
+
+pub use self::{
+    card::{card, presence},
+    json::{posted, readings},
+    time::{LIVE_WINDOW, Stated, measured},
+};
+use crate::{
+    domain::{
+        BenchId, ContentDigest, DeviceId, Numbering, Reading, ReadingId, Remarks, Road, Sequence,
+        SiteId, Timestamp, content_digest, raw_digest, reading_id,
+    },
+    intake::Item,
+    store::{Origin, QuarantineReason, Quarantined, Refused},
+};
+use firmware_protocols::Measurement;
+
+/// Where bytes came from, as far as the road and the registry tell.
+#[derive(Debug, Clone, Copy)]
+pub struct Source<'a> {
+    /// By which road.
+    pub road: Road,
+    /// Where they were received.
+    pub site: &'a SiteId,
+    /// Which device sent them.
+    pub device: &'a DeviceId,
+    /// The bench it stands at, if any.
+    pub bench: Option<&'a BenchId>,
+    /// The model, where the meaning of a frame depends on it.
+    pub model: Option<&'a str>,
+    /// When the gateway had them.
+    pub received_at: Timestamp,
+    /// The line has no memory: a value without a time was taken when it came.
+    pub live: bool,
+}
+
+impl Source<'_> {
+    fn origin(&self) -> Origin {
+        Origin {
+            road: self.road,
+            site: Some(self.site.clone()),
+            device: Some(SmolStr::new(self.device.as_str())),
+        }
+    }
+
+    fn refuse(&self, reason: impl Into<String>, raw: &[u8]) -> Item {
+        refuse(self.origin(), self.received_at, reason, raw)
+    }
+
+    fn quarantine(&self, reason: QuarantineReason, detail: &str, raw: &[u8]) -> Item {
+        Item::Quarantined(Box::new(Quarantined {
+            reason,
+            detail: detail.to_owned(),
+            raw: raw.to_vec(),
+            origin: self.origin(),
+            received_at: self.received_at,
+            reading: None,
+            content: raw_digest(self.device, raw),
+        }))
+    }
+}
+
+/// Keeps bytes that cannot be decoded, with the reason.
+#[must_use]
+pub fn refuse(
+    origin: Origin,
+    received_at: Timestamp,
+    reason: impl Into<String>,
+    raw: &[u8],
+) -> Item {
+    Item::Refused(Refused { reason: reason.into(), raw: raw.to_vec(), origin, received_at })
+}
+
+/// Tells equal records of one read-out apart: they have the same device, time and values, and no
+/// number of their own (DESIGN section 5).
+#[derive(Debug, Default)]
+struct ReadOut {
+    seen: Vec<(ReadingId, u32)>,
+}
+
+impl ReadOut {
+    fn ordinal(&mut self, first: ReadingId) -> u32 {
+        if let Some((_, count)) = self.seen.iter_mut().find(|(id, _)| *id == first) {
+            *count = count.saturating_add(1);
+            return *count;
+        }
+        self.seen.push((first, 0));
+        0
+    }
+}
+
+/// What was decoded of one measurement, before it has a name.
+#[derive(Debug)]
+struct Decoded {
+    measurement: Measurement,
+    sequence: Option<Sequence>,
+    device_time: Option<SmolStr>,
+    remarks: Remarks,
+    raw: Option<Vec<u8>>,
+}
+
+impl Decoded {
+    /// Gives it its id, its times and its place.
+    fn into_reading(self, source: &Source<'_>, read_out: &mut ReadOut) -> Reading {
+        let time = self.device_time.as_deref();
+        let (id, unnumbered) = self.identity(source.device, read_out);
+        let content: ContentDigest = content_digest(&self.measurement, time, &self.remarks);
+        Reading {
+            id,
+            content,
+            measured: measured(time, source.received_at, source.live),
+            measurement: self.measurement,
+            device: source.device.clone(),
+            site: source.site.clone(),
+            bench: source.bench.cloned(),
+            sequence: self.sequence,
+            device_time: self.device_time,
+            received_at: source.received_at,
+            remarks: self.remarks,
+            road: source.road,
+            unnumbered,
+            raw: self.raw,
+        }
+    }
+
+    /// The id, and whether only the first gateway can number it; commit does that then.
+    fn identity(&self, device: &DeviceId, read_out: &mut ReadOut) -> (ReadingId, bool) {
+        let of = |numbering| reading_id(device, numbering, &self.measurement);
+        let time = self.device_time.as_deref();
+        match (self.sequence, time) {
+            (Some(Sequence { epoch: Some(epoch), number }), _) => {
+                (of(Numbering::Epoch { epoch, number }), false)
+            }
+            (Some(Sequence { epoch: None, number }), time) => {
+                (of(Numbering::Number { number, device_time: time.unwrap_or_default() }), false)
+            }
+            (None, Some(device_time)) => {
+                let first = of(Numbering::Time { device_time, ordinal: 0 });
+                let ordinal = read_out.ordinal(first);
+                (of(Numbering::Time { device_time, ordinal }), false)
+            }
+            (None, None) => (of(Numbering::Time { device_time: "", ordinal: 0 }), true),
+        }
+    }
+}
