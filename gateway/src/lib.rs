@@ -9,4 +9,5 @@ pub mod supervise;
 pub mod admit;
 pub mod domain;
 pub mod intake;
+pub mod serve;
 pub mod store;

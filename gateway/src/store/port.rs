@@ -388,6 +388,12 @@ pub trait Reader: Send + Sync {
     /// Any error of the store.
     fn token(&self, hash: &[u8; 32]) -> Result<Option<TokenRow>, StoreError>;
 
+    /// The answer given to a repeatable request, by its stored key.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn answer(&self, key: &str) -> Result<Option<Answer>, StoreError>;
+
     /// What was counted since the store was made.
     ///
     /// # Errors
