@@ -3,8 +3,7 @@
 use std::borrow::Cow;
 
 use firmware_protocols::{
-    BloodPressure, Decimal, Flags, Glucose, GlucoseUnit, GlucoseValue, Meal, Measurement,
-    PressureUnit,
+    BloodPressure, Flags, Glucose, GlucoseUnit, GlucoseValue, Meal, Measurement, PressureUnit,
 };
 use serde_json::value::RawValue;
 use smol_str::SmolStr;
@@ -20,7 +19,7 @@ use crate::{
 };
 
 /// Most readings of one payload (DESIGN section 9, HTTP).
-pub const READINGS_MAX: usize = 10_000;
+pub(super) const READINGS_MAX: usize = 10_000;
 
 /// Why one object is no reading yet.
 enum Trouble {
@@ -144,7 +143,8 @@ fn read(object: &RawValue, road: Road) -> Result<Said, Trouble> {
     let mut fields = Fields::read(object).map_err(|error| format!("json: {error}"))?;
     if road == Road::Http {
         // They named the source already; as attributes they would only repeat it.
-        drop((fields.take("device"), fields.take("site")));
+        fields.take("device");
+        fields.take("site");
     }
     let kind = fields.text("kind")?.ok_or_else(|| "kind: missing".to_owned())?;
     let measurement = match kind.as_ref() {
@@ -282,18 +282,18 @@ fn flags(fields: &mut Fields<'_>) -> Flags {
     flags
 }
 
-/// Reads a whole number of a decimal, for tests and logs.
-#[cfg(test)]
-pub(super) fn whole(number: i64) -> Decimal {
-    Decimal::new(number, 0)
-}
-
 #[cfg(test)]
 mod tests {
+    use firmware_protocols::Decimal;
+
     use super::*;
     use crate::domain::{Grade, flag_bits};
 
     const RECEIVED: &str = "2026-03-02T07:12:00+08:00";
+
+    fn whole(number: i64) -> Decimal {
+        Decimal::new(number, 0)
+    }
 
     fn admit(payload: &[u8]) -> Vec<Item> {
         let site = SiteId::new("V03").unwrap();
