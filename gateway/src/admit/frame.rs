@@ -114,13 +114,11 @@ fn decoded(measurement: Measurement, raw: &[u8]) -> Decoded {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{DeviceId, Grade, Road, SiteId, Timestamp};
+    use crate::domain::{DeviceId, Road, SiteId, Timestamp};
 
     fn bytes(hex: &str) -> Vec<u8> {
-        (0..hex.len())
-            .step_by(2)
-            .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())
-            .collect()
+        let digits = hex.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).unwrap());
+        digits.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect()
     }
 
     #[track_caller]
@@ -143,7 +141,7 @@ mod tests {
                     format!("{} {grade:?} {:?}", reading.kind(), reading.device_time.as_deref())
                 }
                 Item::Refused(refused) => format!("refused {}", refused.reason),
-                other => format!("{other:?}"),
+                Item::Quarantined(_) | Item::Card(_) | Item::Presence(_) => "other".to_owned(),
             })
             .collect();
         assert_eq!(told, expected, "{name} {hex}");

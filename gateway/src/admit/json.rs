@@ -157,7 +157,7 @@ fn read(object: &RawValue, road: Road) -> Result<Said, Trouble> {
     let device_time = fields.take("measured_at").map(as_sent);
     let (person, bad_person) = person(&mut fields);
     let setting = setting(&mut fields);
-    let symptoms = fields.texts("symptoms").iter().map(|code| SmolStr::new(code)).collect();
+    let symptoms = fields.texts("symptoms").iter().map(SmolStr::new).collect();
     let remarks = Remarks { person, setting, symptoms, attributes: fields.attributes() };
     let decoded = Decoded { measurement, sequence, device_time, remarks, raw: None };
     Ok(Said { decoded, bad_person })
@@ -326,10 +326,9 @@ mod tests {
     }
 
     fn reading(payload: &str) -> crate::domain::Reading {
-        match admit(payload.as_bytes()).pop() {
-            Some(Item::Reading(reading)) => *reading,
-            other => panic!("{other:?}"),
-        }
+        let items = admit(payload.as_bytes());
+        let [Item::Reading(reading)] = items.as_slice() else { panic!("{items:?}") };
+        reading.as_ref().clone()
     }
 
     const FULL: &str = r#"{"kind":"blood_pressure","seq":42,"epoch":1,"measured_at":"2026-03-02T07:10:00+08:00","systolic":182,"diastolic":96,"unit":"mmHg","pulse":80,"flags":["irregular_pulse"],"person":"P000123","setting":"home","battery":{"v":3.0}}"#;
