@@ -13,6 +13,23 @@
 //! carry is kept even where it is absurd: only the rule pack judges. Codes without a name are kept
 //! as numbers, never folded into a default.
 //!
+//! ```
+//! use firmware_protocols::{Selector, Value, format};
+//!
+//! let frame = [0x00, 0x8A, 0x00, 0x58, 0x00, 0x78, 0x00];
+//! let mut systolic = None;
+//! let mut fields = |name: &'static str, value: Value<'_>| {
+//!     if let ("systolic_mmHg", Value::Decimal(decimal)) = (name, value) {
+//!         systolic = decimal.as_integer();
+//!     }
+//! };
+//! let format = format("sig-bp-2a35").expect("a format of this crate");
+//! let meaning = format.decode(&frame, Selector::default(), &mut fields)?;
+//! assert!(matches!(meaning, firmware_protocols::Meaning::Measurement(_)));
+//! assert_eq!(systolic, Some(138));
+//! # Ok::<(), firmware_protocols::DecodeError>(())
+//! ```
+//!
 //! A new format is one module with one `FORMAT` constant, its `mod` line, one row in the table of
 //! [`codec`], and its vectors in `vectors/vectors.json`.
 #![no_std]

@@ -44,17 +44,18 @@ const LOCATION_CONTROL: u8 = 4;
 const OFFSET_OVERRUN: i16 = i16::MAX;
 const OFFSET_UNDERRUN: i16 = i16::MIN;
 
+/// Status bits 0 to 11 (FORMATS §3.3; Glucose Service §3.1.1.7).
 const STATUS_NAMES: [&str; 12] = [
     "battery_low",
     "sensor_malfunction",
     "sample_insufficient",
-    "strip_insertion_error",
-    "strip_type_incorrect",
-    "result_too_high",
-    "result_too_low",
+    "strip_insertion",
+    "strip_type",
+    "result_high",
+    "result_low",
     "temp_too_high",
     "temp_too_low",
-    "read_interrupted",
+    "read_interrupt",
     "general_fault",
     "time_fault",
 ];

@@ -7,11 +7,13 @@
 //!
 //! A value (26) carries no time; the time is the answer to command 25. [`session`] joins the two.
 
+mod answer;
 mod frame;
 pub mod session;
 mod time;
 mod value;
 
+pub use answer::{Answer, Context};
 pub use frame::{Direction, Frame, Hazard, Request, command, device_frame};
 pub use time::RecordTime;
 pub use value::Kind;

@@ -6,8 +6,13 @@ use firmware_protocols::sig::date_time::SigDateTime;
 use firmware_protocols::sig::glucose::{Concentration, GlucoseFrame};
 use firmware_protocols::sig::glucose_context::ContextFrame;
 use firmware_protocols::sig::record_access::Reply;
-use firmware_protocols::taidoc::{Direction, Frame, Request, device_frame};
-use firmware_protocols::{Decimal, Meaning, PressureUnit, raycome, sinocare};
+use firmware_protocols::taidoc::{
+    Answer, Context, Direction, Frame, RecordTime, Request, device_frame,
+};
+use firmware_protocols::{
+    BloodPressure, DateTime, Decimal, Glucose, GlucoseUnit, GlucoseValue, Meal, Meaning,
+    Measurement, PressureUnit, raycome, sinocare,
+};
 use proptest::prelude::*;
 
 use crate::{decode, property};
@@ -205,6 +210,75 @@ fn taidoc_frames_of_both_directions() {
 }
 
 #[test]
+fn taidoc_pressures() {
+    property(4000, &any::<(u8, u8, u8, u8)>(), |(systolic, mean, diastolic, pulse)| {
+        let mean = Some(mean).filter(|mean| *mean > 0 && (diastolic..=systolic).contains(mean));
+        let answer = Answer::Pressure {
+            systolic_mmhg: systolic,
+            mean_mmhg: mean,
+            diastolic_mmhg: diastolic,
+            pulse_bpm: pulse,
+        };
+        let expected = BloodPressure {
+            mean: mean.map(Decimal::from),
+            pulse: Some(pulse.into()),
+            ..BloodPressure::new(systolic.into(), diastolic.into(), PressureUnit::MmHg)
+        };
+        let meaning = decode("taidoc-51", Some("bp"), &answer.emit());
+        prop_assert_eq!(meaning, Ok(Meaning::Measurement(Measurement::BloodPressure(expected))));
+        Ok(())
+    });
+}
+
+#[test]
+fn every_taidoc_glucose_value_in_every_context() {
+    let contexts = [
+        (Context::General, Meal::Unknown),
+        (Context::BeforeMeal, Meal::BeforeMeal),
+        (Context::AfterMeal, Meal::AfterMeal),
+        (Context::Control, Meal::Unknown),
+    ];
+    for (context, meal) in contexts {
+        for mg_per_dl in (0..u16::MAX).filter(|value| *value != 255) {
+            let answer = Answer::Glucose { mg_per_dl, ambient: 24, context };
+            let expected = Glucose {
+                meal,
+                control: context == Context::Control,
+                sample_type: Some(0),
+                ..Glucose::new(GlucoseValue::Number(mg_per_dl.into()), GlucoseUnit::MgPerDl)
+            };
+            let meaning = decode("taidoc-51", Some("glucose"), &answer.emit());
+            assert_eq!(meaning, Ok(Meaning::Measurement(Measurement::Glucose(expected))));
+        }
+    }
+}
+
+#[test]
+fn taidoc_times_and_other_answers() {
+    let parts = (0..128_u16, 1..=12_u8, 1..=28_u8, 0..24_u8, 0..60_u8);
+    property(2000, &parts, |(year, month, day, hour, minute)| {
+        let time = DateTime::new(2000 + year, month, day, hour, minute, 0).unwrap();
+        let packed = RecordTime::clock(time);
+        prop_assert_eq!(packed.device_time(), Ok(time));
+        let marked = packed.of_blood_pressure(true);
+        prop_assert!(marked.is_blood_pressure() && marked.arrhythmia());
+        prop_assert_eq!(marked.device_time(), Ok(time));
+        for (answer, event) in [
+            (Answer::Clock(time), "device_clock"),
+            (Answer::RecordTime(marked), "record_time"),
+            (Answer::Count(year), "record_count"),
+            (Answer::Model { bcd: 0x4277 }, "model"),
+            (Answer::Connected, "connected"),
+            (Answer::EnteredCommunication, "connected"),
+            (Answer::Cleared, "memory_cleared"),
+        ] {
+            prop_assert_eq!(decode("taidoc-51", None, &answer.emit()), Ok(Meaning::Event(event)));
+        }
+        Ok(())
+    });
+}
+
+#[test]
 fn floats_are_exact() {
     property(4000, &any::<u32>(), |bits| {
         if let Real::Number(decimal) = Float(bits).real() {
@@ -221,6 +295,48 @@ fn decimals_print_and_read_as_the_same_value() {
     property(4000, &(any::<i64>(), -30..=0_i8), |(mantissa, exponent)| {
         let decimal = Decimal::new(mantissa, exponent);
         prop_assert_eq!(decimal.to_string().parse(), Ok(decimal));
+        Ok(())
+    });
+}
+
+/// The value times 10^20, where exponents are -20 to 0: exact in 128 bits.
+fn scaled(decimal: Decimal) -> i128 {
+    i128::from(decimal.mantissa()) * 10_i128.pow(u32::try_from(20 + decimal.exponent()).unwrap())
+}
+
+#[test]
+fn decimals_order_and_equal_as_their_values_do() {
+    use std::hash::{BuildHasher, RandomState};
+    let decimal = (-1_000_000..=1_000_000_i64, -20..=-10_i8)
+        .prop_map(|(mantissa, exponent)| Decimal::new(mantissa, exponent));
+    let small = (-20..=20_i64, -3..=0_i8).prop_map(|(m, e)| Decimal::new(m * 10, e));
+    let pair = prop_oneof![(decimal.clone(), decimal).boxed(), (small.clone(), small).boxed()];
+    let hasher = RandomState::new();
+    property(8000, &pair, |(left, right)| {
+        prop_assert_eq!(left.cmp(&right), scaled(left).cmp(&scaled(right)));
+        prop_assert_eq!(left == right, scaled(left) == scaled(right));
+        if left == right {
+            prop_assert_eq!(hasher.hash_one(left), hasher.hash_one(right));
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn decimals_round_half_up_as_long_division_does() {
+    let inputs = (0..=100_000_i64, -4..=0_i8, 1..=1_000_000_i64, 1..=1_000_000_i64, 0..=3_u8);
+    property(8000, &inputs, |(mantissa, exponent, mul, div, digits)| {
+        let value = Decimal::new(mantissa, exponent);
+        let rounded = value.checked_mul_div_round_half_up(mul, div, digits).unwrap();
+        let ten_thousandths =
+            i128::from(mantissa) * 10_i128.pow(u32::try_from(4 + exponent).unwrap());
+        let numerator = ten_thousandths * i128::from(mul) * 10_i128.pow(digits.into());
+        let denominator = i128::from(div) * 10_000;
+        let expected = (2 * numerator + denominator) / (2 * denominator);
+        prop_assert_eq!(
+            rounded,
+            Decimal::new(i64::try_from(expected).unwrap(), -i8::try_from(digits).unwrap())
+        );
         Ok(())
     });
 }
