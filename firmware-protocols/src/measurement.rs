@@ -11,8 +11,18 @@ pub use crate::time::DateTime;
 pub enum Meaning {
     /// A reading of a patient or of control solution.
     Measurement(Measurement),
-    /// A valid frame that is no measurement: a command, an acknowledgement, inflation, a failed
-    /// measurement, a context. The name is stable and lower case.
+    /// A valid frame that is no measurement. The names are stable:
+    ///
+    /// - no reading came of it: `failed_measurement`, `no_value`;
+    /// - belongs to a reading: `glucose_context`, `record_time`, `value_without_model`;
+    /// - another quantity: `other_analyte`, `temperature`, `oxygen_saturation`, `weight`;
+    /// - on the way to a reading: `inflation`, `cuff_pressure`, `cuff_started`;
+    /// - about the device: `device_clock`, `battery`, `model`, `serial_number`, `record_count`,
+    ///   `glucose_feature`, `connected`, `acknowledged`, `power_off`, `memory_cleared`,
+    ///   `record_access_response`;
+    /// - from the host: `command`;
+    /// - a bare number: `number`;
+    /// - valid, with codes that have no name here: `unknown_frame`, `unknown_answer`.
     Event(&'static str),
 }
 

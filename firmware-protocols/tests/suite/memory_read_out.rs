@@ -290,11 +290,11 @@ fn an_empty_memory_is_done() {
     assert_eq!((told.len(), told.last()), (3, Some(&Output::Done)));
 }
 
-#[test]
-fn a_record_made_meanwhile_fails_the_session() {
+/// Reads three records; something happens to the memory when the one of index 1 was read.
+fn run_disturbed(disturb: fn(&mut Meter)) -> Option<Output> {
     let mut session = Session::new(Options::default());
     let mut meter = cuff(3);
-    let mut told: Vec<Output> = Vec::new();
+    let mut last = None;
     let mut todo: VecDeque<Output> = session.start().into_iter().collect();
     while let Some(output) = todo.pop_front() {
         if let Output::Send(bytes) = output {
@@ -302,12 +302,41 @@ fn a_record_made_meanwhile_fails_the_session() {
             todo.extend(session.handle(Event::Frame(&answer)));
         }
         if matches!(output, Output::Record(record) if record.index == 1) {
-            meter.records.insert(0, (time(59), [200, 0, 90, 60]));
+            disturb(&mut meter);
         }
-        told.push(output);
+        last = Some(output);
     }
+    last
+}
+
+#[test]
+fn a_record_made_meanwhile_fails_the_session() {
+    let made = |meter: &mut Meter| meter.records.insert(0, (time(58), [200, 0, 90, 60]));
     let failure = Failure::RecordsChanged { before: 3, after: 4 };
-    assert_eq!(told.last(), Some(&Output::Failed(failure)));
+    assert_eq!(run_disturbed(made), Some(Output::Failed(failure)));
+    let made_in_a_full_memory = |meter: &mut Meter| {
+        meter.records.insert(0, (time(58), [200, 0, 90, 60]));
+        meter.records.truncate(3);
+    };
+    let failure = Output::Failed(Failure::NewestChanged);
+    assert_eq!(run_disturbed(made_in_a_full_memory), Some(failure));
+    assert_eq!(run_disturbed(|_| ()), Some(Output::Done));
+}
+
+#[test]
+fn a_record_made_before_the_clearing_saves_the_memory() {
+    let opt_in = HazardOptIn::i_mean_to_act_on_the_device();
+    let mut meter = cuff(2);
+    let mut session = Session::clearing_after_commit(Options::default(), opt_in);
+    run(&mut session, &mut meter, &[], false);
+    meter.records.insert(0, (time(58), [200, 0, 90, 60]));
+    let mut outputs: VecDeque<Output> = session.handle(Event::Committed).into_iter().collect();
+    while let Some(output) = outputs.pop_front() {
+        if let Output::Send(bytes) = output {
+            outputs.extend(session.handle(Event::Frame(&meter.answer(&bytes))));
+        }
+    }
+    assert!(session.is_finished() && !meter.cleared);
 }
 
 #[test]

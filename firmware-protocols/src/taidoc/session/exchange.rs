@@ -103,9 +103,12 @@ pub enum Failure {
     RecordsChanged {
         /// The first count.
         before: u16,
-        /// The second count.
+        /// The count now.
         after: u16,
     },
+    /// The newest record is another one than at the beginning. A full memory keeps its count when
+    /// a record is made.
+    NewestChanged,
 }
 
 /// One record of the memory.

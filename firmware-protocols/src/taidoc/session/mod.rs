@@ -1,16 +1,18 @@
 //! Reads a meter's memory: a state machine without I/O, clock or buffer.
 //!
-//! The driver passes events in and does what comes out. Order: connect, model, clock, count, then
-//! for every record, oldest first, its time and its value, then the count once more. Records are
-//! joined by their index only, so the answers must not slip:
+//! The driver passes events in and does what comes out. Order: connect, model, clock, count, time of
+//! the newest record; then of every record, oldest first, its time and its value; then count and
+//! time of the newest once more. Records are joined by their index only, so the answers must not
+//! slip:
 //!
 //! - an answer that needed a second request is followed by a pause in which every frame is dropped,
 //!   because the first request may still be answered;
-//! - when the second count differs from the first, indices have moved and the session fails. Commit
-//!   records only when [`Output::Done`] or [`Output::ReadyToClear`] comes.
+//! - when count or newest record changed, indices have moved and the session fails. Commit records
+//!   only when [`Output::Done`] or [`Output::ReadyToClear`] comes.
 //!
-//! The memory is cleared only by a session that was built for it, and only after the driver says
-//! that everything is on disk. No command of a session starts a cuff or powers a meter off.
+//! The memory is cleared only by a session that was built for it, only after the driver says that
+//! everything is on disk, and only when no record was made since. No command of a session starts a
+//! cuff or powers a meter off.
 
 mod exchange;
 
@@ -38,9 +40,11 @@ enum State {
     Model,
     Clock,
     Count,
+    Newest,
     Time { index: u16 },
     Value { index: u16, time: RecordTime },
     Recount,
+    CheckNewest,
     AwaitingCommit,
     Clearing(HazardOptIn),
     Finished,
@@ -54,6 +58,8 @@ pub struct Session {
     state: State,
     kind: Option<MeterKind>,
     count: u16,
+    newest: RecordTime,
+    committed: bool,
     /// How often the request of this state was sent.
     attempts: u8,
     /// The answer came, but late ones are waited out before the next request.
@@ -70,6 +76,8 @@ impl Session {
             state: State::New,
             kind: None,
             count: 0,
+            newest: RecordTime([0; 4]),
+            committed: false,
             attempts: 0,
             settling: false,
         }
@@ -90,7 +98,7 @@ impl Session {
     pub fn handle(&mut self, event: Event<'_>) -> Outputs {
         match event {
             Event::Timeout => self.time_out(),
-            Event::Committed => self.clear_memory(),
+            Event::Committed => self.take_commit(),
             Event::Frame(bytes) => match Frame::new_checked(bytes, false) {
                 Ok(frame) if frame.direction == Direction::Device && !self.settling => {
                     self.take_answer(frame)
@@ -119,11 +127,13 @@ impl Session {
         }
     }
 
-    fn clear_memory(&mut self) -> Outputs {
-        match (self.state, self.clear) {
-            (State::AwaitingCommit, Some(opt_in)) => self.advance(None, State::Clearing(opt_in)),
-            _ => Outputs::NONE,
+    /// Before the memory is cleared it is checked again: a record may have been made since.
+    fn take_commit(&mut self) -> Outputs {
+        if self.state != State::AwaitingCommit {
+            return Outputs::NONE;
         }
+        self.committed = true;
+        self.advance(None, State::Recount)
     }
 
     /// An answer to anything but the open request is ignored; so is 54 at any moment after the
@@ -141,6 +151,10 @@ impl Session {
             }
             (State::Count, command::COUNT) => {
                 self.count = frame.record_count();
+                if self.count == 0 { self.finish() } else { self.advance(None, State::Newest) }
+            }
+            (State::Newest, command::RECORD_TIME) => {
+                self.newest = RecordTime(frame.data);
                 self.read_before(self.count, None)
             }
             (State::Time { index }, command::RECORD_TIME) => {
@@ -151,7 +165,8 @@ impl Session {
                 self.read_before(index, Some(Output::Record(record)))
             }
             (State::Recount, command::COUNT) => self.take_recount(frame.record_count()),
-            (State::Clearing(_), command::CLEAR) => self.finish(None),
+            (State::CheckNewest, command::RECORD_TIME) => self.take_newest(RecordTime(frame.data)),
+            (State::Clearing(_), command::CLEAR) => self.finish(),
             _ => Outputs::NONE,
         }
     }
@@ -169,24 +184,32 @@ impl Session {
         }
     }
 
-    /// Goes on with the record just newer than `index`, or to the second count.
+    /// Goes on with the record just newer than `index`, or to the checks at the end.
     fn read_before(&mut self, index: u16, output: Option<Output>) -> Outputs {
-        match (index.checked_sub(1), self.count) {
-            (_, 0) => self.finish(output),
-            (Some(index), _) => self.advance(output, State::Time { index }),
-            (None, _) => self.advance(output, State::Recount),
-        }
+        let next = index.checked_sub(1).map_or(State::Recount, |index| State::Time { index });
+        self.advance(output, next)
     }
 
     fn take_recount(&mut self, after: u16) -> Outputs {
         if after != self.count {
             return self.fail(Failure::RecordsChanged { before: self.count, after });
         }
-        if self.clear.is_some() {
-            self.state = State::AwaitingCommit;
-            return Outputs::one(Output::ReadyToClear);
+        self.advance(None, State::CheckNewest)
+    }
+
+    fn take_newest(&mut self, newest: RecordTime) -> Outputs {
+        if newest != self.newest {
+            return self.fail(Failure::NewestChanged);
         }
-        self.finish(None)
+        match self.clear {
+            None => self.finish(),
+            Some(opt_in) if self.committed => self.advance(None, State::Clearing(opt_in)),
+            Some(_) => {
+                self.state = State::AwaitingCommit;
+                self.attempts = 0;
+                Outputs::one(Output::ReadyToClear)
+            }
+        }
     }
 
     fn record(&self, index: u16, time: RecordTime, frame: Frame) -> Record {
@@ -228,6 +251,7 @@ impl Session {
             State::Model => Request::Model,
             State::Clock => Request::Clock,
             State::Count | State::Recount => Request::Count { user },
+            State::Newest | State::CheckNewest => Request::RecordTime { index: 0, user },
             State::Time { index } => Request::RecordTime { index, user },
             State::Value { index, .. } => Request::RecordValue { index, user },
         };
@@ -251,9 +275,9 @@ impl Session {
         self.ask(output)
     }
 
-    fn finish(&mut self, output: Option<Output>) -> Outputs {
+    fn finish(&mut self) -> Outputs {
         self.state = State::Finished;
-        Outputs([output, Some(Output::Done), None])
+        Outputs::one(Output::Done)
     }
 
     fn fail(&mut self, failure: Failure) -> Outputs {
