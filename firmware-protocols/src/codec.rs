@@ -55,7 +55,7 @@ pub struct Selector<'a> {
 }
 
 /// One named fact of a frame.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Value<'a> {
     /// Known to be unknown.
     Null,

@@ -7,7 +7,7 @@ use crate::decimal::Decimal;
 pub use crate::time::DateTime;
 
 /// What a valid frame means to the gateway.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Meaning {
     /// A reading of a patient or of control solution.
     Measurement(Measurement),
@@ -27,7 +27,7 @@ pub enum Meaning {
 }
 
 /// One measurement.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Measurement {
     /// A blood pressure.
     BloodPressure(BloodPressure),
@@ -101,7 +101,7 @@ pub struct Flags {
 }
 
 /// A blood pressure as the cuff sent it.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BloodPressure {
     /// Systolic pressure in `unit`.
     pub systolic: Decimal,
@@ -200,7 +200,7 @@ pub enum Meal {
 }
 
 /// A blood glucose as the meter sent it.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Glucose {
     /// The value in `unit`.
     pub value: GlucoseValue,

@@ -7,6 +7,7 @@
 )]
 
 mod check_order;
+mod fields;
 mod meanings;
 mod memory_read_out;
 mod no_std;

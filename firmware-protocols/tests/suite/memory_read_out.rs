@@ -45,7 +45,7 @@ impl Meter {
         let frame = Frame::new_checked(request, false).unwrap();
         assert_eq!(frame.direction, Direction::Host);
         self.requests.push(frame.command);
-        let [d0, d1, _, _] = frame.data;
+        let [d0, d1, _, _] = frame.payload;
         let index = usize::from(u16::from_le_bytes([d0, d1]));
         let [m0, m1] = self.model.to_le_bytes();
         let [c0, c1] = u16::try_from(self.records.len()).unwrap().to_le_bytes();
@@ -233,9 +233,9 @@ fn a_silent_meter_ends_the_session_after_bounded_requests() {
 #[test]
 fn a_two_in_one_meter_is_read_by_the_bit_of_each_record() {
     let pressure = [time(1)[0], time(1)[1], time(1)[2] | 0x80, time(1)[3]];
-    let data = vec![(pressure, [114, 0, 71, 78]), (time(0), [107, 0, 0, 0x11])];
+    let memory = vec![(pressure, [114, 0, 71, 78]), (time(0), [107, 0, 0, 0x11])];
     let options = Options { kind: Some(MeterKind::TwoInOne), user: None };
-    let told = run(&mut Session::new(options), &mut Meter::new(0x3261, data), &[], true);
+    let told = run(&mut Session::new(options), &mut Meter::new(0x3261, memory), &[], true);
     let read = records(&told);
     assert!(
         matches!(read[0].meaning, Ok(Meaning::Measurement(Measurement::Glucose(_)))),
@@ -247,11 +247,12 @@ fn a_two_in_one_meter_is_read_by_the_bit_of_each_record() {
 #[test]
 fn an_irregular_pulse_and_an_average_come_from_the_record_time() {
     let [d0, d1, d2, d3] = time(5);
-    let data = vec![
+    let memory = vec![
         ([d0, d1, d2 | 0x40, d3], [120, 0, 80, 70]),
         ([d0, d1, d2, d3 | 0x80], [120, 0, 80, 70]),
     ];
-    let told = run(&mut Session::new(Options::default()), &mut Meter::new(0x3140, data), &[], true);
+    let told =
+        run(&mut Session::new(Options::default()), &mut Meter::new(0x3140, memory), &[], true);
     let irregular = |record: &Record| {
         let Ok(Meaning::Measurement(Measurement::BloodPressure(pressure))) = record.meaning else {
             panic!("no pressure: {record:?}");
@@ -265,8 +266,9 @@ fn an_irregular_pulse_and_an_average_come_from_the_record_time() {
 
 #[test]
 fn a_bad_date_or_value_costs_that_fact_and_not_the_session() {
-    let data = vec![([0; 4], [107, 0, 0, 0]), (time(0), [255, 0, 0, 0])];
-    let told = run(&mut Session::new(Options::default()), &mut Meter::new(0x4277, data), &[], true);
+    let memory = vec![([0; 4], [107, 0, 0, 0]), (time(0), [255, 0, 0, 0])];
+    let told =
+        run(&mut Session::new(Options::default()), &mut Meter::new(0x4277, memory), &[], true);
     let read = records(&told);
     assert_eq!(read[0].meaning, Err(DecodeError::InvalidReading));
     assert_eq!(read[1].time, Err(DecodeError::InvalidDate));

@@ -186,9 +186,9 @@ fn sinocare_results() {
 
 #[test]
 fn taidoc_frames_of_both_directions() {
-    property(4000, &any::<(u8, [u8; 4])>(), |(command, data)| {
-        let frame = Frame { command, data, direction: Direction::Device };
-        prop_assert_eq!(Frame::new_checked(&device_frame(command, data), false), Ok(frame));
+    property(4000, &any::<(u8, [u8; 4])>(), |(command, payload)| {
+        let frame = Frame { command, payload, direction: Direction::Device };
+        prop_assert_eq!(Frame::new_checked(&device_frame(command, payload), false), Ok(frame));
         Ok(())
     });
     property(1000, &any::<(u16, u8)>(), |(index, user)| {

@@ -54,7 +54,7 @@ pub enum Event<'a> {
 }
 
 /// What the driver does next.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Output {
     /// Send these bytes.
     Send([u8; 8]),
@@ -112,7 +112,7 @@ pub enum Failure {
 }
 
 /// One record of the memory.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Record {
     /// 0 is the newest. Records come oldest first.
     pub index: u16,
@@ -131,7 +131,7 @@ pub struct Record {
 }
 
 /// What one event leads to, in order: at most three outputs.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use = "a session stalls when its outputs are not carried out"]
 pub struct Outputs(pub(super) [Option<Output>; 3]);
 

@@ -146,7 +146,7 @@ impl Session {
             ) => self.advance(None, State::Model),
             (State::Model, command::MODEL) => self.take_model(frame),
             (State::Clock, command::CLOCK) => {
-                let device = RecordTime(frame.data).device_time().ok();
+                let device = RecordTime(frame.payload).device_time().ok();
                 self.advance(Some(Output::Clock { device }), State::Count)
             }
             (State::Count, command::COUNT) => {
@@ -154,25 +154,27 @@ impl Session {
                 if self.count == 0 { self.finish() } else { self.advance(None, State::Newest) }
             }
             (State::Newest, command::RECORD_TIME) => {
-                self.newest = RecordTime(frame.data);
+                self.newest = RecordTime(frame.payload);
                 self.read_before(self.count, None)
             }
             (State::Time { index }, command::RECORD_TIME) => {
-                self.advance(None, State::Value { index, time: RecordTime(frame.data) })
+                self.advance(None, State::Value { index, time: RecordTime(frame.payload) })
             }
             (State::Value { index, time }, command::RECORD_VALUE) => {
                 let record = self.record(index, time, frame);
                 self.read_before(index, Some(Output::Record(record)))
             }
             (State::Recount, command::COUNT) => self.take_recount(frame.record_count()),
-            (State::CheckNewest, command::RECORD_TIME) => self.take_newest(RecordTime(frame.data)),
+            (State::CheckNewest, command::RECORD_TIME) => {
+                self.take_newest(RecordTime(frame.payload))
+            }
             (State::Clearing(_), command::CLEAR) => self.finish(),
             _ => Outputs::NONE,
         }
     }
 
     fn take_model(&mut self, frame: Frame) -> Outputs {
-        let [low, high, _, _] = frame.data;
+        let [low, high, _, _] = frame.payload;
         let bcd = u16::from_le_bytes([low, high]);
         match (self.options.kind, MeterKind::of_model(bcd)) {
             (Some(given), Some(known)) if given != known => self.fail(Failure::OtherKind { bcd }),
@@ -235,7 +237,7 @@ impl Session {
             average: time.average(),
             meaning: decoded.map(|meaning| stamp(meaning, time, self.options.user)),
             time_frame: device_frame(command::RECORD_TIME, time.0),
-            value_frame: device_frame(command::RECORD_VALUE, frame.data),
+            value_frame: device_frame(command::RECORD_VALUE, frame.payload),
         }
     }
 
