@@ -5,6 +5,7 @@
 
 pub mod care;
 pub mod commit;
+pub mod config;
 pub mod supervise;
 
 pub mod admit;
