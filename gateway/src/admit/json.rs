@@ -13,7 +13,9 @@ use super::{
     fields::{Fields, number, text},
 };
 use crate::{
-    domain::{DeviceId, PersonId, Remarks, Road, Sequence, Setting, SiteId, Timestamp, quarantine_digest},
+    domain::{
+        DeviceId, PersonId, Remarks, Road, Sequence, Setting, SiteId, Timestamp, quarantine_digest,
+    },
     intake::Item,
     store::{Origin, QuarantineReason},
 };

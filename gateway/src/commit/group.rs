@@ -11,8 +11,8 @@ use crate::{
     domain::{Road, Timestamp, card_digest},
     intake::{Item, Outcome, Receipt},
     store::{
-        Attempt, CardScan, Change, Committed, Counts, Fact, Origin, QuarantineReason,
-        Quarantined, Registration, Sending, StoreError, StoredReading, Unit,
+        Attempt, CardScan, Change, Committed, Counts, Fact, Origin, QuarantineReason, Quarantined,
+        Registration, Sending, StoreError, StoredReading, Unit,
     },
 };
 
@@ -173,8 +173,17 @@ impl Group<'_> {
 }
 
 fn items(works: &[Work]) -> impl Iterator<Item = &Item> {
-    let delivered = |work| if let Work::Deliver(delivery) = work { Some(delivery) } else { None };
-    works.iter().filter_map(delivered).flat_map(|delivery| &delivery.items)
+    works.iter().flat_map(|work| match work {
+        Work::Deliver(delivery) => delivery.items.as_slice(),
+        Work::Act(_)
+        | Work::Register(_)
+        | Work::Attempted { .. }
+        | Work::Token { .. }
+        | Work::Answered { .. }
+        | Work::Advance { .. }
+        | Work::Tick
+        | Work::Close => &[],
+    })
 }
 
 fn unknown_card(scan: &CardScan) -> Quarantined {
@@ -211,11 +220,7 @@ pub(super) fn answer(works: Vec<Work>, replies: Vec<Reply>, proof: &Committed) {
                 _,
             ) => tell(reply, *proof),
             (
-                Work::Act(_)
-                | Work::Register(_)
-                | Work::Advance { .. }
-                | Work::Tick
-                | Work::Close,
+                Work::Act(_) | Work::Register(_) | Work::Advance { .. } | Work::Tick | Work::Close,
                 _,
             ) => {}
         }

@@ -10,6 +10,7 @@
 mod act;
 mod attribute;
 mod desk;
+mod docket;
 mod group;
 mod health;
 mod judge;

@@ -72,7 +72,8 @@ impl Group<'_> {
         }
         self.desk.load(self.unit, keys)?;
         let held = self.unit.held(&ids)?;
-        known.contents = ids.into_iter().zip(held).filter_map(|(id, held)| Some((id, held?))).collect();
+        known.contents =
+            ids.into_iter().zip(held).filter_map(|(id, held)| Some((id, held?))).collect();
         let waiting = self.unit.waiting(&contents)?;
         known.waiting = contents.into_iter().zip(waiting).filter(|(_, waits)| *waits).collect();
         Ok(known)
@@ -110,11 +111,11 @@ impl Group<'_> {
         let site = self.desk.site_role(self.unit, &reading.site)?;
         reading.remarks.setting.get_or_insert(default_setting(site));
         let whose = attribute::attribute(self.desk, self.unit, &reading)?;
-        let verdict = self.pack.standing(&reading.measurement);
-        let implausible = verdict.standing == Standing::Rejected;
+        let standing = self.pack.standing(&reading.measurement);
+        let implausible = standing == Standing::Rejected;
         let (reason, detail) = match whose {
             Whose::Known(attribution) => {
-                return Ok(self.store(reading, Some(attribution), verdict.standing, verdict.why));
+                return Ok(self.store(reading, Some(attribution), standing));
             }
             Whose::Nobody if implausible => (QuarantineReason::Implausible, String::new()),
             Whose::Nobody => (QuarantineReason::NoPerson, String::new()),
@@ -123,20 +124,20 @@ impl Group<'_> {
         let id = reading.id;
         let raw = reading.raw.clone().unwrap_or_default();
         let held = waiting(&reading, reason, detail, raw);
-        self.store(reading, None, verdict.standing, None);
+        self.store(reading, None, standing);
         known.waiting.insert(held.content, true);
         self.facts.push(Fact::Quarantined(Box::new(held)));
         Ok(self.outcome(Some(id), Status::Quarantined, Some(reason.as_str())))
     }
 
+    /// Keeps a reading; what belongs to somebody is judged at the end of the group.
     fn store(
         &mut self,
         reading: Reading,
         attribution: Option<Attribution>,
         standing: Standing,
-        why: Option<&'static str>,
     ) -> Outcome {
-        let id = reading.id;
+        let id = Some(reading.id);
         let lateness = reading.received_at.since(reading.effective_at(self.pack.future_skew()));
         let stored = StoredReading {
             late: lateness > self.pack.stale_after(),
@@ -146,18 +147,14 @@ impl Group<'_> {
             attribution,
             reading,
         };
-        let owned = stored.attribution.is_some();
-        if owned {
-            self.touched.push(stored);
-        } else {
+        if stored.attribution.is_none() {
             self.facts.push(Fact::Reading(Box::new(stored)));
+            return Outcome { id, status: Status::Quarantined, reason: None };
         }
+        self.touched.push(stored);
         match standing {
-            Standing::Stored if owned => self.outcome(Some(id), Status::Stored, None),
-            Standing::Rejected if owned => self.outcome(Some(id), Status::Rejected, why),
-            Standing::Stored | Standing::Rejected => {
-                Outcome { id: Some(id), status: Status::Quarantined, reason: None }
-            }
+            Standing::Stored => self.outcome(id, Status::Stored, None),
+            Standing::Rejected => self.outcome(id, Status::Rejected, Some("implausible")),
         }
     }
 

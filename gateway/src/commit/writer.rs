@@ -59,6 +59,7 @@ pub struct WriterHandle {
 pub fn start(
     store: Box<dyn Store>,
     pack: Arc<Pack>,
+    people_cached: usize,
     clock: Clock,
     supervisor: &Supervisor,
 ) -> Result<WriterHandle, StoreError> {
@@ -69,7 +70,7 @@ pub fn start(
     let gateway = reader.gateway()?;
     let (ended_tx, ended) = oneshot::channel();
     let mut writer = Writer {
-        desk: Desk::new(People::default()),
+        desk: Desk::new(People::new(people_cached)),
         store,
         pack,
         clock,

@@ -83,6 +83,13 @@ pub enum Change {
         /// What the attempt said, if it failed.
         last_error: Option<String>,
     },
+    /// Messages that still wait to be due leave sooner: never later than before.
+    Hasten {
+        /// Of this alert.
+        alert: i64,
+        /// Not after this.
+        due_at: Timestamp,
+    },
     /// A bench session begins or its end moves: (site, bench, from) is its name.
     Session(BenchSession),
     /// A request was answered.
