@@ -9,5 +9,7 @@ pub mod supervise;
 
 pub mod admit;
 pub mod domain;
+pub mod export;
 pub mod intake;
+pub mod notify;
 pub mod store;
