@@ -19,3 +19,7 @@ pub mod care;
 pub mod commit;
 
 pub mod store;
+
+pub mod notify;
+
+pub mod export;
