@@ -7,3 +7,4 @@ pub mod commit;
 pub mod domain;
 pub mod intake;
 pub mod store;
+pub mod supervise;
