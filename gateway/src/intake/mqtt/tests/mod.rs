@@ -240,6 +240,12 @@ impl Bench {
     }
 }
 
+/// A runtime whose time passes only while nothing else happens.
+fn paused() -> tokio::runtime::Runtime {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all().start_paused(true).build().unwrap()
+}
+
 /// The client's end.
 struct Client {
     stream: DuplexStream,
