@@ -154,9 +154,10 @@ mod tests {
     use std::string::ToString;
 
     fn at(text: &str) -> DateTime {
-        let part = |from: usize, to: usize| text[from..to].parse::<u16>().unwrap();
-        let small = |from: usize| u8::try_from(part(from, from + 2)).unwrap();
-        DateTime::new(part(0, 4), small(5), small(8), small(11), small(14), small(17)).unwrap()
+        let parts: std::vec::Vec<u16> =
+            text.split(['-', 'T', ':']).map(|part| part.parse().unwrap()).collect();
+        let small = |at: usize| u8::try_from(parts[at]).unwrap();
+        DateTime::new(parts[0], small(1), small(2), small(3), small(4), small(5)).unwrap()
     }
 
     #[track_caller]
