@@ -4,6 +4,8 @@
 //! store, and what follows the log: notify, export, serve. ARCHITECTURE.md is the map.
 
 pub mod commit;
+pub mod supervise;
+
 pub mod domain;
 pub mod intake;
 pub mod store;

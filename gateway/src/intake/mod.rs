@@ -5,6 +5,7 @@
 //! [`Receipt`]. A source never stores, never assesses, and never drops.
 
 mod delivery;
+pub mod serial;
 
 pub use delivery::{
     Delivery, INLET_BYTES, INLET_DEPTH, Inlet, Item, NotCommitted, Outcome, Pending, Receipt,
