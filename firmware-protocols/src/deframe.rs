@@ -82,6 +82,19 @@ impl<'a> Piece<'a> {
 
 /// Finds frames in a stream, in a fixed buffer of `N` bytes.
 ///
+/// ```
+/// use firmware_protocols::{Deframer, Piece, format};
+///
+/// let framing = format("taidoc-51").and_then(|format| format.framing(None)).expect("a serial format");
+/// let mut line: Deframer = Deframer::new(framing);
+/// let mut frames = 0;
+/// let mut count = |piece: Piece<'_>| frames += usize::from(matches!(piece, Piece::Frame(_)));
+/// line.push(&[0x00, 0x51, 0x26, 0x72, 0x00], &mut count);
+/// line.push(&[0x47, 0x4E, 0xA5, 0x23], &mut count);
+/// line.idle(&mut count);
+/// assert_eq!(frames, 1);
+/// ```
+///
 /// With the default of 512 no frame of this crate's formats is over-long (their length byte reaches
 /// 260 bytes at most), so a corrupted length byte costs nothing but waiting: either the bytes arrive
 /// and their checksum fails, or [`Deframer::idle`] ends the wait, and the search goes on one byte

@@ -19,6 +19,13 @@ impl RecordTime {
         Self([d0, d1, time.minute(), time.hour()])
     }
 
+    /// The same time marked as that of a blood pressure.
+    #[must_use]
+    pub const fn of_blood_pressure(self, irregular: bool) -> Self {
+        let [d0, d1, d2, d3] = self.0;
+        Self([d0, d1, d2 | if irregular { 0xC0 } else { 0x80 }, d3])
+    }
+
     /// The moment, without seconds.
     ///
     /// # Errors
