@@ -11,7 +11,7 @@ use firmware_protocols::{
         glucose_context::ContextFrame,
     },
     sinocare,
-    taidoc::{Direction, Frame, RecordTime, command, device_frame},
+    taidoc::{self, Direction, Frame, RecordTime, command},
 };
 use serde_json::{Value, json};
 
@@ -199,12 +199,14 @@ pub struct TaidocCuff {
 #[must_use]
 pub fn taidoc_record(pressure: Pressure, time: DateTime) -> [[u8; 8]; 2] {
     let Pressure { systolic, diastolic, pulse } = pressure;
-    let RecordTime([date_low, date_high, minute, hour]) = RecordTime::clock(time);
-    let blood_pressure = minute | 0x80;
-    [
-        device_frame(command::RECORD_TIME, [date_low, date_high, blood_pressure, hour]),
-        device_frame(command::RECORD_VALUE, [systolic, 0, diastolic, pulse]),
-    ]
+    let value = taidoc::Answer::Pressure {
+        systolic_mmhg: systolic,
+        mean_mmhg: None,
+        diastolic_mmhg: diastolic,
+        pulse_bpm: pulse,
+    };
+    let time = RecordTime::clock(time).of_blood_pressure(false);
+    [taidoc::Answer::RecordTime(time).emit(), value.emit()]
 }
 
 impl TaidocCuff {
@@ -231,16 +233,15 @@ impl TaidocCuff {
         if frame.direction != Direction::Host {
             return None;
         }
-        let [low, high, ..] = frame.data;
+        let [low, high, ..] = frame.payload;
         let index = u16::from_le_bytes([low, high]);
-        let data = match frame.command {
-            command::CONNECT => [0; 4],
-            command::MODEL => {
-                let [low, high] = TAIDOC_CUFF_MODEL_BCD.to_le_bytes();
-                [low, high, 0, 0]
+        let answer = match frame.command {
+            command::CONNECT => taidoc::Answer::Connected,
+            command::MODEL => taidoc::Answer::Model { bcd: TAIDOC_CUFF_MODEL_BCD },
+            command::CLOCK => taidoc::Answer::Clock(clock),
+            command::COUNT => {
+                taidoc::Answer::Count(u16::try_from(self.records.len()).unwrap_or(u16::MAX))
             }
-            command::CLOCK => RecordTime::clock(clock).0,
-            command::COUNT => self.count(),
             command::RECORD_TIME | command::RECORD_VALUE => {
                 let (time, pressure) = *self.records.iter().rev().nth(usize::from(index))?;
                 let [time, value] = taidoc_record(pressure, time);
@@ -249,17 +250,11 @@ impl TaidocCuff {
             command::CLEAR => {
                 self.records.clear();
                 self.cleared = self.cleared.saturating_add(1);
-                [0; 4]
+                taidoc::Answer::Cleared
             }
             _ => return None,
         };
-        Some(device_frame(frame.command, data))
-    }
-
-    fn count(&self) -> [u8; 4] {
-        let count = u16::try_from(self.records.len()).unwrap_or(u16::MAX);
-        let [low, high] = count.to_le_bytes();
-        if count == 0 { [0, 0, 0xFF, 0xFF] } else { [low, high, 0, 0] }
+        Some(answer.emit())
     }
 }
 

@@ -1,12 +1,12 @@
 //! The task of one line: open, read, hand over, open again.
 
-use std::{collections::VecDeque, future::Future, io, pin::Pin, sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use firmware_protocols::deframe::Framing;
 use smol_str::SmolStr;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    time::{Instant, sleep, sleep_until, timeout, timeout_at},
+    time::{Instant, sleep, sleep_until, timeout},
 };
 use tokio_serial::SerialStream;
 use tracing::{info, warn};
@@ -18,41 +18,28 @@ use super::{
     poll::{Deed, Moment, Poller},
     port,
     sort::{Sorted, Sorter},
+    unsaved::{Batch, Unsaved},
 };
 use crate::{
     domain::Road,
-    intake::{Item, NotCommitted, Receipt},
+    intake::{Item, NotCommitted},
     store::{Origin, Presence, Refused},
     supervise::Stop,
 };
 
-/// Deliveries of one line that are not on disk yet. Full: the line is not read, and its bytes wait
-/// in the kernel.
-const UNSAVED_MAX: usize = 64;
 /// Bytes read at once.
 const READ_BYTES: usize = 1024;
 /// How long a device may take to accept a request of 8 bytes.
 const WRITE_LIMIT: Duration = Duration::from_secs(1);
-/// How long the last deliveries are waited for when the process stops.
-const LAST_RECEIPTS: Duration = Duration::from_secs(3);
 /// A connection that brought a frame or lasted so long was a good one: the next wait is the
 /// shortest again.
 const GOOD_CONNECTION: Duration = Duration::from_secs(5);
 
-type Saving = Pin<Box<dyn Future<Output = Result<Receipt, NotCommitted>> + Send>>;
-
-/// A delivery that the writer has.
-struct Unsaved {
-    items: usize,
-    /// It is a read-out whose receipt the poller waits for.
-    read_out: bool,
-    receipt: Saving,
-}
-
 /// What can happen to an open line.
 enum Event {
     Read(io::Result<usize>),
-    Saved(Result<Receipt, NotCommitted>),
+    /// A delivery is on disk; whether it was a read-out.
+    Saved(Result<bool, NotCommitted>),
     Due,
     Stop,
 }
@@ -72,7 +59,7 @@ pub(super) struct LineTask {
     line: Arc<SerialLine>,
     framing: Framing,
     watch: Arc<LineWatch>,
-    unsaved: VecDeque<Unsaved>,
+    unsaved: Unsaved,
     poller: Option<Poller>,
     /// When the device last said something of use.
     heard_at: Instant,
@@ -87,26 +74,19 @@ struct Connection {
     buffer: [u8; READ_BYTES],
 }
 
-/// Items of one delivery, and the bytes they were made of.
-#[derive(Default)]
-struct Batch {
-    items: Vec<Item>,
-    bytes: usize,
-    read_out: bool,
-}
-
 impl LineTask {
     /// `None` for a format that no serial line carries.
     pub(super) fn new(intake: SerialIntake, line: SerialLine) -> Option<Self> {
         let framing = line.format.framing(line.model.as_deref())?;
         let now = Instant::now();
+        let watch = Arc::default();
         Some(Self {
             poller: Poller::new(&line, now),
             intake,
             line: Arc::new(line),
             framing,
-            watch: Arc::default(),
-            unsaved: VecDeque::new(),
+            unsaved: Unsaved::new(Arc::clone(&watch)),
+            watch,
             heard_at: now,
             silent: false,
         })
@@ -182,7 +162,12 @@ impl LineTask {
             End::HungUp => info!(device = %self.line.device, "serial line hung up"),
             End::Broken(error) => warn!(device = %self.line.device, %error, "serial line broke"),
             End::NotCommitting => return self.give_up(),
-            End::Stopped => return self.last_receipts().await,
+            End::Stopped => {
+                return match self.unsaved.last_receipts().await {
+                    Ok(()) => Ok(()),
+                    Err(NotCommitted) => self.give_up(),
+                };
+            }
         }
         self.tell(LineState::Disconnected).await
     }
@@ -196,7 +181,7 @@ impl LineTask {
                 Event::Read(Err(error)) => return End::Broken(error),
                 Event::Read(Ok(length)) => self.read(connection, length).await,
                 Event::Due => self.due(connection).await,
-                Event::Saved(Ok(_receipt)) => self.saved().await,
+                Event::Saved(Ok(read_out)) => self.saved(read_out).await,
                 Event::Saved(Err(NotCommitted)) => return End::NotCommitting,
             };
             let writes = match applied {
@@ -212,13 +197,13 @@ impl LineTask {
     async fn next_event(&mut self, connection: &mut Connection, stop: &Stop) -> Event {
         let now = Instant::now();
         let slowed = connection.pace.closed_until(now);
-        let may_read = slowed.is_none() && self.unsaved.len() < UNSAVED_MAX;
+        let may_read = slowed.is_none() && self.unsaved.has_room();
         let due = self.due_at(&connection.sorter, slowed);
         let Connection { port, buffer, .. } = connection;
         tokio::select! {
             biased;
             () = stop.wait() => Event::Stop,
-            saved = first_receipt(&mut self.unsaved) => Event::Saved(saved),
+            saved = self.unsaved.first_receipt() => Event::Saved(saved),
             read = port.read(buffer), if may_read => Event::Read(read),
             () = sleep_until(due) => Event::Due,
         }
@@ -265,12 +250,10 @@ impl LineTask {
         Ok(writes)
     }
 
-    async fn saved(&mut self) -> Result<Vec<[u8; 8]>, NotCommitted> {
-        let Some(unsaved) = self.unsaved.pop_front() else { return Ok(Vec::new()) };
-        self.watch.saved(unsaved.items);
+    async fn saved(&mut self, read_out: bool) -> Result<Vec<[u8; 8]>, NotCommitted> {
         let now = self.moment();
         let deeds = match &mut self.poller {
-            Some(poller) if unsaved.read_out => poller.committed(now),
+            Some(poller) if read_out => poller.committed(now),
             Some(_) | None => Vec::new(),
         };
         let (mut batch, mut writes) = (Batch::default(), Vec::new());
@@ -381,56 +364,18 @@ impl LineTask {
     }
 
     async fn hand_over(&mut self, batch: Batch) -> Result<(), NotCommitted> {
-        let Batch { items, bytes, read_out } = batch;
-        if items.is_empty() && !read_out {
-            return Ok(());
-        }
-        let number = items.len();
-        self.watch.handed_over(number);
-        let pending = match self.intake.inlet.deliver(items, bytes).await {
-            Ok(pending) => pending,
-            Err(NotCommitted) => {
-                self.watch.saved(number);
-                self.watch.lost(number);
-                return Err(NotCommitted);
-            }
-        };
-        let receipt = Box::pin(pending.receipt());
-        self.unsaved.push_back(Unsaved { items: number, read_out, receipt });
-        Ok(())
+        self.unsaved.hand_over(batch, &self.intake.inlet).await
     }
 
     /// The writer ended without a receipt for these: they are not on disk.
     fn give_up(&mut self) -> Result<(), NotCommitted> {
-        let items = self.unsaved.drain(..).map(|unsaved| unsaved.items).sum();
-        self.watch.saved(items);
-        self.watch.lost(items);
+        let items = self.unsaved.give_up();
         warn!(device = %self.line.device, items, "serial line ends: the writer saves no more");
         Err(NotCommitted)
     }
 
-    async fn last_receipts(&mut self) -> Result<(), NotCommitted> {
-        let until = Instant::now() + LAST_RECEIPTS;
-        while let Some(unsaved) = self.unsaved.front_mut() {
-            match timeout_at(until, unsaved.receipt.as_mut()).await {
-                Ok(Ok(_receipt)) => self.watch.saved(unsaved.items),
-                Ok(Err(NotCommitted)) | Err(_) => return self.give_up(),
-            }
-            self.unsaved.pop_front();
-        }
-        Ok(())
-    }
-
     fn moment(&self) -> Moment {
         Moment { instant: Instant::now(), timestamp: self.intake.clock.now() }
-    }
-}
-
-/// The receipt of the oldest delivery; the writer answers in order. Never, where none is owed.
-async fn first_receipt(unsaved: &mut VecDeque<Unsaved>) -> Result<Receipt, NotCommitted> {
-    match unsaved.front_mut() {
-        Some(first) => first.receipt.as_mut().await,
-        None => std::future::pending().await,
     }
 }
 

@@ -16,6 +16,7 @@ mod pace;
 mod poll;
 mod port;
 mod sort;
+mod unsaved;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 

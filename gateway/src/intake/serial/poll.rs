@@ -206,7 +206,7 @@ impl Poller {
         let absent = Failure::NoAnswer { command: taidoc::command::CONNECT };
         let wait = match failure {
             failure if failure == absent => ABSENT_RETRY,
-            Failure::RecordsChanged { .. } => CHANGED_RETRY,
+            Failure::RecordsChanged { .. } | Failure::NewestChanged => CHANGED_RETRY,
             Failure::NoAnswer { .. } | Failure::UnknownModel { .. } | Failure::OtherKind { .. } => {
                 self.every
             }
