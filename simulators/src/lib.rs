@@ -18,6 +18,6 @@ pub mod clock;
 pub mod device;
 pub mod fault;
 pub mod ledger;
-//MQTT
+pub mod mqtt;
 pub mod pty;
 //WORLD
