@@ -1,0 +1,43 @@
+import { computed, signal } from '@preact/signals'
+
+export type Route =
+  | { screen: 'board' }
+  | { screen: 'inbox'; level: string | null }
+  | { screen: 'person'; id: string }
+  | { screen: 'alert'; id: string }
+  | { screen: 'quarantine' }
+
+/** Reads the part of the address behind `#`. What it does not know is the board. */
+export function parseRoute(hash: string): Route {
+  const [path = '', query = ''] = hash.replace(/^#\/?/, '').split('?')
+  const [screen, id] = path.split('/')
+  if (screen === 'inbox') return { screen, level: new URLSearchParams(query).get('level') }
+  if (screen === 'quarantine') return { screen }
+  if (screen === 'p' && id) return { screen: 'person', id: decoded(id) }
+  if (screen === 'alert' && id) return { screen: 'alert', id: decoded(id) }
+  return { screen: 'board' }
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    return part
+  }
+}
+
+const hash = signal('')
+export const route = computed(() => parseRoute(hash.value))
+
+export function watchRoute(): void {
+  const follow = (): void => {
+    hash.value = location.hash
+    window.scrollTo(0, 0)
+  }
+  hash.value = location.hash
+  window.addEventListener('hashchange', follow)
+}
+
+export const toPerson = (id: string): string => `#/p/${encodeURIComponent(id)}`
+export const toAlert = (id: string): string => `#/alert/${encodeURIComponent(id)}`
+export const toInbox = (level?: string): string => (level ? `#/inbox?level=${level}` : '#/inbox')
