@@ -8,6 +8,8 @@ import { FakeGateway } from './fake'
 export const PATIENCE_MS = 15_000
 const REAL = process.env['XUNZHEN_URL']?.replace(/\/$/, '')
 const LOGIN = process.env['XUNZHEN_LOGIN']
+/** For suites that script what the gateway says. */
+export const scripted = { skip: REAL ? 'needs the scripted gateway' : false }
 
 export interface Stage { url: string; browser: Browser; fake: FakeGateway | null; close: () => Promise<void> }
 export type Language = 'zh' | 'en'
@@ -66,4 +68,12 @@ export async function until(what: string, page: Page, fact: () => boolean): Prom
   }
 }
 
-export const SCREENS = ['/#/', '/#/inbox', '/#/p/P000110', '/#/alert/a0', '/#/quarantine'] as const
+/** The screens with a person and an alert that this gateway knows; a real one without an open alert has fewer. */
+export async function screensOf(stage: Stage): Promise<string[]> {
+  const page = await openPage(stage, '/#/')
+  const answer = await page.request.get(`${stage.url}/api/v1/snapshot`)
+  const { alerts } = (await answer.json()) as { alerts: { id: string; person: string }[] }
+  await page.context().close()
+  const first = alerts[0]
+  return ['/#/', '/#/inbox', '/#/quarantine', ...(first ? [`/#/p/${first.person}`, `/#/alert/${first.id}`] : [])]
+}

@@ -16,6 +16,7 @@ export const en: typeof zh = {
   switch_language: '中文',
   switch_theme: { light: 'Dark', wall: 'Light' },
   nav: { main: 'Main', board: 'Board', inbox: 'Alerts', quarantine: 'Quarantine', wall: 'Wall' },
+  notices: 'Notices',
   skip: 'Skip to content',
   back: 'Back',
   level: { red: 'Red alert', orange: 'Orange alert', yellow: 'Yellow notice', blue: 'Blue note' },

@@ -8,6 +8,7 @@ export interface Words {
   switch_language: string
   switch_theme: Record<'light' | 'wall', string>
   nav: Record<'main' | 'board' | 'inbox' | 'quarantine' | 'wall', string>
+  notices: string
   skip: string
   back: string
   level: Record<Level, string>
@@ -148,6 +149,7 @@ export const zh: Words = {
   switch_language: 'EN',
   switch_theme: { light: '深色', wall: '浅色' },
   nav: { main: '主导航', board: '看板', inbox: '预警', quarantine: '隔离', wall: '大屏' },
+  notices: '提示',
   skip: '跳到正文',
   back: '返回',
   level: { red: '红色预警', orange: '橙色预警', yellow: '黄色提醒', blue: '蓝色提示' },

@@ -50,7 +50,7 @@ function Banners(): JSX.Element {
   const w = words.value
   const sending = board.value?.sending
   return (
-    <div class="banners">
+    <aside class="banners" aria-label={w.notices}>
       <StaleBanner />
       {link.value === 'signed_out' && <div class="banner banner-stale" role="alert"><b>{w.signed_out}</b></div>}
       {board.value?.demo && <div class="banner banner-demo">{w.demo}</div>}
@@ -59,7 +59,7 @@ function Banners(): JSX.Element {
           <b>{w.sending_off}</b> <span>{inLanguage({ zh: sending.why_zh, en: sending.why_en })}</span>
         </div>
       )}
-    </div>
+    </aside>
   )
 }
 

@@ -44,6 +44,7 @@ function Bars({ day, width, height, text }: BarsProps): JSX.Element {
   const tall = (count: number): number => (count ? Math.max(2, (count / most) * room) : 0)
   const wide = step * 0.74
   const current = chinaHour(now.value)
+  const tallest = day.findIndex((hour) => hour.readings === most)
   return (
     <g font-size={text}>
       {day.map((hour) => {
@@ -51,7 +52,7 @@ function Bars({ day, width, height, text }: BarsProps): JSX.Element {
         const readings = tall(hour.readings)
         const crossings = tall(hour.crossings)
         // Three digits do not fit over a bar of a phone: the tallest keeps its number there.
-        const labelled = hour.readings > 0 && (step > text * 1.9 || hour.readings === most)
+        const labelled = hour.readings > 0 && (step > text * 1.9 || hour.hour === tallest)
         return (
           <g key={hour.hour} class={hour.hour === current ? 'hour current' : 'hour'}>
             <rect class="hour-slot" x={x} y={foot - room} width={wide} height={room} rx="3" />

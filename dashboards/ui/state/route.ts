@@ -30,9 +30,16 @@ const hash = signal('')
 export const route = computed(() => parseRoute(hash.value))
 
 export function watchRoute(): void {
-  const follow = (): void => {
+  const left = new Map<string, number>()
+  history.scrollRestoration = 'manual'
+  const follow = (event: HashChangeEvent): void => {
+    left.set(new URL(event.oldURL).hash, window.scrollY)
     hash.value = location.hash
-    window.scrollTo(0, 0)
+    // The new screen is drawn by the next frame; a list that was left halfway is found where it was left.
+    requestAnimationFrame(() => {
+      document.getElementById('main')?.focus({ preventScroll: true })
+      window.scrollTo(0, left.get(location.hash) ?? 0)
+    })
   }
   hash.value = location.hash
   window.addEventListener('hashchange', follow)
