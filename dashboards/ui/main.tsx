@@ -1,3 +1,4 @@
+import { effect } from '@preact/signals'
 import { render, type JSX } from 'preact'
 import './style/tokens.css'
 import './style/base.css'
@@ -6,15 +7,16 @@ import './style/inbox.css'
 import './style/chart.css'
 import './style/wall.css'
 import type { Snapshot } from './contract'
-import { recall, remember, speak, wantedLanguage } from './i18n/language'
+import { recall, remember, speak, wantedLanguage, words } from './i18n/language'
 import { Frame, setTheme, storedTheme } from './parts/frame'
+import { Guard } from './parts/guard'
 import { AlertScreen } from './screens/alert'
 import { BoardScreen } from './screens/board'
 import { InboxScreen, watchWidth } from './screens/inbox'
 import { PersonScreen } from './screens/person'
 import { QuarantineScreen } from './screens/quarantine'
 import { acks, watchAcks } from './state/acks'
-import { build, tick } from './state/live'
+import { board, build, tick } from './state/live'
 import { route, watchRoute } from './state/route'
 import { goLive, reloadWanted } from './state/stream'
 
@@ -42,6 +44,17 @@ function Screen(): JSX.Element {
   }
 }
 
+const Guarded = (): JSX.Element => <Guard of={route.value}><Screen /></Guard>
+
+/** The tab names what waits: a desk with many tabs sees it without turning to this one. */
+function titleFollows(): void {
+  effect(() => {
+    const open = board.value?.open
+    const urgent = open ? open.red + open.orange : 0
+    document.title = (urgent ? `(${urgent}) ` : '') + words.value.title
+  })
+}
+
 /** A new build or schema is taken up while nobody looks, once, and never over an ack that is on its way. */
 function reloadWhenIdle(): void {
   document.addEventListener('visibilitychange', () => {
@@ -58,6 +71,7 @@ async function start(): Promise<void> {
   const wall = location.pathname.replace(/\/$/, '') === '/wall'
   await speak(wantedLanguage(location.search, recall('xz.lang')))
   setInterval(tick, TICK_MS)
+  titleFollows()
   const live = goLive(bootSnapshot())
   if (wall) {
     const { WallScreen, watchWall } = await import('./screens/wall')
@@ -71,7 +85,7 @@ async function start(): Promise<void> {
     watchWidth()
     watchAcks()
     reloadWhenIdle()
-    render(<Frame><Screen /></Frame>, root)
+    render(<Frame><Guarded /></Frame>, root)
   }
   await live
 }

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { AddressInfo } from 'node:net'
+import { gzipSync } from 'node:zlib'
 import type { Alert, Snapshot } from '../../ui/contract'
 import { history, iso, nextCommit, person, quarantined, snapshot } from './township'
 
@@ -84,15 +85,15 @@ export class FakeGateway {
       const hashes = readFileSync(join(this.dist, 'style-hashes.txt'), 'utf8').trim().split('\n').map((hash) => `'${hash}'`).join(' ')
       response.writeHead(200, {
         'Content-Type': TYPES['html']!, 'Cache-Control': 'no-cache',
-        'Content-Security-Policy': `default-src 'self'; style-src 'self' ${hashes}; img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'`,
+        'Content-Encoding': 'gzip', 'Content-Security-Policy': `default-src 'self'; style-src 'self' ${hashes}; img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'`,
       })
-      response.end(`${before}${boot}${after}`)
+      response.end(gzipSync(`${before}${boot}${after}`))
       return
     }
     try {
       const body = readFileSync(join(this.dist, url.pathname))
-      response.writeHead(200, { 'Content-Type': TYPES[url.pathname.split('.').pop()!] ?? 'application/octet-stream' })
-      response.end(body)
+      response.writeHead(200, { 'Content-Type': TYPES[url.pathname.split('.').pop()!] ?? 'application/octet-stream', 'Content-Encoding': 'gzip' })
+      response.end(gzipSync(body))
     } catch {
       response.writeHead(404).end()
     }

@@ -126,6 +126,17 @@ test('an expired session says so instead of showing old numbers in silence', scr
   await page.context().close()
 })
 
+test('one part that cannot be drawn leaves the alerts in sight, and comes back with sound numbers', scripted, async () => {
+  const fake = stage.fake!
+  const page = await openPage(stage, '/#/')
+  fake.send('board', { board: { ...fake.snap.board, villages: null } })
+  await page.getByText('此处无法显示').waitFor()
+  await page.locator('.open-alerts .alert-row').first().waitFor()
+  fake.send('board', { board: fake.snap.board })
+  await page.locator('.villages .village').first().waitFor()
+  await page.context().close()
+})
+
 test('the keyboard walks through the readings and each one is spoken', scripted, async () => {
   const page = await openPage(stage, '/#/p/P000110')
   const chart = page.getByRole('slider').first()

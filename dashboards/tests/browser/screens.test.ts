@@ -131,7 +131,7 @@ test('no request leaves the origin, and the content policy is never broken', asy
   }
 })
 
-test('the start path fits a slow phone', async () => {
+test('the start path fits a slow phone', async (report) => {
   const page = await openPage(stage, '/#/inbox', { width: 360, height: 780 })
   const paths = await page.evaluate(() => performance.getEntriesByType('resource').map((entry) => new URL(entry.name))
     .filter((url) => /\.(js|css)$/.test(url.pathname)).map((url) => url.href))
@@ -139,6 +139,7 @@ test('the start path fits a slow phone', async () => {
   const style = Buffer.from(await page.evaluate(() => [...document.querySelectorAll('style')].map((part) => part.textContent).join('')))
   const sizes = [...bodies, style].map((body) => gzipSync(body, { level: 9 }).length)
   const sum = sizes.reduce((all, size) => all + size, 0)
+  report.diagnostic(`start path ${sum} bytes gzip: ${sizes.join(' + ')}`)
   assert.equal(paths.length, 1, 'one script, and no second request behind it')
   assert.ok(sum <= START_PATH_MAX, `${sum} bytes`)
   await page.context().close()

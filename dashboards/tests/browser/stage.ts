@@ -45,7 +45,7 @@ interface Sight { width?: number; height?: number; language?: Language; theme?: 
 export async function openPage(stage: Stage, path: string, sight: Sight = {}): Promise<Page> {
   const { width = 1366, height = 900, language = 'zh', theme = 'light', clock = false } = sight
   const context = await stage.browser.newContext({
-    viewport: { width, height }, timezoneId: 'Europe/Lisbon', ...(session ? { storageState: session } : {}),
+    viewport: { width, height }, timezoneId: 'Europe/Lisbon', reducedMotion: 'reduce', ...(session ? { storageState: session } : {}),
   })
   context.setDefaultTimeout(PATIENCE_MS)
   await context.addInitScript(([spoken, colours]) => {

@@ -8,7 +8,7 @@ import { words } from '../i18n/language'
 import { Shape } from '../parts/shape'
 import { useSize } from '../parts/size'
 import { now } from '../state/live'
-import { clockTime, day, moment } from '../state/time'
+import { clockTime, day, fullDay, moment } from '../state/time'
 import { valueText } from '../state/units'
 import { bands, lineAt, spread, spreadAny, ticks } from './scale'
 
@@ -20,6 +20,7 @@ const FOOT = 26
 /** Two readings of one bench session stand two minutes apart; this keeps them apart on half a year. */
 const GAP = 9
 const LABEL_GAP = 15
+const DATE_ROOM = 84
 
 export interface Place { x: number; y: (value: number) => number; top: number; foot: number }
 
@@ -88,7 +89,7 @@ export function Chart(props: ChartProps): JSX.Element {
             {props.mark(reading, { x: xs[index]!, y, top: TOP, foot }, index === chosen)}
           </g>
         ))}
-        <TimeAxis readings={readings} right={right} />
+        <TimeAxis readings={readings} xs={xs} right={right} />
       </svg>
     </div>
   )
@@ -128,16 +129,26 @@ function Ground({ low, high, step: tick, filled, drawn, glyphs, y, right, foot }
   )
 }
 
-function TimeAxis({ readings, right }: { readings: readonly Reading[]; right: number }): JSX.Element | null {
+/** The first and the last day, and as many between as have room. */
+function TimeAxis({ readings, xs, right }: { readings: readonly Reading[]; xs: readonly number[]; right: number }): JSX.Element | null {
   const first = readings[0]
   const last = readings[readings.length - 1]
   if (!first || !last) return null
-  const sameDay = day(first.measured_at) === day(last.measured_at)
+  const sameDay = fullDay(first.measured_at) === fullDay(last.measured_at)
   const text = (reading: Reading): string => (sameDay ? clockTime(reading.measured_at) : day(reading.measured_at))
+  const between: number[] = []
+  let free = LEFT + DATE_ROOM
+  xs.forEach((x, index) => {
+    const label = text(readings[index]!)
+    if (x < free || x > right - DATE_ROOM || label === text(last) || label === text(first)) return
+    between.push(index)
+    free = x + DATE_ROOM
+  })
   return (
     <g>
       <text class="tick" x={LEFT} y={HEIGHT - 6}>{text(first)}</text>
-      {readings.length > 1 && <text class="tick" x={right} y={HEIGHT - 6} text-anchor="end">{text(last)}</text>}
+      {between.map((index) => <text key={index} class="tick" x={xs[index]} y={HEIGHT - 6} text-anchor="middle">{text(readings[index]!)}</text>)}
+      {text(last) !== text(first) && <text class="tick" x={right} y={HEIGHT - 6} text-anchor="end">{text(last)}</text>}
     </g>
   )
 }

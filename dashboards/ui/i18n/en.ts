@@ -163,6 +163,8 @@ export const en: typeof zh = {
   loading: 'Loading…',
   failed: (why) => `Could not load: ${why}`,
   load_more: 'Load more',
+  part_failed: (why) => `This part cannot be shown: ${why}`,
+  arrived: (level, code) => `New: ${level} ${code}`,
   wall: {
     latest: 'Latest alerts', quiet: 'No open alerts', quiet_why: 'New ones appear by themselves', sound_on: 'Click to turn sound on',
     sound_off: 'Sound is on', progress: 'Villages', progress_why: 'one ring a village, without its name', screened: 'People today',

@@ -8,12 +8,22 @@ export const words = signal<Words>(zh)
 
 /** Speaks `next` from now on. English is a file of its own, fetched on first use. */
 export async function speak(next: Language): Promise<void> {
-  const spoken = next === 'en' ? (await import('./en')).en : zh
+  const spoken = next === 'en' ? await english() : zh
+  if (!spoken) return
   words.value = spoken
   language.value = next
   document.documentElement.lang = next === 'en' ? 'en' : 'zh-CN'
-  document.title = spoken.title
   remember('xz.lang', next)
+}
+
+/** A page older than the gateway, or offline, may not find the file; it then goes on in the language it has. */
+async function english(): Promise<Words | null> {
+  try {
+    return (await import('./en')).en
+  } catch (cause) {
+    console.error('the English words did not load', cause)
+    return null
+  }
 }
 
 /** The language asked for by the address, else the one chosen before, else Chinese. */

@@ -128,6 +128,8 @@ export interface Words {
   loading: string
   failed: (why: string) => string
   load_more: string
+  part_failed: (why: string) => string
+  arrived: (level: string, code: string) => string
   wall: Record<'latest' | 'quiet' | 'quiet_why' | 'sound_on' | 'sound_off' | 'progress' | 'progress_why' | 'screened', string>
   wall_left: (minutes: number) => string
   wall_over: (minutes: number) => string
@@ -293,6 +295,8 @@ export const zh: Words = {
   loading: '正在载入…',
   failed: (why) => `载入失败：${why}`,
   load_more: '载入更多',
+  part_failed: (why) => `此处无法显示：${why}`,
+  arrived: (level, code) => `新的${level} ${code}`,
   wall: {
     latest: '最新预警', quiet: '没有待处理的预警', quiet_why: '新的预警会自动出现', sound_on: '点击启用声音', sound_off: '声音已启用',
     progress: '各村进度', progress_why: '每圈一村，不显示村名', screened: '今日筛查',

@@ -2,7 +2,7 @@
 import type { ComponentChildren, JSX } from 'preact'
 import { signal } from '@preact/signals'
 import { inLanguage, language, recall, remember, speak, words } from '../i18n/language'
-import { board, me, now } from '../state/live'
+import { alerts, arrived, board, me, now } from '../state/live'
 import { route, toInbox } from '../state/route'
 import { heardOf, link, stale } from '../state/stream'
 import { moment } from '../state/time'
@@ -38,7 +38,8 @@ export function LinkState(): JSX.Element {
 
 export function StaleBanner(): JSX.Element | null {
   const w = words.value
-  if (!stale.value || link.value === 'signed_out') return null
+  if (link.value === 'signed_out') return <div class="banner banner-stale" role="alert"><b>{w.signed_out}</b></div>
+  if (!stale.value) return null
   return (
     <div class="banner banner-stale" role="alert">
       <b>{w.stale(heardOf.value ? moment(heardOf.value, now.value) : '–')}</b> <span>{w.stale_why}</span>
@@ -52,7 +53,6 @@ function Banners(): JSX.Element {
   return (
     <aside class="banners" aria-label={w.notices}>
       <StaleBanner />
-      {link.value === 'signed_out' && <div class="banner banner-stale" role="alert"><b>{w.signed_out}</b></div>}
       {board.value?.demo && <div class="banner banner-demo">{w.demo}</div>}
       {sending && !sending.enabled && (
         <div class="banner banner-off">
@@ -87,6 +87,7 @@ export function Frame({ children }: { children: ComponentChildren }): JSX.Elemen
   const urgent = open ? open.red + open.orange : 0
   return (
     <div class={`frame${stale.value ? ' is-stale' : ''}`}>
+      <Announcer />
       <a class="skip" href="#main" onClick={skip}>{w.skip}</a>
       <header class="top">
         <a class="brand" href="#/"><Mark /><b>{w.product}</b><span class="place">{me.value?.scope ?? board.value?.place}</span></a>
@@ -108,6 +109,12 @@ export function Frame({ children }: { children: ComponentChildren }): JSX.Elemen
       </div>
     </div>
   )
+}
+
+/** Says a new or raised alert to those who listen instead of look. */
+function Announcer(): JSX.Element {
+  const alert = arrived.value ? alerts.value.get(arrived.value.id) : undefined
+  return <div class="unseen" role="status">{alert ? words.value.arrived(words.value.level[alert.level], alert.case) : ''}</div>
 }
 
 function skip(event: Event): void {

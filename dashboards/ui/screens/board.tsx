@@ -3,6 +3,7 @@ import type { JSX } from 'preact'
 import type { Board, Hour, Level, Reading, Site, Village } from '../contract'
 import { words } from '../i18n/language'
 import { Deadline, mayReadPeople, reasonText, Value, Who } from '../parts/alert'
+import { Guard } from '../parts/guard'
 import { HourBars } from '../parts/hours'
 import { Shape } from '../parts/shape'
 import { board, crossed, LEVELS, now, openAlerts, rank, readings } from '../state/live'
@@ -19,11 +20,11 @@ export function BoardScreen(): JSX.Element {
       <h1 class="unseen">{words.value.nav.board}</h1>
       <Tiles current={current} />
       <div class="board-grid">
-        <Hours hourly={current.hourly} />
-        <Newest />
-        <Alerts />
-        <Villages villages={current.villages} />
-        <Sites sites={current.sites} />
+        <Guard of={current}><Hours hourly={current.hourly} /></Guard>
+        <Guard of={current}><Newest /></Guard>
+        <Guard of={current}><Alerts /></Guard>
+        <Guard of={current}><Villages villages={current.villages} /></Guard>
+        <Guard of={current}><Sites sites={current.sites} /></Guard>
       </div>
     </div>
   )

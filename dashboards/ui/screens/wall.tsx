@@ -6,6 +6,7 @@ import { effect, signal } from '@preact/signals'
 import type { JSX } from 'preact'
 import type { Alert, Board, Site, Village } from '../contract'
 import { words } from '../i18n/language'
+import { Guard } from '../parts/guard'
 import { HourBars } from '../parts/hours'
 import { LinkState, Mark, StaleBanner } from '../parts/frame'
 import { Shape } from '../parts/shape'
@@ -64,15 +65,15 @@ export function WallScreen(): JSX.Element {
       {current ? (
         <div class="wall-grid">
           <div class="wall-tiles">{LEVELS.map((level) => <Tile key={level} level={level} count={current.open[level]} />)}</div>
-          <Figures current={current} />
+          <Guard of={current}><Figures current={current} /></Guard>
           <section class="card wall-hours" aria-labelledby="wall-hours">
             <header><h2 id="wall-hours">{w.hourly}</h2>
               <span class="key"><i class="swatch" />{w.hourly_readings}<i class="swatch crossing" />{w.hourly_crossings}</span></header>
             <HourBars hourly={current.hourly} text={rem(0.8)} />
           </section>
-          <Latest />
-          <Progress villages={current.villages} />
-          <Sites sites={current.sites} />
+          <Guard of={current}><Latest /></Guard>
+          <Guard of={current}><Progress villages={current.villages} /></Guard>
+          <Guard of={current}><Sites sites={current.sites} /></Guard>
         </div>
       ) : <p class="empty">{w.loading}</p>}
     </main>

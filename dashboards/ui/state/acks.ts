@@ -7,11 +7,12 @@ import { effect, signal } from '@preact/signals'
 import type { Alert } from '../contract'
 import { recall, remember } from '../i18n/language'
 import { ApiError, idempotencyKey, post } from './api'
-import { alerts, isLiving, putAlert } from './live'
+import { alerts, isLiving, me, putAlert } from './live'
 import { link } from './stream'
 
 export const UNDO_MS = 5_000
-const STORED = 'xz.acks'
+/** Kept for each doctor apart: on a shared phone nobody sends another's acks. */
+const stored = (): string => `xz.acks.${me.peek()?.doctor ?? me.peek()?.name ?? ''}`
 
 export interface Ack {
   key: string
@@ -28,7 +29,7 @@ function put(id: string, ack: Ack | null): void {
   else next.delete(id)
   acks.value = next
   const kept = [...next].filter(([, entry]) => entry.phase === 'waiting' || entry.phase === 'sending')
-  remember(STORED, JSON.stringify(kept.map(([alert, entry]) => [alert, entry.key])))
+  remember(stored(), JSON.stringify(kept.map(([alert, entry]) => [alert, entry.key])))
 }
 
 /** Starts the five seconds for each of `ids`; what arrives later is not taken with them. */
@@ -88,10 +89,10 @@ function leave(): void {
 
 function resumeStored(): void {
   try {
-    const kept = JSON.parse(recall(STORED) ?? '[]') as [string, string][]
+    const kept = JSON.parse(recall(stored()) ?? '[]') as [string, string][]
     for (const [id, key] of kept) put(id, { key, phase: 'waiting' })
   } catch {
-    remember(STORED, '[]')
+    remember(stored(), '[]')
   }
 }
 
@@ -104,7 +105,11 @@ function dropEnded(): void {
 }
 
 export function watchAcks(): void {
-  resumeStored()
+  const stop = effect(() => {
+    if (me.value === null) return
+    resumeStored()
+    queueMicrotask(() => stop())
+  })
   document.addEventListener('visibilitychange', () => document.hidden && leave())
   window.addEventListener('pagehide', leave)
   effect(() => {
