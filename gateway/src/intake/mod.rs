@@ -8,6 +8,7 @@ mod arrival;
 pub mod broker;
 mod delivery;
 pub mod mqtt;
+pub mod serial;
 mod topic;
 
 pub use arrival::{Admission, Admit, Arrival, Identity, Rights, Sites};
