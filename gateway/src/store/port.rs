@@ -90,6 +90,13 @@ pub enum Change {
         /// Not after this.
         due_at: Timestamp,
     },
+    /// A follower has done everything up to a position; `None`: it is no more.
+    Cursor {
+        /// Which.
+        follower: String,
+        /// Up to here.
+        to: Option<CommitSeq>,
+    },
     /// A bench session begins or its end moves: (site, bench, from) is its name.
     Session(BenchSession),
     /// A request was answered.
@@ -237,11 +244,6 @@ pub trait Store: Send {
     /// Any error of the store.
     fn reopen(&mut self) -> Result<(), StoreError>;
 
-    /// A follower has done everything up to a position, together with what it derived.
-    ///
-    /// # Errors
-    /// Any error of the store.
-    fn advance(&mut self, follower: &str, to: CommitSeq) -> Result<(), StoreError>;
 
     /// Derives rollups from the log up to a position: readings, people and crossings by site,
     /// village, hour and kind. Idempotent by the follower's cursor; returns the new cursor.
