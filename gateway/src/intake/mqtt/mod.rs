@@ -28,7 +28,6 @@ mod tests;
 mod wire;
 
 use std::{
-    io,
     net::{IpAddr, SocketAddr},
     pin::pin,
     sync::Arc,
@@ -111,11 +110,7 @@ fn welcome(
         let deadline = Instant::now() + CONNECT_DEADLINE;
         match tls {
             None => entrance.serve(stream, deadline).await,
-            Some(tls) => match timeout_at(deadline, tls.accept(stream)).await {
-                Ok(Ok(stream)) => Box::pin(entrance.serve(stream, deadline)).await,
-                Ok(Err(error)) => entrance.tls_failed(&error),
-                Err(_elapsed) => entrance.shared.metrics().too_slow.add_one(),
-            },
+            Some(tls) => Box::pin(entrance.serve_tls(tls, stream, deadline)).await,
         }
     });
 }
@@ -161,9 +156,15 @@ impl Entrance {
         }
     }
 
-    fn tls_failed(&self, error: &io::Error) {
-        self.shared.metrics().connects_refused.add_one();
-        info!(%error, "mqtt connection refused: tls");
+    async fn serve_tls(self, tls: TlsAcceptor, stream: TcpStream, deadline: Instant) {
+        match timeout_at(deadline, tls.accept(stream)).await {
+            Ok(Ok(stream)) => self.serve(stream, deadline).await,
+            Ok(Err(error)) => {
+                self.shared.metrics().connects_refused.add_one();
+                info!(%error, "mqtt connection refused: tls");
+            }
+            Err(_elapsed) => self.shared.metrics().too_slow.add_one(),
+        }
     }
 }
 
