@@ -102,7 +102,8 @@ fn welcome(
     let shared = Arc::clone(shared);
     let stop = supervisor.stopping();
     let entrance = Entrance { from: Some(from.ip()), half_open: Some(half_open), shared, stop };
-    supervisor.spawn("mqtt connection", async move {
+    // Boxed, for a wrapped future would take its room twice over.
+    let connection = Box::pin(async move {
         if let Err(error) = stream.set_nodelay(true) {
             debug!(%error, "mqtt client left at once");
             return;
@@ -113,6 +114,7 @@ fn welcome(
             Some(tls) => Box::pin(entrance.serve_tls(tls, stream, deadline)).await,
         }
     });
+    supervisor.spawn("mqtt connection", connection);
 }
 
 /// Serves one client over any stream of bytes, as that of a WebSocket.
