@@ -137,6 +137,18 @@ test('one part that cannot be drawn leaves the alerts in sight, and comes back w
   await page.context().close()
 })
 
+test('a person is found by name and opened', scripted, async () => {
+  const page = await openPage(stage, '/#/people', { width: 360, height: 780 })
+  await page.getByRole('searchbox').fill('秀兰')
+  await page.locator('.people .alert-row').nth(1).waitFor({ state: 'detached' })
+  await page.locator('.people .alert-row', { hasText: '王秀兰' }).click()
+  await page.getByRole('heading', { level: 1, name: '王秀兰' }).waitFor()
+  assert.match(page.url(), /#\/p\/P\d+$/)
+  await page.goBack()
+  await page.getByRole('searchbox').waitFor()
+  await page.context().close()
+})
+
 test('the keyboard walks through the readings and each one is spoken', scripted, async () => {
   const page = await openPage(stage, '/#/p/P000110')
   const chart = page.getByRole('slider').first()
