@@ -91,6 +91,7 @@ export const en: typeof zh = {
   undo_hint: 'Sent in 5 seconds',
   sending: 'Sending…',
   waiting_upload: 'Waiting to upload',
+  waiting_count: (amount) => `${count(amount, 'acknowledgement', 'acknowledgements')} waiting to upload`,
   retry: 'Retry',
   refused_ack: (why) => `Not accepted: ${why}`,
   taken: 'Taken',

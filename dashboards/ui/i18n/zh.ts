@@ -76,6 +76,7 @@ export interface Words {
   undo_hint: string
   sending: string
   waiting_upload: string
+  waiting_count: (count: number) => string
   retry: string
   refused_ack: (why: string) => string
   taken: string
@@ -231,6 +232,7 @@ export const zh: Words = {
   undo_hint: '5 秒后送出',
   sending: '正在送出…',
   waiting_upload: '待上传',
+  waiting_count: (count) => `${count} 条确认待上传`,
   retry: '重试',
   refused_ack: (why) => `未被接受：${why}`,
   taken: '已确认',

@@ -2,6 +2,7 @@
 import type { ComponentChildren, JSX } from 'preact'
 import { signal } from '@preact/signals'
 import { inLanguage, language, recall, remember, speak, words } from '../i18n/language'
+import { acks, retry } from '../state/acks'
 import { alerts, arrived, board, me, now } from '../state/live'
 import { route, toInbox } from '../state/route'
 import { heardOf, link, stale } from '../state/stream'
@@ -54,6 +55,7 @@ function Banners(): JSX.Element {
   return (
     <aside class="banners" aria-label={w.notices}>
       <StaleBanner />
+      <WaitingBanner />
       {board.value?.demo && <div class="banner banner-demo">{w.demo}</div>}
       {sending && !sending.enabled && (
         <div class="banner banner-off">
@@ -61,6 +63,19 @@ function Banners(): JSX.Element {
         </div>
       )}
     </aside>
+  )
+}
+
+/** What the gateway has not yet got stays in sight on every screen, whether or not its card is. */
+function WaitingBanner(): JSX.Element | null {
+  const w = words.value
+  const waiting = [...acks.value].filter(([, ack]) => ack.phase === 'waiting').map(([id]) => id)
+  if (waiting.length === 0) return null
+  return (
+    <div class="banner banner-waiting" role="status">
+      <b>{w.waiting_count(waiting.length)}</b>
+      <button type="button" class="button" onClick={() => retry(waiting)}>{w.retry}</button>
+    </div>
   )
 }
 
