@@ -1,40 +1,10 @@
-//! One door to every format: find it by name, decode one frame, get fields and a meaning.
+//! What every format looks like from outside: decode one frame, get fields and a meaning.
 
 use crate::decimal::Decimal;
 use crate::deframe::Framing;
 use crate::error::DecodeError;
 use crate::measurement::Meaning;
 use crate::time::DateTime;
-use crate::{ieee11073, raycome, sig, sinocare, taidoc};
-
-/// Every format, in the order of FORMATS. A new format adds one row.
-static FORMATS: [Format; 13] = [
-    ieee11073::SFLOAT,
-    ieee11073::FLOAT,
-    sig::date_time::FORMAT,
-    sig::blood_pressure::FORMAT,
-    sig::blood_pressure::BEURER,
-    sig::cuff_pressure::FORMAT,
-    sig::glucose::FORMAT,
-    sig::glucose_context::FORMAT,
-    sig::glucose_feature::FORMAT,
-    sig::record_access::FORMAT,
-    taidoc::FORMAT,
-    raycome::FORMAT,
-    sinocare::FORMAT,
-];
-
-/// All formats of this crate.
-#[must_use]
-pub fn formats() -> &'static [Format] {
-    &FORMATS
-}
-
-/// The format of that name, for example `sig-bp-2a35`.
-#[must_use]
-pub fn format(name: &str) -> Option<&'static Format> {
-    FORMATS.iter().find(|format| format.name == name)
-}
 
 /// What the bytes are a part of, where they alone do not say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -85,7 +55,7 @@ pub struct Selector<'a> {
 }
 
 /// One named fact of a frame.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Value<'a> {
     /// Known to be unknown.
     Null,

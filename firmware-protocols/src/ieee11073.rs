@@ -1,7 +1,7 @@
 //! The number formats of IEEE 11073-20601: SFLOAT (16 bits) and FLOAT (32 bits).
 //!
 //! Exponent and mantissa are both two's complement, value = mantissa × 10^exponent (FORMATS §3.1;
-//! Bluetooth "Personal Health Devices Transcoding" §2.2). Little-endian, as in GATT. Five bit
+//! IEEE 11073-20601, "SFLOAT-Type" and "FLOAT-Type"). Little-endian, as in GATT. Five bit
 //! patterns with exponent 0 are no numbers; the same mantissa under another exponent is a number.
 
 use crate::bytes::Reader;

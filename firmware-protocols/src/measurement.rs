@@ -7,17 +7,27 @@ use crate::decimal::Decimal;
 pub use crate::time::DateTime;
 
 /// What a valid frame means to the gateway.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Meaning {
     /// A reading of a patient or of control solution.
     Measurement(Measurement),
-    /// A valid frame that is no measurement: a command, an acknowledgement, inflation, a failed
-    /// measurement, a context. The name is stable and lower case.
+    /// A valid frame that is no measurement. The names are stable:
+    ///
+    /// - no reading came of it: `failed_measurement`, `no_value`;
+    /// - belongs to a reading: `glucose_context`, `record_time`, `value_without_model`;
+    /// - another quantity: `other_analyte`, `temperature`, `oxygen_saturation`, `weight`;
+    /// - on the way to a reading: `inflation`, `cuff_pressure`, `cuff_started`;
+    /// - about the device: `device_clock`, `battery`, `model`, `serial_number`, `record_count`,
+    ///   `glucose_feature`, `connected`, `acknowledged`, `power_off`, `memory_cleared`,
+    ///   `record_access_response`;
+    /// - from the host: `command`;
+    /// - a bare number: `number`;
+    /// - valid, with codes that have no name here: `unknown_frame`, `unknown_answer`.
     Event(&'static str),
 }
 
 /// One measurement.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Measurement {
     /// A blood pressure.
     BloodPressure(BloodPressure),
@@ -91,7 +101,7 @@ pub struct Flags {
 }
 
 /// A blood pressure as the cuff sent it.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BloodPressure {
     /// Systolic pressure in `unit`.
     pub systolic: Decimal,
@@ -190,7 +200,7 @@ pub enum Meal {
 }
 
 /// A blood glucose as the meter sent it.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Glucose {
     /// The value in `unit`.
     pub value: GlucoseValue,

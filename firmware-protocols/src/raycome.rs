@@ -69,8 +69,8 @@ impl ResultFrame {
         DateTime::new(year, month, day, hour, minute, second).ok()
     }
 
-    fn read(data: &[u8]) -> Result<Self, DecodeError> {
-        let &[user, yy, mm, dd, hh, mi, ss, s1, s0, d1, d0, p1, p0] = data else {
+    fn read(payload: &[u8]) -> Result<Self, DecodeError> {
+        let &[user, yy, mm, dd, hh, mi, ss, s1, s0, d1, d0, p1, p0] = payload else {
             return Err(DecodeError::BadLength);
         };
         Ok(Self {
@@ -142,8 +142,8 @@ impl Answer {
                 let [s1, s0] = result.systolic_mmhg.to_be_bytes();
                 let [d1, d0] = result.diastolic_mmhg.to_be_bytes();
                 let [p1, p0] = result.pulse_bpm.to_be_bytes();
-                let data = [result.user, yy, mm, dd, hh, mi, ss, s1, s0, d1, d0, p1, p0];
-                emit(DEVICE, TYPE_MEASURING, SUB_RESULT, &data)
+                let payload = [result.user, yy, mm, dd, hh, mi, ss, s1, s0, d1, d0, p1, p0];
+                emit(DEVICE, TYPE_MEASURING, SUB_RESULT, &payload)
             }
             Self::Error { code } => emit(DEVICE, TYPE_MEASURING, SUB_ERROR, &[code]),
             Self::Battery { millivolts } => {
@@ -197,9 +197,9 @@ impl Hazard {
     }
 }
 
-fn emit(sender: u8, kind: u8, sub: u8, data: &[u8]) -> Packet {
-    let length = u8::try_from(data.len().saturating_add(2)).unwrap_or(u8::MAX);
-    let packet = Packet::new().put(&[sender, SECOND, VERSION, length, kind, sub]).put(data);
+fn emit(sender: u8, kind: u8, sub: u8, payload: &[u8]) -> Packet {
+    let length = u8::try_from(payload.len().saturating_add(2)).unwrap_or(u8::MAX);
+    let packet = Packet::new().put(&[sender, SECOND, VERSION, length, kind, sub]).put(payload);
     let summed = packet.as_bytes().get(2..).unwrap_or_default();
     packet.put(&[xor8(summed)])
 }
@@ -210,7 +210,7 @@ struct Frame<'a> {
     from_device: bool,
     kind: u8,
     sub: u8,
-    data: &'a [u8],
+    payload: &'a [u8],
 }
 
 impl<'a> Frame<'a> {
@@ -218,12 +218,12 @@ impl<'a> Frame<'a> {
         if bytes.len() < FIXED_LENGTH {
             return Err(DecodeError::TooShort);
         }
-        let &[sender @ (HOST | DEVICE), SECOND, VERSION, length, kind, sub, ref data @ .., _] =
+        let &[sender @ (HOST | DEVICE), SECOND, VERSION, length, kind, sub, ref payload @ .., _] =
             bytes
         else {
             return Err(DecodeError::BadHeader);
         };
-        let frame = Self { from_device: sender == DEVICE, kind, sub, data };
+        let frame = Self { from_device: sender == DEVICE, kind, sub, payload };
         let announced = usize::from(length).saturating_add(OUTSIDE_LENGTH);
         if announced != bytes.len() || (frame.is_result() && length != RESULT_LENGTH) {
             return Err(DecodeError::BadLength);
@@ -245,7 +245,7 @@ fn decode(
     out: &mut dyn FieldSink,
 ) -> Result<Meaning, DecodeError> {
     let frame = Frame::new_checked(bytes)?;
-    let result = if frame.is_result() { Some(ResultFrame::read(frame.data)?) } else { None };
+    let result = if frame.is_result() { Some(ResultFrame::read(frame.payload)?) } else { None };
     out.field("direction", Value::Text(if frame.from_device { "device" } else { "host" }));
     out.field("type", frame.kind.into());
     out.field("sub", frame.sub.into());
@@ -257,24 +257,24 @@ fn decode(
 }
 
 fn put_event(frame: Frame<'_>, out: &mut dyn FieldSink) -> &'static str {
-    match (frame.kind, frame.sub, frame.data) {
+    match (frame.kind, frame.sub, frame.payload) {
         (TYPE_MEASURING, SUB_ACK, _) => "acknowledged",
-        (TYPE_MEASURING, SUB_INFLATION, data) => {
+        (TYPE_MEASURING, SUB_INFLATION, payload) => {
             // Which byte holds pressures of 256 and more was never captured (FORMATS §12): the
             // pressure is told only while every candidate for a high byte is zero.
-            if let &[_, 0, _, 0, cuff, _] = data {
+            if let &[_, 0, _, 0, cuff, _] = payload {
                 out.field("cuff_mmHg", cuff.into());
             }
             "inflation"
         }
-        (TYPE_MEASURING, SUB_ERROR, data) => {
-            if let [code, ..] = data {
+        (TYPE_MEASURING, SUB_ERROR, payload) => {
+            if let [code, ..] = payload {
                 out.field("error_code", (*code).into());
             }
             "failed_measurement"
         }
-        (TYPE_BATTERY, SUB_BATTERY, data) => {
-            if let &[high, low] = data {
+        (TYPE_BATTERY, SUB_BATTERY, payload) => {
+            if let &[high, low] = payload {
                 out.field("battery_mV", u16::from_be_bytes([high, low]).into());
             }
             "battery"

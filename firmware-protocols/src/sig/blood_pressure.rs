@@ -1,5 +1,6 @@
 //! `sig-bp-2a35`: the Blood Pressure Measurement characteristic, and the Beurer BM85's own reading
-//! of it (FORMATS §3.2; Bluetooth Blood Pressure Service §3.1).
+//! of it (FORMATS §3.2; Bluetooth Blood Pressure Service, "Blood
+//! Pressure Measurement").
 //!
 //! The same layout carries the Intermediate Cuff Pressure (2A36), see
 //! [`cuff_pressure`](super::cuff_pressure).
@@ -32,7 +33,7 @@ pub const BEURER: Format = Format {
 
 /// Flags and three SFLOATs (FORMATS §2.4).
 const FIXED_LENGTH: usize = 7;
-/// "User id unknown" (Bluetooth Blood Pressure Service §3.1.1.5).
+/// "User id unknown" (Bluetooth Blood Pressure Service, "User ID Field").
 const USER_UNKNOWN: u8 = 0xFF;
 
 mod flag {
@@ -191,7 +192,7 @@ fn when<T>(
     if present { read().map(Some) } else { Ok(None) }
 }
 
-/// Status word, FORMATS §3.2; Bluetooth Blood Pressure Service §3.1.1.6.
+/// Status word, FORMATS §3.2; Bluetooth Blood Pressure Service, "Measurement Status Field".
 fn flags_of(status: u16) -> Flags {
     Flags {
         body_movement: status & 0x01 != 0,

@@ -1,5 +1,5 @@
 //! `sig-glucose-2a18`: the Glucose Measurement characteristic (FORMATS §3.3; Bluetooth Glucose
-//! Service §3.1).
+//! Service, "Glucose Measurement").
 //!
 //! The true time is base time plus offset. Concentrations are kg/L or mol/L and are scaled in
 //! decimal: × 100 000 is mg/dL, × 1000 is mmol/L (FORMATS §2.1).
@@ -34,27 +34,31 @@ mod flag {
     pub(super) const CONTEXT: u8 = 0x10;
 }
 
-/// Status bits "result higher / lower than the device can process" (Glucose Service §3.1.1.7).
+/// Status bits "result higher / lower than the device can process" (FORMATS §3.3;
+/// Bluetooth Glucose Service, "Sensor Status Annunciation Field").
 const RESULT_HIGH: u16 = 0x20;
 const RESULT_LOW: u16 = 0x40;
 /// Sample type and location of control solution (FORMATS §3.3).
 const TYPE_CONTROL: u8 = 10;
 const LOCATION_CONTROL: u8 = 4;
-/// An offset at either end says that the true one did not fit (Glucose Service §3.1.1.4).
+/// An offset at either end says that the true one did not fit (Bluetooth Glucose Service,
+/// "Time Offset Field").
 const OFFSET_OVERRUN: i16 = i16::MAX;
 const OFFSET_UNDERRUN: i16 = i16::MIN;
 
+/// Status bits 0 to 11 (FORMATS §3.3; Bluetooth Glucose Service, "Sensor Status Annunciation
+/// Field").
 const STATUS_NAMES: [&str; 12] = [
     "battery_low",
     "sensor_malfunction",
     "sample_insufficient",
-    "strip_insertion_error",
-    "strip_type_incorrect",
-    "result_too_high",
-    "result_too_low",
+    "strip_insertion",
+    "strip_type",
+    "result_high",
+    "result_low",
     "temp_too_high",
     "temp_too_low",
-    "read_interrupted",
+    "read_interrupt",
     "general_fault",
     "time_fault",
 ];

@@ -1,5 +1,5 @@
 //! `sig-glucose-context-2a34`: the Glucose Measurement Context characteristic (FORMATS §3.3;
-//! Bluetooth Glucose Service §3.2).
+//! Bluetooth Glucose Service, "Glucose Measurement Context").
 //!
 //! It follows the 2A18 with the same sequence number; the caller joins the two. Carbohydrate and
 //! medication are kilograms, not grams.

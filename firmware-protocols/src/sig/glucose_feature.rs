@@ -1,5 +1,5 @@
 //! `sig-glucose-feature-2a51`: the Glucose Feature characteristic (FORMATS §3.3; Bluetooth Glucose
-//! Service §3.3): which faults a meter can report.
+//! Service, "Glucose Feature"): which faults a meter can report.
 
 use crate::bytes::Reader;
 use crate::codec::{FieldSink, Format, Part, Selector};

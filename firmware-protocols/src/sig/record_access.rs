@@ -1,5 +1,5 @@
 //! `sig-racp-2a52`: replies of the Record Access Control Point (FORMATS §3.3; Bluetooth Glucose
-//! Service §3.4).
+//! Service, "Record Access Control Point").
 
 use crate::bytes::Packet;
 use crate::codec::{FieldSink, Format, Part, Selector, Value};

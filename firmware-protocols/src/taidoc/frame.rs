@@ -85,7 +85,7 @@ pub struct Frame {
     /// The command, or the command that is answered.
     pub command: u8,
     /// d0 to d3. A scale's frame of seven bytes has fewer; the rest is zero.
-    pub data: [u8; 4],
+    pub payload: [u8; 4],
     /// Who sent it.
     pub direction: Direction,
 }
@@ -94,8 +94,8 @@ impl Frame {
     /// Checks a frame of 8 bytes, or of 7 where `scale` is set.
     ///
     /// # Errors
-    /// In this order: `bad_header`, `bad_length`, `bad_terminator`, `bad_checksum`. An empty slice is
-    /// `bad_length`.
+    /// In this order: `bad_header`, `bad_length`, `bad_terminator`, `bad_checksum`. An empty slice
+    /// is `bad_length`.
     pub fn new_checked(bytes: &[u8], scale: bool) -> Result<Self, DecodeError> {
         if bytes.first().is_some_and(|first| *first != START) {
             return Err(DecodeError::BadHeader);
@@ -112,7 +112,7 @@ impl Frame {
             return Err(DecodeError::BadLength);
         };
         let direction = Direction::from_stop(stop).ok_or(DecodeError::BadTerminator)?;
-        Ok(Self { command, data: [d0, d1, d2, d3], direction })
+        Ok(Self { command, payload: [d0, d1, d2, d3], direction })
     }
 
     /// Two data bytes fewer, sum in the seventh byte (FORMATS §4). That leaves one byte whose place
@@ -123,16 +123,16 @@ impl Frame {
             return Err(DecodeError::BadLength);
         };
         if let Some(direction) = Direction::from_stop(fifth) {
-            return Ok(Self { command, data: [d0, d1, fourth, 0], direction });
+            return Ok(Self { command, payload: [d0, d1, fourth, 0], direction });
         }
         let direction = Direction::from_stop(fourth).ok_or(DecodeError::BadTerminator)?;
-        Ok(Self { command, data: [d0, d1, fifth, 0], direction })
+        Ok(Self { command, payload: [d0, d1, fifth, 0], direction })
     }
 
     /// The eight bytes.
     #[must_use]
     pub(crate) fn emit(&self) -> [u8; LENGTH] {
-        let [d0, d1, d2, d3] = self.data;
+        let [d0, d1, d2, d3] = self.payload;
         let summed = [START, self.command, d0, d1, d2, d3, self.direction.stop()];
         [START, self.command, d0, d1, d2, d3, self.direction.stop(), sum8(&summed)]
     }
@@ -141,7 +141,7 @@ impl Frame {
     /// memory is empty (FORMATS §4).
     #[must_use]
     pub const fn record_count(&self) -> u16 {
-        match self.data {
+        match self.payload {
             [_, _, 0xFF, 0xFF] => 0,
             [low, high, _, _] => u16::from_le_bytes([low, high]),
         }
@@ -155,8 +155,8 @@ impl Frame {
 
 /// A frame as the device sends it: for simulators.
 #[must_use]
-pub fn device_frame(command: u8, data: [u8; 4]) -> [u8; LENGTH] {
-    Frame { command, data, direction: Direction::Device }.emit()
+pub fn device_frame(command: u8, payload: [u8; 4]) -> [u8; LENGTH] {
+    Frame { command, payload, direction: Direction::Device }.emit()
 }
 
 /// What a host may ask for without acting on the patient or the records.
@@ -215,7 +215,7 @@ impl Request {
     /// The eight bytes of this command.
     #[must_use]
     pub fn emit(&self) -> [u8; LENGTH] {
-        let data = match *self {
+        let payload = match *self {
             Self::Connect | Self::Clock | Self::Model | Self::SerialLow | Self::SerialHigh => {
                 [0; 4]
             }
@@ -226,7 +226,7 @@ impl Request {
                 [low, high, 0, user]
             }
         };
-        Frame { command: self.command(), data, direction: Direction::Host }.emit()
+        Frame { command: self.command(), payload, direction: Direction::Host }.emit()
     }
 }
 
@@ -249,12 +249,12 @@ impl Hazard {
     /// it (vector `taidoc-req-start-bp`).
     #[must_use]
     pub fn emit(&self, _opt_in: HazardOptIn) -> [u8; LENGTH] {
-        let (command, data) = match *self {
+        let (command, payload) = match *self {
             Self::StartBloodPressure { user } => (command::START_BP, [0, 0, 1, user]),
             Self::ClearMemory => (command::CLEAR, [0; 4]),
             Self::PowerOff => (command::POWER_OFF, [0; 4]),
         };
-        Frame { command, data, direction: Direction::Host }.emit()
+        Frame { command, payload, direction: Direction::Host }.emit()
     }
 }
 

@@ -7,11 +7,13 @@
 //!
 //! A value (26) carries no time; the time is the answer to command 25. [`session`] joins the two.
 
+mod answer;
 mod frame;
 pub mod session;
 mod time;
 mod value;
 
+pub use answer::{Answer, Context};
 pub use frame::{Direction, Frame, Hazard, Request, command, device_frame};
 pub use time::RecordTime;
 pub use value::Kind;
@@ -63,7 +65,7 @@ fn decode_time(bytes: &[u8], out: &mut dyn FieldSink) -> Result<Meaning, DecodeE
 
 fn decode_request(frame: Frame, out: &mut dyn FieldSink) -> Result<Meaning, DecodeError> {
     let clock = match frame.command {
-        command::SET_CLOCK => Some(RecordTime(frame.data).device_time()?),
+        command::SET_CLOCK => Some(RecordTime(frame.payload).device_time()?),
         _ => None,
     };
     frame.put_fields(out);
@@ -71,7 +73,7 @@ fn decode_request(frame: Frame, out: &mut dyn FieldSink) -> Result<Meaning, Deco
         out.field("device_time", Value::DateTime(clock));
     }
     if matches!(frame.command, command::RECORD_TIME | command::RECORD_VALUE) {
-        let [low, high, _, user] = frame.data;
+        let [low, high, _, user] = frame.payload;
         out.field("index", u16::from_le_bytes([low, high]).into());
         out.field("user", user.into());
     }
@@ -83,8 +85,8 @@ fn decode_answer(
     kind: Option<Kind>,
     out: &mut dyn FieldSink,
 ) -> Result<Meaning, DecodeError> {
-    let time = RecordTime(frame.data);
-    let [d0, d1, _, _] = frame.data;
+    let time = RecordTime(frame.payload);
+    let [d0, d1, _, _] = frame.payload;
     let event = match (frame.command, kind) {
         (command::RECORD_VALUE, Some(kind)) => return value::decode(frame, kind, out),
         (command::RECORD_VALUE, None) => {
@@ -110,7 +112,7 @@ fn decode_answer(
         }
         (command::MODEL, _) => {
             frame.put_fields(out);
-            out.field("model_bcd", u16::from_le_bytes([d0, d1]).into());
+            put_model(d0, d1, out);
             "model"
         }
         (other, _) => {
@@ -119,6 +121,18 @@ fn decode_answer(
         }
     };
     Ok(Meaning::Event(event))
+}
+
+/// `77 42` is TD-4277 (FORMATS §4). Nibbles that are no decimal digits are told as they are.
+fn put_model(low: u8, high: u8, out: &mut dyn FieldSink) {
+    let mut name = *b"TD-0000";
+    let nibbles = [high >> 4, high & 0x0F, low >> 4, low & 0x0F];
+    for (letter, nibble) in name.iter_mut().skip(3).zip(nibbles) {
+        *letter = b"0123456789ABCDEF".get(usize::from(nibble)).copied().unwrap_or(b'?');
+    }
+    if let Ok(name) = core::str::from_utf8(&name) {
+        out.field("model", Value::Text(name));
+    }
 }
 
 const fn answer_name(answered: u8) -> &'static str {

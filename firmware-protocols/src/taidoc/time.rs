@@ -4,8 +4,8 @@ use crate::codec::{FieldSink, Value};
 use crate::error::DecodeError;
 use crate::time::DateTime;
 
-/// d0 | d1 << 8: day (5 bits), month (4), year - 2000 (7); d2: minute (6 bits), arrhythmia (b6), blood
-/// pressure (b7); d3: hour (5 bits), irregular beats (b5-6), average (b7) (FORMATS §4).
+/// d0 | d1 << 8: day (5 bits), month (4), year - 2000 (7); d2: minute (6 bits), arrhythmia (b6),
+/// blood pressure (b7); d3: hour (5 bits), irregular beats (b5-6), average (b7) (FORMATS §4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RecordTime(pub [u8; 4]);
 
@@ -17,6 +17,13 @@ impl RecordTime {
         let date = (year << 9) | (u16::from(time.month()) << 5) | u16::from(time.day());
         let [d0, d1] = date.to_le_bytes();
         Self([d0, d1, time.minute(), time.hour()])
+    }
+
+    /// The same time marked as that of a blood pressure.
+    #[must_use]
+    pub const fn of_blood_pressure(self, irregular: bool) -> Self {
+        let [d0, d1, d2, d3] = self.0;
+        Self([d0, d1, d2 | if irregular { 0xC0 } else { 0x80 }, d3])
     }
 
     /// The moment, without seconds.

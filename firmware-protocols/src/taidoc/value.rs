@@ -60,7 +60,7 @@ pub(super) fn decode(
         }
         Kind::Oximeter => {
             frame.put_fields(out);
-            let [_, _, _, pulse] = frame.data;
+            let [_, _, _, pulse] = frame.payload;
             out.field("spo2_pct", twelve_bits(frame).into());
             out.field("pulse_bpm", pulse.into());
             Ok(Meaning::Event("oxygen_saturation"))
@@ -73,7 +73,7 @@ pub(super) fn decode(
 }
 
 fn twelve_bits(frame: Frame) -> u16 {
-    let [low, high, _, _] = frame.data;
+    let [low, high, _, _] = frame.payload;
     u16::from_le_bytes([low, high & 0x0F])
 }
 
@@ -81,7 +81,7 @@ fn twelve_bits(frame: Frame) -> u16 {
 /// systolic pressure; a d1 that is neither 0 nor a mean contradicts this layout and is refused,
 /// never guessed (FORMATS §4, §12).
 fn decode_pressure(frame: Frame, out: &mut dyn FieldSink) -> Result<Meaning, DecodeError> {
-    let [systolic, mean, diastolic, pulse] = frame.data;
+    let [systolic, mean, diastolic, pulse] = frame.payload;
     if mean != 0 && !(diastolic..=systolic).contains(&mean) {
         return Err(DecodeError::InvalidReading);
     }
@@ -98,8 +98,8 @@ fn decode_pressure(frame: Frame, out: &mut dyn FieldSink) -> Result<Meaning, Dec
     })))
 }
 
-/// What d3 b0-5 of a glucose value says: on multi-strip meters b2-5 are the type of the strip, on the
-/// 2-in-1 D40 all six are a strip code and every strip is glucose (FORMATS §4).
+/// What d3 b0-5 of a glucose value says: on multi-strip meters b2-5 are the type of the strip, on
+/// the 2-in-1 D40 all six are a strip code and every strip is glucose (FORMATS §4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LowBits {
     Type,
@@ -112,7 +112,7 @@ pub(super) fn decode_glucose(
     low_bits: LowBits,
     out: &mut dyn FieldSink,
 ) -> Result<Meaning, DecodeError> {
-    let [low, high, ambient, bits] = frame.data;
+    let [low, high, ambient, bits] = frame.payload;
     let value = u16::from_le_bytes([low, high]);
     let sample_type = match low_bits {
         LowBits::Type => (bits >> 2) & 0x0F,

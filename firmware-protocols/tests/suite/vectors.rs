@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use firmware_protocols::{DecodeError, Part, Selector, Value, format, formats};
 use serde_json::Value as Json;
 
+use crate::unhex;
+
 const VECTORS: &str = include_str!("../../vectors/vectors.json");
 
 fn to_json(value: Value<'_>) -> Json {
@@ -24,12 +26,6 @@ fn canonical(json: &Json) -> Json {
     let Json::Number(number) = json else { return json.clone() };
     let decimal: firmware_protocols::Decimal = number.to_string().parse().unwrap();
     decimal.to_string().into()
-}
-
-fn unhex(hex: &str) -> Vec<u8> {
-    let digits: Vec<u8> =
-        hex.chars().map(|digit| u8::try_from(digit.to_digit(16).unwrap()).unwrap()).collect();
-    digits.chunks(2).map(|pair| (pair[0] << 4) | pair[1]).collect()
 }
 
 #[track_caller]
@@ -55,7 +51,8 @@ fn check(vector: &Json) {
     }
 }
 
-fn vectors() -> Vec<Json> {
+/// All vectors, also of formats that other versions of this crate read.
+pub(crate) fn vectors() -> Vec<Json> {
     serde_json::from_str(VECTORS).unwrap()
 }
 

@@ -1,7 +1,206 @@
 //! Device frames to readings, through the codecs of `firmware-protocols`.
 
-use firmware_protocols::Measurement;
+use firmware_protocols::{
+    DecodeError, Deframer, Format, Meaning, Measurement, Part, Piece, Selector, codec::NoFields,
+    format, taidoc::session::Record,
+};
 use smol_str::{SmolStr, ToSmolStr};
 
-use super::{Decoded, Source};
-use crate::{domain::{Remarks, Sequence}, intake::Item};
+use super::{Decoded, ReadOut, Source};
+use crate::{
+    domain::{Remarks, Sequence},
+    intake::Item,
+};
+
+/// Valid frames that carry nobody's result: answers, commands, the rising pressure of a cuff. They
+/// are acknowledged and counted by their road, and not kept.
+const CHATTER: [&str; 6] = [
+    "command",
+    "cuff_pressure",
+    "device_clock",
+    "glucose_feature",
+    "record_access_response",
+    "record_count",
+];
+
+/// Admits a payload of one device: one frame of the named format, or several glued together.
+#[must_use]
+pub fn frame(name: &str, payload: &[u8], source: &Source<'_>) -> Vec<Item> {
+    let Some(format) = format(name) else {
+        return vec![source.refuse(format!("unknown_format: {name}"), payload)];
+    };
+    let mut read_out = ReadOut::default();
+    match decode(format, payload, source) {
+        Ok(meaning) => item(meaning, payload, source, &mut read_out).into_iter().collect(),
+        Err(error) => glued(format, payload, source, &mut read_out)
+            .unwrap_or_else(|| vec![source.refuse(error.name(), payload)]),
+    }
+}
+
+/// Admits one frame that a line's deframer has cut out.
+#[must_use]
+pub fn cut_frame(format: &Format, bytes: &[u8], source: &Source<'_>) -> Option<Item> {
+    match decode(format, bytes, source) {
+        Ok(meaning) => item(meaning, bytes, source, &mut ReadOut::default()),
+        Err(error) => Some(source.refuse(error.name(), bytes)),
+    }
+}
+
+/// Admits the records of one read-out of a meter's memory, oldest first.
+#[must_use]
+pub fn memory(records: &[Record], source: &Source<'_>) -> Vec<Item> {
+    let mut read_out = ReadOut::default();
+    let admit = |record: &Record| {
+        let raw = [record.time_frame, record.value_frame].concat();
+        let time = record.time.ok().map(|time| time.to_smolstr());
+        match record.meaning {
+            Ok(Meaning::Measurement(measurement)) => {
+                let mut decoded = decoded(measurement, &raw);
+                decoded.device_time = decoded.device_time.or(time);
+                let reading = decoded.into_reading(source, &mut read_out);
+                Item::Reading(Box::new(reading))
+            }
+            Ok(Meaning::Event(event)) => source.refuse(format!("no_measurement: {event}"), &raw),
+            Err(error) => source.refuse(error.name(), &raw),
+        }
+    };
+    records.iter().map(admit).collect()
+}
+
+fn decode(format: &Format, bytes: &[u8], source: &Source<'_>) -> Result<Meaning, DecodeError> {
+    let model = source.model.filter(|model| format.models.contains(model));
+    format.decode(bytes, Selector { model, part: Part::Frame }, &mut NoFields)
+}
+
+/// The frames of a payload that is not one; `None` where it holds none at all.
+fn glued(
+    format: &Format,
+    payload: &[u8],
+    source: &Source<'_>,
+    read_out: &mut ReadOut,
+) -> Option<Vec<Item>> {
+    let model = source.model.filter(|model| format.models.contains(model));
+    let mut deframer: Deframer = Deframer::new(format.framing(model)?);
+    let mut items = Vec::new();
+    let mut any = false;
+    let mut take = |piece: Piece<'_>| match piece {
+        Piece::Frame(bytes) => match decode(format, bytes, source) {
+            Ok(meaning) => {
+                any = true;
+                items.extend(item(meaning, bytes, source, read_out));
+            }
+            Err(error) => items.push(source.refuse(error.name(), bytes)),
+        },
+        Piece::Refused { bytes, reason } => items.push(source.refuse(reason.name(), bytes)),
+    };
+    deframer.push(payload, &mut take);
+    deframer.idle(&mut take);
+    any.then_some(items)
+}
+
+fn item(meaning: Meaning, raw: &[u8], source: &Source<'_>, read_out: &mut ReadOut) -> Option<Item> {
+    match meaning {
+        Meaning::Measurement(measurement) => {
+            let reading = decoded(measurement, raw).into_reading(source, read_out);
+            Some(Item::Reading(Box::new(reading)))
+        }
+        Meaning::Event(event) if CHATTER.contains(&event) => None,
+        Meaning::Event(event) => Some(source.refuse(format!("no_measurement: {event}"), raw)),
+    }
+}
+
+fn decoded(measurement: Measurement, raw: &[u8]) -> Decoded {
+    let number = |number| Sequence { epoch: None, number: u64::from(number) };
+    let attributes = measurement.user().map(|user| format!("{{\"user\":{user}}}"));
+    Decoded {
+        sequence: measurement.sequence().map(number),
+        device_time: measurement.device_time().map(|time| -> SmolStr { time.to_smolstr() }),
+        remarks: Remarks { attributes, ..Remarks::default() },
+        raw: Some(raw.to_vec()),
+        measurement,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{DeviceId, Road, SiteId, Timestamp};
+
+    fn bytes(hex: &str) -> Vec<u8> {
+        let digits = hex.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).unwrap());
+        digits.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect()
+    }
+
+    #[track_caller]
+    fn check(name: &str, model: Option<&str>, hex: &str, expected: &[&str]) {
+        let (site, device) = (SiteId::new("C1").unwrap(), DeviceId::new("D1").unwrap());
+        let source = Source {
+            road: Road::Mqtt,
+            site: &site,
+            device: &device,
+            bench: None,
+            model,
+            received_at: Timestamp::parse("2018-09-19T18:02:00+08:00").unwrap(),
+            live: false,
+        };
+        let told: Vec<String> = frame(name, &bytes(hex), &source)
+            .iter()
+            .map(|item| match item {
+                Item::Reading(reading) => {
+                    let grade = reading.measured.grade;
+                    format!("{} {grade:?} {:?}", reading.kind(), reading.device_time.as_deref())
+                }
+                Item::Refused(refused) => format!("refused {}", refused.reason),
+                Item::Quarantined(_) | Item::Card(_) | Item::Presence(_) => "other".to_owned(),
+            })
+            .collect();
+        assert_eq!(told, expected, "{name} {hex}");
+    }
+
+    const RAYCOME: &str = "AA80020F01060112091312012000760045003F3C";
+    const TOLD: &str = "blood_pressure A Some(\"2018-09-19T18:01:32\")";
+
+    #[test]
+    fn a_frame_is_a_reading_with_the_time_of_its_device() {
+        check("raycome-rbp", None, RAYCOME, &[TOLD]);
+    }
+
+    #[test]
+    fn a_clock_that_was_never_set_is_graded_d() {
+        let never = "AA80020F0106000E010101010100D70086006733";
+        check("raycome-rbp", None, never, &["blood_pressure D Some(\"2014-01-01T01:01:01\")"]);
+    }
+
+    #[test]
+    fn glued_frames_and_noise_between_them_all_come_out() {
+        let glued = format!("{RAYCOME}00FF{RAYCOME}");
+        check("raycome-rbp", None, &glued, &[TOLD, "refused noise", TOLD]);
+    }
+
+    #[test]
+    fn half_a_frame_and_a_wrong_sum_are_refused_whole() {
+        check("raycome-rbp", None, "AA80020F0106", &["refused too_short"]);
+        let wrong = RAYCOME.replace("3F3C", "3F3D");
+        check("raycome-rbp", None, &wrong, &["refused bad_checksum"]);
+    }
+
+    #[test]
+    fn a_failed_measurement_is_kept_and_is_no_reading() {
+        check(
+            "sig-bp-2a35",
+            None,
+            "04FF07FF07FF07FF07",
+            &["refused no_measurement: failed_measurement"],
+        );
+    }
+
+    #[test]
+    fn chatter_is_not_kept() {
+        check("raycome-rbp", None, "CC80020301010001", &[]);
+    }
+
+    #[test]
+    fn an_unknown_format_is_refused_by_name() {
+        check("omron-9", None, "00", &["refused unknown_format: omron-9"]);
+    }
+}

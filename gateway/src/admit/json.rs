@@ -3,8 +3,7 @@
 use std::borrow::Cow;
 
 use firmware_protocols::{
-    BloodPressure, Decimal, Flags, Glucose, GlucoseUnit, GlucoseValue, Meal, Measurement,
-    PressureUnit,
+    BloodPressure, Flags, Glucose, GlucoseUnit, GlucoseValue, Meal, Measurement, PressureUnit,
 };
 use serde_json::value::RawValue;
 use smol_str::SmolStr;
@@ -14,13 +13,15 @@ use super::{
     fields::{Fields, number, text},
 };
 use crate::{
-    domain::{DeviceId, PersonId, Remarks, Road, Sequence, Setting, SiteId, Timestamp},
+    domain::{
+        DeviceId, PersonId, Remarks, Road, Sequence, Setting, SiteId, Timestamp, quarantine_digest,
+    },
     intake::Item,
     store::{Origin, QuarantineReason},
 };
 
 /// Most readings of one payload (DESIGN section 9, HTTP).
-pub const READINGS_MAX: usize = 10_000;
+pub(super) const READINGS_MAX: usize = 10_000;
 
 /// Why one object is no reading yet.
 enum Trouble {
@@ -134,7 +135,7 @@ fn one(object: &RawValue, source: &Source<'_>, read_out: &mut ReadOut) -> Item {
     };
     let mut waiting = source.quarantine(QuarantineReason::UnknownPerson, &person, raw);
     if let Item::Quarantined(held) = &mut waiting {
-        held.content = reading.content;
+        held.content = quarantine_digest(&reading.id, &reading.content);
         held.reading = Some(Box::new(reading));
     }
     waiting
@@ -144,7 +145,8 @@ fn read(object: &RawValue, road: Road) -> Result<Said, Trouble> {
     let mut fields = Fields::read(object).map_err(|error| format!("json: {error}"))?;
     if road == Road::Http {
         // They named the source already; as attributes they would only repeat it.
-        drop((fields.take("device"), fields.take("site")));
+        fields.take("device");
+        fields.take("site");
     }
     let kind = fields.text("kind")?.ok_or_else(|| "kind: missing".to_owned())?;
     let measurement = match kind.as_ref() {
@@ -157,7 +159,7 @@ fn read(object: &RawValue, road: Road) -> Result<Said, Trouble> {
     let device_time = fields.take("measured_at").map(as_sent);
     let (person, bad_person) = person(&mut fields);
     let setting = setting(&mut fields);
-    let symptoms = fields.texts("symptoms").iter().map(|code| SmolStr::new(code)).collect();
+    let symptoms = fields.texts("symptoms").iter().map(SmolStr::new).collect();
     let remarks = Remarks { person, setting, symptoms, attributes: fields.attributes() };
     let decoded = Decoded { measurement, sequence, device_time, remarks, raw: None };
     Ok(Said { decoded, bad_person })
@@ -282,18 +284,18 @@ fn flags(fields: &mut Fields<'_>) -> Flags {
     flags
 }
 
-/// Reads a whole number of a decimal, for tests and logs.
-#[cfg(test)]
-pub(super) fn whole(number: i64) -> Decimal {
-    Decimal::new(number, 0)
-}
-
 #[cfg(test)]
 mod tests {
+    use firmware_protocols::Decimal;
+
     use super::*;
     use crate::domain::{Grade, flag_bits};
 
     const RECEIVED: &str = "2026-03-02T07:12:00+08:00";
+
+    fn whole(number: i64) -> Decimal {
+        Decimal::new(number, 0)
+    }
 
     fn admit(payload: &[u8]) -> Vec<Item> {
         let site = SiteId::new("V03").unwrap();
@@ -326,10 +328,9 @@ mod tests {
     }
 
     fn reading(payload: &str) -> crate::domain::Reading {
-        match admit(payload.as_bytes()).pop() {
-            Some(Item::Reading(reading)) => *reading,
-            other => panic!("{other:?}"),
-        }
+        let items = admit(payload.as_bytes());
+        let [Item::Reading(reading)] = items.as_slice() else { panic!("{items:?}") };
+        reading.as_ref().clone()
     }
 
     const FULL: &str = r#"{"kind":"blood_pressure","seq":42,"epoch":1,"measured_at":"2026-03-02T07:10:00+08:00","systolic":182,"diastolic":96,"unit":"mmHg","pulse":80,"flags":["irregular_pulse"],"person":"P000123","setting":"home","battery":{"v":3.0}}"#;

@@ -6,6 +6,7 @@
 
 mod card;
 mod fields;
+mod frame;
 
 mod json;
 mod time;
@@ -14,6 +15,7 @@ use smol_str::SmolStr;
 
 pub use self::{
     card::{card, presence},
+    frame::{cut_frame, frame, memory},
     json::{posted, readings},
     time::{LIVE_WINDOW, Stated, measured},
 };

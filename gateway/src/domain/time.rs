@@ -44,6 +44,12 @@ impl Millis {
         Self::minutes(count.saturating_mul(60))
     }
 
+    /// The whole minutes in it.
+    #[must_use]
+    pub const fn whole_minutes(self) -> i64 {
+        self.0.div_euclid(60_000)
+    }
+
     /// So many multiples of 24 hours.
     #[must_use]
     pub const fn days(count: i64) -> Self {
@@ -52,6 +58,9 @@ impl Millis {
 }
 
 impl Timestamp {
+    /// How far the clocks of China are ahead of UTC.
+    pub const SHANGHAI_OFFSET: Millis = Millis::hours(8);
+
     /// An instant from milliseconds since the epoch.
     #[must_use]
     pub const fn from_millis(millis: i64) -> Self {
@@ -86,7 +95,7 @@ impl Timestamp {
     #[must_use]
     pub const fn shanghai_day(self) -> i64 {
         const DAY: i64 = Millis::days(1).0;
-        self.0.saturating_add(Millis::hours(SHANGHAI_OFFSET_HOURS as i64).0).div_euclid(DAY)
+        self.0.saturating_add(Self::SHANGHAI_OFFSET.0).div_euclid(DAY)
     }
 
     /// Reads an RFC 3339 instant with an explicit offset, or `None`.

@@ -1,16 +1,22 @@
 //! Reads a meter's memory: a state machine without I/O, clock or buffer.
 //!
-//! The driver passes events in and does what comes out. Order: connect, model, clock, count, then
-//! for every record, oldest first, its time and its value, then the count once more. Records are
-//! joined by their index only, so the answers must not slip:
+//! The driver passes events in and does what comes out. Order: connect, model, clock, count, time
+//! of the newest record; then of every record, oldest first, its time and its value; then count and
+//! time of the newest once more. Records are joined by their index only, so the answers must not
+//! slip:
 //!
 //! - an answer that needed a second request is followed by a pause in which every frame is dropped,
 //!   because the first request may still be answered;
-//! - when the second count differs from the first, indices have moved and the session fails. Commit
-//!   records only when [`Output::Done`] or [`Output::ReadyToClear`] comes.
+//! - when count or newest record changed, indices have moved and the session fails. Commit records
+//!   only when [`Output::Done`] or [`Output::ReadyToClear`] comes.
 //!
-//! The memory is cleared only by a session that was built for it, and only after the driver says
-//! that everything is on disk. No command of a session starts a cuff or powers a meter off.
+//! The memory is cleared only by a session that was built for it, only after the driver says that
+//! everything is on disk, and only when no record was made since. No command of a session starts a
+//! cuff or powers a meter off.
+
+mod exchange;
+
+pub use exchange::{Event, Failure, MeterKind, Options, Output, Outputs, Record};
 
 use crate::codec::NoFields;
 use crate::error::DecodeError;
@@ -19,7 +25,6 @@ use crate::measurement::{Meaning, Measurement};
 use crate::taidoc::frame::{Direction, Frame, Hazard, Request, command};
 use crate::taidoc::value::{self, Kind, LowBits};
 use crate::taidoc::{RecordTime, device_frame};
-use crate::time::DateTime;
 
 /// How long a meter may take to answer, in milliseconds. Our choice; no source gives one.
 pub const ANSWER_WAIT_MS: u32 = 1000;
@@ -28,151 +33,6 @@ pub const SETTLE_MS: u32 = 500;
 /// How often one request is sent before the session fails.
 pub const ATTEMPTS_MAX: u8 = 4;
 
-/// What a meter's memory holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum MeterKind {
-    /// Blood pressures.
-    BloodPressure,
-    /// Glucose, on multi-strip meters other analytes as well.
-    Glucose,
-    /// Both: the record time says which (FORMATS §4), as on the D40.
-    TwoInOne,
-    /// Temperatures.
-    Thermometer,
-    /// Oxygen saturations.
-    Oximeter,
-}
-
-impl MeterKind {
-    /// The kind of a model number in BCD (`0x4277` is TD-4277), for the numbers that FORMATS §4
-    /// names: TD-3128 and TD-3140, TD-42xx, TD-8201 and TD-8255. No other number is guessed.
-    #[must_use]
-    pub const fn of_model(bcd: u16) -> Option<Self> {
-        match bcd {
-            0x3128 | 0x3140 => Some(Self::BloodPressure),
-            0x4200..=0x4299 => Some(Self::Glucose),
-            0x8201 | 0x8255 => Some(Self::Oximeter),
-            _ => None,
-        }
-    }
-}
-
-/// What the driver knows about the meter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Options {
-    /// The kind, where the model number alone does not tell it.
-    pub kind: Option<MeterKind>,
-    /// The user slot to read; none reads slot 0 and names no user.
-    pub user: Option<u8>,
-}
-
-/// What happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Event<'a> {
-    /// A frame came in.
-    Frame(&'a [u8]),
-    /// The time of the last [`Output::Wait`] is over.
-    Timeout,
-    /// Every record handed out is on disk.
-    Committed,
-}
-
-/// What the driver does next.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Output {
-    /// Send these bytes.
-    Send([u8; 8]),
-    /// Start the timer anew: pass [`Event::Timeout`] after so many milliseconds. Frames that make
-    /// no output leave the timer running.
-    Wait(u32),
-    /// The model number in BCD.
-    Model {
-        /// `0x4277` is TD-4277.
-        bcd: u16,
-    },
-    /// The meter's clock, now.
-    Clock {
-        /// `None` where it shows an impossible date.
-        device: Option<DateTime>,
-    },
-    /// One record.
-    Record(Record),
-    /// All is read. Pass [`Event::Committed`] once it is on disk, and the memory is cleared.
-    ReadyToClear,
-    /// All is read, and cleared where that was asked for.
-    Done,
-    /// The session is over without success.
-    Failed(Failure),
-}
-
-/// Why a session ended early.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Failure {
-    /// The meter stayed silent.
-    NoAnswer {
-        /// The command that was not answered.
-        command: u8,
-    },
-    /// The model number is not known, and no kind was given.
-    UnknownModel {
-        /// The model number.
-        bcd: u16,
-    },
-    /// The given kind is not that of the model number.
-    OtherKind {
-        /// The model number.
-        bcd: u16,
-    },
-    /// A record was made or deleted meanwhile: indices and records may not belong together.
-    RecordsChanged {
-        /// The first count.
-        before: u16,
-        /// The second count.
-        after: u16,
-    },
-}
-
-/// One record of the memory.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Record {
-    /// 0 is the newest. Records come oldest first.
-    pub index: u16,
-    /// The user slot that was asked for.
-    pub user: Option<u8>,
-    /// When the record was made.
-    pub time: Result<DateTime, DecodeError>,
-    /// The record is an average of several measurements.
-    pub average: bool,
-    /// What it says, with time and user filled in.
-    pub meaning: Result<Meaning, DecodeError>,
-    /// The answer to command 25 as sent.
-    pub time_frame: [u8; 8],
-    /// The answer to command 26 as sent.
-    pub value_frame: [u8; 8],
-}
-
-/// What one event leads to, in order: at most three outputs.
-#[derive(Debug, Clone, Copy, PartialEq)]
-#[must_use = "a session stalls when its outputs are not carried out"]
-pub struct Outputs([Option<Output>; 3]);
-
-impl Outputs {
-    const NONE: Self = Self([None, None, None]);
-
-    const fn one(output: Output) -> Self {
-        Self([Some(output), None, None])
-    }
-}
-
-impl IntoIterator for Outputs {
-    type Item = Output;
-    type IntoIter = core::iter::Flatten<core::array::IntoIter<Option<Output>, 3>>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter().flatten()
-    }
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     New,
@@ -180,9 +40,11 @@ enum State {
     Model,
     Clock,
     Count,
+    Newest,
     Time { index: u16 },
     Value { index: u16, time: RecordTime },
     Recount,
+    CheckNewest,
     AwaitingCommit,
     Clearing(HazardOptIn),
     Finished,
@@ -196,6 +58,8 @@ pub struct Session {
     state: State,
     kind: Option<MeterKind>,
     count: u16,
+    newest: RecordTime,
+    committed: bool,
     /// How often the request of this state was sent.
     attempts: u8,
     /// The answer came, but late ones are waited out before the next request.
@@ -212,6 +76,8 @@ impl Session {
             state: State::New,
             kind: None,
             count: 0,
+            newest: RecordTime([0; 4]),
+            committed: false,
             attempts: 0,
             settling: false,
         }
@@ -232,7 +98,7 @@ impl Session {
     pub fn handle(&mut self, event: Event<'_>) -> Outputs {
         match event {
             Event::Timeout => self.time_out(),
-            Event::Committed => self.clear_memory(),
+            Event::Committed => self.take_commit(),
             Event::Frame(bytes) => match Frame::new_checked(bytes, false) {
                 Ok(frame) if frame.direction == Direction::Device && !self.settling => {
                     self.take_answer(frame)
@@ -261,11 +127,13 @@ impl Session {
         }
     }
 
-    fn clear_memory(&mut self) -> Outputs {
-        match (self.state, self.clear) {
-            (State::AwaitingCommit, Some(opt_in)) => self.advance(None, State::Clearing(opt_in)),
-            _ => Outputs::NONE,
+    /// Before the memory is cleared it is checked again: a record may have been made since.
+    fn take_commit(&mut self) -> Outputs {
+        if self.state != State::AwaitingCommit {
+            return Outputs::NONE;
         }
+        self.committed = true;
+        self.advance(None, State::Recount)
     }
 
     /// An answer to anything but the open request is ignored; so is 54 at any moment after the
@@ -278,28 +146,35 @@ impl Session {
             ) => self.advance(None, State::Model),
             (State::Model, command::MODEL) => self.take_model(frame),
             (State::Clock, command::CLOCK) => {
-                let device = RecordTime(frame.data).device_time().ok();
+                let device = RecordTime(frame.payload).device_time().ok();
                 self.advance(Some(Output::Clock { device }), State::Count)
             }
             (State::Count, command::COUNT) => {
                 self.count = frame.record_count();
+                if self.count == 0 { self.finish() } else { self.advance(None, State::Newest) }
+            }
+            (State::Newest, command::RECORD_TIME) => {
+                self.newest = RecordTime(frame.payload);
                 self.read_before(self.count, None)
             }
             (State::Time { index }, command::RECORD_TIME) => {
-                self.advance(None, State::Value { index, time: RecordTime(frame.data) })
+                self.advance(None, State::Value { index, time: RecordTime(frame.payload) })
             }
             (State::Value { index, time }, command::RECORD_VALUE) => {
                 let record = self.record(index, time, frame);
                 self.read_before(index, Some(Output::Record(record)))
             }
             (State::Recount, command::COUNT) => self.take_recount(frame.record_count()),
-            (State::Clearing(_), command::CLEAR) => self.finish(None),
+            (State::CheckNewest, command::RECORD_TIME) => {
+                self.take_newest(RecordTime(frame.payload))
+            }
+            (State::Clearing(_), command::CLEAR) => self.finish(),
             _ => Outputs::NONE,
         }
     }
 
     fn take_model(&mut self, frame: Frame) -> Outputs {
-        let [low, high, _, _] = frame.data;
+        let [low, high, _, _] = frame.payload;
         let bcd = u16::from_le_bytes([low, high]);
         match (self.options.kind, MeterKind::of_model(bcd)) {
             (Some(given), Some(known)) if given != known => self.fail(Failure::OtherKind { bcd }),
@@ -311,24 +186,32 @@ impl Session {
         }
     }
 
-    /// Goes on with the record just newer than `index`, or to the second count.
+    /// Goes on with the record just newer than `index`, or to the checks at the end.
     fn read_before(&mut self, index: u16, output: Option<Output>) -> Outputs {
-        match (index.checked_sub(1), self.count) {
-            (_, 0) => self.finish(output),
-            (Some(index), _) => self.advance(output, State::Time { index }),
-            (None, _) => self.advance(output, State::Recount),
-        }
+        let next = index.checked_sub(1).map_or(State::Recount, |index| State::Time { index });
+        self.advance(output, next)
     }
 
     fn take_recount(&mut self, after: u16) -> Outputs {
         if after != self.count {
             return self.fail(Failure::RecordsChanged { before: self.count, after });
         }
-        if self.clear.is_some() {
-            self.state = State::AwaitingCommit;
-            return Outputs::one(Output::ReadyToClear);
+        self.advance(None, State::CheckNewest)
+    }
+
+    fn take_newest(&mut self, newest: RecordTime) -> Outputs {
+        if newest != self.newest {
+            return self.fail(Failure::NewestChanged);
         }
-        self.finish(None)
+        match self.clear {
+            None => self.finish(),
+            Some(opt_in) if self.committed => self.advance(None, State::Clearing(opt_in)),
+            Some(_) => {
+                self.state = State::AwaitingCommit;
+                self.attempts = 0;
+                Outputs::one(Output::ReadyToClear)
+            }
+        }
     }
 
     fn record(&self, index: u16, time: RecordTime, frame: Frame) -> Record {
@@ -354,7 +237,7 @@ impl Session {
             average: time.average(),
             meaning: decoded.map(|meaning| stamp(meaning, time, self.options.user)),
             time_frame: device_frame(command::RECORD_TIME, time.0),
-            value_frame: device_frame(command::RECORD_VALUE, frame.data),
+            value_frame: device_frame(command::RECORD_VALUE, frame.payload),
         }
     }
 
@@ -370,6 +253,7 @@ impl Session {
             State::Model => Request::Model,
             State::Clock => Request::Clock,
             State::Count | State::Recount => Request::Count { user },
+            State::Newest | State::CheckNewest => Request::RecordTime { index: 0, user },
             State::Time { index } => Request::RecordTime { index, user },
             State::Value { index, .. } => Request::RecordValue { index, user },
         };
@@ -393,9 +277,9 @@ impl Session {
         self.ask(output)
     }
 
-    fn finish(&mut self, output: Option<Output>) -> Outputs {
+    fn finish(&mut self) -> Outputs {
         self.state = State::Finished;
-        Outputs([output, Some(Output::Done), None])
+        Outputs::one(Output::Done)
     }
 
     fn fail(&mut self, failure: Failure) -> Outputs {

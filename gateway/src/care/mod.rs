@@ -1,0 +1,13 @@
+//! The life of an alert: who owns it, until when, who is told, and what happens next.
+//!
+//! Pure: the writer passes in the team, the alert and the time, and commits what comes back in the
+//! same transaction as its cause. At every instant a live alert has one owner and one deadline, or
+//! the reason why it has none is on the board.
+
+mod hours;
+mod life;
+mod team;
+
+pub use hours::{DAY_BEGINS_HOUR, DAY_ENDS_HOUR, add_day_time, next_day_time};
+pub use life::{Opening, Paging, Step, acknowledge, actor, escalate, forward, note, open, revise};
+pub use team::Team;
