@@ -75,7 +75,7 @@ async fn stream(gateway: &Gateway, who: &str, after: Option<i64>) -> Events {
 }
 
 fn last(gateway: &Gateway) -> i64 {
-    gateway.world.rows().facts.len() as i64
+    super::world::count(gateway.world.rows().facts.len())
 }
 
 #[tokio::test]
@@ -106,11 +106,11 @@ async fn a_stream_says_hello_and_then_what_happens() {
 
 #[tokio::test]
 async fn no_event_falls_between_while_the_writer_goes_on() {
-    const COMMITS: u64 = 1500;
+    const COMMITS: usize = 1500;
     let gateway = gateway();
     let from = last(&gateway);
     let write = async {
-        for number in 0..COMMITS {
+        for number in 0..COMMITS as u64 {
             gateway.world.commit(|rows| rows.store(stored(reading(1, number + 10, 120))));
             if number % 7 == 0 {
                 tokio::task::yield_now().await;
@@ -119,7 +119,7 @@ async fn no_event_falls_between_while_the_writer_goes_on() {
     };
     let read = async {
         let (mut seen, mut after) = (Vec::new(), from);
-        while seen.len() < COMMITS as usize {
+        while seen.len() < COMMITS {
             // Every stream is left after some events and resumed at the last of them.
             let mut events = stream(&gateway, "doctor", Some(after)).await;
             for _ in 0..97 {
@@ -128,7 +128,7 @@ async fn no_event_falls_between_while_the_writer_goes_on() {
                     after = event.id.unwrap();
                     seen.push(after);
                 }
-                if seen.len() == COMMITS as usize {
+                if seen.len() == COMMITS {
                     break;
                 }
             }
@@ -136,7 +136,7 @@ async fn no_event_falls_between_while_the_writer_goes_on() {
         seen
     };
     let ((), seen) = tokio::join!(write, read);
-    let expected: Vec<i64> = (from + 1..=from + COMMITS as i64).collect();
+    let expected: Vec<i64> = (from + 1..=from + super::world::count(COMMITS)).collect();
     assert_eq!(seen, expected);
 }
 
@@ -255,7 +255,7 @@ async fn events_can_be_asked_for_page_by_page() {
     let from = last(&gateway);
     gateway.world.commit(|rows| {
         for number in 0..6 {
-            rows.store(stored(reading(1 + (number % 2) as u8, number + 5, 120)));
+            rows.store(stored(reading(if number % 2 == 0 { 1 } else { 2 }, number + 5, 120)));
         }
     });
     let path = |after: i64| format!("/api/v1/events?after={after}&limit=4");
@@ -285,4 +285,24 @@ async fn viewers_are_counted_and_leave_nothing_behind() {
         tokio::task::yield_now().await;
     }
     panic!("a stream that nobody reads is still open");
+}
+
+#[tokio::test]
+async fn a_reading_of_nobody_is_for_its_township_and_for_no_doctor() {
+    let gateway = gateway();
+    let from = last(&gateway);
+    gateway.world.commit(|rows| {
+        let nobody =
+            crate::store::StoredReading { attribution: None, ..stored(reading(1, 5, 201)) };
+        rows.store(nobody);
+        rows.store(stored(reading(1, 6, 202)));
+    });
+    for (who, expected) in [("township", 201), ("nurse", 201), ("doctor", 202)] {
+        let mut events = stream(&gateway, who, Some(from)).await;
+        let seen = events.until("reading").await;
+        assert_eq!(seen.data["reading"]["systolic"], json!(expected), "{who}");
+    }
+    let mut events = stream(&gateway, "other", Some(from)).await;
+    gateway.world.commit(|rows| rows.store(stored(reading(2, 7, 203))));
+    assert_eq!(events.until("reading").await.data["reading"]["systolic"], json!(203));
 }

@@ -26,10 +26,10 @@ use tower::ServiceExt;
 
 use self::world::World;
 use super::{
-    AlertLinks, Bundle, Grant, Health, LineBand, PackSummary, Parts, Settings, Shared, router,
-    secret, wire,
+    AlertLinks, Bundle, Grant, LineBand, PackSummary, Parts, Settings, Shared, router, secret, wire,
 };
 use crate::{
+    commit::Health,
     domain::*,
     store::{
         AlertChange, Origin, QuarantineReason, Role, StoredReading, TokenRow,
@@ -292,7 +292,7 @@ fn reading(person: u8, number: u64, systolic: u16) -> Reading {
     let measurement = Measurement::BloodPressure(pressure);
     let device = DeviceId::new(&format!("D{person}")).unwrap();
     let numbering = Numbering::Epoch { epoch: 1, number };
-    let at = now().minus(Millis::minutes(number as i64));
+    let at = now().minus(Millis::minutes(i64::try_from(number).unwrap()));
     let remarks = Remarks {
         person: PersonId::new(&format!("P{person}")).ok(),
         symptoms: vec![CANARY.into()],

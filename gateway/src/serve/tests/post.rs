@@ -7,10 +7,7 @@ use axum::{
 use serde_json::json;
 
 use super::{Answer, Gateway, ask, gateway};
-use crate::{
-    domain::DeviceId,
-    serve::{Health, secret},
-};
+use crate::{commit::Health, domain::DeviceId, serve::secret};
 
 fn one(seq: u64) -> String {
     json!({"kind": "blood_pressure", "device": "D9", "site": "V1", "person": "P1", "epoch": 1,

@@ -138,7 +138,7 @@ async fn health_metrics_and_documents_are_there_without_signing_in() {
     assert_eq!(gateway.get("", "/healthz").await.text(), "ok\n");
     assert_eq!(gateway.get("", "/readyz").await.status, StatusCode::OK);
     let why = "no room on the disk".to_owned();
-    gateway.health.send_replace(crate::serve::Health::Refusing { why });
+    gateway.health.send_replace(crate::commit::Health::Refusing { why });
     let refusing = gateway.get("", "/readyz").await;
     assert_eq!(refusing.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(refusing.json(), json!({"ready": false, "why": "no room on the disk"}));

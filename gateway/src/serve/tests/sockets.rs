@@ -45,7 +45,7 @@ async fn a_stream_is_resumed_over_a_new_connection_by_its_last_event_id() {
     let gateway = gateway();
     let address = listen(&gateway, None).await;
     let mut after = None;
-    for round in 0..3_i64 {
+    for round in 0..3_u64 {
         let socket = TokioIo::new(TcpStream::connect(&address).await.unwrap());
         let (mut client, connection) = hyper::client::conn::http1::handshake(socket).await.unwrap();
         gateway.supervisor.spawn("client", async { drop(connection.await) });
@@ -61,13 +61,12 @@ async fn a_stream_is_resumed_over_a_new_connection_by_its_last_event_id() {
             let missed = events.until("reading").await;
             assert_eq!(missed.data["reading"]["seq"], 100 + round - 1);
         }
-        let seq =
-            gateway.world.commit(|rows| rows.store(stored(reading(1, 50 + round as u64, 120))));
+        let seq = gateway.world.commit(|rows| rows.store(stored(reading(1, 50 + round, 120))));
         let seen = events.until("reading").await;
         assert_eq!(seen.id, Some(seq.0));
         after = seen.id;
         drop((events, client));
-        gateway.world.commit(|rows| rows.store(stored(reading(1, 100 + round as u64, 120))));
+        gateway.world.commit(|rows| rows.store(stored(reading(1, 100 + round, 120))));
     }
 }
 

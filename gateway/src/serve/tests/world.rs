@@ -37,7 +37,7 @@ pub(super) struct Rows {
 
 impl Rows {
     pub(super) fn append(&mut self, fact: Fact) -> CommitSeq {
-        let seq = CommitSeq(self.facts.len() as i64 + 1);
+        let seq = CommitSeq(count(self.facts.len()) + 1);
         self.facts.push(FeedEntry { seq, fact });
         seq
     }
@@ -70,23 +70,21 @@ impl Rows {
     }
 
     fn person(&self, id: &PersonId) -> Option<&Person> {
-        match self.registry.get(&RegistryKey::Person(id.clone())) {
-            Some(Registered::Person(person)) => Some(person),
-            _ => None,
-        }
+        let row = self.registry.get(&RegistryKey::Person(id.clone()));
+        let Some(Registered::Person(person)) = row else { return None };
+        Some(person)
     }
 
     fn household(&self, person: &Person) -> Option<&Household> {
-        match self.registry.get(&RegistryKey::Household(person.household.clone()?)) {
-            Some(Registered::Household(household)) => Some(household),
-            _ => None,
-        }
+        let row = self.registry.get(&RegistryKey::Household(person.household.clone()?));
+        let Some(Registered::Household(household)) = row else { return None };
+        Some(household)
     }
 
     fn sites(&self) -> impl Iterator<Item = &Site> {
-        self.registry.values().filter_map(|row| match row {
-            Registered::Site(site) => Some(site),
-            _ => None,
+        self.registry.values().filter_map(|row| {
+            let Registered::Site(site) = row else { return None };
+            Some(site)
         })
     }
 
@@ -140,7 +138,7 @@ impl World {
     pub(super) fn commit<T>(&self, change: impl FnOnce(&mut Rows) -> T) -> T {
         let mut rows = self.rows();
         let value = change(&mut rows);
-        let last = CommitSeq(rows.facts.len() as i64);
+        let last = CommitSeq(count(rows.facts.len()));
         drop(rows);
         self.committed.send_replace(last);
         value
@@ -196,7 +194,7 @@ impl World {
                 self.commit(|rows| rows.answers.insert(answer.key.clone(), answer));
                 told(&reply.send(Committed::for_tests()));
             }
-            Work::Attempted { .. } => {}
+            other => panic!("not over HTTP: {other:?}"),
         }
     }
 
@@ -273,7 +271,7 @@ fn page<T>(items: Vec<T>, paging: &Paging) -> Page<T> {
 
 impl Reader for World {
     fn last(&self) -> Result<CommitSeq, StoreError> {
-        Ok(CommitSeq(self.rows().facts.len() as i64))
+        Ok(CommitSeq(count(self.rows().facts.len())))
     }
 
     fn gateway(&self) -> Result<(String, u64), StoreError> {
@@ -370,8 +368,11 @@ impl Reader for World {
         let rows = self.rows();
         let reached = match key {
             RegistryKey::Person(person) => rows.reaches(scope, person),
-            RegistryKey::Site(site) => rows.reaches_site(scope, Some(site)),
-            _ => *scope == Scope::Everything,
+            RegistryKey::Household(_)
+            | RegistryKey::Doctor(_)
+            | RegistryKey::Device(_)
+            | RegistryKey::Site(_)
+            | RegistryKey::Card(_) => *scope != Scope::Nobody,
         };
         Ok(rows.registry.get(key).filter(|_| reached).cloned())
     }
@@ -383,9 +384,9 @@ impl Reader for World {
         paging: &Paging,
     ) -> Result<Page<Person>, StoreError> {
         let rows = self.rows();
-        let people = rows.registry.values().filter_map(|row| match row {
-            Registered::Person(person) => Some(person),
-            _ => None,
+        let people = rows.registry.values().filter_map(|row| {
+            let Registered::Person(person) = row else { return None };
+            Some(person)
         });
         let wanted = |person: &&Person| {
             rows.reaches(scope, &person.person)
@@ -493,7 +494,7 @@ impl Reader for World {
         Ok(self.rows().tokens.get(hash).cloned())
     }
 
-    fn answer(&self, key: &str) -> Result<Option<Answer>, StoreError> {
+    fn answer(&self, key: &str, _now: Timestamp) -> Result<Option<Answer>, StoreError> {
         Ok(self.rows().answers.get(key).cloned())
     }
 
@@ -515,3 +516,7 @@ impl Reader for World {
 
 /// A requester may have hung up; its work is done all the same.
 fn told<T>(_told: &Result<(), T>) {}
+
+pub(super) fn count(length: usize) -> i64 {
+    i64::try_from(length).unwrap()
+}
