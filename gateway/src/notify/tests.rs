@@ -15,6 +15,7 @@ use tokio::{
 
 use super::{
     Answer, Board, Envelope, Gate, Guard, Notifier, NotifyConfig, Parts, Post,
+    dispatch::{Claim, Dispatcher},
     double::{Receiver, Script as Double},
 };
 use crate::{
@@ -611,6 +612,24 @@ async fn a_kill_between_sending_and_recording_repeats_the_same_message_after_the
     after.settled().await;
     let ids: Vec<String> = world.sent().into_iter().chain(after.sent()).map(|s| s.id).collect();
     assert_eq!(ids, [row.key.to_string(), row.key.to_string()]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_that_was_read_before_an_attempt_was_recorded_sends_nothing_twice() {
+    let world = World::new();
+    let row = world.owe("P1", Level::Red, "DR1");
+    let post: Post = Arc::new(|_, _| Box::pin(std::future::ready(Answer::Delivered)));
+    let notifier = Notifier::with_post(world.parts(), world.config.clone(), post);
+    let mut dispatcher = Dispatcher::new(notifier);
+    let claim = || Claim { rows: vec![row.clone()], limit: 512, next_due: None };
+    dispatcher.take(claim(), now());
+    assert!(dispatcher.claimed.contains(&row.key));
+    dispatcher.claiming = true;
+    dispatcher.recorded(Some(row.recipient.clone()), &[row.key], now());
+    dispatcher.take(claim(), now());
+    assert!(dispatcher.claimed.is_empty(), "the stale row was taken again");
+    dispatcher.take(claim(), now());
+    assert!(dispatcher.claimed.contains(&row.key), "a later claim sees the truth");
 }
 
 #[tokio::test(start_paused = true)]
