@@ -17,6 +17,7 @@ use super::{
     Answer, Board, Envelope, Gate, Guard, Notifier, NotifyConfig, Parts, Post,
     dispatch::{Claim, Dispatcher},
     double::{Receiver, Script as Double},
+    mqtt_follower,
 };
 use crate::{
     commit::{Act, Work},
@@ -106,7 +107,7 @@ impl World {
             commits: self.commits.subscribe(),
             gate: self.gate.subscribe(),
             clock: Clock::scripted(now),
-            mqtt_cursor: Arc::new(move |doctor| store.cursor(&format!("mqtt/{doctor}"))),
+            mqtt_cursor: Arc::new(move |doctor| store.cursor(&mqtt_follower(doctor))),
         }
     }
 
