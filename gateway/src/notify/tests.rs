@@ -481,12 +481,14 @@ async fn a_receiver_that_is_gone_is_not_spoken_to_until_its_address_changes() {
     world.owe("P2", Level::Red, "DR1");
     world.settled().await;
     assert_eq!((world.sent().len(), board.numbers().dead), (1, 2));
+    assert!(board.recipients().values().all(|standing| standing.gone));
     let moved = doctor("DR1", "http://elsewhere.example/hook");
     world.owe("P3", Level::Red, "DR1");
     let key = RegistryKey::Doctor(moved.doctor.clone());
     world.store.script().registry.insert(key, Registered::Doctor(moved));
     world.settled().await;
     assert_eq!(world.sent()[1].to, "http://elsewhere.example/hook");
+    assert!(board.recipients().values().all(|standing| !standing.gone));
 }
 
 #[tokio::test(start_paused = true)]
