@@ -5,6 +5,7 @@
 //! [`World::run`] lives the day against a gateway: it holds an emergency over 180/110 mmHg within
 //! its first fiftieth, and some people are measured again.
 
+mod connect;
 mod live;
 mod registry;
 mod timetable;
