@@ -2,8 +2,8 @@
 //!
 //! Promises: every pushed byte comes out in exactly one [`Piece`], in order; the pieces do not
 //! depend on how the bytes were split (calls of [`Deframer::idle`] apart); after a bad checksum the
-//! search goes on one byte later, not one frame later (FORMATS §2.4); the tail of an over-long frame
-//! is never decoded.
+//! search goes on one byte later, not one frame later (FORMATS §2.4); the tail of an over-long
+//! frame is never decoded.
 //!
 //! Limit: Bluetooth characteristics that a bridge forwards unchanged have no header. Their length
 //! follows from their flags, any byte can begin one, and only the silence between two frames
@@ -85,7 +85,8 @@ impl<'a> Piece<'a> {
 /// ```
 /// use firmware_protocols::{Deframer, Piece, format};
 ///
-/// let framing = format("taidoc-51").and_then(|format| format.framing(None)).expect("a serial format");
+/// let format = format("taidoc-51").expect("a format of this crate");
+/// let framing = format.framing(None).expect("a format of serial lines");
 /// let mut line: Deframer = Deframer::new(framing);
 /// let mut frames = 0;
 /// let mut count = |piece: Piece<'_>| frames += usize::from(matches!(piece, Piece::Frame(_)));
@@ -96,9 +97,9 @@ impl<'a> Piece<'a> {
 /// ```
 ///
 /// With the default of 512 no frame of this crate's formats is over-long (their length byte reaches
-/// 260 bytes at most), so a corrupted length byte costs nothing but waiting: either the bytes arrive
-/// and their checksum fails, or [`Deframer::idle`] ends the wait, and the search goes on one byte
-/// later. With a smaller buffer a longer frame is discarded to its announced end.
+/// 260 bytes at most), so a corrupted length byte costs nothing but waiting: either the bytes
+/// arrive and their checksum fails, or [`Deframer::idle`] ends the wait, and the search goes on one
+/// byte later. With a smaller buffer a longer frame is discarded to its announced end.
 #[derive(Debug, Clone)]
 pub struct Deframer<const N: usize = 512> {
     framing: Framing,

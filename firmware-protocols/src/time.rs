@@ -23,7 +23,8 @@ const MINUTES_PER_DAY: i32 = 1440;
 const YEAR_MAX: u16 = 9999;
 
 impl DateTime {
-    /// Year 1 to 9999, month 1 to 12, a day that month has, hour 0 to 23, minute and second 0 to 59.
+    /// Year 1 to 9999, month 1 to 12, a day that month has, hour 0 to 23, minute and second 0 to
+    /// 59.
     ///
     /// # Errors
     /// `invalid_date` when there is no such moment (no leap second either).

@@ -1,5 +1,6 @@
 //! `sig-icp-2a36`: the Intermediate Cuff Pressure characteristic (FORMATS §3.2; Bluetooth Blood
-//! Pressure Service, "Intermediate Cuff Pressure"). The layout of 2A35 with the cuff pressure first; never a measurement.
+//! Pressure Service, "Intermediate Cuff Pressure"). The layout of 2A35 with the cuff pressure
+//! first; never a measurement.
 
 use crate::codec::{FieldSink, Format, Part, Selector};
 use crate::deframe::Framing;

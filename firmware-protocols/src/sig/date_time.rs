@@ -14,7 +14,8 @@ pub const FORMAT: Format =
 /// The years a Date Time field may carry besides 0 (GATT Specification Supplement, "Date Time").
 const YEARS: core::ops::RangeInclusive<u16> = 1582..=9999;
 
-/// The seven bytes as sent: a year, month or day of 0 says "unknown", and impossible dates are kept.
+/// The seven bytes as sent: a year, month or day of 0 says "unknown", and impossible dates are
+/// kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SigDateTime {
     /// Year, 1582 to 9999, or 0.

@@ -94,8 +94,8 @@ impl Frame {
     /// Checks a frame of 8 bytes, or of 7 where `scale` is set.
     ///
     /// # Errors
-    /// In this order: `bad_header`, `bad_length`, `bad_terminator`, `bad_checksum`. An empty slice is
-    /// `bad_length`.
+    /// In this order: `bad_header`, `bad_length`, `bad_terminator`, `bad_checksum`. An empty slice
+    /// is `bad_length`.
     pub fn new_checked(bytes: &[u8], scale: bool) -> Result<Self, DecodeError> {
         if bytes.first().is_some_and(|first| *first != START) {
             return Err(DecodeError::BadHeader);

@@ -4,8 +4,8 @@ use crate::codec::{FieldSink, Value};
 use crate::error::DecodeError;
 use crate::time::DateTime;
 
-/// d0 | d1 << 8: day (5 bits), month (4), year - 2000 (7); d2: minute (6 bits), arrhythmia (b6), blood
-/// pressure (b7); d3: hour (5 bits), irregular beats (b5-6), average (b7) (FORMATS §4).
+/// d0 | d1 << 8: day (5 bits), month (4), year - 2000 (7); d2: minute (6 bits), arrhythmia (b6),
+/// blood pressure (b7); d3: hour (5 bits), irregular beats (b5-6), average (b7) (FORMATS §4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RecordTime(pub [u8; 4]);
 

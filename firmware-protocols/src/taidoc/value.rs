@@ -98,8 +98,8 @@ fn decode_pressure(frame: Frame, out: &mut dyn FieldSink) -> Result<Meaning, Dec
     })))
 }
 
-/// What d3 b0-5 of a glucose value says: on multi-strip meters b2-5 are the type of the strip, on the
-/// 2-in-1 D40 all six are a strip code and every strip is glucose (FORMATS §4).
+/// What d3 b0-5 of a glucose value says: on multi-strip meters b2-5 are the type of the strip, on
+/// the 2-in-1 D40 all six are a strip code and every strip is glucose (FORMATS §4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LowBits {
     Type,

@@ -1,7 +1,7 @@
 //! Reads a meter's memory: a state machine without I/O, clock or buffer.
 //!
-//! The driver passes events in and does what comes out. Order: connect, model, clock, count, time of
-//! the newest record; then of every record, oldest first, its time and its value; then count and
+//! The driver passes events in and does what comes out. Order: connect, model, clock, count, time
+//! of the newest record; then of every record, oldest first, its time and its value; then count and
 //! time of the newest once more. Records are joined by their index only, so the answers must not
 //! slip:
 //!
