@@ -13,7 +13,7 @@ mod tests;
 use std::{fmt, sync::Arc, time::Duration};
 
 use rumqttc::{
-    TlsConfiguration, Transport,
+    NetworkOptions, TlsConfiguration, Transport,
     v5::{
         MqttOptions,
         mqttbytes::{
@@ -131,6 +131,10 @@ impl BrokerConfig {
     fn options(&self) -> MqttOptions {
         let mut options = MqttOptions::new(&self.client_id, &self.host, self.port);
         options.set_clean_start(false).set_manual_acks(true).set_keep_alive(KEEP_ALIVE);
+        // Acknowledgements are small; none should wait for the next.
+        let mut network = NetworkOptions::new();
+        network.set_tcp_nodelay(true);
+        options.set_network_options(network);
         options.set_connect_properties(ConnectProperties {
             session_expiry_interval: Some(SESSION_EXPIRY_SECONDS),
             receive_maximum: Some(RECEIVE_MAXIMUM),

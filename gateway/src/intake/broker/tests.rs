@@ -173,6 +173,9 @@ fn until(what: &str, is_so: impl Fn() -> bool) -> impl Future<Output = ()> {
 async fn publish(port: u16, numbers: std::ops::Range<u32>, size: usize) {
     let mut options = MqttOptions::new("publisher", "127.0.0.1", port);
     options.set_clean_start(true);
+    let mut network = NetworkOptions::new();
+    network.set_tcp_nodelay(true);
+    options.set_network_options(network);
     let (client, mut events) = AsyncClient::new(options, 2000);
     let count = numbers.len();
     for number in numbers {
