@@ -347,6 +347,7 @@ fn alert(number: u8) -> Alert {
             zh: format!("收缩压 189 ≥180 {CANARY}"),
             en: format!("systolic 189 ≥180 {CANARY}"),
         }],
+        ladder: Vec::new(),
         pack: "cn-rural-default 1.1.0".into(),
     }
 }
