@@ -8,15 +8,25 @@
 
 mod blood_pressure;
 mod concept;
+mod control;
 mod episode;
 mod facts;
+mod followup;
 mod glucose;
 mod ledger;
+mod money;
 mod pack;
 mod patient;
+mod pulse;
 mod quality;
 mod quantity;
+mod relapse;
+mod scenarios;
+mod session;
+mod sessions;
+mod silence;
 mod state;
+mod sugars;
 mod symptoms;
 mod words;
 
@@ -31,5 +41,6 @@ pub use facts::{
 pub use pack::{Pack, PackError, Rule};
 pub use patient::{Cohort, Condition, Patient};
 pub use quantity::{Glycaemia, Pressure};
+pub use scenarios::{Counts, Feed, ScenarioError, run_scenarios};
 pub use state::{OutOfOrder, Position, State, assess, fold};
 pub use symptoms::Symptoms;
