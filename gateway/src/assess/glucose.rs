@@ -126,13 +126,14 @@ impl State {
         self.rising_fasting(bench, moment, sample);
     }
 
-    /// GL-E1: at or over 16.7, or HI (CN1). GL-E2: the low line of the person, or LO (CN1, G1, G2);
+    /// GL-E1: at or over 16.7, or HI, which is severe (CN1). GL-E2: the low line of the person, or LO (CN1, G1, G2);
     /// under 3.0 it is severe (I8).
     pub(super) fn red_sugar(&mut self, bench: &mut Bench<'_>, moment: Moment, sugar: Sugar) {
         let lines = &bench.pack.lines;
         let high = lines.glu_high_emergency_ge;
         if sugar.reaches(high) {
-            let red = Red { concept: Concept::GluHighEmergency, moment, severe: false };
+            let severe = sugar == Sugar::High;
+            let red = Red { concept: Concept::GluHighEmergency, moment, severe };
             self.raise_red(bench, red, || Words {
                 zh: format!("血糖{sugar},达到{high}"),
                 en: format!("{sugar}, at or over {high}"),

@@ -21,6 +21,7 @@ mod pulse;
 mod quality;
 mod quantity;
 mod relapse;
+mod revise;
 mod scenarios;
 mod session;
 mod sessions;
@@ -41,6 +42,10 @@ pub use facts::{
 pub use pack::{Pack, PackError, Rule};
 pub use patient::{Cohort, Condition, Patient};
 pub use quantity::{Glycaemia, Pressure};
+pub use revise::{Revision, revise};
 pub use scenarios::{Counts, Feed, ScenarioError, run_scenarios};
 pub use state::{OutOfOrder, Position, State, assess, fold};
 pub use symptoms::Symptoms;
+
+#[cfg(test)]
+mod tests;

@@ -89,12 +89,16 @@ impl Uploads {
         covering.map(|upload| upload.known_at).min().map(|known_at| known_at.max(due))
     }
 
-    /// Whether a new watermark changes what has been judged: the first one ends wall time, and one
-    /// that covers a passed due instant makes it happen in the past.
+    /// Whether a new watermark changes what has been judged: the first one ends wall time, one that
+    /// covers a passed due instant makes it happen in the past, and one that was known earlier than
+    /// a later one makes what both cover known earlier.
     pub(super) fn would_revise(&self, upload: Upload, fresh: bool) -> bool {
+        let earlier =
+            |known: &Upload| known.until >= upload.until && known.known_at > upload.known_at;
         !self.known.contains(&upload)
             && ((self.known.is_empty() && !fresh)
-                || self.passed.is_some_and(|passed| passed <= upload.until))
+                || self.passed.is_some_and(|passed| passed <= upload.until)
+                || self.known.iter().any(earlier))
     }
 
     pub(super) fn add(&mut self, upload: Upload, judged_to: Timestamp) {

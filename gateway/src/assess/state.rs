@@ -358,8 +358,9 @@ pub fn fold(
     }
     state.run(&mut bench, as_of);
     state.silence.uploads.trim(state.position.at);
-    let next_due = state.next_due(pack, patient);
-    (state, Assessment::gather(steps, next_due))
+    let mut assessment = Assessment::default();
+    assessment.follow(steps, state.next_due(pack, patient));
+    (state, assessment)
 }
 
 fn upload(pack: &Pack, fact: &Fact) -> Upload {
