@@ -1,5 +1,7 @@
 //! What every store must do. Each case runs against each implementation of the port.
 
+mod random;
+
 use std::sync::Arc;
 
 use super::{
