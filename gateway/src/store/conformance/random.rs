@@ -1,5 +1,7 @@
 //! Random units against SQLite and the model: every answer of every question must be the same.
 
+use std::io::Write as _;
+
 use proptest::{
     collection::vec,
     prelude::any,
@@ -449,7 +451,7 @@ fn check(history: &[Vec<Step>]) -> Result<(), TestCaseError> {
 
 #[test]
 fn any_history_gives_the_same_answers_as_the_model() {
-    println!("seed {SEED:?}");
+    writeln!(std::io::stdout(), "seed {SEED:?}").unwrap();
     let config = Config { cases: CASES, failure_persistence: None, ..Config::default() };
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &SEED);
     let steps = vec(any::<Step>(), 0..14);

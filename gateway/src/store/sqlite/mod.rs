@@ -10,11 +10,15 @@ mod backup;
 mod board;
 mod change;
 mod code;
+#[cfg(test)]
+mod durability;
 mod fact;
 mod fault;
 mod feed;
 mod files;
 mod list;
+#[cfg(test)]
+mod measure;
 mod pool;
 mod reader;
 mod reading;
@@ -119,6 +123,8 @@ impl SqliteStore {
         }
         copy_back(&connection, "TRUNCATE")?;
         schema::bring_up(&connection)?;
+        // Whatever becomes of the write-ahead file, the database itself knows what it is.
+        copy_back(&connection, "TRUNCATE")?;
         Ok(connection)
     }
 
