@@ -3,11 +3,23 @@
 //! The folders are the stages of that path, in its order: intake, admit, assess, care, commit, the
 //! store, and what follows the log: notify, export, serve. ARCHITECTURE.md is the map.
 
-pub mod care;
-pub mod commit;
+pub mod config;
 pub mod supervise;
 
-pub mod admit;
 pub mod domain;
+
 pub mod intake;
+
+pub mod admit;
+
+pub mod assess;
+
+pub mod care;
+
+pub mod commit;
+
 pub mod store;
+
+pub mod notify;
+
+pub mod export;

@@ -13,7 +13,9 @@ use super::{
     fields::{Fields, number, text},
 };
 use crate::{
-    domain::{DeviceId, PersonId, Remarks, Road, Sequence, Setting, SiteId, Timestamp},
+    domain::{
+        DeviceId, PersonId, Remarks, Road, Sequence, Setting, SiteId, Timestamp, quarantine_digest,
+    },
     intake::Item,
     store::{Origin, QuarantineReason},
 };
@@ -133,7 +135,7 @@ fn one(object: &RawValue, source: &Source<'_>, read_out: &mut ReadOut) -> Item {
     };
     let mut waiting = source.quarantine(QuarantineReason::UnknownPerson, &person, raw);
     if let Item::Quarantined(held) = &mut waiting {
-        held.content = reading.content;
+        held.content = quarantine_digest(&reading.id, &reading.content);
         held.reading = Some(Box::new(reading));
     }
     waiting

@@ -6,7 +6,7 @@ use super::{Team, add_day_time, next_day_time};
 use crate::{
     domain::{
         Alert, AlertId, AlertState, CareLevel, Doctor, DoctorId, Level, Millis, PersonId, Reason,
-        Timestamp, notification_key,
+        Rung, Timestamp, notification_key,
     },
     store::{AlertChange, AlertEvent, Change, Channel, Fact, Owed, Timer, TimerKind},
 };
@@ -42,8 +42,8 @@ pub struct Opening {
     pub reasons: Vec<Reason>,
     /// Name and version of the pack.
     pub pack: SmolStr,
-    /// How long each step has to acknowledge; `None` for blue.
-    pub ack: Option<Millis>,
+    /// When each later step gets it; empty for blue, which nobody must acknowledge.
+    pub ladder: Vec<Rung>,
     /// When the page may leave.
     pub paging: Paging,
 }
@@ -74,8 +74,7 @@ impl Step {
 #[must_use]
 pub fn open(opening: Opening, team: &Team, now: Timestamp) -> Step {
     let owner = team.first();
-    let deadline = opening.ack.map(|ack| deadline(now, ack, opening.late));
-    let alert = Alert {
+    let mut alert = Alert {
         key: opening.key,
         id: opening.id,
         concept: opening.concept,
@@ -86,11 +85,13 @@ pub fn open(opening: Opening, team: &Team, now: Timestamp) -> Step {
         step: owner.map_or(CareLevel::Village, |doctor| doctor.level),
         opened_at: now,
         alert_at: opening.alert_at,
-        deadline,
+        deadline: None,
+        ladder: opening.ladder,
         late: opening.late,
         reasons: opening.reasons,
         pack: opening.pack,
     };
+    alert.deadline = first_step(&alert).map(|patience| after(now, patience, alert.late));
     let mut changes = set_deadline(&alert);
     if let Some(doctor) = owner {
         let due_at = page_at(&alert, opening.paging, now);
@@ -155,15 +156,14 @@ pub fn forward(
     before: &Alert,
     to: Option<&DoctorId>,
     by: &SmolStr,
-    (team, ack): (&Team, Option<Millis>),
+    team: &Team,
     now: Timestamp,
 ) -> Option<Step> {
     let doctor = match to {
         Some(name) => team.member(name),
         None => team.after(before.step),
     }?;
-    let deadline = ack.map(|ack| deadline(now, ack, before.late));
-    let mut step = hand_over(before, doctor, AlertChange::Forwarded, deadline, now);
+    let mut step = hand_over(before, doctor, AlertChange::Forwarded, now);
     step.event.by = Some(by.clone());
     Some(step)
 }
@@ -171,31 +171,22 @@ pub fn forward(
 /// The deadline of a step passed without an acknowledgement: the next step has the alert. With
 /// nobody left it stays where it is, overdue on every board. `None`: nothing to do.
 #[must_use]
-pub fn escalate(
-    before: &Alert,
-    team: &Team,
-    next_deadline: Option<Timestamp>,
-    now: Timestamp,
-) -> Option<Step> {
+pub fn escalate(before: &Alert, team: &Team, now: Timestamp) -> Option<Step> {
     if before.state != AlertState::Open {
         return None;
     }
     let doctor = team.after(before.step)?;
-    Some(hand_over(before, doctor, AlertChange::Escalated, next_deadline, now))
+    Some(hand_over(before, doctor, AlertChange::Escalated, now))
 }
 
-fn hand_over(
-    before: &Alert,
-    doctor: &Doctor,
-    change: AlertChange,
-    deadline: Option<Timestamp>,
-    now: Timestamp,
-) -> Step {
+fn hand_over(before: &Alert, doctor: &Doctor, change: AlertChange, now: Timestamp) -> Step {
+    // Whoever gets it late still gets as long as the first step had.
+    let fresh = first_step(before).map(|patience| after(now, patience, before.late));
     let alert = Alert {
         state: AlertState::Open,
         owner: Some(doctor.doctor.clone()),
         step: doctor.level,
-        deadline,
+        deadline: deadline(before, doctor.level).max(fresh),
         ..before.clone()
     };
     let mut changes = vec![Change::ClearTimer(deadline_timer(before, now))];
@@ -205,9 +196,19 @@ fn hand_over(
     Step { alert, event, changes }
 }
 
-/// Deadlines run from when the gateway knew; a late alert's runs in day hours (DESIGN section 6).
-fn deadline(now: Timestamp, ack: Millis, late: bool) -> Timestamp {
-    if late { add_day_time(now, ack) } else { now.plus(ack) }
+/// When a step's time is over. Deadlines run from when the gateway knew; a late alert's runs in day
+/// hours (DESIGN section 6).
+fn deadline(alert: &Alert, step: CareLevel) -> Option<Timestamp> {
+    alert.patience(step).map(|patience| after(alert.opened_at, patience, alert.late))
+}
+
+/// How long the first who is asked has, whichever step that is.
+fn first_step(alert: &Alert) -> Option<Millis> {
+    alert.ladder.first().map(|rung| Millis::minutes(i64::from(rung.after_minutes)))
+}
+
+fn after(from: Timestamp, length: Millis, late: bool) -> Timestamp {
+    if late { add_day_time(from, length) } else { from.plus(length) }
 }
 
 /// Red rings day and night, unless it is late; everything else waits for day hours.
@@ -311,6 +312,13 @@ mod tests {
         Team::new(Some(doctor("DR1", CareLevel::Village)), above)
     }
 
+    fn ladder() -> Vec<Rung> {
+        vec![
+            Rung { step: CareLevel::Township, after_minutes: 15 },
+            Rung { step: CareLevel::County, after_minutes: 120 },
+        ]
+    }
+
     fn opening(level: Level, late: bool, paging: Paging) -> Opening {
         let person = PersonId::new("P1").unwrap();
         Opening {
@@ -323,7 +331,7 @@ mod tests {
             late,
             reasons: Vec::new(),
             pack: "test 1".into(),
-            ack: (level != Level::Blue).then_some(Millis::minutes(15)),
+            ladder: if level == Level::Blue { Vec::new() } else { ladder() },
             paging,
         }
     }
@@ -379,11 +387,11 @@ mod tests {
     fn a_missed_deadline_goes_up_step_by_step_and_stops_at_the_top() {
         let mut alert = open(opening(Level::Red, false, Paging::AtOnce), &team(), at(NOW)).alert;
         for expected in ["T1", "C1"] {
-            let step = escalate(&alert, &team(), Some(at(NOW)), at(NOW)).unwrap();
+            let step = escalate(&alert, &team(), at(NOW)).unwrap();
             assert_eq!(pages(&step).first().map(|page| page.0.as_str()), Some(expected));
             alert = step.alert;
         }
-        assert_eq!(escalate(&alert, &team(), None, at(NOW)), None);
+        assert_eq!(escalate(&alert, &team(), at(NOW)), None);
     }
 
     #[test]
@@ -392,17 +400,16 @@ mod tests {
         let step = acknowledge(&alert, &"DR1".into(), None, at(NOW));
         assert_eq!(step.alert.state, AlertState::Acknowledged);
         assert!(step.changes.iter().any(|change| matches!(change, Change::ClearTimer(_))));
-        assert_eq!(escalate(&step.alert, &team(), None, at(NOW)), None);
+        assert_eq!(escalate(&step.alert, &team(), at(NOW)), None);
     }
 
     #[test]
     fn handing_on_makes_the_other_the_owner_with_a_new_deadline() {
         let alert = open(opening(Level::Red, false, Paging::AtOnce), &team(), at(NOW)).alert;
-        let ack = Some(Millis::minutes(15));
-        let step = forward(&alert, None, &"DR1".into(), (&team(), ack), at(NOW)).unwrap();
+        let step = forward(&alert, None, &"DR1".into(), &team(), at(NOW)).unwrap();
         assert_eq!(step.alert.owner, Some(DoctorId::new("T1").unwrap()));
-        assert_eq!(step.alert.deadline, Some(at("2026-03-02T03:15:00+08:00")));
+        assert_eq!(step.alert.deadline, Some(at("2026-03-02T05:00:00+08:00")));
         let nobody = DoctorId::new("X").unwrap();
-        assert_eq!(forward(&alert, Some(&nobody), &"DR1".into(), (&team(), ack), at(NOW)), None);
+        assert_eq!(forward(&alert, Some(&nobody), &"DR1".into(), &team(), at(NOW)), None);
     }
 }

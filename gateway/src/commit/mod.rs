@@ -1,5 +1,24 @@
-//! The only writer.
+//! The only writer: everything that is to be true goes through here, in one order.
+//!
+//! It drains what queued while the last sync ran, attributes readings, asks the lines what each
+//! touched person's facts now say, lets care decide who is told, and writes all of it in one
+//! transaction with one sync. Then, and only then, it acknowledges.
+//!
+//! It never sends, never formats for people, and never does anything twice in halves: a group that
+//! fails leaves nothing behind.
 
+mod act;
+mod attribute;
+mod desk;
+mod docket;
+mod group;
+mod health;
+mod judge;
+mod receive;
 mod work;
+mod writer;
 
+pub use attribute::BENCH_SESSION_LIMIT;
+pub use health::Health;
 pub use work::{Act, ActRefused, Deed, Registering, Work};
+pub use writer::{WriterHandle, start};

@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 use crate::{
     domain::{AlertId, DoctorId, Registered, Timestamp},
     intake::Delivery,
-    store::{Answer, Attempt, Committed, TokenRow},
+    store::{Answer, Attempt, CommitSeq, Committed, TokenRow},
 };
 
 /// One piece of work for the writer.
@@ -39,6 +39,17 @@ pub enum Work {
         /// Told when it is on disk.
         reply: oneshot::Sender<Committed>,
     },
+    /// A follower has done everything up to a position.
+    Advance {
+        /// Which.
+        follower: &'static str,
+        /// Up to here.
+        to: CommitSeq,
+    },
+    /// Time has passed: look at the timers.
+    Tick,
+    /// Nothing comes after this; commit what queued and end.
+    Close,
 }
 
 /// What somebody does about an alert.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
-use super::{AlertId, DoctorId, PersonId, Timestamp};
+use super::{AlertId, DoctorId, Millis, PersonId, Timestamp};
 
 /// Urgency, by the four levels of the Emergency Response Law article 42 (LINES CN24), least first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -113,10 +113,33 @@ pub struct Alert {
     pub alert_at: Timestamp,
     /// When the present step must have acknowledged; `None` for blue.
     pub deadline: Option<Timestamp>,
+    /// When each later step gets it, unless it is acknowledged before.
+    pub ladder: Vec<Rung>,
     /// Its first reading was stored more than `stale_hours` after it was measured.
     pub late: bool,
     /// Why, in words.
     pub reasons: Vec<Reason>,
     /// Name and version of the rule pack that opened it.
     pub pack: SmolStr,
+}
+
+/// One later step of an alert: who is asked when nobody has acknowledged for so long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rung {
+    /// The step that gets the alert.
+    pub step: CareLevel,
+    /// Minutes after [`Alert::opened_at`].
+    pub after_minutes: u32,
+}
+
+impl Alert {
+    /// How long after its opening a step's time is over: the time of the first rung above it, or,
+    /// above the last rung, that rung's time and as long again as the first step had.
+    #[must_use]
+    pub fn patience(&self, step: CareLevel) -> Option<Millis> {
+        let minutes = |rung: &Rung| Millis::minutes(i64::from(rung.after_minutes));
+        let above = self.ladder.iter().find(|rung| rung.step > step).map(minutes);
+        let (first, last) = (self.ladder.first().map(minutes), self.ladder.last().map(minutes));
+        above.or_else(|| Some(Millis(last?.0.saturating_add(first?.0))))
+    }
 }

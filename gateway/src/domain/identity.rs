@@ -8,8 +8,8 @@
 use firmware_protocols::{BloodPressure, Glucose, GlucoseValue, Measurement};
 
 use super::{
-    AlertId, ContentDigest, DeviceId, DoctorId, Key, NotificationKey, PersonId, ReadingId, Remarks,
-    Setting, flag_bits, meal_name,
+    AlertId, BenchId, ContentDigest, DeviceId, DoctorId, Key, NotificationKey, PersonId, ReadingId,
+    Remarks, Setting, SiteId, Timestamp, flag_bits, meal_name,
 };
 
 /// Version of the encoding below, hashed into every id.
@@ -222,5 +222,25 @@ pub fn raw_digest(device: &DeviceId, raw: &[u8]) -> ContentDigest {
     let mut encoder = Encoder::new("raw");
     encoder.text(device);
     encoder.field(raw);
+    encoder.finish()
+}
+
+/// What tells two waiting readings apart: a conflict has the id of another and its own content.
+#[must_use]
+pub fn quarantine_digest(id: &ReadingId, content: &ContentDigest) -> ContentDigest {
+    let mut encoder = Encoder::new("quarantine");
+    encoder.field(id.as_bytes());
+    encoder.field(content.as_bytes());
+    encoder.finish()
+}
+
+/// A digest of one card held to one bench at one time, so that its repeat is recognised.
+#[must_use]
+pub fn card_digest(site: &SiteId, bench: &BenchId, card: &str, at: Timestamp) -> ContentDigest {
+    let mut encoder = Encoder::new("card");
+    encoder.text(site);
+    encoder.text(bench);
+    encoder.field(card.as_bytes());
+    encoder.field(&at.as_millis().to_be_bytes());
     encoder.finish()
 }

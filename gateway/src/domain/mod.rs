@@ -9,14 +9,17 @@ mod reading;
 mod registry;
 mod time;
 
-pub use alert::{Alert, AlertState, CareLevel, Level, Reason};
+pub use alert::{Alert, AlertState, CareLevel, Level, Reason, Rung};
 pub use id::{
     AlertId, AlertKind, BenchId, BenchKind, ContentDigest, ContentKind, DeviceId, DeviceKind,
     DoctorId, DoctorKind, HouseholdId, HouseholdKind, Id, Key, KeyError, NAME_MAX, NameError,
     NotificationKey, NotificationKind, PersonId, PersonKind, ReadingId, ReadingKind, SiteId,
     SiteKind,
 };
-pub use identity::{Numbering, alert_id, content_digest, notification_key, raw_digest, reading_id};
+pub use identity::{
+    Numbering, alert_id, card_digest, content_digest, notification_key, quarantine_digest,
+    raw_digest, reading_id,
+};
 pub use reading::{
     Attribution, Basis, Reading, Remarks, Road, Sequence, Setting, Standing, flag_bits, meal_name,
 };

@@ -44,6 +44,12 @@ impl Millis {
         Self::minutes(count.saturating_mul(60))
     }
 
+    /// The whole minutes in it.
+    #[must_use]
+    pub const fn whole_minutes(self) -> i64 {
+        self.0.div_euclid(60_000)
+    }
+
     /// So many multiples of 24 hours.
     #[must_use]
     pub const fn days(count: i64) -> Self {

@@ -5,7 +5,12 @@
 //! Back-pressure is a withheld acknowledgement: [`Inlet::deliver`] waits for room, and nothing is
 //! dropped.
 
-use std::sync::Arc;
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
@@ -120,6 +125,15 @@ impl Pending {
     /// [`NotCommitted`] when the writer gave up: the delivery must not be acknowledged.
     pub async fn receipt(self) -> Result<Receipt, NotCommitted> {
         self.0.await.map_err(|_dropped| NotCommitted)
+    }
+}
+
+/// The same wait, for sources that wait for more than one thing.
+impl Future for Pending {
+    type Output = Result<Receipt, NotCommitted>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(cx).map_err(|_dropped| NotCommitted)
     }
 }
 

@@ -4,9 +4,16 @@
 //! Every source admits what it read, hands it to the [`Inlet`], and acknowledges only on a
 //! [`Receipt`]. A source never stores, never assesses, and never drops.
 
+mod arrival;
+pub mod broker;
 mod delivery;
+pub mod mqtt;
+pub mod serial;
+mod topic;
 
+pub use arrival::{Admission, Admit, Arrival, Identity, Rights, Sites};
 pub use delivery::{
     Delivery, INLET_BYTES, INLET_DEPTH, Inlet, Item, NotCommitted, Outcome, Pending, Receipt,
     Status,
 };
+pub use topic::Topic;

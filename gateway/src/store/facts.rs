@@ -168,8 +168,8 @@ pub enum Disposition {
 /// Facts beyond a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Crossing {
-    /// The reading that completed it.
-    pub reading: ReadingId,
+    /// The reading that completed it; `None` where time alone did.
+    pub reading: Option<ReadingId>,
     /// The person.
     pub person: PersonId,
     /// What was crossed.

@@ -83,6 +83,13 @@ pub enum Change {
         /// What the attempt said, if it failed.
         last_error: Option<String>,
     },
+    /// Messages that still wait to be due leave sooner: never later than before.
+    Hasten {
+        /// Of this alert.
+        alert: i64,
+        /// Not after this.
+        due_at: Timestamp,
+    },
     /// A bench session begins or its end moves: (site, bench, from) is its name.
     Session(BenchSession),
     /// A request was answered.
@@ -97,6 +104,12 @@ pub enum Change {
 
 /// One transaction. Dropped without [`Unit::commit`], nothing of it happened.
 pub trait Unit {
+    /// The position of the last fact, this unit's included.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn last(&mut self) -> Result<CommitSeq, StoreError>;
+
     /// The content held under each id, in the order asked: a known reading, or an item that waits
     /// in quarantine under that id.
     ///
@@ -137,7 +150,13 @@ pub trait Unit {
     /// Any error of the store.
     fn alert(&mut self, id: &AlertId) -> Result<Option<Alert>, StoreError>;
 
-    /// An alert's key by any id that it has or had, among one person's alerts, and the next free key.
+    /// An alert by this gateway's number for it.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn alert_by_key(&mut self, key: i64) -> Result<Option<Alert>, StoreError>;
+
+    /// The next free number for an alert.
     ///
     /// # Errors
     /// Any error of the store.

@@ -1,0 +1,79 @@
+/**
+ * One browser and one gateway for a suite. The gateway is the fake one, or a running `xunzhen` named by XUNZHEN_URL,
+ * opened through the one-time login link in XUNZHEN_LOGIN.
+ */
+import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core'
+import { FakeGateway } from './fake'
+
+export const PATIENCE_MS = 15_000
+const REAL = process.env['XUNZHEN_URL']?.replace(/\/$/, '')
+const LOGIN = process.env['XUNZHEN_LOGIN']
+/** For suites that script what the gateway says. */
+export const scripted = { skip: REAL ? 'needs the scripted gateway' : false }
+
+export interface Stage { url: string; browser: Browser; fake: FakeGateway | null; close: () => Promise<void> }
+export type Language = 'zh' | 'en'
+export type Theme = 'light' | 'wall'
+
+/** The session of a real gateway: a login link works once, so its cookie is kept for all pages of the run. */
+let session: Awaited<ReturnType<BrowserContext['storageState']>> | undefined
+
+async function logIn(browser: Browser): Promise<void> {
+  if (!REAL || !LOGIN || session) return
+  const context = await browser.newContext()
+  const page = await context.newPage()
+  await page.goto(new URL(LOGIN, REAL).href)
+  session = await context.storageState()
+  await context.close()
+}
+
+export async function openStage(): Promise<Stage> {
+  const browser = await chromium.launch({
+    executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
+    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+      '--disable-component-update', '--disable-sync'],
+  })
+  const fake = REAL ? null : new FakeGateway(process.env['DASHBOARDS_DIST'] ?? 'dist')
+  const url = REAL ?? (await fake!.start())
+  await logIn(browser)
+  return { url, browser, fake, close: async () => { await browser.close(); await fake?.stop() } }
+}
+
+interface Sight { width?: number; height?: number; language?: Language; theme?: Theme; clock?: boolean }
+
+/** Opens one screen and waits until the live connection stands. */
+export async function openPage(stage: Stage, path: string, sight: Sight = {}): Promise<Page> {
+  const { width = 1366, height = 900, language = 'zh', theme = 'light', clock = false } = sight
+  const context = await stage.browser.newContext({
+    viewport: { width, height }, timezoneId: 'Europe/Lisbon', reducedMotion: 'reduce', ...(session ? { storageState: session } : {}),
+  })
+  context.setDefaultTimeout(PATIENCE_MS)
+  await context.addInitScript(([spoken, colours]) => {
+    localStorage.setItem('xz.lang', spoken!)
+    localStorage.setItem('xz.theme', colours!)
+  }, [language, theme])
+  const page = await context.newPage()
+  if (clock) await page.clock.install()
+  await page.goto(`${stage.url}${path}`)
+  await page.locator('.link-live').waitFor()
+  return page
+}
+
+/** Waits for a fact about the gateway, looking again and again; fails after `PATIENCE_MS`. */
+export async function until(what: string, page: Page, fact: () => boolean): Promise<void> {
+  const end = process.hrtime.bigint() + BigInt(PATIENCE_MS) * BigInt(1_000_000)
+  while (!fact()) {
+    if (process.hrtime.bigint() > end) throw new Error(`waited in vain until ${what}`)
+    await page.evaluate(() => new Promise(requestAnimationFrame))
+  }
+}
+
+/** The screens with a person and an alert that this gateway knows; a real one without an open alert has fewer. */
+export async function screensOf(stage: Stage): Promise<string[]> {
+  const page = await openPage(stage, '/#/')
+  const answer = await page.request.get(`${stage.url}/api/v1/snapshot`)
+  const { alerts } = (await answer.json()) as { alerts: { id: string; person: string }[] }
+  await page.context().close()
+  const first = alerts[0]
+  return ['/#/', '/#/inbox', '/#/quarantine', ...(first ? [`/#/p/${first.person}`, `/#/alert/${first.id}`] : [])]
+}

@@ -1,0 +1,312 @@
+//! The facts that are judged: readings, follow-ups, doctors' acts, money, watermarks.
+//!
+//! A fact is what happened, when, and when the first gateway stored it. By which road it came and
+//! when a higher gateway had it is no part of it and can change nothing (DESIGN section 5).
+
+use std::fmt;
+
+use firmware_protocols::{
+    BloodPressure, Decimal, Flags, GlucoseUnit, GlucoseValue, Meal, Measurement, PressureUnit,
+};
+use smol_str::SmolStr;
+
+use super::{concept::Concept, pack::Pack, symptoms::Symptoms};
+use crate::{
+    domain::{Key, ReadingId, Setting, SiteRole, Timestamp},
+    store::StoredReading,
+};
+
+/// What makes a fact the same; breaks ties of equal time. A reading's is its [`ReadingId`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FactId(pub [u8; 16]);
+
+impl FactId {
+    /// The id of the fact at a place in a list, as scenarios number them.
+    #[must_use]
+    pub fn of_place(place: u64) -> Self {
+        Self(u128::from(place).to_be_bytes())
+    }
+
+    /// The place that [`FactId::of_place`] was made from.
+    #[must_use]
+    pub const fn place(self) -> u128 {
+        u128::from_be_bytes(self.0)
+    }
+
+    /// As a reading's id.
+    #[must_use]
+    pub const fn reading(self) -> ReadingId {
+        Key::from_bytes(self.0)
+    }
+}
+
+impl From<ReadingId> for FactId {
+    fn from(id: ReadingId) -> Self {
+        Self(*id.as_bytes())
+    }
+}
+
+impl fmt::Display for FactId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.reading(), f)
+    }
+}
+
+/// One fact about a person.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fact {
+    /// Its name.
+    pub id: FactId,
+    /// When it was measured, or happened. A doctor's act: when the server had it (DESIGN 6).
+    pub at: Timestamp,
+    /// When the first gateway stored it.
+    pub received_at: Timestamp,
+    /// What tells copies of it under another id; `None` where the id alone does.
+    pub source: Option<Source>,
+    /// What happened.
+    pub body: Body,
+}
+
+/// What tells two copies of a fact whose sender gave it no id (LINES 6.1, "Duplicates first").
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// A device, and its number for the reading if it gave one.
+    Device {
+        /// The device.
+        device: SmolStr,
+        /// Its number.
+        sequence: Option<u64>,
+    },
+    /// Nothing but the content.
+    Content,
+}
+
+/// What a fact says.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Body {
+    /// A blood pressure.
+    BloodPressure(Cuff),
+    /// A blood glucose.
+    Glucose(Meter),
+    /// A formal follow-up by the doctor.
+    FollowUp(FollowUp),
+    /// A doctor did something about an alert.
+    Act(Act),
+    /// A person paid out of their own pocket.
+    Money(Money),
+    /// All readings up to the fact's `at` have been uploaded.
+    Watermark,
+    /// Only time passes.
+    Tick,
+}
+
+/// What a cuff said, in its own unit.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Cuff {
+    /// Systolic pressure.
+    pub systolic: Decimal,
+    /// Diastolic pressure.
+    pub diastolic: Decimal,
+    /// Unit of both.
+    pub unit: PressureUnit,
+    /// Pulse, in beats per minute.
+    pub pulse: Option<Decimal>,
+    /// Home or clinic.
+    pub setting: Setting,
+    /// The cuff's marks.
+    pub flags: Flags,
+    /// Symptoms reported with it.
+    pub symptoms: Symptoms,
+    /// It could not be told apart from an earlier reading, so it counts once in a session.
+    pub possible_duplicate: bool,
+}
+
+/// What a glucose meter said, in its own unit.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Meter {
+    /// The value, or which end of the meter's range it met.
+    pub value: GlucoseValue,
+    /// Its unit.
+    pub unit: GlucoseUnit,
+    /// Relation to the last meal.
+    pub meal: Meal,
+    /// Symptoms reported with it.
+    pub symptoms: Symptoms,
+}
+
+/// A formal follow-up: the values that the doctor wrote down.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct FollowUp {
+    /// Systolic and diastolic, in mmHg.
+    pub pressure: Option<(Decimal, Decimal)>,
+    /// Fasting glucose, in mmol/L.
+    pub fasting: Option<Decimal>,
+    /// Symptoms, matched to the hypertension list.
+    pub symptoms: Symptoms,
+}
+
+/// A doctor's act about the open alerts of a concept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Act {
+    /// Which alerts.
+    pub concept: Concept,
+    /// What became of them.
+    pub outcome: ActOutcome,
+}
+
+/// What a doctor's act says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ActOutcome {
+    /// The doctor has taken it.
+    Seen,
+    /// The emergency was real, and the patient was referred.
+    ConfirmedReferred,
+    /// It is over.
+    Closed,
+}
+
+/// Out-of-pocket money.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Money {
+    /// The local profile whose line is asked.
+    pub profile: SmolStr,
+    /// Which sum.
+    pub kind: MoneyKind,
+    /// The sum, in yuan.
+    pub yuan: Decimal,
+}
+
+/// Over which time a sum of money was paid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MoneyKind {
+    /// Since the first of January.
+    YearToDate,
+    /// Out-patient care in one month.
+    OutpatientMonth,
+}
+
+impl Fact {
+    /// A stored reading as a fact, rejected ones too: the quality lines see them. `None` for
+    /// control solution, which is nobody's blood.
+    #[must_use]
+    pub fn of_reading(pack: &Pack, stored: &StoredReading, site: Option<SiteRole>) -> Option<Self> {
+        let reading = &stored.reading;
+        let symptoms = pack.symptoms.find(&reading.remarks.symptoms);
+        let body = match &reading.measurement {
+            Measurement::BloodPressure(pressure) => Body::BloodPressure(Cuff {
+                setting: reading.remarks.setting.unwrap_or_else(|| usual_setting(site)),
+                symptoms,
+                possible_duplicate: stored.possible_duplicate,
+                ..Cuff::of(pressure)
+            }),
+            Measurement::Glucose(glucose) if glucose.control => return None,
+            Measurement::Glucose(glucose) => Body::Glucose(Meter {
+                value: glucose.value,
+                unit: glucose.unit,
+                meal: glucose.meal,
+                symptoms,
+            }),
+        };
+        Some(Self {
+            id: reading.id.into(),
+            at: reading.measured.at,
+            received_at: reading.received_at,
+            source: None,
+            body,
+        })
+    }
+
+    /// When the fact counts: when it happened, or when the first gateway had it where the device's
+    /// clock runs ahead (LINES 6.1, "Facts and order").
+    #[must_use]
+    pub fn effective(&self, pack: &Pack) -> Timestamp {
+        if self.runs_ahead(pack) { self.received_at } else { self.at }
+    }
+
+    pub(super) fn runs_ahead(&self, pack: &Pack) -> bool {
+        self.at > self.received_at.plus(pack.validity.future_skew)
+    }
+
+    pub(super) const fn is_reading(&self) -> bool {
+        matches!(self.body, Body::BloodPressure(_) | Body::Glucose(_))
+    }
+}
+
+impl Cuff {
+    /// What a cuff measured, at home, without symptoms.
+    #[must_use]
+    pub fn of(pressure: &BloodPressure) -> Self {
+        Self {
+            systolic: pressure.systolic,
+            diastolic: pressure.diastolic,
+            unit: pressure.unit,
+            pulse: pressure.pulse,
+            setting: Setting::Home,
+            flags: pressure.flags,
+            symptoms: Symptoms::default(),
+            possible_duplicate: false,
+        }
+    }
+}
+
+/// The setting of a reading that does not say one, by its site (LINES 6.1, "Setting").
+#[must_use]
+pub const fn usual_setting(site: Option<SiteRole>) -> Setting {
+    match site {
+        Some(SiteRole::Van | SiteRole::Clinic | SiteRole::Township) => Setting::Clinic,
+        Some(SiteRole::Home) | None => Setting::Home,
+    }
+}
+
+/// The facts without copies, in the order in which they are judged.
+///
+/// Of copies, the one that the first gateway stored earliest stays, then the one of the smaller id
+/// (LINES 6.1, "Duplicates first").
+#[must_use]
+pub(super) fn distinct(pack: &Pack, facts: &[Fact]) -> Vec<Fact> {
+    let mut by_receipt: Vec<&Fact> = facts.iter().collect();
+    by_receipt.sort_by_key(|fact| (fact.received_at, fact.id));
+    let mut kept: Vec<&Fact> = Vec::with_capacity(facts.len());
+    // Copies can only be found among facts that are alike; ids and sources index them.
+    let mut ids = std::collections::BTreeSet::new();
+    for fact in by_receipt {
+        let copy = match &fact.source {
+            None => false,
+            Some(source) => kept.iter().any(|earlier| is_copy(fact, source, earlier)),
+        };
+        if !copy && ids.insert(fact.id) {
+            kept.push(fact);
+        }
+    }
+    kept.sort_by_key(|fact| (fact.effective(pack), fact.id));
+    kept.into_iter().cloned().collect()
+}
+
+fn is_copy(fact: &Fact, source: &Source, earlier: &Fact) -> bool {
+    match (source, &earlier.source) {
+        (
+            Source::Device { device, sequence },
+            Some(Source::Device { device: same, sequence: number }),
+        ) => {
+            device == same
+                && ((sequence.is_some() && sequence == number)
+                    || (fact.at == earlier.at && same_values(&fact.body, &earlier.body)))
+        }
+        (Source::Content, Some(Source::Content)) => {
+            fact.at == earlier.at && fact.body == earlier.body
+        }
+        (Source::Device { .. }, _) | (Source::Content, _) => false,
+    }
+}
+
+fn same_values(one: &Body, other: &Body) -> bool {
+    match (one, other) {
+        (Body::BloodPressure(one), Body::BloodPressure(other)) => {
+            (one.systolic, one.diastolic, one.unit) == (other.systolic, other.diastolic, other.unit)
+        }
+        (Body::Glucose(one), Body::Glucose(other)) => {
+            (one.value, one.unit) == (other.value, other.unit)
+        }
+        _ => one == other,
+    }
+}

@@ -1,0 +1,36 @@
+//! The warning lines: a set of facts about one person in, crossings and alerts out.
+//!
+//! Which alerts exist is a pure function of the facts, the pack and the person: no clock, no I/O, no
+//! order of arrival (DESIGN section 6). [`assess`] judges a set from nothing; [`State`] goes on from
+//! where it stands, fact by fact, and comes to the same answer. Every alert explains itself. The
+//! meaning of each line and its source stand in `clinical/LINES.md` of the design; every number
+//! stands in the rule pack.
+
+mod blood_pressure;
+mod concept;
+mod episode;
+mod facts;
+mod glucose;
+mod ladder;
+mod ledger;
+mod pack;
+mod patient;
+mod quality;
+mod quantity;
+mod state;
+mod symptoms;
+mod words;
+
+pub use concept::{Concept, Family, Measure, UnknownConcept};
+pub use episode::{
+    Assessment, Change, Crossed, Ended, Ending, Episode, EpisodeState, Transition, Trigger,
+};
+pub use facts::{
+    Act, ActOutcome, Body, Cuff, Fact, FactId, FollowUp, Meter, Money, MoneyKind, Source,
+    usual_setting,
+};
+pub use pack::{Pack, PackError, Rule};
+pub use patient::{Cohort, Condition, Patient};
+pub use quantity::{Glycaemia, Pressure};
+pub use state::{OutOfOrder, Position, State, assess, fold};
+pub use symptoms::Symptoms;

@@ -1,0 +1,269 @@
+//! The state of one person: what the lines remember, compact, and how a fact changes it.
+//!
+//! Facts are taken in the order (effective time, id); timers fire at their due instant, before the
+//! facts of that instant. A fact in order is applied in place; one that belongs before something
+//! already judged is refused as [`OutOfOrder`], and the caller folds all facts anew with [`fold`].
+//! Both ways come to the same state. A reading that crosses nothing allocates nothing.
+
+use super::{
+    concept::{Concept, Measure},
+    episode::{Assessment, Ended, Ending, Episode, Transition},
+    facts::{Body, Fact, FactId, distinct},
+    ledger::{Bench, Crossing, Ledger, Moment, Raised},
+    pack::Pack,
+    patient::Patient,
+    words::Words,
+};
+use crate::{
+    domain::{AlertId, Level, Timestamp},
+    store::Disposition,
+};
+
+/// How far the facts have been judged: everything up to and including this place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// Effective time of the last fact, or the instant of the last timer.
+    pub at: Timestamp,
+    /// The last fact; `None` after a timer, which stands before the facts of its instant.
+    pub fact: Option<FactId>,
+}
+
+/// A fact belongs before something that has been judged: fold all facts anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the fact belongs before facts that have been judged")]
+pub struct OutOfOrder;
+
+/// See the module.
+#[derive(Debug, Clone)]
+pub struct State {
+    position: Position,
+    pub(super) ledger: Ledger,
+    /// Reds that wait for a second value of their measure (MM-3).
+    pub(super) unrepeated: Vec<(AlertId, Measure)>,
+    /// When a doubtful extreme becomes red, unless a reliable reading comes (BP-E0).
+    pub(super) extreme_due: Option<Timestamp>,
+}
+
+/// What time alone does, in the order in which it does it at one instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Due {
+    ExtremeToRed,
+    Repeat(AlertId),
+}
+
+impl State {
+    /// Nothing has happened yet.
+    #[must_use]
+    pub fn new(_pack: &Pack, _patient: &Patient) -> Self {
+        Self {
+            position: Position { at: Timestamp::from_millis(i64::MIN), fact: None },
+            ledger: Ledger::default(),
+            unrepeated: Vec::new(),
+            extreme_due: None,
+        }
+    }
+
+    /// How far the facts have been judged.
+    #[must_use]
+    pub const fn position(&self) -> Position {
+        self.position
+    }
+
+    /// The open alerts.
+    pub fn live(&self) -> impl Iterator<Item = &Episode> {
+        self.ledger.live()
+    }
+
+    /// When time alone may change the answer next.
+    #[must_use]
+    pub fn next_due(&self, pack: &Pack, _patient: &Patient) -> Option<Timestamp> {
+        self.next_timer(pack).map(|(due, _)| due)
+    }
+
+    /// Judges one more fact. The steps that follow are added to `steps`.
+    ///
+    /// # Errors
+    /// [`OutOfOrder`], and nothing is changed, where the fact's place has been passed.
+    pub fn apply(
+        &mut self,
+        pack: &Pack,
+        patient: &Patient,
+        fact: &Fact,
+        steps: &mut Vec<Transition>,
+    ) -> Result<(), OutOfOrder> {
+        let place = Position { at: fact.effective(pack), fact: Some(fact.id) };
+        if place <= self.position {
+            return Err(OutOfOrder);
+        }
+        self.take(&mut Bench { pack, patient, steps }, fact, place);
+        Ok(())
+    }
+
+    /// Lets time run to an instant: what is due by then happens.
+    pub fn advance(
+        &mut self,
+        pack: &Pack,
+        patient: &Patient,
+        to: Timestamp,
+        steps: &mut Vec<Transition>,
+    ) {
+        self.run(&mut Bench { pack, patient, steps }, to);
+    }
+
+    fn take(&mut self, bench: &mut Bench<'_>, fact: &Fact, place: Position) {
+        self.run(bench, place.at);
+        self.position = place;
+        let moment = Moment::of(bench.pack, fact, place.at);
+        if fact.is_reading() && fact.runs_ahead(bench.pack) {
+            self.clock_ahead(bench, fact, moment);
+        }
+        match &fact.body {
+            Body::BloodPressure(cuff) => self.judge_cuff(bench, moment, cuff),
+            Body::Glucose(meter) => self.judge_meter(bench, moment, meter),
+            Body::FollowUp(followup) => self.judge_followup(bench, moment, followup),
+            Body::Act(act) => {
+                self.ledger.act(bench, *act, place.at);
+            }
+            Body::Money(_) | Body::Watermark | Body::Tick => {}
+        }
+    }
+
+    fn run(&mut self, bench: &mut Bench<'_>, to: Timestamp) {
+        while let Some((due, what)) = self.next_timer(bench.pack).filter(|(due, _)| *due <= to) {
+            self.position = self.position.max(Position { at: due, fact: None });
+            match what {
+                Due::ExtremeToRed => self.extreme_to_red(bench, due),
+                Due::Repeat(red) => self.repeat_missed(bench, red, due),
+            }
+        }
+    }
+
+    fn next_timer(&self, pack: &Pack) -> Option<(Timestamp, Due)> {
+        let extreme = self
+            .extreme_due
+            .filter(|_| self.ledger.is_open(Concept::BpExtremeUnreliable))
+            .map(|due| (due, Due::ExtremeToRed));
+        let repeats = self.unrepeated.iter().filter_map(|(red, _)| {
+            let open = self.ledger.live().find(|episode| episode.id == *red)?;
+            let due = open.clock.plus(pack.timers.repeat_after_red);
+            (open.level == Level::Red).then_some((due, Due::Repeat(*red)))
+        });
+        extreme.into_iter().chain(repeats).min()
+    }
+
+    /// A value of a measure was taken: the reds before it have their repeat.
+    pub(super) fn value_of(&mut self, measure: Measure) {
+        self.unrepeated.retain(|(_, waiting)| *waiting != measure);
+    }
+
+    /// Raises a red. What came late opens `stale_emergency` in its place (ST-1).
+    pub(super) fn raise_red(
+        &mut self,
+        bench: &mut Bench<'_>,
+        red: Red,
+        why: impl FnOnce() -> Words,
+    ) -> Option<Raised> {
+        let Red { concept, moment, severe } = red;
+        let rule = bench.pack.rule(concept);
+        let family = rule.and_then(|rule| rule.family);
+        if moment.late {
+            let concept = Concept::StaleEmergency;
+            let crossing = Crossing {
+                concept,
+                level: Level::Orange,
+                family,
+                moment,
+                severe: false,
+                formal: false,
+            };
+            let (zh, en) = rule.map_or(("", ""), |rule| (rule.zh.as_str(), rule.en.as_str()));
+            return self.ledger.raise(bench, crossing, || {
+                let words = why();
+                Words { zh: format!("{zh}:{}", words.zh), en: format!("{en}: {}", words.en) }
+            });
+        }
+        let crossing =
+            Crossing { concept, level: Level::Red, family, moment, severe, formal: false };
+        let raised = self.ledger.raise(bench, crossing, why)?;
+        if raised.disposition == Disposition::Opened {
+            self.unrepeated.push((raised.episode, concept.measure()));
+        }
+        Some(raised)
+    }
+
+    /// Raises a line of a lower level.
+    pub(super) fn raise(
+        &mut self,
+        bench: &mut Bench<'_>,
+        (concept, level): (Concept, Level),
+        moment: Moment,
+        why: impl FnOnce() -> Words,
+    ) -> Option<Raised> {
+        let family = bench.pack.rule(concept).and_then(|rule| rule.family);
+        let crossing = Crossing { concept, level, family, moment, severe: false, formal: false };
+        self.ledger.raise(bench, crossing, why)
+    }
+
+    /// "High side: becomes BP-E1 after 30 min without a reliable reading" (BP-E0).
+    fn extreme_to_red(&mut self, bench: &mut Bench<'_>, due: Timestamp) {
+        self.extreme_due = None;
+        let minutes = bench.pack.timers.extreme_to_red.0 / 60_000;
+        let red = Red { concept: Concept::BpEmergency, moment: Moment::due(due), severe: false };
+        let raised = self.raise_red(bench, red, || Words {
+            zh: format!("极端血压存疑,{minutes}分钟内没有可靠的复测"),
+            en: format!("a doubtful extreme value, and no reliable reading for {minutes} min"),
+        });
+        if let Some(raised) = raised {
+            let ending = Ending { at: due, how: Ended::Superseded(raised.episode) };
+            self.ledger
+                .end_all(bench, ending, |episode| episode.concept == Concept::BpExtremeUnreliable);
+        }
+    }
+
+    /// "Red still open and no further value of that measure 24 h after its clock" (MM-3).
+    fn repeat_missed(&mut self, bench: &mut Bench<'_>, red: AlertId, due: Timestamp) {
+        self.unrepeated.retain(|(waiting, _)| *waiting != red);
+        let hours = bench.pack.timers.repeat_after_red.0 / 3_600_000;
+        let line = (Concept::MissedRepeat, Level::Orange);
+        self.raise(bench, line, Moment::due(due), || Words {
+            zh: format!("急症提醒后{hours}小时内没有再测"),
+            en: format!("no further value within {hours} h of an open emergency"),
+        });
+    }
+}
+
+/// A red that is to be raised.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Red {
+    pub concept: Concept,
+    pub moment: Moment,
+    pub severe: bool,
+}
+
+/// Judges a set of facts from nothing and lets time run to `as_of`.
+///
+/// Pure: the order of the list, copies in it and the way the facts took change nothing.
+#[must_use]
+pub fn assess(pack: &Pack, patient: &Patient, facts: &[Fact], as_of: Timestamp) -> Assessment {
+    fold(pack, patient, facts, as_of).1
+}
+
+/// [`assess`], and the state from which later facts go on.
+#[must_use]
+pub fn fold(
+    pack: &Pack,
+    patient: &Patient,
+    facts: &[Fact],
+    as_of: Timestamp,
+) -> (State, Assessment) {
+    let mut state = State::new(pack, patient);
+    let mut steps = Vec::new();
+    let mut bench = Bench { pack, patient, steps: &mut steps };
+    for fact in &distinct(pack, facts) {
+        let place = Position { at: fact.effective(pack), fact: Some(fact.id) };
+        state.take(&mut bench, fact, place);
+    }
+    state.run(&mut bench, as_of);
+    let next_due = state.next_due(pack, patient);
+    (state, Assessment::gather(steps, next_due))
+}

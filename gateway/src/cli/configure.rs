@@ -1,0 +1,146 @@
+//! `xunzhen check-config` and `xunzhen config`: every problem at once, and what is in force.
+
+use std::{
+    io::Write,
+    net::TcpListener,
+    path::{Path, PathBuf},
+};
+
+use clap::Subcommand;
+
+use super::{Common, Failure};
+use crate::config::{self, Config, Settings, Sources};
+
+/// The file that is read when none is named and it is there.
+const USUAL_FILE: &str = "xunzhen.toml";
+
+/// Check the configuration without starting anything
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct CheckConfig {
+    /// Do not look at folders and ports
+    #[arg(long)]
+    no_environment: bool,
+}
+
+/// Print configuration
+#[derive(Debug, Clone, Subcommand)]
+pub(super) enum ConfigCommand {
+    /// The default configuration, every key with its purpose
+    Default,
+    /// The configuration in force
+    Show {
+        /// Every value and where it comes from
+        #[arg(long)]
+        effective: bool,
+    },
+}
+
+/// Reads the configuration with flags laid over it.
+pub(super) fn read(
+    common: &Common,
+    flags: Vec<(&'static str, String)>,
+) -> Result<(Config, Settings), Failure> {
+    let file = match &common.config {
+        Some(path) => Some((path.clone(), text(path)?)),
+        None => usual_file()?,
+    };
+    let environment = std::env::vars().collect();
+    config::read(&Sources { file, environment, flags }).map_err(|problems| {
+        let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        Failure::Configuration(format!(
+            "{} problem(s) in the configuration / 配置有误:\n{}",
+            lines.len(),
+            lines.join("\n")
+        ))
+    })
+}
+
+fn usual_file() -> Result<Option<(PathBuf, String)>, Failure> {
+    let path = PathBuf::from(USUAL_FILE);
+    if path.try_exists()? { Ok(Some((path.clone(), text(&path)?))) } else { Ok(None) }
+}
+
+fn text(path: &Path) -> Result<String, Failure> {
+    std::fs::read_to_string(path).map_err(|error| {
+        Failure::Configuration(format!("cannot read {} / 无法读取配置文件: {error}", path.display()))
+    })
+}
+
+/// `check-config`.
+pub(super) fn check(
+    command: &CheckConfig,
+    common: &Common,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
+    let (config, _) = read(common, Vec::new())?;
+    let mut problems = formats(&config);
+    if !command.no_environment {
+        problems.extend(environment(&config));
+    }
+    if problems.is_empty() {
+        writeln!(out, "the configuration is sound / 配置无误")?;
+        return Ok(());
+    }
+    Err(Failure::Configuration(problems.join("\n")))
+}
+
+/// What only the other modules know to be wrong: formats, models, the pack.
+pub(super) fn formats(config: &Config) -> Vec<String> {
+    let mut problems = Vec::new();
+    for line in &config.serial {
+        let known = firmware_protocols::format(&line.format);
+        match known {
+            None => problems.push(format!(
+                "serial.format: {:?}: expected a format that decode --list names / 未知协议",
+                line.format
+            )),
+            Some(format) => {
+                if let Some(model) = &line.model
+                    && !format.models.contains(&model.as_str())
+                {
+                    problems.push(format!(
+                        "serial.model: {model:?}: expected one of {} / 未知型号",
+                        format.models.join(", ")
+                    ));
+                }
+            }
+        }
+    }
+    problems
+}
+
+fn environment(config: &Config) -> Vec<String> {
+    let mut problems = Vec::new();
+    for (key, listen) in [("http.listen", config.http.listen), ("mqtt.listen", config.mqtt.listen)] {
+        if let Err(error) = TcpListener::bind(listen) {
+            problems.push(format!("{key}: cannot listen on {listen}: {error} / 端口不可用"));
+        }
+    }
+    if let Err(error) = std::fs::create_dir_all(&config.store.dir) {
+        let dir = config.store.dir.display();
+        problems.push(format!("store.dir: cannot use {dir}: {error} / 数据目录不可写"));
+    }
+    let files = config.http.tls.iter().flat_map(|(certificate, key)| [certificate, key]);
+    for file in files.chain(&config.pack_file) {
+        if let Err(error) = std::fs::metadata(file) {
+            problems.push(format!("cannot read {}: {error} / 文件不可读", file.display()));
+        }
+    }
+    problems
+}
+
+/// `config default` and `config show`.
+pub(super) fn config(
+    command: &ConfigCommand,
+    common: &Common,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
+    match command {
+        ConfigCommand::Default => write!(out, "{}", config::default_file())?,
+        ConfigCommand::Show { .. } => {
+            let (_, settings) = read(common, Vec::new())?;
+            write!(out, "{}", config::effective(&settings))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,32 @@
+//! `xunzhen assess`: scenarios judged by the rule pack.
+
+use std::{io::Write, path::PathBuf};
+
+use super::{Failure, pieces};
+
+/// Judge a file of scenarios by the rule pack
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct Assess {
+    /// The scenarios
+    #[arg(long, value_name = "FILE")]
+    scenarios: PathBuf,
+    /// Keys laid over the built-in rule pack
+    #[arg(long, value_name = "FILE")]
+    pack: Option<PathBuf>,
+    /// Feed the facts of each case in another order
+    #[arg(long, value_name = "SEED")]
+    shuffle: Option<u64>,
+    /// Feed each fact twice
+    #[arg(long)]
+    duplicate: bool,
+}
+
+pub(super) fn run(command: &Assess, out: &mut dyn Write) -> Result<(), Failure> {
+    let pack = pieces::pack(command.pack.as_deref())?;
+    let text = std::fs::read_to_string(&command.scenarios).map_err(|error| {
+        Failure::Failed(format!("cannot read {}: {error}", command.scenarios.display()))
+    })?;
+    let counts = crate::assess::run_scenarios(&text, &pack, command.shuffle, command.duplicate, out)
+        .map_err(|error| Failure::of(&error))?;
+    if counts.failed == 0 { Ok(()) } else { Err(Failure::AnsweredNo) }
+}

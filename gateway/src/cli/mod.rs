@@ -1,0 +1,201 @@
+//! The command line: what an operator can ask for, and how it ends (DESIGN section 9).
+//!
+//! Exit codes: 0 done, 1 failed, 2 wrong usage, 78 wrong configuration. Answers go to standard
+//! output, everything else to standard error.
+
+mod admin;
+mod bench;
+mod configure;
+mod decode;
+mod demo;
+mod judge;
+mod log;
+mod registry;
+mod serve;
+mod store;
+mod table;
+
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+pub use log::LogFormat;
+
+/// Wrong usage.
+const EXIT_USAGE: u8 = 2;
+/// Wrong configuration (sysexits.h, EX_CONFIG).
+const EXIT_CONFIG: u8 = 78;
+
+/// 巡诊: telemetry gateway for chronic-disease screening
+#[derive(Debug, Parser)]
+#[command(name = "xunzhen", version, about, disable_help_subcommand = true)]
+struct CommandLine {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// What every command understands.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Common {
+    /// The configuration file [default: xunzhen.toml here, if it is there]
+    #[arg(long, value_name = "FILE", global = true)]
+    pub config: Option<PathBuf>,
+    /// How to write the log
+    #[arg(long, value_name = "FORMAT", global = true, value_enum, default_value = "auto")]
+    pub log_format: LogFormat,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the gateway
+    Serve(serve::Serve),
+    /// Show the gateway at work: a synthetic township with simulated devices
+    Demo(demo::Demo),
+    /// Decode device frames, or check a file of vectors
+    Decode(decode::Decode),
+    /// Judge a file of scenarios by the rule pack
+    Assess(judge::Assess),
+    /// Import or export people, households, doctors, devices, sites, cards
+    #[command(subcommand)]
+    Registry(registry::RegistryCommand),
+    /// Make bearer tokens
+    #[command(subcommand)]
+    Token(registry::TokenCommand),
+    /// Check the configuration without starting anything
+    CheckConfig(configure::CheckConfig),
+    /// Print the default configuration, or the one in force
+    #[command(subcommand)]
+    Config(configure::ConfigCommand),
+    /// Back up, verify or restore the store
+    #[command(subcommand)]
+    Backup(store::BackupCommand),
+    /// Look into the store
+    #[command(subcommand)]
+    Db(store::DbCommand),
+    /// Measure
+    #[command(subcommand)]
+    Bench(bench::BenchCommand),
+    /// Say which program this is
+    Version {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// How a command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// It was asked in a wrong way.
+    #[error("{0}")]
+    Usage(String),
+    /// The configuration has problems; each stands on a line of its own.
+    #[error("{0}")]
+    Configuration(String),
+    /// It was asked well and did not succeed.
+    #[error("{0}")]
+    Failed(String),
+    /// It ran, and its answer is no: the details are on standard output.
+    #[error("")]
+    AnsweredNo,
+}
+
+impl Failure {
+    /// A failure with everything that its sources say.
+    pub fn of(error: &(dyn std::error::Error + 'static)) -> Self {
+        let mut text = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            text.push_str(": ");
+            text.push_str(&cause.to_string());
+            source = cause.source();
+        }
+        Self::Failed(text)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::of(&error)
+    }
+}
+
+impl From<crate::store::StoreError> for Failure {
+    fn from(error: crate::store::StoreError) -> Self {
+        Self::of(&error)
+    }
+}
+
+/// Runs what the command line asks for.
+pub fn main(arguments: impl Iterator<Item = std::ffi::OsString>) -> ExitCode {
+    let (mut out, mut err) = (io::stdout().lock(), io::stderr());
+    let line = match CommandLine::try_parse_from(arguments) {
+        Ok(line) => line,
+        Err(error) => {
+            let code = if error.use_stderr() { ExitCode::from(EXIT_USAGE) } else { ExitCode::SUCCESS };
+            return if error.print().is_ok() { code } else { ExitCode::FAILURE };
+        }
+    };
+    let Some(command) = line.command else {
+        let help = CommandLine::command().render_long_help();
+        return if write!(out, "{help}").is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    };
+    log::start(line.common.log_format);
+    match run(command, &line.common, &mut out) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let text = failure.to_string();
+            let told = if text.is_empty() { Ok(()) } else { writeln!(err, "xunzhen: {text}") };
+            match failure {
+                _ if told.is_err() => ExitCode::FAILURE,
+                Failure::Usage(_) => ExitCode::from(EXIT_USAGE),
+                Failure::Configuration(_) => ExitCode::from(EXIT_CONFIG),
+                Failure::Failed(_) | Failure::AnsweredNo => ExitCode::FAILURE,
+            }
+        }
+    }
+}
+
+fn run(command: Command, common: &Common, out: &mut dyn Write) -> Result<(), Failure> {
+    match command {
+        Command::Serve(serve) => serve::run(&serve, common, out),
+        Command::Demo(demo) => demo::run(&demo, out),
+        Command::Decode(decode) => match decode::run(&decode, out) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Failure::AnsweredNo),
+            Err(decode::DecodeFailure::Usage(text)) => Err(Failure::Usage(text)),
+            Err(error) => Err(Failure::of(&error)),
+        },
+        Command::Assess(assess) => judge::run(&assess, out),
+        Command::Registry(command) => registry::run(&command, common, out),
+        Command::Token(command) => registry::token(&command, common, out),
+        Command::CheckConfig(check) => configure::check(&check, common, out),
+        Command::Config(command) => configure::config(&command, common, out),
+        Command::Backup(command) => store::backup(&command, common, out),
+        Command::Db(command) => store::db(&command, common, out),
+        Command::Bench(command) => bench::run(&command, out),
+        Command::Version { json } => version(json, out),
+    }
+}
+
+fn version(json: bool, out: &mut dyn Write) -> Result<(), Failure> {
+    let version = env!("CARGO_PKG_VERSION");
+    if json {
+        let formats: Vec<_> = firmware_protocols::formats().iter().map(|format| format.name).collect();
+        let store = crate::store::FORMAT_VERSION;
+        let line = serde_json::json!({
+            "name": "xunzhen", "version": version, "wire": 1, "store": store, "formats": formats,
+            "script_pages": dashboards::built(),
+        });
+        writeln!(out, "{line}")?;
+    } else {
+        writeln!(out, "xunzhen {version}")?;
+    }
+    Ok(())
+}

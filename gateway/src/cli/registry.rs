@@ -1,0 +1,321 @@
+//! `xunzhen registry` and `xunzhen token`.
+
+use std::{
+    fs::File,
+    io::{BufReader, IsTerminal, Read, Seek, Write},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use clap::{Subcommand, ValueEnum};
+use hyper::Method;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::{Value, json};
+
+use super::{
+    Common, Failure,
+    admin::Admin,
+    table::{self, Cells, Kind},
+};
+use crate::{domain::Registered, store::Role};
+
+/// Rows of one request: one transaction of the writer.
+const ROWS_AT_ONCE: usize = 1000;
+
+/// Rows of one page of an export.
+const PAGE: usize = 1000;
+
+/// Import or export registry rows
+#[derive(Debug, Clone, Subcommand)]
+pub(super) enum RegistryCommand {
+    /// Read rows from CSV; rows that are already so change nothing
+    Import {
+        /// What the rows are
+        #[arg(long, value_enum)]
+        kind: Kind,
+        /// The file
+        file: PathBuf,
+        /// The data folder
+        #[arg(long, value_name = "DIR")]
+        data_dir: Option<PathBuf>,
+        /// Check the rows and enter none
+        #[arg(long)]
+        dry_run: bool,
+        /// Where rejected rows are written [default: FILE.rejects.csv]
+        #[arg(long, value_name = "FILE")]
+        rejects: Option<PathBuf>,
+        /// Who enters the rows
+        #[arg(long, default_value = "operator")]
+        author: String,
+    },
+    /// Write the rows in force as CSV
+    Export {
+        /// Which rows
+        #[arg(long, value_enum)]
+        kind: Kind,
+        /// The file; standard output where none is named
+        file: Option<PathBuf>,
+        /// The data folder
+        #[arg(long, value_name = "DIR")]
+        data_dir: Option<PathBuf>,
+    },
+}
+
+/// Make tokens
+#[derive(Debug, Clone, Subcommand)]
+pub(super) enum TokenCommand {
+    /// Print a new bearer token; only its hash is kept
+    Create {
+        /// What it may do
+        #[arg(long, value_enum)]
+        role: Role,
+        /// The place it is bound to
+        #[arg(long, value_name = "PLACE")]
+        scope: Option<String>,
+        /// The doctor it speaks for
+        #[arg(long, value_name = "ID")]
+        doctor: Option<String>,
+        /// The device or site it is bound to
+        #[arg(long, value_name = "ID")]
+        device: Option<String>,
+        /// The data folder
+        #[arg(long, value_name = "DIR")]
+        data_dir: Option<PathBuf>,
+    },
+}
+
+/// `registry …`.
+pub(super) fn run(
+    command: &RegistryCommand,
+    common: &Common,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
+    match command {
+        RegistryCommand::Import { kind, file, data_dir, dry_run, rejects, author } => {
+            let admin = || Admin::connect(common, data_dir.as_deref());
+            let admin = if *dry_run { None } else { Some(admin()?) };
+            let rejects = rejects.clone().unwrap_or_else(|| {
+                let mut name = file.clone().into_os_string();
+                name.push(".rejects.csv");
+                PathBuf::from(name)
+            });
+            let mut import = Import { admin, author, kind: *kind, batch: Vec::new(), changed: 0 };
+            import.run(file, &rejects, out)
+        }
+        RegistryCommand::Export { kind, file, data_dir } => {
+            let mut admin = Admin::connect(common, data_dir.as_deref())?;
+            match file {
+                Some(path) => export(&mut admin, *kind, &mut File::create(path)?),
+                None => export(&mut admin, *kind, out),
+            }
+        }
+    }
+}
+
+struct Import<'a> {
+    admin: Option<Admin>,
+    author: &'a str,
+    kind: Kind,
+    batch: Vec<Registered>,
+    changed: u64,
+}
+
+impl Import<'_> {
+    fn run(&mut self, file: &Path, rejects: &Path, out: &mut dyn Write) -> Result<(), Failure> {
+        let mut input = File::open(file)
+            .map_err(|error| Failure::Failed(format!("cannot read {}: {error}", file.display())))?;
+        let bar = progress(input.metadata()?.len());
+        skip_mark(&mut input)?;
+        let mut reader =
+            csv::ReaderBuilder::new().flexible(true).from_reader(bar.wrap_read(BufReader::new(input)));
+        let headers = reader.headers().map_err(|error| Failure::of(&error))?.clone();
+        self.check_headers(&headers)?;
+        let (mut read, mut rejected) = (0_u64, Rejects::new(rejects));
+        for record in reader.records() {
+            let record = record.map_err(|error| Failure::of(&error))?;
+            read = read.saturating_add(1);
+            match table::row(self.kind, Cells::new(&headers, &record)) {
+                Ok(row) => self.batch.push(row),
+                Err(error) => rejected.push(&headers, &record, &error)?,
+            }
+            if self.batch.len() >= ROWS_AT_ONCE {
+                self.send()?;
+            }
+        }
+        self.send()?;
+        bar.finish_and_clear();
+        let rejected = rejected.finish()?;
+        let entered = self.changed;
+        let unchanged = read.saturating_sub(entered).saturating_sub(rejected);
+        let mut line = json!({
+            "read": read, "entered": entered, "unchanged": unchanged, "rejected": rejected,
+        });
+        if rejected > 0 && let Some(line) = line.as_object_mut() {
+            line.insert("rejects".to_owned(), json!(rejects.display().to_string()));
+        }
+        writeln!(out, "{line}")?;
+        if rejected > 0 { Err(Failure::AnsweredNo) } else { Ok(()) }
+    }
+
+    /// A file without its key column is the wrong file.
+    fn check_headers(&self, headers: &csv::StringRecord) -> Result<(), Failure> {
+        let key = self.kind.columns().first().copied().unwrap_or_default();
+        if headers.iter().any(|name| name.trim() == key) {
+            return Ok(());
+        }
+        Err(Failure::Failed(format!(
+            "the file has no column {key:?}; its header should name {} / 缺少列 {key}",
+            self.kind.columns().join(",")
+        )))
+    }
+
+    fn send(&mut self) -> Result<(), Failure> {
+        let batch = std::mem::take(&mut self.batch);
+        let (Some(admin), false) = (&mut self.admin, batch.is_empty()) else { return Ok(()) };
+        let mut lines = String::new();
+        for row in &batch {
+            lines.push_str(&serde_json::to_string(row).map_err(|error| Failure::of(&error))?);
+            lines.push('\n');
+        }
+        let path = format!("/admin/registry?author={}", escaped(self.author));
+        let answer = admin.call(Method::POST, &path, lines)?;
+        let changed = answer.get("new_or_changed").and_then(Value::as_u64).unwrap_or_default();
+        self.changed = self.changed.saturating_add(changed);
+        Ok(())
+    }
+}
+
+/// Rows that were no rows, with their line, column and reason; the file appears with the first.
+struct Rejects<'a> {
+    path: &'a Path,
+    file: Option<csv::Writer<File>>,
+    count: u64,
+}
+
+impl<'a> Rejects<'a> {
+    const fn new(path: &'a Path) -> Self {
+        Self { path, file: None, count: 0 }
+    }
+
+    fn push(
+        &mut self,
+        headers: &csv::StringRecord,
+        record: &csv::StringRecord,
+        error: &table::CellError,
+    ) -> Result<(), Failure> {
+        let write = |file: &mut csv::Writer<File>, fields: Vec<&str>| {
+            file.write_record(fields).map_err(|error| Failure::of(&error))
+        };
+        let file = match &mut self.file {
+            Some(file) => file,
+            None => {
+                let mut file = csv::WriterBuilder::new()
+                    .flexible(true)
+                    .from_path(self.path)
+                    .map_err(|error| Failure::of(&error))?;
+                write(&mut file, ["line", "column", "reason"].into_iter().chain(headers).collect())?;
+                self.file.insert(file)
+            }
+        };
+        let line = record.position().map_or(0, csv::Position::line).to_string();
+        let fields = [line.as_str(), &error.column, &error.why].into_iter().chain(record).collect();
+        self.count = self.count.saturating_add(1);
+        write(file, fields)
+    }
+
+    fn finish(self) -> Result<u64, Failure> {
+        if let Some(mut file) = self.file {
+            file.flush()?;
+        }
+        Ok(self.count)
+    }
+}
+
+/// A byte-order mark at the beginning is no part of the first column's name.
+fn skip_mark(input: &mut File) -> Result<(), Failure> {
+    let mut mark = [0; 3];
+    let whole = input.read_exact(&mut mark).is_ok();
+    if !(whole && mark == [0xEF, 0xBB, 0xBF]) {
+        input.rewind()?;
+    }
+    Ok(())
+}
+
+fn progress(bytes: u64) -> ProgressBar {
+    let bar = if std::io::stderr().is_terminal() {
+        ProgressBar::new(bytes)
+    } else {
+        ProgressBar::hidden()
+    };
+    let template = "{bar:40} {bytes}/{total_bytes} {bytes_per_sec} ETA {eta}";
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(250));
+    bar
+}
+
+fn export(admin: &mut Admin, kind: Kind, out: &mut dyn Write) -> Result<(), Failure> {
+    let mut writer = csv::WriterBuilder::new().flexible(true).from_writer(out);
+    let columns = kind.columns();
+    writer.write_record(columns).map_err(|error| Failure::of(&error))?;
+    let mut after = String::new();
+    loop {
+        let path = format!("/admin/registry?kind={}&limit={PAGE}{after}", kind.as_str());
+        let page = admin.call(Method::GET, &path, String::new())?;
+        let items = page.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
+        for item in items {
+            let row: Registered =
+                serde_json::from_value(item).map_err(|error| Failure::of(&error))?;
+            let (cells, _) = table::cells(&row);
+            writer.write_record(cells).map_err(|error| Failure::of(&error))?;
+        }
+        match page.get("next").and_then(Value::as_str) {
+            Some(next) => after = format!("&after={}", escaped(next)),
+            None => break,
+        }
+    }
+    writer.flush()?;
+    Ok(())
+}
+
+/// Text as part of a query.
+pub(super) fn escaped(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~');
+    text.bytes().fold(String::new(), |mut escaped, byte| {
+        if plain(byte) {
+            escaped.push(char::from(byte));
+        } else {
+            escaped.push_str(&format!("%{byte:02X}"));
+        }
+        escaped
+    })
+}
+
+/// `token …`.
+pub(super) fn token(
+    command: &TokenCommand,
+    common: &Common,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
+    let TokenCommand::Create { role, scope, doctor, device, data_dir } = command;
+    if *role == Role::Doctor && doctor.is_none() {
+        return Err(Failure::Usage("a doctor's token needs --doctor ID".to_owned()));
+    }
+    let mut admin = Admin::connect(common, data_dir.as_deref())?;
+    let body = json!({"role": role.as_str(), "scope": scope, "doctor": doctor, "device": device});
+    let answer = admin.call(Method::POST, "/admin/tokens", body.to_string())?;
+    let token = answer.get("token").and_then(Value::as_str).unwrap_or_default();
+    writeln!(out, "{token}")?;
+    Ok(())
+}
+
+impl ValueEnum for Role {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
+        Some(clap::builder::PossibleValue::new(self.as_str()))
+    }
+}

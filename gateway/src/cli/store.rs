@@ -1,0 +1,109 @@
+//! `xunzhen backup` and `xunzhen db`.
+
+use std::{io::Write, path::PathBuf};
+
+use clap::Subcommand;
+use hyper::Method;
+use serde_json::{Value, json};
+
+use super::{Common, Failure, admin::Admin, configure};
+use crate::store::sqlite;
+
+/// Back up, verify or restore the store
+#[derive(Debug, Clone, Subcommand)]
+pub(super) enum BackupCommand {
+    /// Write a consistent copy, also while the gateway runs
+    Create {
+        /// The file to make; it must not be there yet
+        to: PathBuf,
+        /// The data folder
+        #[arg(long, value_name = "DIR")]
+        data_dir: Option<PathBuf>,
+    },
+    /// Restore a copy into a temporary folder and count everything anew
+    Verify {
+        /// The copy
+        file: PathBuf,
+    },
+    /// Restore a copy into an empty data folder
+    Restore {
+        /// The copy
+        file: PathBuf,
+        /// The data folder
+        #[arg(long, value_name = "DIR")]
+        data_dir: Option<PathBuf>,
+    },
+}
+
+/// Look into the store
+#[derive(Debug, Clone, Subcommand)]
+pub(super) enum DbCommand {
+    /// Count everything anew and list every difference
+    Check {
+        /// The data folder
+        #[arg(long, value_name = "DIR")]
+        data_dir: Option<PathBuf>,
+    },
+    /// Print what was counted
+    Stats {
+        /// The data folder
+        #[arg(long, value_name = "DIR")]
+        data_dir: Option<PathBuf>,
+    },
+}
+
+/// `backup …`.
+pub(super) fn backup(
+    command: &BackupCommand,
+    common: &Common,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
+    let line = match command {
+        BackupCommand::Create { to, data_dir } => {
+            let to = std::path::absolute(to)?;
+            let body = json!({ "to": to });
+            let mut admin = Admin::connect(common, data_dir.as_deref())?;
+            admin.call(Method::POST, "/admin/backup", body.to_string())?;
+            json!({ "backup": to })
+        }
+        BackupCommand::Verify { file } => {
+            let found = sqlite::verify_backup(file)?;
+            let sound = found.differences.is_empty();
+            writeln!(
+                out,
+                "{}",
+                json!({
+                    "sound": sound, "readings": found.readings, "alerts": found.alerts,
+                    "people": found.people, "last": found.last.0, "differences": found.differences,
+                })
+            )?;
+            return if sound { Ok(()) } else { Err(Failure::AnsweredNo) };
+        }
+        BackupCommand::Restore { file, data_dir } => {
+            let flags = data_dir.as_ref().map(|dir| ("store.dir", dir.display().to_string()));
+            let (config, _) = configure::read(common, flags.into_iter().collect())?;
+            sqlite::restore_backup(file, &config.store.dir)?;
+            json!({ "restored": config.store.dir })
+        }
+    };
+    writeln!(out, "{line}")?;
+    Ok(())
+}
+
+/// `db …`.
+pub(super) fn db(command: &DbCommand, common: &Common, out: &mut dyn Write) -> Result<(), Failure> {
+    match command {
+        DbCommand::Check { data_dir } => {
+            let mut admin = Admin::connect(common, data_dir.as_deref())?;
+            let answer = admin.call(Method::GET, "/admin/check", String::new())?;
+            writeln!(out, "{answer}")?;
+            let differences = answer.get("differences").and_then(Value::as_array);
+            if differences.is_some_and(Vec::is_empty) { Ok(()) } else { Err(Failure::AnsweredNo) }
+        }
+        DbCommand::Stats { data_dir } => {
+            let mut admin = Admin::connect(common, data_dir.as_deref())?;
+            writeln!(out, "{}", admin.call(Method::GET, "/admin/stats", String::new())?)?;
+            Ok(())
+        }
+    }
+}

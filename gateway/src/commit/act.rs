@@ -1,0 +1,80 @@
+//! Acts of doctors, and deadlines that passed: facts like readings.
+
+use crate::{
+    care::{self, Step, Team},
+    domain::Alert,
+    store::{Change, StoreError, Timer, TimerKind},
+};
+
+use super::{
+    group::Group,
+    work::{Act, ActRefused, Deed},
+};
+
+/// Timers of one group; more wait for the next one, which begins at once.
+const TIMERS_MAX: usize = 256;
+
+impl Group<'_> {
+    /// Records an act, if there is a live alert to act on.
+    pub(super) fn act(&mut self, act: &Act) -> Result<Result<(), ActRefused>, StoreError> {
+        let Some(alert) = self.unit.alert(&act.alert)? else {
+            return Ok(Err(ActRefused::Unknown));
+        };
+        if !alert.state.is_live() && act.deed != Deed::Note {
+            return Ok(Err(ActRefused::Ended));
+        }
+        let mut step = match &act.deed {
+            Deed::Acknowledge => care::acknowledge(&alert, &act.by, act.note.clone(), self.now),
+            Deed::Note => care::note(&alert, &act.by, act.note.clone(), self.now),
+            Deed::Forward(to) => {
+                let team = self.team_of(&alert)?;
+                let step = care::forward(&alert, to.as_ref(), &act.by, &team, self.now);
+                let Some(mut step) = step else { return Ok(Err(ActRefused::NobodyNext)) };
+                step.event.note.clone_from(&act.note);
+                step
+            }
+        };
+        step.event.claimed_at = act.claimed_at;
+        self.take(step);
+        self.desk.people.forget_person(&alert.person);
+        Ok(Ok(()))
+    }
+
+    /// Puts a step of an alert's life into the group.
+    pub(super) fn take(&mut self, step: Step) {
+        let (fact, changes) = step.into_parts();
+        self.facts.push(fact);
+        self.changes.extend(changes);
+    }
+
+    fn deadline_passed(&mut self, timer: &Timer) -> Result<(), StoreError> {
+        let Some(alert) = self.unit.alert_by_key(timer.alert)? else { return Ok(()) };
+        let team = self.team_of(&alert)?;
+        if let Some(step) = care::escalate(&alert, &team, self.now) {
+            self.take(step);
+            self.desk.people.forget_person(&alert.person);
+        }
+        Ok(())
+    }
+
+    /// The doctors who answer for the person of an alert.
+    fn team_of(&mut self, alert: &Alert) -> Result<Team, StoreError> {
+        let person = self.desk.person(self.unit, &alert.person)?.cloned();
+        person.map_or_else(|| Ok(Team::default()), |person| self.desk.team(self.unit, &person))
+    }
+
+    /// What time alone does: passed deadlines go to the next step, people are judged again.
+    pub(super) fn timers(&mut self) -> Result<(), StoreError> {
+        for timer in self.unit.due_timers(self.now, TIMERS_MAX)? {
+            // First cleared: what it causes may set it anew.
+            self.changes.push(Change::ClearTimer(timer.clone()));
+            self.flush()?;
+            match timer.kind {
+                TimerKind::AckDeadline => self.deadline_passed(&timer)?,
+                TimerKind::Reassess => self.judge_again(&timer.person)?,
+            }
+            self.flush()?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,241 @@
+//! The alerts of one person, as the lines see them now against as they stand in the store.
+
+use std::collections::{HashMap, HashSet};
+
+use smol_str::SmolStr;
+
+use crate::{
+    assess::{Assessment, Crossed, Ended, Ending, Episode, Trigger},
+    care::{self, Opening, Paging, Team},
+    domain::{Alert, AlertId, AlertState, PersonId, ReadingId, Setting, SiteRole},
+    store::{AlertChange, Change, Crossing, Disposition, Fact, StoreError, StoredReading},
+};
+
+use super::group::Group;
+
+/// One person's alerts while their new facts are judged.
+pub(super) struct Docket {
+    person: PersonId,
+    team: Team,
+    /// Alerts in the store, by the id that they have now.
+    standing: HashMap<AlertId, Alert>,
+    /// The first doctor's page may wait: the readings come from a site whose staff see them.
+    staffed: bool,
+    /// A value that never waits is among the readings.
+    grave: bool,
+    /// Readings that are judged for the first time.
+    fresh: HashSet<ReadingId>,
+    /// Alerts opened on this docket.
+    opened: HashSet<AlertId>,
+    /// Alerts whose beginning moved on this docket.
+    moved: HashSet<AlertId>,
+    /// Everything that time did is told for the first time.
+    pub(super) all_news: bool,
+    /// Crossings, recorded once every alert has its number.
+    pub(super) crossed: Vec<Crossed>,
+}
+
+impl Docket {
+    /// A crossing is recorded when its reading is judged for the first time, and again, with its
+    /// new disposition, when the beginning of its episode moved: the latest record counts. One that
+    /// time made is recorded with the alert it opened.
+    fn is_news(&self, crossed: &Crossed) -> bool {
+        match crossed.trigger {
+            Trigger::Fact(fact) => {
+                self.fresh.contains(&fact.reading()) || self.moved.contains(&crossed.episode)
+            }
+            Trigger::Timer(_) => self.all_news || self.opened.contains(&crossed.episode),
+        }
+    }
+}
+
+impl Group<'_> {
+    pub(super) fn docket(
+        &mut self,
+        person: &PersonId,
+        fresh: &[StoredReading],
+    ) -> Result<Docket, StoreError> {
+        self.flush()?;
+        let alerts = self.unit.alerts(std::slice::from_ref(person))?.pop().unwrap_or_default();
+        let registered = self.desk.person(self.unit, person)?.cloned();
+        let team = match registered {
+            Some(registered) => self.desk.team(self.unit, &registered)?,
+            None => Team::default(),
+        };
+        let mut staffed = !fresh.is_empty();
+        for stored in fresh {
+            let role = self.desk.site_role(self.unit, &stored.reading.site)?;
+            let staff = matches!(role, Some(SiteRole::Van | SiteRole::Clinic | SiteRole::Township));
+            staffed &= staff && stored.reading.remarks.setting == Some(Setting::Clinic);
+        }
+        let grave = fresh.iter().any(|stored| self.pack.pages_at_once(stored));
+        Ok(Docket {
+            person: person.clone(),
+            team,
+            standing: alerts.into_iter().map(|alert| (alert.id, alert)).collect(),
+            staffed,
+            grave,
+            fresh: fresh.iter().map(|stored| stored.reading.id).collect(),
+            opened: HashSet::new(),
+            moved: HashSet::new(),
+            all_news: false,
+            crossed: Vec::new(),
+        })
+    }
+
+    /// Brings one alert of the store to where the lines see it.
+    pub(super) fn follow(
+        &mut self,
+        docket: &mut Docket,
+        episode: &Episode,
+    ) -> Result<(), StoreError> {
+        let step = match docket.standing.get(&episode.id) {
+            None => {
+                docket.opened.insert(episode.id);
+                Some(care::open(self.opening(docket, episode)?, &docket.team, self.now))
+            }
+            Some(standing) => self.change(docket, standing, episode),
+        };
+        if let Some(step) = step {
+            docket.standing.insert(step.alert.id, step.alert.clone());
+            self.take(step);
+        }
+        // An alert that later facts of the same group end was open for nobody, but is told whole.
+        if let Some(standing) = docket.standing.get(&episode.id)
+            && let Some(step) = self.change(docket, standing, episode)
+        {
+            docket.standing.insert(step.alert.id, step.alert.clone());
+            self.take(step);
+        }
+        self.flush()
+    }
+
+    fn opening(&mut self, docket: &Docket, episode: &Episode) -> Result<Opening, StoreError> {
+        let waits = docket.staffed && !docket.grave;
+        Ok(Opening {
+            key: self.unit.next_alert_key()?,
+            id: episode.id,
+            concept: SmolStr::new_static(episode.concept.as_str()),
+            level: episode.opened_level,
+            person: docket.person.clone(),
+            alert_at: episode.at,
+            late: episode.late,
+            reasons: episode.reasons.to_vec(),
+            pack: episode.pack.clone(),
+            ladder: self.pack.ladder(episode),
+            paging: if waits { Paging::Settle(self.pack.page_settle()) } else { Paging::AtOnce },
+        })
+    }
+
+    /// The step that brings a standing alert to its episode; `None` where it is there.
+    fn change(&self, docket: &Docket, standing: &Alert, episode: &Episode) -> Option<care::Step> {
+        let mut after = standing.clone();
+        let change = match episode.end {
+            Some(_) if !standing.state.is_live() => return None,
+            Some(Ending { how: Ended::Resolved, .. }) => {
+                after.state = AlertState::Closed;
+                AlertChange::Closed
+            }
+            Some(Ending { how: Ended::Superseded(_), .. }) => {
+                after.state = AlertState::Superseded;
+                AlertChange::Superseded
+            }
+            None if episode.level < standing.level => {
+                after.level = episode.level;
+                AlertChange::Lowered
+            }
+            None if episode.level > standing.level => {
+                after.level = episode.level;
+                AlertChange::Raised
+            }
+            None => return None,
+        };
+        Some(care::revise(standing, after, change, &docket.team, self.now))
+    }
+
+    /// Brings every alert of a person to a whole assessment: those that were open for facts that no
+    /// longer say so are withdrawn, those whose beginning moved take their new id.
+    pub(super) fn take_assessment(
+        &mut self,
+        person: &PersonId,
+        fresh: &[StoredReading],
+        assessment: &Assessment,
+    ) -> Result<(), StoreError> {
+        let mut docket = self.docket(person, fresh)?;
+        for (old, new) in moved(&docket, assessment) {
+            let Some(standing) = docket.standing.remove(&old) else { continue };
+            let after = Alert {
+                id: new.id,
+                alert_at: new.at,
+                late: new.late,
+                reasons: new.reasons.to_vec(),
+                ..standing.clone()
+            };
+            let step = care::revise(&standing, after, AlertChange::Revised, &docket.team, self.now);
+            docket.standing.insert(new.id, step.alert.clone());
+            docket.moved.insert(new.id);
+            self.take(step);
+        }
+        for episode in &assessment.episodes {
+            self.follow(&mut docket, episode)?;
+        }
+        let gone: Vec<Alert> = docket
+            .standing
+            .values()
+            .filter(|alert| alert.state.is_live() && !known(assessment, alert.id))
+            .cloned()
+            .collect();
+        for standing in gone {
+            let after = Alert { state: AlertState::Withdrawn, ..standing.clone() };
+            let change = AlertChange::Withdrawn;
+            self.take(care::revise(&standing, after, change, &docket.team, self.now));
+        }
+        docket.crossed.extend(&assessment.crossings);
+        self.record_crossings(docket);
+        Ok(())
+    }
+
+    pub(super) fn record_crossings(&mut self, docket: Docket) {
+        for crossed in docket.crossed.iter().filter(|crossed| docket.is_news(crossed)) {
+            let Some(alert) = docket.standing.get(&crossed.episode) else { continue };
+            if crossed.disposition == Disposition::Joined && docket.staffed {
+                // A second reading confirms it: the page that waited leaves now.
+                self.changes.push(Change::Hasten { alert: alert.key, due_at: self.now });
+            }
+            let reading = match crossed.trigger {
+                Trigger::Fact(fact) => Some(fact.reading()),
+                Trigger::Timer(_) => None,
+            };
+            self.facts.push(Fact::Crossing(Crossing {
+                reading,
+                person: docket.person.clone(),
+                concept: SmolStr::new_static(crossed.concept.as_str()),
+                level: crossed.level,
+                disposition: crossed.disposition,
+                alert: alert.key,
+            }));
+        }
+    }
+}
+
+fn known(assessment: &Assessment, id: AlertId) -> bool {
+    assessment.episodes.iter().any(|episode| episode.id == id)
+}
+
+/// Standing alerts whose id no episode has any more, each with the episode of its concept that
+/// opened or joined on the reading that began it: the same alert with an earlier beginning.
+fn moved<'a>(docket: &Docket, assessment: &'a Assessment) -> Vec<(AlertId, &'a Episode)> {
+    let mut pairs: Vec<(AlertId, &Episode)> = Vec::new();
+    for (id, standing) in docket.standing.iter().filter(|(id, _)| !known(assessment, **id)) {
+        let heir = assessment.episodes.iter().find(|episode| {
+            let free = !docket.standing.contains_key(&episode.id)
+                && !pairs.iter().any(|(_, taken)| taken.id == episode.id);
+            let began = |crossed: &Crossed| crossed.at == standing.alert_at;
+            let same = episode.concept.as_str() == standing.concept;
+            same && free && assessment.members(episode.id).any(began)
+        });
+        pairs.extend(heir.map(|heir| (*id, heir)));
+    }
+    pairs.sort_by_key(|(_, heir)| (heir.at, heir.id));
+    pairs
+}

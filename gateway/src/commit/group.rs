@@ -1,0 +1,233 @@
+//! One group of work, one transaction: what queued while the last sync ran.
+//!
+//! Within a group the registry comes first, then cards, then readings, then acts, then timers, so
+//! that a card scanned before a reading opens its session before the reading asks for it. Each
+//! class sees what the classes before it wrote.
+
+use std::sync::Arc;
+
+use crate::{
+    assess::Pack,
+    domain::{Road, Timestamp, card_digest},
+    intake::{Item, Outcome, Receipt},
+    store::{
+        Attempt, CardScan, Change, Committed, Counts, Fact, Origin, QuarantineReason, Quarantined,
+        Registration, Sending, StoreError, StoredReading, Unit,
+    },
+};
+
+use super::{Registering, Work, attribute, desk::Desk, work::ActRefused};
+
+/// What a sender is told once the group is on disk.
+#[derive(Debug)]
+pub(super) enum Reply {
+    /// What became of each item.
+    Outcomes(Vec<Outcome>),
+    /// Whether the act was recorded.
+    Act(Result<(), ActRefused>),
+    /// How many rows were new or changed.
+    Registered(usize),
+    /// It is done.
+    Done,
+}
+
+/// A group while it is worked on.
+pub(super) struct Group<'a> {
+    pub(super) unit: &'a mut dyn Unit,
+    pub(super) desk: &'a mut Desk,
+    pub(super) pack: &'a Arc<Pack>,
+    /// This gateway's own name and epoch.
+    pub(super) gateway: &'a (String, u64),
+    pub(super) now: Timestamp,
+    /// Facts not yet appended.
+    pub(super) facts: Vec<Fact>,
+    /// Changes not yet made.
+    pub(super) changes: Vec<Change>,
+    /// New readings of people, not yet judged.
+    pub(super) touched: Vec<StoredReading>,
+    pub(super) counts: Counts,
+    /// Something was written.
+    pub(super) dirty: bool,
+}
+
+impl Group<'_> {
+    /// Works through the group; the replies stand in the order of the work. The flag says whether
+    /// anything was written.
+    pub(super) fn apply(mut self, works: &[Work]) -> Result<(Vec<Reply>, bool), StoreError> {
+        let mut replies: Vec<Reply> = works.iter().map(|_| Reply::Done).collect();
+        for (work, reply) in works.iter().zip(&mut replies) {
+            self.bookkeeping(work, reply)?;
+        }
+        self.flush()?;
+        self.cards(works)?;
+        self.deliveries(works, &mut replies)?;
+        self.judge()?;
+        self.flush()?;
+        for (work, reply) in works.iter().zip(&mut replies) {
+            if let Work::Act(act) = work {
+                *reply = Reply::Act(self.act(act)?);
+                self.flush()?;
+            }
+        }
+        self.timers()?;
+        if self.counts != Counts::default() {
+            self.changes.push(Change::Count(self.counts));
+        }
+        self.flush()?;
+        Ok((replies, self.dirty))
+    }
+
+    /// Writes what is pending, so that the next look-up sees it.
+    pub(super) fn flush(&mut self) -> Result<(), StoreError> {
+        self.dirty |= !self.facts.is_empty() || !self.changes.is_empty();
+        if !self.facts.is_empty() {
+            self.unit.append(&std::mem::take(&mut self.facts))?;
+        }
+        if !self.changes.is_empty() {
+            self.unit.change(&std::mem::take(&mut self.changes))?;
+        }
+        Ok(())
+    }
+
+    fn bookkeeping(&mut self, work: &Work, reply: &mut Reply) -> Result<(), StoreError> {
+        match work {
+            Work::Register(rows) => *reply = Reply::Registered(self.register(rows)?),
+            Work::Attempted { attempt, .. } => self.attempted(attempt),
+            Work::Token { row, .. } => self.changes.push(Change::Token(Box::new(row.clone()))),
+            Work::Answered { answer, .. } => {
+                self.changes.push(Change::Answer(Box::new(answer.clone())));
+            }
+            Work::Deliver(_) | Work::Act(_) | Work::Advance { .. } | Work::Tick | Work::Close => {}
+        }
+        Ok(())
+    }
+
+    /// Enters registry rows; a row equal to the one in force is no fact.
+    fn register(&mut self, rows: &Registering) -> Result<usize, StoreError> {
+        let keys: Vec<_> = rows.rows.iter().map(super::desk::key).collect();
+        // Rows of this very group count too: write them before looking.
+        self.flush()?;
+        let in_force = self.unit.registered(&keys)?;
+        let mut entered = 0_usize;
+        for (row, in_force) in rows.rows.iter().zip(in_force) {
+            if in_force.as_ref() == Some(row) {
+                continue;
+            }
+            entered = entered.saturating_add(1);
+            self.desk.forget_row(row);
+            self.facts.push(Fact::Registration(Box::new(Registration {
+                row: row.clone(),
+                author: rows.author.clone(),
+                at: self.now,
+            })));
+        }
+        Ok(entered)
+    }
+
+    fn attempted(&mut self, attempt: &Attempt) {
+        let (due_at, last_error) = match &attempt.sending {
+            Sending::Delivered | Sending::Dropped => (None, None),
+            Sending::Failed { why, retry_at } => (*retry_at, Some(why.clone())),
+        };
+        self.facts.push(Fact::Attempt(attempt.clone()));
+        self.changes.push(Change::Resend { key: attempt.key, due_at, last_error });
+    }
+
+    /// Cards and presence of every delivery, before any reading of the group.
+    fn cards(&mut self, works: &[Work]) -> Result<(), StoreError> {
+        for item in items(works) {
+            match item {
+                Item::Card(scan) => self.card(scan)?,
+                Item::Presence(presence) => self.facts.push(Fact::Presence(presence.clone())),
+                Item::Reading(_) | Item::Quarantined(_) | Item::Refused(_) => {}
+            }
+        }
+        self.flush()
+    }
+
+    fn card(&mut self, scan: &CardScan) -> Result<(), StoreError> {
+        let person = self.desk.card(self.unit, &scan.card)?;
+        let scan = CardScan { person, ..scan.clone() };
+        let changes = attribute::scan(self.unit, &scan)?;
+        self.changes.extend(changes);
+        if scan.person.is_none() && !scan.out {
+            self.facts.push(Fact::Quarantined(Box::new(unknown_card(&scan))));
+        }
+        self.facts.push(Fact::CardScan(scan));
+        self.flush()
+    }
+
+    fn deliveries(&mut self, works: &[Work], replies: &mut [Reply]) -> Result<(), StoreError> {
+        let all: Vec<&Item> = items(works).collect();
+        if all.is_empty() {
+            return Ok(());
+        }
+        let mut outcomes = self.receive(&all)?.into_iter();
+        for (work, reply) in works.iter().zip(replies) {
+            if let Work::Deliver(delivery) = work {
+                *reply = Reply::Outcomes(outcomes.by_ref().take(delivery.items.len()).collect());
+            }
+        }
+        Ok(())
+    }
+}
+
+fn items(works: &[Work]) -> impl Iterator<Item = &Item> {
+    works.iter().flat_map(|work| match work {
+        Work::Deliver(delivery) => delivery.items.as_slice(),
+        Work::Act(_)
+        | Work::Register(_)
+        | Work::Attempted { .. }
+        | Work::Token { .. }
+        | Work::Answered { .. }
+        | Work::Advance { .. }
+        | Work::Tick
+        | Work::Close => &[],
+    })
+}
+
+fn unknown_card(scan: &CardScan) -> Quarantined {
+    Quarantined {
+        reason: QuarantineReason::UnknownCard,
+        detail: String::new(),
+        raw: scan.card.as_bytes().to_vec(),
+        origin: Origin {
+            road: Road::Mqtt,
+            site: Some(scan.site.clone()),
+            device: Some(scan.bench.as_str().into()),
+        },
+        received_at: scan.received_at,
+        reading: None,
+        content: card_digest(&scan.site, &scan.bench, &scan.card, scan.at),
+    }
+}
+
+/// Answers everybody whose work is on disk.
+pub(super) fn answer(works: Vec<Work>, replies: Vec<Reply>, proof: &Committed) {
+    for (work, reply) in works.into_iter().zip(replies) {
+        match (work, reply) {
+            (Work::Deliver(delivery), reply) => {
+                let outcomes =
+                    if let Reply::Outcomes(outcomes) = reply { outcomes } else { Vec::new() };
+                delivery.acknowledge(Receipt { proof: *proof, outcomes });
+            }
+            (Work::Act(act), Reply::Act(result)) => tell(act.reply, result.map(|()| *proof)),
+            (Work::Register(rows), Reply::Registered(count)) => tell(rows.reply, (*proof, count)),
+            (
+                Work::Attempted { reply, .. }
+                | Work::Token { reply, .. }
+                | Work::Answered { reply, .. },
+                _,
+            ) => tell(reply, *proof),
+            (
+                Work::Act(_) | Work::Register(_) | Work::Advance { .. } | Work::Tick | Work::Close,
+                _,
+            ) => {}
+        }
+    }
+}
+
+/// A sender that went away meanwhile finds the outcome in the store.
+fn tell<T>(reply: tokio::sync::oneshot::Sender<T>, outcome: T) {
+    drop(reply.send(outcome));
+}

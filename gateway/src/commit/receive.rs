@@ -1,0 +1,222 @@
+//! Deliveries become facts: known ones are counted, new ones attributed, and whatever cannot be
+//! used is kept with its reason.
+
+use std::collections::HashMap;
+
+use smol_str::ToSmolStr;
+
+use crate::{
+    domain::{
+        Attribution, ContentDigest, Numbering, Reading, ReadingId, Setting, SiteRole, Standing,
+        quarantine_digest, reading_id,
+    },
+    intake::{Item, Outcome, Status},
+    store::{Fact, Origin, QuarantineReason, Quarantined, RegistryKey, StoreError, StoredReading},
+};
+
+use super::{
+    attribute::{self, Whose},
+    group::Group,
+};
+
+/// What the deliveries of a group have in common while it is received.
+#[derive(Debug, Default)]
+struct Known {
+    /// Content held under each id, by the store or earlier in this group.
+    contents: HashMap<ReadingId, ContentDigest>,
+    /// What waits in quarantine, from the store or earlier in this group.
+    waiting: HashMap<ContentDigest, bool>,
+    /// Readings of this group that only this gateway can number.
+    unnumbered: u64,
+}
+
+impl Group<'_> {
+    /// Receives items, in order, and says what became of each.
+    pub(super) fn receive(&mut self, items: &[&Item]) -> Result<Vec<Outcome>, StoreError> {
+        let mut known = self.look_up(items)?;
+        let mut outcomes = Vec::with_capacity(items.len());
+        for item in items {
+            let outcome = match item {
+                Item::Reading(reading) => self.reading(reading, &mut known)?,
+                Item::Quarantined(held) => self.quarantined(held, &mut known),
+                Item::Refused(refused) => {
+                    self.facts.push(Fact::Refused(refused.clone()));
+                    self.outcome(None, Status::Refused, Some(&refused.reason))
+                }
+                Item::Card(_) | Item::Presence(_) => {
+                    Outcome { id: None, status: Status::Stored, reason: None }
+                }
+            };
+            outcomes.push(outcome);
+        }
+        Ok(outcomes)
+    }
+
+    /// One look-up for everything that the items name.
+    fn look_up(&mut self, items: &[&Item]) -> Result<Known, StoreError> {
+        let mut known = Known::default();
+        let (mut keys, mut ids, mut contents) = (Vec::new(), Vec::new(), Vec::new());
+        for item in items {
+            match item {
+                Item::Reading(reading) => {
+                    keys.push(RegistryKey::Device(reading.device.clone()));
+                    keys.push(RegistryKey::Site(reading.site.clone()));
+                    keys.extend(reading.remarks.person.clone().map(RegistryKey::Person));
+                    if !reading.unnumbered {
+                        ids.push(reading.id);
+                    }
+                }
+                Item::Quarantined(held) => contents.push(held.content),
+                Item::Refused(_) | Item::Card(_) | Item::Presence(_) => {}
+            }
+        }
+        self.desk.load(self.unit, keys)?;
+        let held = self.unit.held(&ids)?;
+        known.contents =
+            ids.into_iter().zip(held).filter_map(|(id, held)| Some((id, held?))).collect();
+        let waiting = self.unit.waiting(&contents)?;
+        known.waiting = contents.into_iter().zip(waiting).filter(|(_, waits)| *waits).collect();
+        Ok(known)
+    }
+
+    fn reading(&mut self, reading: &Reading, known: &mut Known) -> Result<Outcome, StoreError> {
+        let mut reading = reading.clone();
+        if reading.unnumbered {
+            reading.id = self.number(&reading, known)?;
+        }
+        match known.contents.insert(reading.id, reading.content) {
+            None => self.fresh(reading, known),
+            Some(held) => {
+                known.contents.insert(reading.id, held);
+                if held == reading.content {
+                    return Ok(self.outcome(Some(reading.id), Status::Duplicate, None));
+                }
+                self.conflict(&reading, known)
+            }
+        }
+    }
+
+    /// The first gateway's own number, for a frame that has neither number nor time: positions of
+    /// the log never repeat, and each such reading takes one at least.
+    fn number(&mut self, reading: &Reading, known: &mut Known) -> Result<ReadingId, StoreError> {
+        let last = u64::try_from(self.unit.last()?.0).unwrap_or(0);
+        known.unnumbered = known.unnumbered.saturating_add(1);
+        let number = last.saturating_add(known.unnumbered);
+        let (gateway, epoch) = (self.gateway.0.as_str(), self.gateway.1);
+        let numbering = Numbering::Receipt { gateway, epoch, number };
+        Ok(reading_id(&reading.device, numbering, &reading.measurement))
+    }
+
+    fn fresh(&mut self, mut reading: Reading, known: &mut Known) -> Result<Outcome, StoreError> {
+        let site = self.desk.site_role(self.unit, &reading.site)?;
+        reading.remarks.setting.get_or_insert(default_setting(site));
+        let whose = attribute::attribute(self.desk, self.unit, &reading)?;
+        let standing = self.pack.standing(&reading.measurement);
+        let implausible = standing == Standing::Rejected;
+        let (reason, detail) = match whose {
+            Whose::Known(attribution) => {
+                return Ok(self.store(reading, Some(attribution), standing));
+            }
+            Whose::Nobody if implausible => (QuarantineReason::Implausible, String::new()),
+            Whose::Nobody => (QuarantineReason::NoPerson, String::new()),
+            Whose::Unknown(person) => (QuarantineReason::UnknownPerson, person.to_string()),
+        };
+        let id = reading.id;
+        let raw = reading.raw.clone().unwrap_or_default();
+        let held = waiting(&reading, reason, detail, raw);
+        self.store(reading, None, standing);
+        known.waiting.insert(held.content, true);
+        self.facts.push(Fact::Quarantined(Box::new(held)));
+        Ok(self.outcome(Some(id), Status::Quarantined, Some(reason.as_str())))
+    }
+
+    /// Keeps a reading; what belongs to somebody is judged at the end of the group.
+    fn store(
+        &mut self,
+        reading: Reading,
+        attribution: Option<Attribution>,
+        standing: Standing,
+    ) -> Outcome {
+        let id = Some(reading.id);
+        let lateness = reading.received_at.since(reading.effective_at(self.pack.future_skew()));
+        let stored = StoredReading {
+            late: lateness > self.pack.stale_after(),
+            standing,
+            possible_duplicate: false,
+            server_at: self.now,
+            attribution,
+            reading,
+        };
+        if stored.attribution.is_none() {
+            self.facts.push(Fact::Reading(Box::new(stored)));
+            return Outcome { id, status: Status::Quarantined, reason: None };
+        }
+        self.touched.push(stored);
+        match standing {
+            Standing::Stored => self.outcome(id, Status::Stored, None),
+            Standing::Rejected => self.outcome(id, Status::Rejected, Some("implausible")),
+        }
+    }
+
+    /// Same id, other content: both are kept, the second waits.
+    fn conflict(&mut self, reading: &Reading, known: &mut Known) -> Result<Outcome, StoreError> {
+        let raw = reading.raw.clone().unwrap_or_default();
+        let held = waiting(reading, QuarantineReason::Conflict, reading.id.to_string(), raw);
+        if self.unit.waiting(&[held.content])?.contains(&true) {
+            known.waiting.insert(held.content, true);
+        }
+        Ok(self.quarantined(&held, known))
+    }
+
+    fn quarantined(&mut self, held: &Quarantined, known: &mut Known) -> Outcome {
+        let id = held.reading.as_ref().map(|reading| reading.id);
+        if known.waiting.insert(held.content, true).is_some() {
+            return self.outcome(id, Status::Duplicate, Some(held.reason.as_str()));
+        }
+        self.facts.push(Fact::Quarantined(Box::new(held.clone())));
+        self.outcome(id, Status::Quarantined, Some(held.reason.as_str()))
+    }
+
+    fn outcome(&mut self, id: Option<ReadingId>, status: Status, why: Option<&str>) -> Outcome {
+        let counts = &mut self.counts;
+        let counter = match status {
+            Status::Stored => &mut counts.stored,
+            Status::Rejected => &mut counts.rejected,
+            Status::Duplicate => &mut counts.duplicate,
+            Status::Quarantined => &mut counts.quarantined,
+            Status::Refused => &mut counts.refused,
+        };
+        *counter = counter.saturating_add(1);
+        counts.received = counts.received.saturating_add(1);
+        Outcome { id, status, reason: why.map(str::to_owned) }
+    }
+}
+
+/// On the wire a reading without a setting is `clinic` where staff work, else `home`.
+const fn default_setting(site: Option<SiteRole>) -> Setting {
+    match site {
+        Some(SiteRole::Van | SiteRole::Clinic | SiteRole::Township) => Setting::Clinic,
+        Some(SiteRole::Home) | None => Setting::Home,
+    }
+}
+
+fn waiting(
+    reading: &Reading,
+    reason: QuarantineReason,
+    detail: String,
+    raw: Vec<u8>,
+) -> Quarantined {
+    Quarantined {
+        reason,
+        detail,
+        raw,
+        origin: Origin {
+            road: reading.road,
+            site: Some(reading.site.clone()),
+            device: Some(reading.device.to_smolstr()),
+        },
+        received_at: reading.received_at,
+        content: quarantine_digest(&reading.id, &reading.content),
+        reading: Some(Box::new(reading.clone())),
+    }
+}

@@ -1,0 +1,291 @@
+//! The only writer: a thread that takes what queued while the last sync ran, commits it as one
+//! transaction with one sync, and only then lets anybody forget anything.
+//!
+//! When there is no room it waits and tries again, acknowledgements withheld. After any other
+//! failure it trusts the file no more: it answers nobody, and asks the process to end within
+//! [`crate::supervise::STOP_LIMIT`], so that the service manager starts it on a fresh view of the
+//! disk.
+
+use std::{sync::Arc, thread, time::Duration};
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tracing::{error, info, warn};
+
+use crate::{
+    assess::Pack,
+    domain::{Clock, Timestamp},
+    intake::{INLET_DEPTH, Inlet},
+    store::{CommitSeq, Committed, Counts, Store, StoreError},
+    supervise::Supervisor,
+};
+
+use super::{
+    Health, Work,
+    desk::Desk,
+    group::{self, Group, Reply},
+    judge::People,
+};
+
+/// Items of one transaction. More wait for the next one, which begins at once.
+const GROUP_ITEMS_MAX: usize = 4096;
+
+/// Time between two attempts while there is no room.
+const FULL_RETRY: Duration = Duration::from_secs(1);
+
+/// Time between two looks at the timers.
+const TICK: Duration = Duration::from_millis(250);
+
+/// Facts that the rollups may lag behind while work is waiting.
+const ROLL_UP_LAG_MAX: i64 = 20_000;
+
+/// Facts that one step of the rollups takes.
+const ROLL_UP_STEP: usize = 4096;
+
+/// What the rest of the process needs of the writer.
+#[derive(Debug, Clone)]
+pub struct WriterHandle {
+    /// Where work is handed over.
+    pub inlet: Inlet,
+    /// Where the log ends.
+    pub committed: watch::Receiver<CommitSeq>,
+    /// Whether it commits at all.
+    pub health: Health,
+}
+
+/// Starts the writer on its own thread, owned by the supervisor.
+///
+/// # Errors
+/// Any error of the store while it is opened.
+pub fn start(
+    store: Box<dyn Store>,
+    pack: Arc<Pack>,
+    people_cached: usize,
+    clock: Clock,
+    supervisor: &Supervisor,
+) -> Result<WriterHandle, StoreError> {
+    let reader = store.reader();
+    let (work_tx, work) = mpsc::channel(INLET_DEPTH);
+    let (committed_tx, committed) = watch::channel(reader.last()?);
+    let health = Health::default();
+    let gateway = reader.gateway()?;
+    let (ended_tx, ended) = oneshot::channel();
+    let mut writer = Writer {
+        desk: Desk::new(People::new(people_cached)),
+        store,
+        pack,
+        clock,
+        work,
+        committed: committed_tx,
+        health: health.clone(),
+        gateway,
+        rolled_up: CommitSeq::default(),
+        supervisor: supervisor.clone(),
+    };
+    let inlet = Inlet::new(work_tx.clone());
+    supervise(supervisor, &inlet, ended);
+    thread::Builder::new()
+        .name("writer".to_owned())
+        .spawn(move || {
+            writer.run();
+            drop(ended_tx.send(()));
+        })
+        .map_err(|source| StoreError::File {
+            what: "starting the writer's thread",
+            path: "writer".into(),
+            source,
+        })?;
+    Ok(WriterHandle { inlet, committed, health })
+}
+
+/// Ticks the writer, closes it when the process should stop, and waits for its end.
+fn supervise(supervisor: &Supervisor, inlet: &Inlet, ended: oneshot::Receiver<()>) {
+    let (stop, ticking) = (supervisor.stopping(), inlet.clone());
+    let failed = supervisor.clone();
+    supervisor.spawn("writer", async move {
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        let mut ended = ended;
+        loop {
+            tokio::select! {
+                () = stop.wait() => break,
+                _ = &mut ended => {
+                    failed.fail("the writer ended before it was asked to".to_owned());
+                    return;
+                }
+                _ = tick.tick() => if ticking.hand_over(Work::Tick).await.is_err() { break },
+            }
+        }
+        if ticking.hand_over(Work::Close).await.is_ok() && ended.await.is_err() {
+            failed.fail("the writer's thread broke off".to_owned());
+        }
+    });
+}
+
+struct Writer {
+    store: Box<dyn Store>,
+    pack: Arc<Pack>,
+    clock: Clock,
+    desk: Desk,
+    work: mpsc::Receiver<Work>,
+    committed: watch::Sender<CommitSeq>,
+    health: Health,
+    gateway: (String, u64),
+    rolled_up: CommitSeq,
+    supervisor: Supervisor,
+}
+
+impl Writer {
+    fn run(&mut self) {
+        while let Some(first) = self.work.blocking_recv() {
+            let works = self.collect(first);
+            if works.iter().any(|work| matches!(work, Work::Close)) {
+                self.work.close();
+            }
+            if let Err(error) = self.commit(works) {
+                self.break_off(&error);
+                return;
+            }
+            self.catch_up();
+        }
+        info!("the writer has committed everything and ends");
+    }
+
+    /// The first piece of work and what queued behind it, up to one transaction's worth.
+    fn collect(&mut self, first: Work) -> Vec<Work> {
+        let mut items = size(&first);
+        let mut works = vec![first];
+        while items < GROUP_ITEMS_MAX {
+            let Ok(work) = self.work.try_recv() else { break };
+            items = items.saturating_add(size(&work));
+            works.push(work);
+        }
+        works
+    }
+
+    /// Commits a group, waiting as long as there is no room.
+    fn commit(&mut self, works: Vec<Work>) -> Result<(), StoreError> {
+        self.advance(&works)?;
+        loop {
+            let now = self.clock.now();
+            match self.attempt(&works, now) {
+                Ok(None) => return Ok(()),
+                Ok(Some((replies, proof))) => {
+                    self.health.set_ready();
+                    group::answer(works, replies, &proof);
+                    self.announce(proof.last());
+                    return Ok(());
+                }
+                Err(error) if error.is_full() => self.wait_for_room(&error)?,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// One attempt: all of the group, or nothing. `None`: there was nothing to write.
+    fn attempt(
+        &mut self,
+        works: &[Work],
+        now: Timestamp,
+    ) -> Result<Option<(Vec<Reply>, Committed)>, StoreError> {
+        let mut unit = self.store.begin(now)?;
+        let group = Group {
+            unit: unit.as_mut(),
+            desk: &mut self.desk,
+            pack: &self.pack,
+            gateway: &self.gateway,
+            now,
+            facts: Vec::new(),
+            changes: Vec::new(),
+            touched: Vec::new(),
+            counts: Counts::default(),
+            dirty: false,
+        };
+        let (replies, dirty) = group.apply(works)?;
+        if !dirty && works.iter().all(owes_nothing) {
+            return Ok(None);
+        }
+        let proof = unit.commit()?;
+        Ok(Some((replies, proof)))
+    }
+
+    /// Nothing of the group happened: forget what it taught us, say so, and wait.
+    fn wait_for_room(&mut self, error: &StoreError) -> Result<(), StoreError> {
+        warn!(%error, "waiting for room, acknowledgements withheld");
+        self.health.set_refusing(error.to_string());
+        self.desk.forget();
+        if self.supervisor.stopping().is_set() {
+            return Err(StoreError::Full { what: "the last deliveries before the end" });
+        }
+        thread::park_timeout(FULL_RETRY);
+        self.store.reopen()
+    }
+
+    /// The file is not to be trusted any more: answer nobody, so that every sender keeps its own.
+    fn break_off(&mut self, error: &StoreError) {
+        error!(%error, "the store failed; no acknowledgement leaves any more");
+        self.health.set_refusing(error.to_string());
+        self.work.close();
+        while self.work.try_recv().is_ok() {}
+        self.supervisor.fail(format!("the store failed: {error}"));
+    }
+
+    /// Moves followers' cursors: bookkeeping of the followers, outside any unit.
+    fn advance(&mut self, works: &[Work]) -> Result<(), StoreError> {
+        for work in works {
+            if let Work::Advance { follower, to } = work {
+                self.store.advance(follower, *to)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Derives rollups while nobody waits, or when they lag too far behind.
+    fn catch_up(&mut self) {
+        let last = *self.committed.borrow();
+        let lag = |cursor: CommitSeq| last.0.saturating_sub(cursor.0);
+        while lag(self.rolled_up) > 0 {
+            if !self.work.is_empty() && lag(self.rolled_up) < ROLL_UP_LAG_MAX {
+                return;
+            }
+            match self.store.roll_up(ROLL_UP_STEP) {
+                Ok(cursor) if cursor > self.rolled_up => self.rolled_up = cursor,
+                Ok(_) => break,
+                Err(error) => {
+                    warn!(%error, "rollups wait");
+                    return;
+                }
+            }
+        }
+        if self.work.is_empty()
+            && let Err(error) = self.store.checkpoint()
+        {
+            warn!(%error, "the write-ahead file could not be bounded");
+        }
+    }
+
+    fn announce(&self, last: CommitSeq) {
+        self.committed.send_if_modified(|known| {
+            let grown = *known < last;
+            *known = last;
+            grown
+        });
+    }
+}
+
+const fn size(work: &Work) -> usize {
+    match work {
+        Work::Deliver(delivery) => delivery.items.len(),
+        Work::Register(rows) => rows.rows.len(),
+        Work::Act(_)
+        | Work::Attempted { .. }
+        | Work::Token { .. }
+        | Work::Answered { .. }
+        | Work::Advance { .. }
+        | Work::Tick
+        | Work::Close => 1,
+    }
+}
+
+const fn owes_nothing(work: &Work) -> bool {
+    matches!(work, Work::Tick | Work::Close | Work::Advance { .. })
+}

@@ -1,0 +1,226 @@
+//! Every key of `xunzhen.toml`: its kind, its default, an example, and what it is for.
+//!
+//! This table is the only place that knows the keys: reading, checking, `config default` and
+//! `config show` all walk it.
+
+/// What a value must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// An address and a port, `127.0.0.1:8080`; port 0 picks a free one.
+    Listen,
+    /// A path.
+    Path,
+    /// Any text.
+    Text,
+    /// An address with a scheme.
+    Url,
+    /// `true` or `false`.
+    Switch,
+    /// A whole number between two limits, both included.
+    Count(u64, u64),
+    /// A name: letters, digits, `_`, `.`, `-`, at most 64.
+    Name,
+}
+
+impl Kind {
+    /// What is expected, in English and Chinese.
+    pub(super) fn expected(self) -> (String, String) {
+        let (en, zh) = match self {
+            Self::Listen => ("an address and a port", "地址和端口"),
+            Self::Path => ("a path", "路径"),
+            Self::Text => ("a text", "文本"),
+            Self::Url => (
+                "an address that begins with http:// or https://",
+                "以 http:// 或 https:// 开头的网址",
+            ),
+            Self::Switch => ("true or false", "true 或 false"),
+            Self::Name => ("letters, digits, _ . -, at most 64", "字母、数字、_ . -，最多 64 个"),
+            Self::Count(low, high) => {
+                return (
+                    format!("a whole number from {low} to {high}"),
+                    format!("{low} 到 {high} 的整数"),
+                );
+            }
+        };
+        (en.to_owned(), zh.to_owned())
+    }
+}
+
+/// One key.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Key {
+    /// The section.
+    pub(super) section: &'static str,
+    /// The name within it.
+    pub(super) name: &'static str,
+    /// What its value must be.
+    pub(super) kind: Kind,
+    /// Its value where nothing is said; empty: absent.
+    pub(super) default: &'static str,
+    /// A value that would do.
+    pub(super) example: &'static str,
+    /// What it is for.
+    pub(super) purpose: &'static str,
+    /// It is never shown.
+    pub(super) secret: bool,
+}
+
+const fn key(
+    path: (&'static str, &'static str),
+    kind: Kind,
+    default: &'static str,
+    example: &'static str,
+    purpose: &'static str,
+) -> Key {
+    Key { section: path.0, name: path.1, kind, default, example, purpose, secret: false }
+}
+
+/// Every key outside `[[serial]]`.
+pub(super) const KEYS: &[Key] = &[
+    key(
+        ("http", "listen"),
+        Kind::Listen,
+        "127.0.0.1:8080",
+        "0.0.0.0:8443",
+        "where pages and the API answer / 网页与接口地址",
+    ),
+    key(
+        ("http", "tls_certificate"),
+        Kind::Path,
+        "",
+        "/etc/xunzhen/tls.pem",
+        "certificate chain; absent: plain HTTP / 证书链",
+    ),
+    key(("http", "tls_key"), Kind::Path, "", "/etc/xunzhen/tls.key", "its key / 证书私钥"),
+    key(
+        ("http", "public_url"),
+        Kind::Url,
+        "",
+        "https://gw.example",
+        "how doctors reach the pages; stands in messages / 医生访问的网址",
+    ),
+    key(
+        ("mqtt", "listen"),
+        Kind::Listen,
+        "127.0.0.1:1883",
+        "0.0.0.0:1883",
+        "where devices publish / 设备接入地址",
+    ),
+    key(
+        ("mqtt", "connections_max"),
+        Kind::Count(1, 1_000_000),
+        "20000",
+        "20000",
+        "connections at once / 最大连接数",
+    ),
+    key(
+        ("mqtt", "in_flight_max"),
+        Kind::Count(1, 65_535),
+        "1000",
+        "1000",
+        "unacknowledged messages of one connection / 单连接未确认消息数",
+    ),
+    key(
+        ("mqtt", "packet_max"),
+        Kind::Count(1_024, 16_777_216),
+        "262144",
+        "262144",
+        "largest packet, in bytes / 最大报文字节数",
+    ),
+    key(
+        ("broker", "url"),
+        Kind::Text,
+        "",
+        "mqtt://127.0.0.1:1884",
+        "an existing broker to read from as well; its PUBACK is the broker's / 外部消息服务器",
+    ),
+    key(
+        ("broker", "client_id"),
+        Kind::Name,
+        "xunzhen-1",
+        "xunzhen-1",
+        "fixed for this instance / 本实例固定名称",
+    ),
+    key(("broker", "user"), Kind::Text, "", "gateway", "log-in name there / 登录名"),
+    Key {
+        secret: true,
+        ..key(("broker", "password"), Kind::Text, "", "…", "password there / 密码")
+    },
+    key(
+        ("store", "dir"),
+        Kind::Path,
+        "/var/lib/xunzhen",
+        "/var/lib/xunzhen",
+        "where everything is kept / 数据目录",
+    ),
+    key(
+        ("store", "page_cache_mib"),
+        Kind::Count(1, 65_536),
+        "64",
+        "256",
+        "memory for database pages; 8 suits a van / 数据库缓存",
+    ),
+    key(
+        ("store", "people_cached"),
+        Kind::Count(100, 10_000_000),
+        "200000",
+        "200000",
+        "people whose state is kept in memory; 2000 suits a van / 内存中人数",
+    ),
+    key(
+        ("pack", "file"),
+        Kind::Path,
+        "",
+        "/etc/xunzhen/pack.json",
+        "keys laid over the built-in rule pack / 规则包",
+    ),
+    key(
+        ("notify", "allow_private"),
+        Kind::Switch,
+        "false",
+        "true",
+        "webhooks may go to private addresses / 允许内网回调地址",
+    ),
+    key(
+        ("influx", "url"),
+        Kind::Url,
+        "",
+        "http://127.0.0.1:8428",
+        "InfluxDB 2 or VictoriaMetrics; absent: no export / 时序库地址",
+    ),
+    key(("influx", "org"), Kind::Text, "xunzhen", "xunzhen", "organisation there / 组织"),
+    key(("influx", "bucket"), Kind::Text, "readings", "readings", "bucket there / 存储桶"),
+    Key { secret: true, ..key(("influx", "token"), Kind::Text, "", "…", "token there / 令牌") },
+];
+
+/// The keys of one `[[serial]]` line.
+pub(super) const SERIAL_KEYS: &[Key] = &[
+    key(
+        ("serial", "port"),
+        Kind::Path,
+        "",
+        "/dev/serial/by-id/usb-FTDI-if00",
+        "the line, by-id / 串口",
+    ),
+    key(
+        ("serial", "format"),
+        Kind::Text,
+        "",
+        "raycome-rbp",
+        "the wire format, see decode --list / 协议",
+    ),
+    key(("serial", "model"), Kind::Text, "", "bp", "where the format needs it / 型号"),
+    key(("serial", "device"), Kind::Name, "", "cuff-3", "the device's name / 设备名"),
+    key(("serial", "site"), Kind::Name, "", "V03", "where it stands / 站点"),
+    key(("serial", "bench"), Kind::Name, "", "B1", "the bench it stands at / 工位"),
+    key(
+        ("serial", "baud"),
+        Kind::Count(50, 4_000_000),
+        "9600",
+        "19200",
+        "speed of the line / 波特率",
+    ),
+];
+
+/// Keys of a serial line that must be said.
+pub(super) const SERIAL_REQUIRED: [&str; 4] = ["port", "format", "device", "site"];

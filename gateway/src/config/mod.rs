@@ -1,0 +1,112 @@
+//! Configuration: flags beat the environment, the environment beats the file, the file beats the
+//! defaults. Every mistake is found before anything is started, and all are told at once.
+
+mod keys;
+mod read;
+mod show;
+
+use std::{net::SocketAddr, path::PathBuf};
+
+pub use read::{Problem, Settings, Sources, read};
+pub use show::{default_file, effective};
+
+use crate::domain::{BenchId, DeviceId, SiteId};
+
+/// Everything that can be set.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Pages and API.
+    pub http: Http,
+    /// The own listener.
+    pub mqtt: Mqtt,
+    /// An existing broker.
+    pub broker: Option<Broker>,
+    /// The store.
+    pub store: Store,
+    /// Keys laid over the built-in rule pack.
+    pub pack_file: Option<PathBuf>,
+    /// Webhooks may go to private addresses.
+    pub notify_allow_private: bool,
+    /// The time-series export.
+    pub influx: Option<Influx>,
+    /// Serial lines.
+    pub serial: Vec<Serial>,
+}
+
+/// `[http]`.
+#[derive(Debug, Clone)]
+pub struct Http {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Certificate chain and key.
+    pub tls: Option<(PathBuf, PathBuf)>,
+    /// How doctors reach the pages.
+    pub public_url: Option<String>,
+}
+
+/// `[mqtt]`.
+#[derive(Debug, Clone)]
+pub struct Mqtt {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Connections at once.
+    pub connections_max: usize,
+    /// Unacknowledged messages of one connection.
+    pub in_flight_max: u16,
+    /// Largest packet, in bytes.
+    pub packet_max: u32,
+}
+
+/// `[broker]`.
+#[derive(Debug, Clone)]
+pub struct Broker {
+    /// `mqtt://host:port`.
+    pub url: String,
+    /// Fixed for this instance.
+    pub client_id: String,
+    /// Log-in.
+    pub login: Option<(String, String)>,
+}
+
+/// `[store]`.
+#[derive(Debug, Clone)]
+pub struct Store {
+    /// The folder.
+    pub dir: PathBuf,
+    /// Memory for database pages, in bytes.
+    pub page_cache_bytes: u64,
+    /// People whose state is kept in memory.
+    pub people_cached: usize,
+}
+
+/// `[influx]`.
+#[derive(Debug, Clone)]
+pub struct Influx {
+    /// The server.
+    pub url: String,
+    /// Organisation there.
+    pub org: String,
+    /// Bucket there.
+    pub bucket: String,
+    /// Token there.
+    pub token: String,
+}
+
+/// One `[[serial]]` line.
+#[derive(Debug, Clone)]
+pub struct Serial {
+    /// The line.
+    pub port: PathBuf,
+    /// The wire format's name.
+    pub format: String,
+    /// The model, where the format needs it.
+    pub model: Option<String>,
+    /// The device's name.
+    pub device: DeviceId,
+    /// Where it stands.
+    pub site: SiteId,
+    /// The bench it stands at.
+    pub bench: Option<BenchId>,
+    /// Bits a second.
+    pub baud: u32,
+}

@@ -1,0 +1,508 @@
+//! Reading the configuration: every value is checked where it stands, and every problem is kept.
+
+use std::{fmt, net::SocketAddr, path::PathBuf};
+
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
+
+use super::{
+    Broker, Config, Http, Influx, Mqtt, Serial, Store,
+    keys::{KEYS, Key, Kind, SERIAL_KEYS, SERIAL_REQUIRED},
+};
+use crate::domain::{Id, SiteKind};
+
+/// What the environment's names begin with.
+const ENVIRONMENT_PREFIX: &str = "XUNZHEN__";
+
+/// Spellings closer than this are offered as what was meant.
+const SIMILAR_ENOUGH: f64 = 0.75;
+
+/// Where values come from; later ones beat earlier ones.
+#[derive(Debug, Clone, Default)]
+pub struct Sources {
+    /// The file's name and text.
+    pub file: Option<(PathBuf, String)>,
+    /// The environment.
+    pub environment: Vec<(String, String)>,
+    /// Flags, as (`http.listen`, value).
+    pub flags: Vec<(&'static str, String)>,
+}
+
+/// One mistake: where, what was found, what is expected, and a value that would do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// `xunzhen.toml:12:3`, or the variable or flag.
+    pub place: String,
+    /// The key, where one is meant.
+    pub key: String,
+    /// What was found.
+    pub found: String,
+    /// What is expected, in English and Chinese.
+    pub expected: (String, String),
+    /// A line that would do.
+    pub example: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (en, zh) = &self.expected;
+        write!(f, "{}: {}: {}: expected {en}", self.place, self.key, self.found)?;
+        if !self.example.is_empty() {
+            write!(f, ", as {}", self.example)?;
+        }
+        write!(f, " / 应为{zh}")
+    }
+}
+
+impl std::error::Error for Problem {}
+
+/// One value in force and where it came from.
+#[derive(Debug, Clone)]
+pub(super) struct Setting {
+    pub(super) key: &'static Key,
+    pub(super) value: String,
+    pub(super) from: String,
+}
+
+/// All values in force, and the serial lines.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub(super) values: Vec<Setting>,
+    pub(super) serial: Vec<Vec<Setting>>,
+}
+
+/// Reads everything, or says everything that is wrong.
+///
+/// # Errors
+/// Every problem of every source.
+pub fn read(sources: &Sources) -> Result<(Config, Settings), Vec<Problem>> {
+    let mut reading = Reading::default();
+    if let Some((name, text)) = &sources.file {
+        reading.file(&name.display().to_string(), text);
+    }
+    reading.environment(&sources.environment);
+    for (path, value) in &sources.flags {
+        reading.flag(path, value);
+    }
+    reading.finish()
+}
+
+#[derive(Debug, Default)]
+struct Reading {
+    said: Vec<Setting>,
+    serial: Vec<Vec<Setting>>,
+    problems: Vec<Problem>,
+}
+
+impl Reading {
+    fn file(&mut self, name: &str, text: &str) {
+        let (table, errors) = DeTable::parse_recoverable(text);
+        for error in errors {
+            let at = error.span().map_or(0, |span| span.start);
+            let expected = ("valid TOML".to_owned(), "有效的 TOML".to_owned());
+            self.problems.push(Problem {
+                place: place(name, text, at),
+                key: "syntax".to_owned(),
+                found: error.message().to_owned(),
+                expected,
+                example: "listen = \"127.0.0.1:8080\"".to_owned(),
+            });
+        }
+        for (section, value) in table.get_ref() {
+            self.section(&File { name, text }, section, value);
+        }
+    }
+
+    fn section(
+        &mut self,
+        file: &File<'_>,
+        section: &Spanned<std::borrow::Cow<'_, str>>,
+        value: &Spanned<DeValue<'_>>,
+    ) {
+        let name = section.get_ref().as_ref();
+        if name == "serial" {
+            return self.serial_lines(file, value);
+        }
+        if !KEYS.iter().any(|key| key.section == name) {
+            let sections = KEYS.iter().map(|key| key.section).chain(["serial"]);
+            let problem = unknown(file.place(section.span().start), name, sections);
+            return self.problems.push(problem);
+        }
+        let Some(table) = value.get_ref().as_table() else {
+            let expected = ("a section".to_owned(), "小节".to_owned());
+            return self.problems.push(Problem {
+                place: file.place(value.span().start),
+                key: name.to_owned(),
+                found: value.get_ref().type_str().to_owned(),
+                expected,
+                example: format!("[{name}]"),
+            });
+        };
+        let keys: Vec<_> = KEYS.iter().filter(|key| key.section == name).collect();
+        let said = self.table(file, table, &keys);
+        self.said.extend(said);
+    }
+
+    fn serial_lines(&mut self, file: &File<'_>, value: &Spanned<DeValue<'_>>) {
+        let keys: Vec<_> = SERIAL_KEYS.iter().collect();
+        let lines = value.get_ref().as_array();
+        let tables: Option<Vec<_>> = lines.map(|lines| {
+            lines.iter().map(|line| (line.span().start, line.get_ref().as_table())).collect()
+        });
+        for (at, table) in tables.unwrap_or_else(|| vec![(value.span().start, None)]) {
+            let Some(table) = table else {
+                let expected =
+                    ("[[serial]] with two brackets".to_owned(), "双方括号 [[serial]]".to_owned());
+                self.problems.push(Problem {
+                    place: file.place(at),
+                    key: "serial".to_owned(),
+                    found: "no list of lines".to_owned(),
+                    expected,
+                    example: "[[serial]]".to_owned(),
+                });
+                continue;
+            };
+            let said = self.table(file, table, &keys);
+            for required in SERIAL_REQUIRED {
+                if !table.iter().any(|(key, _)| key.get_ref() == required)
+                    && let Some(key) = keys.iter().find(|key| key.name == required)
+                {
+                    self.problems.push(wrong(file.place(at), key, "missing"));
+                }
+            }
+            self.serial.push(said);
+        }
+    }
+
+    fn table(
+        &mut self,
+        file: &File<'_>,
+        table: &DeTable<'_>,
+        keys: &[&'static Key],
+    ) -> Vec<Setting> {
+        let mut said = Vec::new();
+        for (name, value) in table {
+            let Some(key) = keys.iter().find(|key| key.name == name.get_ref().as_ref()) else {
+                let names = keys.iter().map(|key| key.name);
+                self.problems.push(unknown(file.place(name.span().start), name.get_ref(), names));
+                continue;
+            };
+            let place = file.place(value.span().start);
+            match literal(key.kind, value.get_ref()) {
+                Some(text) if fits(key.kind, &text) => {
+                    said.push(Setting { key, value: text, from: place });
+                }
+                Some(text) => self.problems.push(wrong(place, key, &text)),
+                None => self.problems.push(wrong(place, key, value.get_ref().type_str())),
+            }
+        }
+        said
+    }
+
+    fn environment(&mut self, environment: &[(String, String)]) {
+        for (variable, value) in environment {
+            let Some(path) = variable.strip_prefix(ENVIRONMENT_PREFIX) else { continue };
+            let path = path.to_ascii_lowercase().replace("__", ".");
+            self.say(&path, value, variable);
+        }
+    }
+
+    fn flag(&mut self, path: &str, value: &str) {
+        self.say(path, value, &format!("flag for {path}"));
+    }
+
+    fn say(&mut self, path: &str, value: &str, from: &str) {
+        let of = |key: &&Key| path.split_once('.') == Some((key.section, key.name));
+        let Some(key) = KEYS.iter().find(of) else {
+            let names = KEYS.iter().map(|key| key.name);
+            let name = path.rsplit('.').next().unwrap_or(path);
+            return self.problems.push(unknown(from.to_owned(), name, names));
+        };
+        if fits(key.kind, value) {
+            self.said.push(Setting { key, value: value.to_owned(), from: from.to_owned() });
+        } else {
+            self.problems.push(wrong(from.to_owned(), key, value));
+        }
+    }
+
+    fn finish(self) -> Result<(Config, Settings), Vec<Problem>> {
+        let in_force = |key: &'static Key| {
+            let path = (key.section, key.name);
+            let said = self.said.iter().rev();
+            let said = said.clone().find(|setting| (setting.key.section, setting.key.name) == path);
+            said.cloned().unwrap_or_else(|| Setting {
+                key,
+                value: key.default.to_owned(),
+                from: "default".to_owned(),
+            })
+        };
+        let values: Vec<_> = KEYS.iter().map(in_force).collect();
+        let settings = Settings { values, serial: self.serial };
+        let mut problems = self.problems;
+        let config = settings.config();
+        if config.http.tls.is_none()
+            && (settings.said("http.tls_certificate") || settings.said("http.tls_key"))
+        {
+            let expected = (
+                "both http.tls_certificate and http.tls_key".to_owned(),
+                "证书与私钥须同时设置".to_owned(),
+            );
+            problems.push(Problem {
+                place: "http".to_owned(),
+                key: "tls_certificate".to_owned(),
+                found: "only one of the two is set".to_owned(),
+                expected,
+                example: String::new(),
+            });
+        }
+        if problems.is_empty() { Ok((config, settings)) } else { Err(problems) }
+    }
+}
+
+struct File<'a> {
+    name: &'a str,
+    text: &'a str,
+}
+
+impl File<'_> {
+    fn place(&self, at: usize) -> String {
+        place(self.name, self.text, at)
+    }
+}
+
+/// File, line and column of a byte, both from 1, columns in characters.
+fn place(name: &str, text: &str, at: usize) -> String {
+    let before = text.get(..at).unwrap_or(text);
+    let line = before.matches('\n').count().saturating_add(1);
+    let column = before.rsplit('\n').next().unwrap_or("").chars().count().saturating_add(1);
+    format!("{name}:{line}:{column}")
+}
+
+/// The text of a value whose TOML type suits its kind.
+fn literal(kind: Kind, value: &DeValue<'_>) -> Option<String> {
+    match kind {
+        Kind::Switch => value.as_bool().map(|switch| switch.to_string()),
+        Kind::Count(..) => value.as_integer().map(|number| number.as_str().to_owned()),
+        Kind::Listen | Kind::Path | Kind::Text | Kind::Url | Kind::Name => {
+            value.as_str().map(str::to_owned)
+        }
+    }
+}
+
+fn fits(kind: Kind, text: &str) -> bool {
+    match kind {
+        Kind::Listen => text.parse::<SocketAddr>().is_ok(),
+        Kind::Path => !text.is_empty(),
+        Kind::Text => true,
+        Kind::Url => text.starts_with("http://") || text.starts_with("https://"),
+        Kind::Switch => matches!(text, "true" | "false"),
+        Kind::Count(low, high) => {
+            text.parse::<u64>().is_ok_and(|count| (low..=high).contains(&count))
+        }
+        Kind::Name => Id::<SiteKind>::new(text).is_ok(),
+    }
+}
+
+fn wrong(place: String, key: &Key, found: &str) -> Problem {
+    let found = if key.secret { "a value that is not shown" } else { found };
+    let quoted = matches!(key.kind, Kind::Switch | Kind::Count(..));
+    let example = if quoted { key.example.to_owned() } else { format!("{:?}", key.example) };
+    Problem {
+        place,
+        key: format!("{}.{}", key.section, key.name),
+        found: format!("{found:?}"),
+        expected: key.kind.expected(),
+        example: format!("{} = {example}", key.name),
+    }
+}
+
+fn unknown<'a>(place: String, name: &str, names: impl Iterator<Item = &'a str> + Clone) -> Problem {
+    let close = |candidate: &&str| strsim::jaro_winkler(candidate, name) >= SIMILAR_ENOUGH;
+    let likeness = |left: &&str, right: &&str| {
+        strsim::jaro_winkler(left, name).total_cmp(&strsim::jaro_winkler(right, name))
+    };
+    let meant = names.clone().filter(close).max_by(likeness);
+    let mut all: Vec<_> = names.collect();
+    all.dedup();
+    let list = all.join(", ");
+    let hint = meant.map_or_else(String::new, |meant| format!("{meant} (did you mean this?)"));
+    Problem {
+        place,
+        key: name.to_owned(),
+        found: "unknown key".to_owned(),
+        expected: (format!("one of {list}"), format!("以下之一：{list}")),
+        example: hint,
+    }
+}
+
+impl Settings {
+    fn said(&self, path: &str) -> bool {
+        !self.text(path).is_empty()
+    }
+
+    fn text(&self, path: &str) -> &str {
+        let of = |setting: &&Setting| {
+            path.split_once('.') == Some((setting.key.section, setting.key.name))
+        };
+        self.values.iter().find(of).map_or("", |setting| setting.value.as_str())
+    }
+
+    fn optional(&self, path: &str) -> Option<String> {
+        Some(self.text(path)).filter(|text| !text.is_empty()).map(str::to_owned)
+    }
+
+    /// A number that was checked when it was read.
+    fn number<N: TryFrom<u64> + Default>(&self, path: &str) -> N {
+        self.text(path)
+            .parse()
+            .ok()
+            .and_then(|number: u64| N::try_from(number).ok())
+            .unwrap_or_default()
+    }
+
+    fn listen(&self, path: &str) -> SocketAddr {
+        self.text(path).parse().unwrap_or_else(|_checked| SocketAddr::from(([127, 0, 0, 1], 0)))
+    }
+
+    fn config(&self) -> Config {
+        let path = |key| self.optional(key).map(PathBuf::from);
+        let login = self
+            .optional("broker.user")
+            .map(|user| (user, self.text("broker.password").to_owned()));
+        Config {
+            http: Http {
+                listen: self.listen("http.listen"),
+                tls: path("http.tls_certificate").zip(path("http.tls_key")),
+                public_url: self.optional("http.public_url"),
+            },
+            mqtt: Mqtt {
+                listen: self.listen("mqtt.listen"),
+                connections_max: self.number("mqtt.connections_max"),
+                in_flight_max: self.number("mqtt.in_flight_max"),
+                packet_max: self.number("mqtt.packet_max"),
+            },
+            broker: self.optional("broker.url").map(|url| Broker {
+                url,
+                client_id: self.text("broker.client_id").to_owned(),
+                login,
+            }),
+            store: Store {
+                dir: PathBuf::from(self.text("store.dir")),
+                page_cache_bytes: self
+                    .number::<u64>("store.page_cache_mib")
+                    .saturating_mul(1 << 20),
+                people_cached: self.number("store.people_cached"),
+            },
+            pack_file: path("pack.file"),
+            notify_allow_private: self.text("notify.allow_private") == "true",
+            influx: self.optional("influx.url").map(|url| Influx {
+                url,
+                org: self.text("influx.org").to_owned(),
+                bucket: self.text("influx.bucket").to_owned(),
+                token: self.text("influx.token").to_owned(),
+            }),
+            serial: self.serial.iter().filter_map(|line| serial(line)).collect(),
+        }
+    }
+}
+
+/// A line whose values were checked; `None` where one is missing, which is a problem already told.
+fn serial(line: &[Setting]) -> Option<Serial> {
+    let said = |name: &str| {
+        let setting = line.iter().find(|setting| setting.key.name == name);
+        setting.map(|setting| setting.value.clone())
+    };
+    let default_baud =
+        SERIAL_KEYS.iter().find(|key| key.name == "baud").map_or("", |key| key.default);
+    Some(Serial {
+        port: PathBuf::from(said("port")?),
+        format: said("format")?,
+        model: said("model"),
+        device: said("device")?.parse().ok()?,
+        site: said("site")?.parse().ok()?,
+        bench: said("bench").and_then(|bench| bench.parse().ok()),
+        baud: said("baud").unwrap_or_else(|| default_baud.to_owned()).parse().ok()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sources(file: &str) -> Sources {
+        Sources { file: Some((PathBuf::from("x.toml"), file.to_owned())), ..Sources::default() }
+    }
+
+    #[track_caller]
+    fn check(file: &str, expected: &[&str]) {
+        let problems = read(&sources(file)).map(|_| ()).map_err(|problems| {
+            let told = problems.iter().map(|problem| format!("{} {}", problem.place, problem.key));
+            told.collect::<Vec<_>>()
+        });
+        let expected = if expected.is_empty() {
+            Ok(())
+        } else {
+            Err(expected.iter().map(|&text| text.to_owned()).collect())
+        };
+        assert_eq!(problems, expected, "{file}");
+    }
+
+    #[test]
+    fn nothing_said_is_the_default() {
+        check("", &[]);
+    }
+
+    #[test]
+    fn every_mistake_is_told_with_its_place() {
+        let file = "[http]\nlisten = \"8080\"\nlsten = 1\n\n[mqt]\nlisten = 2\n[mqtt]\npacket_max = \"9\"\n[[serial]]\nport = \"/dev/x\"\nbaud = 1\n";
+        check(
+            file,
+            &[
+                "x.toml:2:10 http.listen",
+                "x.toml:3:1 lsten",
+                "x.toml:5:2 mqt",
+                "x.toml:8:14 mqtt.packet_max",
+                "x.toml:11:8 serial.baud",
+                "x.toml:9:1 serial.format",
+                "x.toml:9:1 serial.device",
+                "x.toml:9:1 serial.site",
+            ],
+        );
+    }
+
+    #[test]
+    fn broken_syntax_is_told_with_its_place_and_hides_no_later_mistake() {
+        check(
+            "[http]\nlisten = here\n[mqtt]\nx = 1\n",
+            &["x.toml:2:10 syntax", "x.toml:2:10 http.listen", "x.toml:4:1 x"],
+        );
+    }
+
+    #[test]
+    fn a_close_spelling_is_offered() {
+        let problems = read(&sources("[http]\nlsten = 1\n")).unwrap_err();
+        assert!(
+            problems.iter().any(|problem| problem.to_string().contains("listen (did you mean"))
+        );
+    }
+
+    #[test]
+    fn flags_beat_the_environment_which_beats_the_file() {
+        let mut sources = sources("[http]\nlisten = \"127.0.0.1:1\"\n");
+        let port = |sources: &Sources| read(sources).unwrap().0.http.listen.port();
+        assert_eq!(port(&sources), 1);
+        sources.environment.push(("XUNZHEN__HTTP__LISTEN".into(), "127.0.0.1:2".into()));
+        assert_eq!(port(&sources), 2);
+        sources.flags.push(("http.listen", "127.0.0.1:3".into()));
+        assert_eq!(port(&sources), 3);
+    }
+
+    #[test]
+    fn a_serial_line_has_its_defaults() {
+        let file = "[[serial]]\nport = \"/dev/a\"\nformat = \"raycome-rbp\"\ndevice = \"d\"\nsite = \"s\"\n";
+        let (config, _) = read(&sources(file)).unwrap();
+        assert_eq!(config.serial.first().map(|line| line.baud), Some(9600));
+    }
+}

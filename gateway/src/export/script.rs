@@ -1,0 +1,169 @@
+//! A store's reading side that a test writes by hand, for those who follow the log.
+
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard},
+};
+
+use crate::{
+    domain::{AlertId, DoctorId, NotificationKey, Person, Registered, Timestamp},
+    store::{
+        Attempt, CommitSeq, Counts, Crossing, Owed, Reader, RegistryKey, StoreError, StoredReading,
+        TokenRow,
+        view::{
+            AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
+            Page, Paging, ReadingFilter, Scope,
+        },
+    },
+};
+
+/// What the script says.
+#[derive(Debug, Default)]
+pub(crate) struct Script {
+    pub(crate) owed: BTreeMap<NotificationKey, Owed>,
+    pub(crate) alerts: BTreeMap<AlertId, AlertHistory>,
+    pub(crate) registry: BTreeMap<RegistryKey, Registered>,
+    pub(crate) feed: Vec<FeedEntry>,
+    pub(crate) cursors: BTreeMap<String, CommitSeq>,
+    pub(crate) attempts: Vec<Attempt>,
+    /// Alerts that were handed to the next step, with the note.
+    pub(crate) forwarded: Vec<(AlertId, String)>,
+    /// Every read fails while set.
+    pub(crate) broken: bool,
+    /// How often the feed was read.
+    pub(crate) feed_reads: usize,
+}
+
+/// The reading side over a [`Script`].
+#[derive(Debug, Default)]
+pub(crate) struct Scripted(Mutex<Script>);
+
+impl Scripted {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::default()
+    }
+
+    pub(crate) fn script(&self) -> MutexGuard<'_, Script> {
+        self.0.lock().unwrap()
+    }
+
+    fn read(&self) -> Result<MutexGuard<'_, Script>, StoreError> {
+        let script = self.script();
+        if script.broken { Err(StoreError::Busy) } else { Ok(script) }
+    }
+}
+
+/// What no test of a follower asks.
+fn unscripted<T>() -> Result<T, StoreError> {
+    Err(StoreError::Damaged { table: "script", what: "not scripted".to_owned() })
+}
+
+impl Reader for Scripted {
+    fn last(&self) -> Result<CommitSeq, StoreError> {
+        Ok(self.read()?.feed.last().map_or(CommitSeq(0), |entry| entry.seq))
+    }
+
+    fn gateway(&self) -> Result<(String, u64), StoreError> {
+        Ok(("gw-1".to_owned(), 1))
+    }
+
+    fn feed(&self, after: CommitSeq, limit: usize) -> Result<Vec<FeedEntry>, StoreError> {
+        let mut script = self.read()?;
+        script.feed_reads += 1;
+        let from = script.feed.partition_point(|entry| entry.seq <= after);
+        Ok(script.feed.iter().skip(from).take(limit).cloned().collect())
+    }
+
+    fn cursor(&self, follower: &str) -> Result<CommitSeq, StoreError> {
+        Ok(self.read()?.cursors.get(follower).copied().unwrap_or_default())
+    }
+
+    fn alert(&self, _: &Scope, id: &AlertId) -> Result<Option<AlertHistory>, StoreError> {
+        Ok(self.read()?.alerts.get(id).cloned())
+    }
+
+    fn registered(&self, _: &Scope, key: &RegistryKey) -> Result<Option<Registered>, StoreError> {
+        Ok(self.read()?.registry.get(key).cloned())
+    }
+
+    fn owed(&self, now: Timestamp, limit: usize) -> Result<Vec<Owed>, StoreError> {
+        let script = self.read()?;
+        let mut due: Vec<Owed> =
+            script.owed.values().filter(|row| row.due_at <= now).cloned().collect();
+        due.sort_by_key(|row| (row.due_at, row.key));
+        due.truncate(limit);
+        Ok(due)
+    }
+
+    fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
+        Ok(self.read()?.owed.values().map(|row| row.due_at).min())
+    }
+
+    fn readings(
+        &self,
+        _: &Scope,
+        _: &ReadingFilter,
+        _: &Paging,
+    ) -> Result<Page<(CommitSeq, StoredReading)>, StoreError> {
+        unscripted()
+    }
+
+    fn alerts(
+        &self,
+        _: &Scope,
+        _: &AlertFilter,
+        _: &Paging,
+    ) -> Result<Page<crate::domain::Alert>, StoreError> {
+        unscripted()
+    }
+
+    fn crossings_of(&self, _: i64) -> Result<Vec<(Crossing, Option<StoredReading>)>, StoreError> {
+        unscripted()
+    }
+
+    fn people(&self, _: &Scope, _: &str, _: &Paging) -> Result<Page<Person>, StoreError> {
+        unscripted()
+    }
+
+    fn registry(&self, _: &str, _: &Paging) -> Result<Page<Registered>, StoreError> {
+        unscripted()
+    }
+
+    fn quarantine(&self, _: &Scope, _: &Paging) -> Result<Page<HeldQuarantine>, StoreError> {
+        unscripted()
+    }
+
+    fn refused(&self, _: &Scope, _: &Paging) -> Result<Page<HeldRefusal>, StoreError> {
+        unscripted()
+    }
+
+    fn board(&self, _: &Scope, _: Option<&str>, _: Timestamp) -> Result<Board, StoreError> {
+        unscripted()
+    }
+
+    fn delivered_to(
+        &self,
+        _: &DoctorId,
+        _: CommitSeq,
+        _: usize,
+    ) -> Result<Vec<Delivered>, StoreError> {
+        unscripted()
+    }
+
+    fn token(&self, _: &[u8; 32]) -> Result<Option<TokenRow>, StoreError> {
+        unscripted()
+    }
+
+    fn counts(&self) -> Result<Counts, StoreError> {
+        unscripted()
+    }
+
+    fn recount(&self) -> Result<Vec<String>, StoreError> {
+        unscripted()
+    }
+
+    fn back_up(&self, _: &Path) -> Result<(), StoreError> {
+        unscripted()
+    }
+}

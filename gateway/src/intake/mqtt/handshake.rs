@@ -1,0 +1,443 @@
+//! From the first byte to CONNACK: who is it, may it come in, and what was left of it.
+
+use std::{net::IpAddr, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use rmqtt_codec::{
+    types::QoS,
+    v3,
+    v5::{self, ConnectAckReason},
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::OwnedSemaphorePermit,
+};
+
+use super::{
+    alerts::{self, Subscription},
+    limits::{CLIENT_ID_MAX, KEEP_ALIVE_MAX, SILENCE_MAX, WILL_DELAY_MAX},
+    shared::{Login, LoginError, Place, Shared},
+    strict::{self, Version, Violation},
+    wire::{Moved, Wire},
+};
+use crate::{
+    domain::DoctorId,
+    intake::{Identity, Rights, Topic},
+    store::CommitSeq,
+};
+
+/// A client that is let in.
+#[derive(Debug)]
+pub(super) struct Joined {
+    pub(super) client_id: String,
+    pub(super) identity: Identity,
+    pub(super) place: Place,
+    /// Its room among the logged in, held as long as it lasts.
+    _room: OwnedSemaphorePermit,
+    /// Longest silence that is borne.
+    pub(super) silence: Duration,
+    pub(super) will: Option<Will>,
+    /// Its subscriptions outlive the connection.
+    pub(super) durable: bool,
+    /// Publishes that it takes without acknowledging.
+    pub(super) window: usize,
+    /// What was left of its subscription to alerts.
+    pub(super) resumed: Option<(Subscription, CommitSeq)>,
+}
+
+/// What a client wants published when it is lost.
+#[derive(Debug)]
+pub(super) struct Will {
+    pub(super) topic: String,
+    pub(super) payload: Bytes,
+    pub(super) retain: bool,
+    pub(super) delay: Duration,
+}
+
+/// A client that is not let in.
+#[derive(Debug)]
+pub(super) enum Turned {
+    /// It went away.
+    Gone,
+    /// It does not speak MQTT, or breaks it; what can be said is in the outbox.
+    Violation(&'static str),
+    /// Its log-in is refused; CONNACK is in the outbox.
+    Login(LoginError),
+}
+
+/// What CONNECT says, in either version.
+struct Hello {
+    version: Version,
+    client_id: String,
+    assigned: bool,
+    clean: bool,
+    keep_alive: u16,
+    will: Option<Will>,
+    user: Option<String>,
+    password: Option<Vec<u8>>,
+    expiry_seconds: u32,
+    window: u16,
+    packet_max: Option<u32>,
+}
+
+/// Why CONNACK says no, in the words of both versions.
+struct Refusal {
+    v3: u8,
+    v5: ConnectAckReason,
+    what: &'static str,
+}
+
+const fn refusal(v3: u8, v5: ConnectAckReason, what: &'static str) -> Refusal {
+    Refusal { v3, v5, what }
+}
+
+const BAD_CLIENT_ID: Refusal =
+    refusal(2, ConnectAckReason::ClientIdentifierNotValid, "client id not allowed");
+const BAD_WILL: Refusal = refusal(5, ConnectAckReason::TopicNameInvalid, "topic of the will");
+const WILL_DENIED: Refusal = refusal(5, ConnectAckReason::NotAuthorized, "will outside its rights");
+const WILL_RETAIN: Refusal = refusal(5, ConnectAckReason::RetainNotSupported, "retained will");
+const WILL_QOS: Refusal = refusal(5, ConnectAckReason::QosNotSupported, "will at QoS 2");
+const BAD_METHOD: Refusal =
+    refusal(5, ConnectAckReason::BadAuthenticationMethod, "authentication method");
+const QUOTA: Refusal = refusal(5, ConnectAckReason::QuotaExceeded, "too many user properties");
+const BUSY: Refusal = refusal(3, ConnectAckReason::ServerBusy, "too many connections");
+const UNAVAILABLE: Refusal = refusal(3, ConnectAckReason::ServerUnavailable, "cannot check log-in");
+const WRONG_LOGIN: Refusal = refusal(4, ConnectAckReason::BadUserNameOrPassword, "log-in");
+const LOGIN_DENIED: Refusal = refusal(5, ConnectAckReason::NotAuthorized, "log-in");
+const TAKEN: Refusal =
+    refusal(2, ConnectAckReason::ClientIdentifierNotValid, "client id of somebody else");
+
+/// Lets a client in, or not. The caller bounds the time.
+pub(super) async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
+    wire: &mut Wire<S>,
+    shared: &Arc<Shared>,
+    from: Option<IpAddr>,
+) -> Result<Box<Joined>, Turned> {
+    let mut hello = hello(wire, shared).await?;
+    if let Err(refusal) = settle_client_id(&mut hello, shared) {
+        return Err(refuse(wire, &refusal));
+    }
+    let login = Login {
+        client_id: hello.client_id.clone(),
+        user: hello.user.take(),
+        password: hello.password.take(),
+        from,
+    };
+    let identity = match (shared.wiring.authenticate)(login).await {
+        Ok(identity) => identity,
+        Err(error) => {
+            let refusal = match error {
+                LoginError::WrongCredentials => WRONG_LOGIN,
+                LoginError::NotAuthorized => LOGIN_DENIED,
+                LoginError::Unavailable => UNAVAILABLE,
+            };
+            refuse(wire, &refusal);
+            return Err(Turned::Login(error));
+        }
+    };
+    let may_will = |will: &Will| identity.rights.may_publish(&Topic::read(&will.topic));
+    if !hello.will.as_ref().is_none_or(may_will) {
+        return Err(refuse(wire, &WILL_DENIED));
+    }
+    let Some(room) = shared.gate.log_in() else { return Err(refuse(wire, &BUSY)) };
+    let Some((place, before)) = shared.take_place(&hello.client_id, &identity.name) else {
+        return Err(refuse(wire, &TAKEN));
+    };
+    if let Some(before) = before {
+        // Its end is told by dropping the sender.
+        drop(before.await);
+    }
+    let resumed = match resume(&hello, &identity, shared).await {
+        Ok(resumed) => resumed,
+        Err(_error) => return Err(refuse(wire, &UNAVAILABLE)),
+    };
+    welcome(wire, &hello, shared, resumed.is_some())?;
+    Ok(Box::new(join(hello, identity, (place, room), resumed)))
+}
+
+fn join(
+    hello: Hello,
+    identity: Identity,
+    (place, room): (Place, OwnedSemaphorePermit),
+    resumed: Option<(Subscription, CommitSeq)>,
+) -> Joined {
+    let durable = is_durable(&hello);
+    let seconds = imposed_keep_alive(&hello).unwrap_or(hello.keep_alive);
+    let silence = match seconds {
+        0 => SILENCE_MAX,
+        seconds => Duration::from_millis(1500) * u32::from(seconds),
+    };
+    Joined {
+        client_id: hello.client_id,
+        identity,
+        place,
+        _room: room,
+        silence,
+        will: hello.will,
+        durable,
+        window: usize::from(hello.window),
+        resumed,
+    }
+}
+
+async fn hello<S: AsyncRead + AsyncWrite + Unpin>(
+    wire: &mut Wire<S>,
+    shared: &Shared,
+) -> Result<Hello, Turned> {
+    let head = loop {
+        match wire.connect_frame() {
+            Ok(Some(head)) => break head,
+            Ok(None) => {}
+            Err(violation) => return Err(Turned::Violation(violation.what)),
+        }
+        match wire.moved(true).await {
+            Ok(Moved::Received(_) | Moved::Drained) => {}
+            Ok(Moved::Ended) | Err(_) => return Err(Turned::Gone),
+        }
+    };
+    let body = wire.body(head);
+    let version = match sniff(body) {
+        Ok(version) => version,
+        Err(level) => return Err(refuse_level(wire, level)),
+    };
+    let checked = strict::connect(version, body);
+    wire.speak(version, shared.wiring.limits.packet_bytes, None);
+    if let Err(violation) = checked {
+        return Err(malformed(wire, violation));
+    }
+    match version {
+        Version::V3 => match wire.take_connect_v3() {
+            Ok(connect) => hello_v3(*connect).map_err(|refusal| refuse(wire, &refusal)),
+            Err(violation) => Err(malformed(wire, violation)),
+        },
+        Version::V5 => match wire.take_connect_v5() {
+            Ok(connect) => hello_v5(*connect).map_err(|refusal| refuse(wire, &refusal)),
+            Err(violation) => Err(malformed(wire, violation)),
+        },
+    }
+}
+
+/// The version that a CONNECT's body begins with, else the level it asks for.
+fn sniff(body: &[u8]) -> Result<Version, Option<u8>> {
+    if let Some(rest) = body.strip_prefix(b"\0\x04MQTT") {
+        return match rest.first() {
+            Some(4) => Ok(Version::V3),
+            Some(5) => Ok(Version::V5),
+            level => Err(level.copied()),
+        };
+    }
+    match body.strip_prefix(b"\0\x06MQIsdp").and_then(<[u8]>::first) {
+        Some(3) => Ok(Version::V3),
+        Some(level) => Err(Some(*level)),
+        None => Err(None),
+    }
+}
+
+fn hello_v3(connect: v3::Connect) -> Result<Hello, Refusal> {
+    let will = match connect.last_will {
+        None => None,
+        Some(will) => {
+            let topic = will.topic.to_string();
+            strict::topic_name(&topic).map_err(|_violation| BAD_WILL)?;
+            let payload = Bytes::copy_from_slice(&will.message);
+            Some(Will { topic, payload, retain: will.retain, delay: Duration::ZERO })
+        }
+    };
+    Ok(Hello {
+        version: Version::V3,
+        client_id: connect.client_id.to_string(),
+        assigned: false,
+        clean: connect.clean_session,
+        keep_alive: connect.keep_alive,
+        will,
+        user: connect.username.map(|text| text.to_string()),
+        password: connect.password.map(|bytes| bytes.to_vec()),
+        expiry_seconds: if connect.clean_session { 0 } else { u32::MAX },
+        window: u16::MAX,
+        packet_max: None,
+    })
+}
+
+fn hello_v5(connect: v5::Connect) -> Result<Hello, Refusal> {
+    if connect.auth_method.is_some() || connect.auth_data.is_some() {
+        return Err(BAD_METHOD);
+    }
+    strict::user_properties(connect.user_properties.len()).map_err(|_violation| QUOTA)?;
+    let will = match connect.last_will {
+        None => None,
+        Some(will) => Some(will_v5(&will, connect.session_expiry_interval_secs)?),
+    };
+    Ok(Hello {
+        version: Version::V5,
+        client_id: connect.client_id.to_string(),
+        assigned: false,
+        clean: connect.clean_start,
+        keep_alive: connect.keep_alive,
+        will,
+        user: connect.username.map(|text| text.to_string()),
+        password: connect.password.map(|bytes| bytes.to_vec()),
+        expiry_seconds: connect.session_expiry_interval_secs,
+        window: connect.receive_max.map_or(u16::MAX, std::num::NonZeroU16::get),
+        packet_max: connect.max_packet_size.map(std::num::NonZeroU32::get),
+    })
+}
+
+fn will_v5(will: &v5::LastWill, expiry_seconds: u32) -> Result<Will, Refusal> {
+    if will.retain {
+        return Err(WILL_RETAIN);
+    }
+    if will.qos == QoS::ExactlyOnce {
+        return Err(WILL_QOS);
+    }
+    strict::user_properties(will.user_properties.len()).map_err(|_violation| QUOTA)?;
+    let topic = will.topic.to_string();
+    strict::topic_name(&topic).map_err(|_violation| BAD_WILL)?;
+    let asked = will.will_delay_interval_sec.unwrap_or(0).min(expiry_seconds);
+    let delay = Duration::from_secs(u64::from(asked)).min(WILL_DELAY_MAX);
+    Ok(Will { topic, payload: Bytes::copy_from_slice(&will.message), retain: false, delay })
+}
+
+/// An empty client id is given one; any other must be visible ASCII without the letters of topics,
+/// so that it can stand in a log line and in the name of a follower.
+fn settle_client_id(hello: &mut Hello, shared: &Shared) -> Result<(), Refusal> {
+    if hello.client_id.is_empty() {
+        if hello.version == Version::V3 && !hello.clean {
+            return Err(BAD_CLIENT_ID);
+        }
+        hello.client_id = format!("xunzhen-{}", shared.unused_number());
+        hello.assigned = true;
+        return Ok(());
+    }
+    let allowed = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'#' | b'+' | b'/');
+    if hello.client_id.len() > CLIENT_ID_MAX || !hello.client_id.bytes().all(allowed) {
+        return Err(BAD_CLIENT_ID);
+    }
+    Ok(())
+}
+
+const fn is_durable(hello: &Hello) -> bool {
+    hello.expiry_seconds > 0
+}
+
+/// Finds what is left of a doctor's client, or forgets it if the client wants to begin anew.
+async fn resume(
+    hello: &Hello,
+    identity: &Identity,
+    shared: &Shared,
+) -> Result<Option<(Subscription, CommitSeq)>, alerts::AlertsError> {
+    let Rights::Doctor(doctor) = &identity.rights else { return Ok(None) };
+    let cursors = &shared.wiring.alerts.cursors;
+    let follower = Subscription::follower(&hello.client_id, doctor);
+    let Some(at) = alerts::left(cursors.clone(), follower.clone()).await? else {
+        return Ok(None);
+    };
+    if hello.clean {
+        (cursors.keep)(follower, None).await?;
+        return Ok(None);
+    }
+    Ok(Some((subscription(doctor, follower), at)))
+}
+
+fn subscription(doctor: &DoctorId, follower: String) -> Subscription {
+    Subscription { doctor: doctor.clone(), follower: Some(follower), acknowledged: true }
+}
+
+fn imposed_keep_alive(hello: &Hello) -> Option<u16> {
+    let max = u16::try_from(KEEP_ALIVE_MAX.as_secs()).unwrap_or(u16::MAX);
+    let imposes = hello.version == Version::V5 && (hello.keep_alive == 0 || hello.keep_alive > max);
+    imposes.then_some(max)
+}
+
+fn welcome<S: AsyncRead + AsyncWrite + Unpin>(
+    wire: &mut Wire<S>,
+    hello: &Hello,
+    shared: &Shared,
+    session_present: bool,
+) -> Result<(), Turned> {
+    let limits = &shared.wiring.limits;
+    wire.speak(hello.version, limits.packet_bytes, hello.packet_max);
+    if hello.version == Version::V3 {
+        wire.connack_v3(session_present, 0);
+        return Ok(());
+    }
+    let connack = v5::ConnectAck {
+        session_present,
+        receive_max: limits.in_flight.try_into().unwrap_or(std::num::NonZeroU16::MAX),
+        max_qos: QoS::AtLeastOnce,
+        max_packet_size: u32::try_from(limits.packet_bytes).ok(),
+        assigned_client_id: hello.assigned.then(|| hello.client_id.clone().into()),
+        topic_alias_max: 0,
+        retain_available: false,
+        wildcard_subscription_available: true,
+        subscription_identifiers_available: false,
+        shared_subscription_available: false,
+        server_keepalive_sec: imposed_keep_alive(hello),
+        ..v5::ConnectAck::default()
+    };
+    wire.connack_v5(connack).map_err(|_too_large| Turned::Violation("no room for CONNACK"))
+}
+
+fn refuse<S: AsyncRead + AsyncWrite + Unpin>(wire: &mut Wire<S>, refusal: &Refusal) -> Turned {
+    match wire.version() {
+        Version::V3 => wire.connack_v3(false, refusal.v3),
+        Version::V5 => answer_v5(wire, refusal.v5),
+    }
+    Turned::Violation(refusal.what)
+}
+
+/// A version 3.1.1 client that breaks the protocol is not answered, except about its client id.
+fn malformed<S: AsyncRead + AsyncWrite + Unpin>(
+    wire: &mut Wire<S>,
+    violation: Violation,
+) -> Turned {
+    if violation.what == "client id" {
+        return refuse(wire, &BAD_CLIENT_ID);
+    }
+    if wire.version() == Version::V5 {
+        let code = ConnectAckReason::try_from(u8::from(violation.code));
+        answer_v5(wire, code.unwrap_or(ConnectAckReason::MalformedPacket));
+    }
+    Turned::Violation(violation.what)
+}
+
+/// Whoever speaks MQTT of another level is told so, in the words of the level nearest to it.
+fn refuse_level<S: AsyncRead + AsyncWrite + Unpin>(
+    wire: &mut Wire<S>,
+    level: Option<u8>,
+) -> Turned {
+    match level {
+        None => {}
+        Some(6..) => answer_v5(wire, ConnectAckReason::UnsupportedProtocolVersion),
+        Some(_) => wire.connack_v3(false, 1),
+    }
+    Turned::Violation("protocol level")
+}
+
+fn answer_v5<S: AsyncRead + AsyncWrite + Unpin>(wire: &mut Wire<S>, reason_code: ConnectAckReason) {
+    let connack = v5::ConnectAck { reason_code, ..v5::ConnectAck::default() };
+    // A CONNACK without properties always fits; without it the connection ends all the same.
+    drop(wire.connack_v5(connack));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(body: &[u8], expected: Result<Version, Option<u8>>) {
+        assert_eq!(sniff(body), expected, "{body:?}");
+    }
+
+    #[test]
+    fn the_version_is_in_the_first_bytes() {
+        check(b"\0\x04MQTT\x04", Ok(Version::V3));
+        check(b"\0\x04MQTT\x05", Ok(Version::V5));
+        check(b"\0\x06MQIsdp\x03", Ok(Version::V3));
+        check(b"\0\x04MQTT\x03", Err(Some(3)));
+        check(b"\0\x04MQTT\x06", Err(Some(6)));
+        check(b"\0\x06MQIsdp\x04", Err(Some(4)));
+        check(b"\0\x04MQTX\x04", Err(None));
+        check(b"\0\x04MQTT", Err(None));
+        check(b"", Err(None));
+    }
+}

@@ -1,0 +1,199 @@
+//! The gateway's own MQTT listener, 3.1.1 and 5.
+//!
+//! It promises what no broker at hand does: PUBACK means that the publish is committed and synced
+//! (promise P1). Many publishes of a connection may be on their way; each read becomes one batch,
+//! and the batches are acknowledged in the order in which they came. Back-pressure is a connection
+//! that is not read.
+//!
+//! It is no broker: it retains nothing, queues nothing, relays nothing between clients, and has no
+//! QoS 2. Doctors' clients read their alerts from the log; screens may watch live values.
+//!
+//! It must never acknowledge without a receipt, never drop what it decoded, never hold memory
+//! without a bound, and never panic on any bytes.
+
+mod alerts;
+mod batch;
+mod farewell;
+mod gate;
+mod handshake;
+mod limits;
+mod live;
+mod metrics;
+mod session;
+mod shared;
+mod strict;
+mod subscribe;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream},
+    time::{Instant, sleep, timeout, timeout_at},
+};
+use tokio_rustls::TlsAcceptor;
+use tracing::{debug, info, warn};
+
+use self::{
+    gate::HalfOpen,
+    handshake::{Joined, Turned, handshake},
+    limits::{CONNECT_BYTES_MAX, CONNECT_DEADLINE, FAREWELL},
+    session::Session,
+    wire::Wire,
+};
+pub use self::{
+    limits::Limits,
+    metrics::{Counter, MqttMetrics},
+    shared::{
+        AlertMessage, Alerts, AlertsAfter, Authenticate, CursorKeeper, KeepCursor, Kept,
+        LastCommit, LoadCursor, Login, LoginError, Shared, Wiring,
+    },
+};
+use crate::supervise::{Stop, Supervisor};
+
+/// Pause after the system could not give a connection, as when files have run out.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+
+/// Accepts clients until the process stops. Each connection is a task of its own.
+pub async fn listen(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    shared: Arc<Shared>,
+    supervisor: Supervisor,
+) {
+    let stop = supervisor.stopping();
+    let mut stopping = pin!(stop.wait());
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = stopping.as_mut() => return,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok(client) => welcome(client, tls.clone(), &shared, &supervisor),
+            Err(error) => {
+                // One client's failure to connect is its own; a shortage of ours passes.
+                warn!(%error, "no mqtt connection could be accepted");
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+fn welcome(
+    (stream, from): (TcpStream, SocketAddr),
+    tls: Option<TlsAcceptor>,
+    shared: &Arc<Shared>,
+    supervisor: &Supervisor,
+) {
+    shared.metrics().accepted.add_one();
+    let Some(half_open) = shared.gate.enter(from.ip()) else {
+        shared.metrics().turned_away.add_one();
+        return;
+    };
+    let shared = Arc::clone(shared);
+    let stop = supervisor.stopping();
+    let entrance = Entrance { from: Some(from.ip()), half_open: Some(half_open), shared, stop };
+    supervisor.spawn("mqtt connection", async move {
+        if let Err(error) = stream.set_nodelay(true) {
+            debug!(%error, "mqtt client left at once");
+            return;
+        }
+        let deadline = Instant::now() + CONNECT_DEADLINE;
+        match tls {
+            None => entrance.serve(stream, deadline).await,
+            Some(tls) => match timeout_at(deadline, tls.accept(stream)).await {
+                Ok(Ok(stream)) => Box::pin(entrance.serve(stream, deadline)).await,
+                Ok(Err(error)) => entrance.tls_failed(&error),
+                Err(_elapsed) => entrance.shared.metrics().too_slow.add_one(),
+            },
+        }
+    });
+}
+
+/// Serves one client over any stream of bytes, as that of a WebSocket.
+pub async fn serve<S>(stream: S, from: Option<IpAddr>, shared: Arc<Shared>, stop: Stop)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let deadline = Instant::now() + CONNECT_DEADLINE;
+    Entrance { from, half_open: None, shared, stop }.serve(stream, deadline).await;
+}
+
+/// What a connection needs before it has logged in.
+struct Entrance {
+    from: Option<IpAddr>,
+    half_open: Option<HalfOpen>,
+    shared: Arc<Shared>,
+    stop: Stop,
+}
+
+impl Entrance {
+    async fn serve<S: AsyncRead + AsyncWrite + Unpin>(self, stream: S, deadline: Instant) {
+        let Self { from, half_open, shared, stop } = self;
+        let mut wire = Wire::new(stream, CONNECT_BYTES_MAX);
+        let joined = {
+            let mut stopping = pin!(stop.wait());
+            tokio::select! {
+                biased;
+                () = stopping.as_mut() => return,
+                joined = timeout_at(deadline, handshake(&mut wire, &shared, from)) => joined,
+            }
+        };
+        drop(half_open);
+        match joined {
+            Ok(Ok(client)) => run(wire, client, shared, &stop).await,
+            Ok(Err(turned)) => {
+                turn_away(&turned, &shared);
+                // A client that does not listen any more has nothing to lose.
+                drop(timeout(FAREWELL, wire.close()).await);
+            }
+            Err(_elapsed) => shared.metrics().too_slow.add_one(),
+        }
+    }
+
+    fn tls_failed(&self, error: &io::Error) {
+        self.shared.metrics().connects_refused.add_one();
+        info!(%error, "mqtt connection refused: tls");
+    }
+}
+
+async fn run<S: AsyncRead + AsyncWrite + Unpin>(
+    wire: Wire<S>,
+    client: Box<Joined>,
+    shared: Arc<Shared>,
+    stop: &Stop,
+) {
+    shared.metrics().connected.add_one();
+    let mut session = Session::new(wire, Arc::clone(&shared), client);
+    let end = {
+        let stopping = pin!(stop.wait());
+        session.serve(stopping).await
+    };
+    Box::pin(session.finish(end, stop)).await;
+    shared.metrics().connected.take_one();
+}
+
+fn turn_away(turned: &Turned, shared: &Shared) {
+    let metrics = shared.metrics();
+    match turned {
+        Turned::Gone => debug!("an mqtt client left before it had connected"),
+        Turned::Violation(reason) => {
+            metrics.connects_refused.add_one();
+            info!(reason, "mqtt connection refused");
+        }
+        Turned::Login(error) => {
+            metrics.logins_refused.add_one();
+            info!(%error, "mqtt log-in refused");
+        }
+    }
+}
