@@ -77,8 +77,7 @@ impl Copy {
             }
         }
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
-        let connection =
-            Connection::open_with_flags(copy.path().join(DATABASE), flags).unwrap();
+        let connection = Connection::open_with_flags(copy.path().join(DATABASE), flags).unwrap();
         Self { connection, _folder: copy }
     }
 
@@ -112,18 +111,25 @@ impl Copy {
                     pulse: said.pulse.to_string(),
                 }
         });
-        report("not as it was sent", other.map(|(seq, held)| format!("{name} {seq}: {held:?}")), found);
+        report(
+            "not as it was sent",
+            other.map(|(seq, held)| format!("{name} {seq}: {held:?}")),
+            found,
+        );
         let uncrossed = self.uncrossed(&name);
         report("beyond a line without a crossing", uncrossed, found);
         let crossed = held.keys().filter(|seq| ledger.world.said(number, **seq).crosses()).count();
         let counted = self.crossed(&name);
         if counted != crossed {
-            found.push(format!("{name}: {crossed} readings beyond a line, {counted} with a crossing"));
+            found.push(format!(
+                "{name}: {crossed} readings beyond a line, {counted} with a crossing"
+            ));
         }
     }
 
     fn held(&self, name: &str, found: &mut Vec<String>) -> BTreeMap<u64, Held> {
-        let sql = "SELECT number, epoch, person, value, value2, pulse FROM reading WHERE device = ?";
+        let sql =
+            "SELECT number, epoch, person, value, value2, pulse FROM reading WHERE device = ?";
         let mut statement = self.connection.prepare(sql).unwrap();
         let mut rows = statement.query([name]).unwrap();
         let mut held = BTreeMap::new();
@@ -132,7 +138,8 @@ impl Copy {
             let text = |place| row.get::<_, Option<String>>(place).unwrap().unwrap_or_default();
             let seq: u64 = row.get::<_, i64>(0).unwrap().try_into().unwrap();
             let epoch: i64 = row.get(1).unwrap();
-            let reading = Held { person: text(2), systolic: text(3), diastolic: text(4), pulse: text(5) };
+            let reading =
+                Held { person: text(2), systolic: text(3), diastolic: text(4), pulse: text(5) };
             if held.insert(seq, reading).is_some() || u64::try_from(epoch) != Ok(EPOCH) {
                 twice.push(format!("{name} {seq}"));
             }
@@ -164,15 +171,15 @@ impl Copy {
             "SELECT integrity_check FROM pragma_integrity_check WHERE integrity_check <> 'ok'",
             found,
         );
-        let facts: i64 = FACTS
-            .iter()
-            .map(|table| self.number(&format!("SELECT COUNT(*) FROM {table}")))
-            .sum();
+        let facts: i64 =
+            FACTS.iter().map(|table| self.number(&format!("SELECT COUNT(*) FROM {table}"))).sum();
         let checks = [
             ("positions of the log", facts, "SELECT last FROM state"),
             (
                 "items received",
-                self.number("SELECT stored + rejected + duplicate + quarantined + refused FROM state"),
+                self.number(
+                    "SELECT stored + rejected + duplicate + quarantined + refused FROM state",
+                ),
                 "SELECT received FROM state",
             ),
             (
@@ -180,7 +187,11 @@ impl Copy {
                 self.number("SELECT COUNT(*) FROM reading"),
                 "SELECT stored + rejected FROM state",
             ),
-            ("items refused", self.number("SELECT COUNT(*) FROM refused"), "SELECT refused FROM state"),
+            (
+                "items refused",
+                self.number("SELECT COUNT(*) FROM refused"),
+                "SELECT refused FROM state",
+            ),
             (
                 "items quarantined",
                 self.number("SELECT COUNT(*) FROM quarantine WHERE reason <> 'unknown_card'"),
@@ -281,14 +292,22 @@ pub fn api(gateway: &Gateway, ledger: &Ledger) -> Vec<String> {
             found.push(format!("{name}: {} items, {} numbers", items.len(), held.len()));
         }
         let lost = account.acknowledged.iter().filter(|seq| !held.contains_key(seq));
-        report("not listed after its acknowledgement", lost.map(|seq| format!("{name} {seq}")), &mut found);
+        report(
+            "not listed after its acknowledgement",
+            lost.map(|seq| format!("{name} {seq}")),
+            &mut found,
+        );
         let other = held.iter().filter(|(seq, item)| {
             let said = ledger.world.said(number, **seq);
             item["systolic"] != said.systolic
                 || item["diastolic"] != said.diastolic
                 || item["person"] != person(said.person)
         });
-        report("not listed as it was sent", other.map(|(seq, _)| format!("{name} {seq}")), &mut found);
+        report(
+            "not listed as it was sent",
+            other.map(|(seq, _)| format!("{name} {seq}")),
+            &mut found,
+        );
     }
     found
 }

@@ -117,7 +117,8 @@ mod tests {
 
     #[test]
     fn a_chunked_answer_is_whole() {
-        let bytes = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n1\r\nd\r\n0\r\n\r\n";
+        let bytes =
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n1\r\nd\r\n0\r\n\r\n";
         let answer = parse(bytes).unwrap();
         assert_eq!((answer.status, answer.body.as_str()), (200, "abcd"));
     }

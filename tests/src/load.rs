@@ -31,6 +31,14 @@ pub struct Progress {
     pub acknowledged: AtomicUsize,
 }
 
+impl Progress {
+    /// Something of this run was acknowledged.
+    #[must_use]
+    pub fn begun(&self) -> Option<()> {
+        (self.acknowledged.load(Ordering::Relaxed) > 0).then_some(())
+    }
+}
+
 /// Runs every device on a connection of its own until the gateway goes away, or until `watch`
 /// returns and all is acknowledged. Returns whether every connection ended in order.
 ///
@@ -107,8 +115,7 @@ impl Sender<'_> {
         let topic = format!("xz/1/{SITE}/{}/reading", device(self.number));
         let mut payloads: Vec<Value> =
             numbers.iter().map(|number| self.world.payload(self.number, *number)).collect();
-        let payload =
-            if payloads.len() == 1 { payloads.remove(0) } else { Value::Array(payloads) };
+        let payload = if payloads.len() == 1 { payloads.remove(0) } else { Value::Array(payloads) };
         self.account.messages += 1;
         mqtt::publish(&topic, id, payload.to_string().as_bytes(), false)
     }
