@@ -23,3 +23,7 @@ pub mod store;
 pub mod notify;
 
 pub mod export;
+
+pub mod serve;
+
+pub mod cli;

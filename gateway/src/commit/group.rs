@@ -31,6 +31,13 @@ pub(super) enum Reply {
     Done,
 }
 
+impl Reply {
+    /// Rows entered the registry.
+    pub(super) const fn entered_rows(&self) -> bool {
+        matches!(self, Self::Registered(1..))
+    }
+}
+
 /// A group while it is worked on.
 pub(super) struct Group<'a> {
     pub(super) unit: &'a mut dyn Unit,
@@ -97,7 +104,10 @@ impl Group<'_> {
             Work::Answered { answer, .. } => {
                 self.changes.push(Change::Answer(Box::new(answer.clone())));
             }
-            Work::Deliver(_) | Work::Act(_) | Work::Advance { .. } | Work::Tick | Work::Close => {}
+            Work::Advance { follower, to, .. } => {
+                self.changes.push(Change::Cursor { follower: follower.clone(), to: *to });
+            }
+            Work::Deliver(_) | Work::Act(_) | Work::Tick | Work::Close => {}
         }
         Ok(())
     }
@@ -219,10 +229,8 @@ pub(super) fn answer(works: Vec<Work>, replies: Vec<Reply>, proof: &Committed) {
                 | Work::Answered { reply, .. },
                 _,
             ) => tell(reply, *proof),
-            (
-                Work::Act(_) | Work::Register(_) | Work::Advance { .. } | Work::Tick | Work::Close,
-                _,
-            ) => {}
+            (Work::Advance { reply, .. }, _) => tell(reply, ()),
+            (Work::Act(_) | Work::Register(_) | Work::Tick | Work::Close, _) => {}
         }
     }
 }

@@ -42,9 +42,11 @@ pub enum Work {
     /// A follower has done everything up to a position.
     Advance {
         /// Which.
-        follower: &'static str,
-        /// Up to here.
-        to: CommitSeq,
+        follower: String,
+        /// Up to here; `None`: nobody follows under that name any more.
+        to: Option<CommitSeq>,
+        /// Told when it is kept.
+        reply: oneshot::Sender<()>,
     },
     /// Time has passed: look at the timers.
     Tick,

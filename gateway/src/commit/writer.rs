@@ -48,8 +48,10 @@ pub struct WriterHandle {
     pub inlet: Inlet,
     /// Where the log ends.
     pub committed: watch::Receiver<CommitSeq>,
+    /// Where the log ended when rows last entered the registry.
+    pub registered: watch::Receiver<CommitSeq>,
     /// Whether it commits at all.
-    pub health: Health,
+    pub health: watch::Receiver<Health>,
 }
 
 /// Starts the writer on its own thread, owned by the supervisor.
@@ -66,7 +68,8 @@ pub fn start(
     let reader = store.reader();
     let (work_tx, work) = mpsc::channel(INLET_DEPTH);
     let (committed_tx, committed) = watch::channel(reader.last()?);
-    let health = Health::default();
+    let (registered_tx, registered) = watch::channel(*committed.borrow());
+    let (health_tx, health) = watch::channel(Health::Ready);
     let gateway = reader.gateway()?;
     let (ended_tx, ended) = oneshot::channel();
     let mut writer = Writer {
@@ -76,7 +79,8 @@ pub fn start(
         clock,
         work,
         committed: committed_tx,
-        health: health.clone(),
+        registered: registered_tx,
+        health: health_tx,
         gateway,
         rolled_up: CommitSeq::default(),
         supervisor: supervisor.clone(),
@@ -94,7 +98,7 @@ pub fn start(
             path: "writer".into(),
             source,
         })?;
-    Ok(WriterHandle { inlet, committed, health })
+    Ok(WriterHandle { inlet, committed, registered, health })
 }
 
 /// Ticks the writer, closes it when the process should stop, and waits for its end.
@@ -128,7 +132,8 @@ struct Writer {
     desk: Desk,
     work: mpsc::Receiver<Work>,
     committed: watch::Sender<CommitSeq>,
-    health: Health,
+    registered: watch::Sender<CommitSeq>,
+    health: watch::Sender<Health>,
     gateway: (String, u64),
     rolled_up: CommitSeq,
     supervisor: Supervisor,
@@ -164,14 +169,17 @@ impl Writer {
 
     /// Commits a group, waiting as long as there is no room.
     fn commit(&mut self, works: Vec<Work>) -> Result<(), StoreError> {
-        self.advance(&works)?;
         loop {
             let now = self.clock.now();
             match self.attempt(&works, now) {
                 Ok(None) => return Ok(()),
                 Ok(Some((replies, proof))) => {
-                    self.health.set_ready();
+                    self.set_health(Health::Ready);
+                    let entered = replies.iter().any(Reply::entered_rows);
                     group::answer(works, replies, &proof);
+                    if entered {
+                        self.registered.send_replace(proof.last());
+                    }
                     self.announce(proof.last());
                     return Ok(());
                 }
@@ -211,7 +219,7 @@ impl Writer {
     /// Nothing of the group happened: forget what it taught us, say so, and wait.
     fn wait_for_room(&mut self, error: &StoreError) -> Result<(), StoreError> {
         warn!(%error, "waiting for room, acknowledgements withheld");
-        self.health.set_refusing(error.to_string());
+        self.set_health(Health::Refusing { why: error.to_string() });
         self.desk.forget();
         if self.supervisor.stopping().is_set() {
             return Err(StoreError::Full { what: "the last deliveries before the end" });
@@ -223,20 +231,10 @@ impl Writer {
     /// The file is not to be trusted any more: answer nobody, so that every sender keeps its own.
     fn break_off(&mut self, error: &StoreError) {
         error!(%error, "the store failed; no acknowledgement leaves any more");
-        self.health.set_refusing(error.to_string());
+        self.set_health(Health::Refusing { why: error.to_string() });
         self.work.close();
         while self.work.try_recv().is_ok() {}
         self.supervisor.fail(format!("the store failed: {error}"));
-    }
-
-    /// Moves followers' cursors: bookkeeping of the followers, outside any unit.
-    fn advance(&mut self, works: &[Work]) -> Result<(), StoreError> {
-        for work in works {
-            if let Work::Advance { follower, to } = work {
-                self.store.advance(follower, *to)?;
-            }
-        }
-        Ok(())
     }
 
     /// Derives rollups while nobody waits, or when they lag too far behind.
@@ -263,6 +261,14 @@ impl Writer {
         }
     }
 
+    fn set_health(&self, now: Health) {
+        self.health.send_if_modified(|health| {
+            let changed = *health != now;
+            *health = now;
+            changed
+        });
+    }
+
     fn announce(&self, last: CommitSeq) {
         self.committed.send_if_modified(|known| {
             let grown = *known < last;
@@ -287,5 +293,5 @@ const fn size(work: &Work) -> usize {
 }
 
 const fn owes_nothing(work: &Work) -> bool {
-    matches!(work, Work::Tick | Work::Close | Work::Advance { .. })
+    matches!(work, Work::Tick | Work::Close)
 }

@@ -5,12 +5,14 @@
 //! [`Receipt`]. A source never stores, never assesses, and never drops.
 
 mod arrival;
+mod book;
 pub mod broker;
 mod delivery;
 pub mod mqtt;
 pub mod serial;
 mod topic;
 
+pub use book::DeviceBook;
 pub use arrival::{Admission, Admit, Arrival, Identity, Rights, Sites};
 pub use delivery::{
     Delivery, INLET_BYTES, INLET_DEPTH, Inlet, Item, NotCommitted, Outcome, Pending, Receipt,

@@ -49,6 +49,24 @@ pub enum StoreError {
         /// What is wrong with it. No patient value.
         what: String,
     },
+    /// A reading with that id is already stored: ask [`held`](super::Unit::held) first.
+    #[error("a reading with that id is already stored")]
+    Duplicate,
+    /// A question that the store cannot answer: a cursor of another list, a kind that does not
+    /// exist, a change of something that is not there.
+    #[error("{what}")]
+    Asked {
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// A recount found something else than what is kept.
+    #[error("a recount finds {found} differences, the first: {first}")]
+    Differs {
+        /// How many.
+        found: usize,
+        /// One of them.
+        first: String,
+    },
     /// Another server holds the folder.
     #[error("{} is in use by another xunzhen", path.display())]
     Locked {
@@ -58,6 +76,12 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether the question was wrong and the store is as good as before.
+    #[must_use]
+    pub const fn is_asked(&self) -> bool {
+        matches!(self, Self::Asked { .. } | Self::Duplicate)
+    }
+
     /// Whether the same unit may be tried again later without trusting less.
     #[must_use]
     pub const fn is_full(&self) -> bool {

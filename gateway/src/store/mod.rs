@@ -3,9 +3,15 @@
 //! The port has two implementations that pass one conformance suite: SQLite, and a model in memory
 //! that is the suite's oracle.
 
+#[cfg(test)]
+mod conformance;
 mod error;
 mod facts;
+#[cfg(test)]
+mod fixtures;
+mod paging;
 mod port;
+mod sqlite;
 pub mod view;
 
 pub use error::StoreError;
@@ -14,4 +20,5 @@ pub use facts::{
     Crossing, Disposition, Fact, Origin, Owed, Presence, QuarantineReason, Quarantined, Refused,
     Registration, Role, Sending, StoredReading, Timer, TimerKind, TokenRow,
 };
-pub use port::{Change, Committed, Reader, RegistryKey, Store, Unit};
+pub use port::{ANSWER_KEPT, Change, Committed, Reader, RegistryKey, SESSION_MAX, Store, Unit};
+pub use sqlite::{Options, SqliteStore, Verified, restore_backup, verify_backup};

@@ -16,8 +16,15 @@ use super::{
 };
 use crate::domain::{
     Alert, AlertId, BenchId, CareLevel, ContentDigest, DeviceId, Doctor, DoctorId, HouseholdId,
-    NotificationKey, PersonId, ReadingId, Registered, SiteId, Timestamp,
+    Millis, NotificationKey, PersonId, ReadingId, Registered, SiteId, Timestamp,
 };
+
+/// Longest bench session that is found by an instant within it: a card opens one for minutes, and a
+/// bound keeps the look-up from walking through a bench's whole past.
+pub const SESSION_MAX: Millis = Millis::hours(24);
+
+/// How long the answer to a repeatable request is kept (DESIGN section 9, HTTP).
+pub const ANSWER_KEPT: Millis = Millis::days(30);
 
 /// Proof that a unit is on disk and synced. Only a store makes one; acknowledging needs one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,7 +79,8 @@ pub enum Change {
     SetTimer(Timer),
     /// A timer ends.
     ClearTimer(Timer),
-    /// A notification is owed. A known key changes nothing.
+    /// A notification is owed. A known key changes nothing. Its position for
+    /// [`Reader::delivered_to`] is that of the alert's latest step: append that first.
     Owe(Box<Owed>),
     /// A notification is owed no more, or later: after an attempt.
     Resend {
@@ -89,6 +97,13 @@ pub enum Change {
         alert: i64,
         /// Not after this.
         due_at: Timestamp,
+    },
+    /// A follower has done everything up to a position; `None`: it is no more.
+    Cursor {
+        /// Which.
+        follower: String,
+        /// Up to here.
+        to: Option<CommitSeq>,
     },
     /// A bench session begins or its end moves: (site, bench, from) is its name.
     Session(BenchSession),
@@ -156,7 +171,7 @@ pub trait Unit {
     /// Any error of the store.
     fn alert_by_key(&mut self, key: i64) -> Result<Option<Alert>, StoreError>;
 
-    /// The next free number for an alert.
+    /// The next free key: one more than the greatest in use, changes of this unit included.
     ///
     /// # Errors
     /// Any error of the store.
@@ -174,7 +189,8 @@ pub trait Unit {
     /// Any error of the store.
     fn places_above(&mut self, village: &str) -> Result<Vec<String>, StoreError>;
 
-    /// The sessions of a bench that touch an instant, latest beginning first.
+    /// The sessions of a bench that touch an instant, begun at most [`SESSION_MAX`] before it,
+    /// latest beginning first.
     ///
     /// # Errors
     /// Any error of the store.
@@ -203,16 +219,19 @@ pub trait Unit {
     /// Any error of the store.
     fn answer(&mut self, key: &str) -> Result<Option<Answer>, StoreError>;
 
-    /// Appends facts to the log, in order, and gives each its position.
+    /// Appends facts to the log, in order, and gives each its position; returns the last one. The
+    /// reading of a crossing stands before it or in the same unit.
     ///
     /// # Errors
-    /// Any error of the store.
+    /// [`StoreError::Duplicate`] for a reading whose id is stored already; any error of the store.
+    /// After any error the unit can only be dropped.
     fn append(&mut self, facts: &[Fact]) -> Result<CommitSeq, StoreError>;
 
     /// Changes working state.
     ///
     /// # Errors
-    /// Any error of the store.
+    /// [`StoreError::Asked`] for a resend or a re-attribution of what is not there; any error of
+    /// the store. After any error the unit can only be dropped.
     fn change(&mut self, changes: &[Change]) -> Result<(), StoreError>;
 
     /// Writes and syncs.
@@ -237,10 +256,10 @@ pub trait Store: Send {
     /// Any error of the store.
     fn reopen(&mut self) -> Result<(), StoreError>;
 
-    /// A follower has done everything up to a position, together with what it derived.
+    /// A follower has done everything up to a position. Never moves back.
     ///
     /// # Errors
-    /// Any error of the store.
+    /// [`StoreError::Asked`] for `rollup`, which [`Store::roll_up`] moves; any error of the store.
     fn advance(&mut self, follower: &str, to: CommitSeq) -> Result<(), StoreError>;
 
     /// Derives rollups from the log up to a position: readings, people and crossings by site,
@@ -261,7 +280,8 @@ pub trait Store: Send {
 }
 
 /// The reading side: many at a time, always a consistent state, never in the writer's way.
-/// Every query about people takes a [`Scope`].
+/// Every query about people takes a [`Scope`]. Every call blocks: async callers use
+/// `spawn_blocking`, and lists are bounded by their limit.
 pub trait Reader: Send + Sync {
     /// The last position.
     ///
@@ -315,7 +335,8 @@ pub trait Reader: Send + Sync {
     /// Any error of the store.
     fn alert(&self, scope: &Scope, id: &AlertId) -> Result<Option<AlertHistory>, StoreError>;
 
-    /// The crossings of an alert with their readings, newest first.
+    /// The crossings of an alert with their readings, newest first. The caller got the key through
+    /// [`Reader::alert`], within a scope.
     ///
     /// # Errors
     /// Any error of the store.
@@ -345,13 +366,15 @@ pub trait Reader: Send + Sync {
         paging: &Paging,
     ) -> Result<Page<crate::domain::Person>, StoreError>;
 
-    /// Every registry row in force of the kind of the key given, by name. For exports.
+    /// Every registry row in force of a kind (`person`, `household`, `doctor`, `device`, `site`,
+    /// `card`), by name. For exports.
     ///
     /// # Errors
-    /// Any error of the store.
+    /// [`StoreError::Asked`] for any other kind; any error of the store.
     fn registry(&self, kind: &str, paging: &Paging) -> Result<Page<Registered>, StoreError>;
 
-    /// What waits in quarantine, newest first.
+    /// What waits in quarantine, newest first: for a place what its sites sent, for a doctor what
+    /// names one of their people.
     ///
     /// # Errors
     /// Any error of the store.
@@ -361,7 +384,8 @@ pub trait Reader: Send + Sync {
         paging: &Paging,
     ) -> Result<Page<HeldQuarantine>, StoreError>;
 
-    /// What was refused, newest first.
+    /// What was refused, newest first. Bytes without a meaning are nobody's: a place sees those of
+    /// its sites, a doctor none.
     ///
     /// # Errors
     /// Any error of the store.
@@ -406,6 +430,12 @@ pub trait Reader: Send + Sync {
     /// # Errors
     /// Any error of the store.
     fn token(&self, hash: &[u8; 32]) -> Result<Option<TokenRow>, StoreError>;
+
+    /// The answer given to a repeatable request, unless it has expired.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn answer(&self, key: &str, now: Timestamp) -> Result<Option<Answer>, StoreError>;
 
     /// What was counted since the store was made.
     ///

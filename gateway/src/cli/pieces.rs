@@ -1,0 +1,132 @@
+//! The gateway's pieces, put together once for every command that needs them.
+
+use std::{path::Path, sync::Arc};
+
+use axum::Router;
+use tokio::sync::watch;
+
+use super::Failure;
+use crate::{
+    admit,
+    assess::Pack,
+    commit::{self, WriterHandle},
+    config::Config,
+    domain::Clock,
+    intake::DeviceBook,
+    notify::Gate,
+    serve::{self, wire::SendingState},
+    store::{Reader, Store, sqlite},
+    supervise::Supervisor,
+};
+
+/// The rule pack: the built-in one, with the keys of a file laid over it.
+pub(super) fn pack(file: Option<&Path>) -> Result<Pack, Failure> {
+    let Some(path) = file else { return Pack::built_in().map_err(|error| Failure::of(&error)) };
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Failure::Configuration(format!("cannot read the rule pack {}: {error}", path.display()))
+    })?;
+    Pack::laid_over(&text).map_err(|error| {
+        Failure::Configuration(format!("the rule pack {} is refused: {error}", path.display()))
+    })
+}
+
+/// Store, pack and writer: what every way of running the gateway has.
+pub(super) struct Core {
+    /// The rule pack in force.
+    pub(super) pack: Arc<Pack>,
+    /// The reading side of the store.
+    pub(super) reader: Arc<dyn Reader>,
+    /// The writer.
+    pub(super) writer: WriterHandle,
+    /// Models and sites of devices.
+    pub(super) book: DeviceBook,
+    /// The time.
+    pub(super) clock: Clock,
+    /// Whether messages may leave.
+    pub(super) gate: watch::Sender<Gate>,
+    /// `demo` and `--dev`.
+    pub(super) practice: bool,
+}
+
+/// Opens the store, and starts the writer and the device book.
+pub(super) fn core(
+    config: &Config,
+    practice: bool,
+    supervisor: &Supervisor,
+) -> Result<Core, Failure> {
+    let pack = Arc::new(pack(config.pack_file.as_deref())?);
+    let options = sqlite::Options::new(config.store.dir.clone(), config.store.page_cache_bytes);
+    let store: Box<dyn Store> = Box::new(sqlite::SqliteStore::open(&options)?);
+    let reader = store.reader();
+    let clock = Clock::system();
+    let settings = commit::Settings {
+        pack: Arc::clone(&pack),
+        people_cached: config.store.people_cached,
+        clock: clock.clone(),
+    };
+    let writer = commit::start(store, settings, supervisor)?;
+    let book = DeviceBook::default();
+    book.load(reader.as_ref())?;
+    let following = book.clone().follow(
+        Arc::clone(&reader),
+        writer.registered.clone(),
+        supervisor.stopping(),
+    );
+    supervisor.spawn("device book", following);
+    let gate = watch::Sender::new(Gate::of(practice, pack.signed_by(), Some(pack.hash())));
+    Ok(Core { pack, reader, writer, book, clock, gate, practice })
+}
+
+/// What pages and the API share.
+pub(super) fn shared(
+    core: &Core,
+    config: &Config,
+    demo: bool,
+    supervisor: &Supervisor,
+) -> Result<Arc<serve::Shared>, Failure> {
+    let gate = *core.gate.borrow();
+    let said = |text: &'static str| (!text.is_empty()).then(|| text.to_owned());
+    let pack = Arc::clone(&core.pack);
+    Ok(serve::Shared::start(serve::Parts {
+        reader: Arc::clone(&core.reader),
+        inlet: core.writer.inlet.clone(),
+        clock: core.clock.clone(),
+        committed: core.writer.committed.clone(),
+        health: core.writer.health.clone(),
+        pack: summary(&core.pack),
+        settings: serve::Settings {
+            build: concat!("xunzhen ", env!("CARGO_PKG_VERSION")).to_owned(),
+            place_name: if demo { simulators::world::TOWNSHIP.to_owned() } else { String::new() },
+            demo,
+            open_house: core.practice,
+            secure: config.http.tls.is_some(),
+            public_url: config.http.public_url.clone(),
+            sending: SendingState {
+                enabled: gate.is_open(),
+                why_zh: said(gate.why_zh()),
+                why_en: said(gate.why_en()),
+            },
+            case_prefix: "QS".into(),
+        },
+        bundle: serve::Bundle::embedded(),
+        metrics: serve::metrics::Registry::default(),
+        admit: Arc::new(|posted| admit::posted(&posted.body, posted.received_at)),
+        lines_for: Arc::new(move |person, at| super::bands::lines_for(&pack, person, at)),
+        alert_links: serve::AlertLinks::open(&config.store.dir)?,
+        supervisor: supervisor.clone(),
+    }))
+}
+
+fn summary(pack: &Pack) -> serve::PackSummary {
+    let concepts = crate::assess::Concept::ALL.iter().filter_map(|concept| {
+        let rule = pack.rule(*concept)?;
+        Some((concept.as_str().into(), (rule.zh.to_string(), rule.en.to_string())))
+    });
+    serve::PackSummary { name: pack.title().clone(), concepts: concepts.collect() }
+}
+
+/// The operator's door over a store that no server holds.
+pub(super) fn admin_here(config: &Config, supervisor: &Supervisor) -> Result<Router, Failure> {
+    let core = core(config, false, supervisor)?;
+    Ok(serve::admin_router(shared(&core, config, false, supervisor)?))
+}

@@ -1,0 +1,215 @@
+//! The operator's own door: a socket file that only the owner of the data folder can open, or the
+//! same program without a server. No log-in: whoever can open it owns the data.
+
+use std::{path::PathBuf, sync::Arc};
+
+use axum::{
+    Json, Router,
+    body::Body,
+    extract::{DefaultBodyLimit, State},
+    http::HeaderMap,
+    routing::{get, post},
+};
+use smol_str::SmolStr;
+use tokio::sync::oneshot;
+
+use super::{
+    caller::Grant,
+    extract::{self, Asked, name, paging},
+    refusal::Refusal,
+    secret,
+    shared::Shared,
+    wire,
+};
+use crate::{
+    commit::{Registering, Work},
+    domain::{Millis, Registered},
+    intake::NotCommitted,
+    store::{Role, TokenRow},
+};
+
+/// Largest body of registry rows: the tools send a few thousand at once.
+const ROWS_MAX: usize = 16 * 1024 * 1024;
+
+/// Other bodies.
+const BODY_MAX: usize = 16 * 1024;
+
+/// A login link works so long.
+const LINK_LIFETIME: Millis = Millis::hours(24);
+
+/// First characters of a token, by which a leaked one is found in logs and repositories.
+const TOKEN_PREFIX: &str = "xzt_";
+
+/// The operator's routes. Whoever reaches them has every right.
+pub fn admin_router(shared: Arc<Shared>) -> Router {
+    Router::new()
+        .route("/admin/registry", get(registry).post(register))
+        .route("/admin/tokens", post(make_token))
+        .route("/admin/backup", post(back_up))
+        .route("/admin/check", get(check))
+        .route("/admin/stats", get(stats))
+        .route("/admin/login-link", post(make_login_link))
+        .fallback(async || Refusal::not_found())
+        .method_not_allowed_fallback(async || Refusal::method())
+        .layer(DefaultBodyLimit::disable())
+        .with_state(shared)
+}
+
+async fn registry(
+    State(shared): State<Arc<Shared>>,
+    Asked(asked): Asked<wire::RegistryAsked>,
+) -> Result<Json<wire::List<Registered>>, Refusal> {
+    let paging = paging(asked.limit, asked.after)?;
+    let page = shared.ask(move |shared| shared.reader.registry(&asked.kind, &paging)).await?;
+    Ok(Json(wire::List { items: page.items, next: page.next }))
+}
+
+async fn register(
+    State(shared): State<Arc<Shared>>,
+    Asked(asked): Asked<wire::RegistryAsked>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<wire::RegistryCounted>, Refusal> {
+    shared.writable()?;
+    let body = extract::body(&shared, &headers, body, ROWS_MAX).await?;
+    let lines = body.split(|byte| *byte == b'\n').enumerate();
+    let mut rows = Vec::new();
+    for (number, line) in lines.filter(|(_, line)| !line.trim_ascii().is_empty()) {
+        let row: Registered = serde_json::from_slice(line).map_err(|error| {
+            Refusal::bad_json(format!("line {}: {error}", number.saturating_add(1)))
+        })?;
+        if kind(&row) != asked.kind {
+            let line = number.saturating_add(1);
+            return Err(Refusal::bad(format!(
+                "line {line}: a {}, not a {}",
+                kind(&row),
+                asked.kind
+            )));
+        }
+        rows.push(row);
+    }
+    let sent = rows.len();
+    if sent == 0 {
+        return Ok(Json(wire::RegistryCounted { new_or_changed: 0, unchanged: 0 }));
+    }
+    let (reply, done) = oneshot::channel();
+    let author = SmolStr::new(asked.author.as_deref().unwrap_or("operator"));
+    let work = Work::Register(Registering { rows, author, reply });
+    shared.inlet.hand_over(work).await?;
+    let (_proof, changed) = done.await.map_err(|_dropped| Refusal::from(NotCommitted))?;
+    let unchanged = sent.saturating_sub(changed);
+    Ok(Json(wire::RegistryCounted { new_or_changed: changed, unchanged }))
+}
+
+const fn kind(row: &Registered) -> &'static str {
+    match row {
+        Registered::Person(_) => "person",
+        Registered::Household(_) => "household",
+        Registered::Doctor(_) => "doctor",
+        Registered::Device(_) => "device",
+        Registered::Site(_) => "site",
+        Registered::Card(_) => "card",
+    }
+}
+
+async fn make_token(
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<wire::TokenMade>, Refusal> {
+    let body = extract::body(&shared, &headers, body, BODY_MAX).await?;
+    let asked: wire::TokenAsked = extract::json(&body)?;
+    let role = role(&asked.role)?;
+    let doctor = name("doctor", asked.doctor.as_deref())?;
+    let device = name("device", asked.device.as_deref())?;
+    if role == Role::Doctor && doctor.is_none() {
+        return Err(Refusal::bad("doctor: a token of role doctor speaks for one doctor"));
+    }
+    let token = secret::text().map_err(|error| Refusal::broken(&error))?;
+    let token = format!("{TOKEN_PREFIX}{token}");
+    let row = TokenRow {
+        hash: secret::hash(&token),
+        role,
+        place: asked.scope.filter(|place| !place.is_empty()),
+        doctor,
+        device,
+        created_at: shared.clock.now(),
+        revoked_at: None,
+    };
+    let (reply, done) = oneshot::channel();
+    shared.inlet.hand_over(Work::Token { row, reply }).await?;
+    done.await.map_err(|_dropped| Refusal::from(NotCommitted))?;
+    Ok(Json(wire::TokenMade { token }))
+}
+
+async fn back_up(
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<wire::Stats>, Refusal> {
+    let body = extract::body(&shared, &headers, body, BODY_MAX).await?;
+    let wire::BackupAsked { to } = extract::json(&body)?;
+    copy(&shared, to).await?;
+    shared.ask(counted).await.map(Json)
+}
+
+async fn copy(shared: &Arc<Shared>, to: PathBuf) -> Result<(), Refusal> {
+    let task = Arc::clone(shared);
+    // A backup takes long: it has its own thread and takes nobody's turn.
+    let done = tokio::task::spawn_blocking(move || task.reader.back_up(&to)).await;
+    match done.map_err(|error| Refusal::broken(&error))? {
+        Ok(()) => Ok(()),
+        Err(error) => Err(Refusal::bad(error.to_string())),
+    }
+}
+
+async fn check(State(shared): State<Arc<Shared>>) -> Result<Json<wire::Checked>, Refusal> {
+    let task = Arc::clone(&shared);
+    let found = tokio::task::spawn_blocking(move || task.reader.recount()).await;
+    let found = found.map_err(|error| Refusal::broken(&error))?;
+    let differences = found.map_err(|error| Refusal::store(&error))?;
+    Ok(Json(wire::Checked { differences }))
+}
+
+async fn stats(State(shared): State<Arc<Shared>>) -> Result<Json<wire::Stats>, Refusal> {
+    shared.ask(counted).await.map(Json)
+}
+
+fn counted(shared: &Shared) -> Result<wire::Stats, crate::store::StoreError> {
+    let (gateway, epoch) = shared.reader.gateway()?;
+    let counts = shared.reader.counts()?;
+    Ok(wire::Stats {
+        gateway,
+        epoch,
+        last: shared.reader.last()?.0,
+        received: counts.received,
+        stored: counts.stored,
+        rejected: counts.rejected,
+        duplicate: counts.duplicate,
+        quarantined: counts.quarantined,
+        refused: counts.refused,
+    })
+}
+
+async fn make_login_link(
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<wire::LoginLinkMade>, Refusal> {
+    let body = extract::body(&shared, &headers, body, BODY_MAX).await?;
+    let asked: wire::LoginLinkAsked = extract::json(&body)?;
+    let grant = Grant {
+        role: role(&asked.role)?,
+        place: asked.scope.filter(|place| !place.is_empty()),
+        doctor: name("doctor", asked.doctor.as_deref())?,
+        device: None,
+    };
+    Ok(Json(wire::LoginLinkMade { path: shared.login_link(grant, LINK_LIFETIME) }))
+}
+
+fn role(text: &str) -> Result<Role, Refusal> {
+    Role::ALL.into_iter().find(|role| role.as_str() == text).ok_or_else(|| {
+        let names: Vec<&str> = Role::ALL.iter().map(|role| role.as_str()).collect();
+        Refusal::bad(format!("role: {text:?} is none of {}", names.join(", ")))
+    })
+}

@@ -1,0 +1,11 @@
+//! JSON under `/api/v1`.
+
+pub(super) mod alerts;
+pub(super) mod board;
+pub(super) mod health;
+pub(super) mod held;
+pub(super) mod live;
+pub(super) mod me;
+pub(super) mod people;
+pub(super) mod post;
+pub(super) mod readings;

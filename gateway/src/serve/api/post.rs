@@ -1,0 +1,144 @@
+//! Readings posted over HTTP: 200 only when they are on disk.
+
+use std::sync::Arc;
+
+use axum::{
+    body::{Body, Bytes},
+    extract::State,
+    http::HeaderMap,
+};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use smol_str::SmolStr;
+
+use crate::{
+    domain::{DeviceId, Road},
+    intake::{Item, Outcome, Receipt},
+    serve::{
+        answers::{self, Answered, Repeatable},
+        caller::Caller,
+        extract::{self, DEPTH_MAX},
+        refusal::Refusal,
+        scope::Right,
+        shared::{PostedReadings, Shared},
+        wire,
+    },
+    store::{Origin, Refused},
+};
+
+/// Largest posted body, in bytes: 10,000 readings of 400 bytes, twice.
+pub(in crate::serve) const POST_MAX: usize = 8 * 1024 * 1024;
+
+/// Most readings of one body (DESIGN section 9, HTTP).
+const ITEMS_MAX: usize = 10_000;
+
+/// Takes one reading or an array of at most 10,000, in the shape of the MQTT contract with `device`
+/// and `site`, and answers when they are on disk.
+#[utoipa::path(post, path = "/api/v1/readings", tag = "readings",
+    request_body(content = Object, description = "One reading or an array of them."),
+    responses((status = 200, body = wire::Delivered)), extensions(("x-right" = json!("deliver"))))]
+pub(in crate::serve) async fn readings(
+    State(shared): State<Arc<Shared>>,
+    caller: Caller,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Answered, Refusal> {
+    caller.need(Right::Deliver)?;
+    shared.writable()?;
+    let body = extract::body(&shared, &headers, body, POST_MAX).await?;
+    let request = Repeatable::read(&headers, &caller, "readings", &body)?;
+    let posted = PostedReadings {
+        body,
+        received_at: shared.clock.now(),
+        sender: caller.grant,
+        idempotency_key: answers::key(&headers)?.map(SmolStr::new),
+    };
+    let task = Arc::clone(&shared);
+    request.once(&shared, async move { deliver(&task, posted).await }).await
+}
+
+async fn deliver(shared: &Arc<Shared>, posted: PostedReadings) -> Result<Answered, Refusal> {
+    let bytes = posted.body.len();
+    let task = Arc::clone(shared);
+    // Ten thousand readings take milliseconds to decode, which would hold up other requests.
+    let admitted = tokio::task::spawn_blocking(move || match unusable(&posted) {
+        Ok(()) => Ok((task.admit)(&posted)),
+        Err(refusal) => Err(Box::new((kept(&posted, &refusal), refusal))),
+    });
+    match admitted.await.map_err(|error| Refusal::broken(&error))?.map_err(|unusable| *unusable) {
+        Ok(items) => {
+            let receipt = commit(shared, items, bytes).await?;
+            let items = receipt.outcomes.into_iter().map(outcome).collect();
+            Answered::ok(&wire::Delivered { items })
+        }
+        Err((None, refusal)) => Err(refusal),
+        Err((Some(item), refusal)) => {
+            commit(shared, vec![item], bytes).await?;
+            Err(refusal)
+        }
+    }
+}
+
+async fn commit(shared: &Arc<Shared>, items: Vec<Item>, bytes: usize) -> Result<Receipt, Refusal> {
+    Ok(shared.inlet.deliver(items, bytes).await?.receipt().await?)
+}
+
+fn outcome(outcome: Outcome) -> wire::DeliveredItem {
+    wire::DeliveredItem {
+        id: outcome.id.map(|id| id.to_string()),
+        status: outcome.status.as_str(),
+        reason: outcome.reason,
+    }
+}
+
+#[derive(Deserialize)]
+struct Named<'a> {
+    #[serde(borrow, default)]
+    device: Option<&'a RawValue>,
+}
+
+/// Why a body as a whole cannot be admitted.
+fn unusable(posted: &PostedReadings) -> Result<(), Refusal> {
+    if let Some(depth) = extract::too_deep(&posted.body) {
+        return Err(Refusal::bad_json(format!("nested {depth} deep, at most {DEPTH_MAX}")));
+    }
+    let items = elements(&posted.body).map_err(|error| Refusal::bad_json(error.to_string()))?;
+    match items.len() {
+        0 => return Err(Refusal::bad_json("the array is empty")),
+        1..=ITEMS_MAX => {}
+        got => return Err(Refusal::too_large(format!("{got} items, at most {ITEMS_MAX}"))),
+    }
+    let Some(own) = &posted.sender.device else { return Ok(()) };
+    let other = |item: &&RawValue| names_other(item, own);
+    match items.iter().find(|item| other(item)) {
+        Some(_) => Err(Refusal::forbidden("the token speaks for another device")),
+        None => Ok(()),
+    }
+}
+
+fn elements(body: &Bytes) -> Result<Vec<&RawValue>, serde_json::Error> {
+    let whole: &RawValue = serde_json::from_slice(body)?;
+    if whole.get().starts_with('[') { serde_json::from_str(whole.get()) } else { Ok(vec![whole]) }
+}
+
+/// Whether an item names a device other than the token's. What is not even an object names none,
+/// and admission refuses it.
+fn names_other(item: &RawValue, own: &DeviceId) -> bool {
+    let Ok(named) = serde_json::from_str::<Named<'_>>(item.get()) else { return false };
+    let device = named.device.map(|device| serde_json::from_str::<String>(device.get()));
+    matches!(device, Some(Ok(device)) if device != own.as_str())
+}
+
+/// A body that cannot be read is kept all the same; one that is not for us, or too large, is not.
+fn kept(posted: &PostedReadings, refusal: &Refusal) -> Option<Item> {
+    (refusal.status == axum::http::StatusCode::BAD_REQUEST).then(|| {
+        let device = posted.sender.device.as_ref().map(|device| SmolStr::new(device.as_str()));
+        let detail = refusal.body().detail.unwrap_or_default();
+        Item::Refused(Refused {
+            reason: format!("json: {detail}"),
+            raw: posted.body.to_vec(),
+            origin: Origin { road: Road::Http, site: None, device },
+            received_at: posted.received_at,
+        })
+    })
+}

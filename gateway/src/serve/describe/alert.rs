@@ -1,0 +1,152 @@
+//! Alerts.
+
+use super::{Describer, filled, person::sex, reading::reading};
+use crate::{
+    domain::{Alert, AlertState, Millis},
+    serve::{case::case_code, wire},
+    store::{
+        AlertChange, AlertEvent, CommitSeq, StoreError, StoredReading,
+        view::{AlertHistory, Paging, ReadingFilter, Scope},
+    },
+};
+
+impl Describer<'_> {
+    /// An alert with the names that belong to it.
+    pub(in crate::serve) fn alert(&mut self, alert: &Alert) -> Result<wire::Alert, StoreError> {
+        let history = self.reader().alert(&Scope::Everything, &alert.id)?;
+        let events = history.map(|history| history.events).unwrap_or_default();
+        self.alert_with(alert, &events)
+    }
+
+    /// An alert with every step of its life.
+    pub(in crate::serve) fn alert_history(
+        &mut self,
+        history: &AlertHistory,
+    ) -> Result<wire::Alert, StoreError> {
+        let described = self.alert_with(&history.alert, &history.events)?;
+        let steps = history.events.iter().map(|(_, event)| step(event)).collect();
+        Ok(wire::Alert { history: Some(steps), ..described })
+    }
+
+    /// An alert after the steps given.
+    pub(in crate::serve) fn alert_with(
+        &mut self,
+        alert: &Alert,
+        events: &[(CommitSeq, AlertEvent)],
+    ) -> Result<wire::Alert, StoreError> {
+        let public = self.public_alert(alert, events)?;
+        let person = self.person_row(&alert.person)?;
+        let concept = self.shared.pack.concepts.get(&alert.concept);
+        let (concept_zh, concept_en) = concept
+            .cloned()
+            .unwrap_or_else(|| (alert.concept.to_string(), alert.concept.to_string()));
+        let newest = self.newest_reading(alert)?;
+        let village = match &person {
+            Some(person) => self.village(person)?,
+            None => None,
+        };
+        let reason = |reason: &crate::domain::Reason| wire::Reason {
+            line: reason.line.to_string(),
+            zh: reason.zh.clone(),
+            en: reason.en.clone(),
+        };
+        Ok(wire::Alert {
+            concept: Some(alert.concept.to_string()),
+            concept_zh: Some(concept_zh),
+            concept_en: Some(concept_en),
+            person: Some(alert.person.to_string()),
+            person_name: person.as_ref().and_then(|person| filled(&person.name)),
+            age: person.as_ref().and_then(|person| super::age(person, self.now)),
+            sex: person.as_ref().and_then(|person| person.sex).map(sex),
+            village,
+            phone: person.as_ref().and_then(|person| filled(&person.phone)),
+            alert_at: Some(alert.alert_at.to_string()),
+            reasons: alert.reasons.iter().map(reason).collect(),
+            reading: newest,
+            ..public
+        })
+    }
+
+    /// An alert without anything that speaks of the person: what a wall and a link may show.
+    pub(in crate::serve) fn public_alert(
+        &mut self,
+        alert: &Alert,
+        events: &[(CommitSeq, AlertEvent)],
+    ) -> Result<wire::Alert, StoreError> {
+        let taken = events.iter().rev().find(|(_, e)| e.change == AlertChange::Acknowledged);
+        let open = alert.state == AlertState::Open;
+        let taken = taken.filter(|_| !open).map(|(_, event)| event);
+        let now = self.now;
+        let late = |deadline| open && deadline < now;
+        Ok(wire::Alert {
+            id: alert.id.to_string(),
+            case: case_code(&self.shared.settings.case_prefix, &alert.id),
+            concept: None,
+            concept_zh: None,
+            concept_en: None,
+            level: alert.level,
+            state: alert.state,
+            person: None,
+            person_name: None,
+            age: None,
+            sex: None,
+            village: None,
+            phone: None,
+            owner: alert.owner.as_ref().map(ToString::to_string),
+            owner_name: self.doctor_name(alert.owner.as_ref())?,
+            step: alert.step,
+            next_step_at: alert
+                .deadline
+                .filter(|_| open && alert.step.next().is_some())
+                .map(|at| at.to_string()),
+            opened_at: alert.opened_at.to_string(),
+            alert_at: None,
+            deadline: alert.deadline.map(|at| at.to_string()),
+            overdue: alert.deadline.is_some_and(late),
+            late: alert.late,
+            reasons: Vec::new(),
+            pack: alert.pack.to_string(),
+            reading: None,
+            acknowledged_by: taken.and_then(|event| event.by.as_ref()).map(ToString::to_string),
+            acknowledged_at: taken.map(|event| event.at.to_string()),
+            commit: events.last().map_or(0, |(seq, _)| seq.0),
+            history: None,
+        })
+    }
+
+    fn newest_reading(&self, alert: &Alert) -> Result<Option<wire::Reading>, StoreError> {
+        let crossings = self.reader().crossings_of(alert.key)?;
+        let Some(stored) = crossings.into_iter().find_map(|(_, stored)| stored) else {
+            return Ok(None);
+        };
+        let seq = self.position(&stored)?;
+        Ok(Some(reading(seq, &stored)))
+    }
+
+    /// Where a reading stands in the log.
+    fn position(&self, stored: &StoredReading) -> Result<CommitSeq, StoreError> {
+        let at = stored.reading.measured.at;
+        let filter = ReadingFilter {
+            person: stored.attribution.as_ref().map(|of| of.person.clone()),
+            device: Some(stored.reading.device.clone()),
+            from: Some(at),
+            to: Some(at.plus(Millis(1))),
+            ..ReadingFilter::default()
+        };
+        let page = self.reader().readings(&Scope::Everything, &filter, &Paging::default())?;
+        let same = |(_, other): &&(CommitSeq, StoredReading)| other.reading.id == stored.reading.id;
+        Ok(page.items.iter().find(same).map_or(CommitSeq(0), |(seq, _)| *seq))
+    }
+}
+
+/// One step of an alert's life.
+pub(in crate::serve) fn step(event: &AlertEvent) -> wire::AlertStep {
+    wire::AlertStep {
+        at: event.at.to_string(),
+        kind: event.change.as_str(),
+        by: event.by.as_ref().map(ToString::to_string),
+        note: event.note.clone(),
+        from: event.from,
+        to: event.alert.state,
+    }
+}

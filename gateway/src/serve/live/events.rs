@@ -1,0 +1,189 @@
+//! Facts of the log become events.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
+use tracing::error;
+
+use super::reach::Subject;
+use crate::{
+    domain::{PersonId, SiteId},
+    serve::{
+        caller::Caller,
+        describe::{self, Describer},
+        refusal::Refusal,
+        scope::View,
+        shared::Shared,
+        wire,
+    },
+    store::{AlertEvent, CommitSeq, Fact, Presence, StoreError, StoredReading, view::FeedEntry},
+};
+
+/// One event, ready for whoever may see it.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    /// Its position.
+    pub(super) seq: CommitSeq,
+    /// What it says.
+    pub(super) kind: Kind,
+}
+
+/// What an event says, and of whom.
+#[derive(Debug)]
+pub(super) enum Kind {
+    Reading {
+        person: Option<PersonId>,
+        site: SiteId,
+        json: Arc<RawValue>,
+    },
+    Alert {
+        person: PersonId,
+        full: Arc<RawValue>,
+        codes: Arc<RawValue>,
+    },
+    Presence {
+        site: SiteId,
+        json: Arc<RawValue>,
+    },
+    /// Something waits in quarantine; how many is counted with the board.
+    Quarantine,
+    /// Assignments may have changed: no event, but nothing known about reach holds any more.
+    Registry,
+}
+
+#[derive(Serialize)]
+struct ReadingEvent {
+    reading: wire::Reading,
+}
+
+#[derive(Serialize)]
+struct AlertChanged {
+    alert: wire::Alert,
+    change: &'static str,
+}
+
+#[derive(Serialize)]
+struct PresenceEvent {
+    site: String,
+    state: &'static str,
+    last_seen: String,
+}
+
+/// Reads and prepares facts after a position: the events, the position read to, whether there is
+/// more.
+pub(super) async fn read(
+    shared: &Arc<Shared>,
+    after: CommitSeq,
+    limit: usize,
+) -> Result<(Vec<Prepared>, CommitSeq, bool), Refusal> {
+    shared
+        .ask(move |shared| {
+            let entries = shared.reader.feed(after, limit)?;
+            let to = entries.last().map_or(after, |entry| entry.seq);
+            let full = entries.len() >= limit;
+            let mut describer = Describer::new(shared);
+            let mut events = Vec::new();
+            for entry in &entries {
+                events.extend(prepare(&mut describer, entry)?);
+            }
+            Ok((events, to, full))
+        })
+        .await
+}
+
+fn prepare(
+    describer: &mut Describer<'_>,
+    entry: &FeedEntry,
+) -> Result<Option<Prepared>, StoreError> {
+    let kind = match &entry.fact {
+        Fact::Reading(stored) => of_reading(entry.seq, stored),
+        Fact::Alert(event) => of_alert(describer, entry.seq, event)?,
+        Fact::Presence(presence) => of_presence(presence),
+        Fact::Quarantined(_) => Some(Kind::Quarantine),
+        Fact::Registration(_) => Some(Kind::Registry),
+        Fact::Refused(_) | Fact::CardScan(_) | Fact::Crossing(_) | Fact::Attempt(_) => None,
+    };
+    Ok(kind.map(|kind| Prepared { seq: entry.seq, kind }))
+}
+
+fn of_reading(seq: CommitSeq, stored: &StoredReading) -> Option<Kind> {
+    let json = json(&ReadingEvent { reading: describe::reading(seq, stored) })?;
+    let person = stored.attribution.as_ref().map(|of| of.person.clone());
+    Some(Kind::Reading { person, site: stored.reading.site.clone(), json })
+}
+
+fn of_alert(
+    describer: &mut Describer<'_>,
+    seq: CommitSeq,
+    event: &AlertEvent,
+) -> Result<Option<Kind>, StoreError> {
+    let change = event.change.as_str();
+    let steps = [(seq, event.clone())];
+    let full = AlertChanged { alert: describer.alert_with(&event.alert, &steps)?, change };
+    let codes = AlertChanged { alert: describer.public_alert(&event.alert, &steps)?, change };
+    let person = event.alert.person.clone();
+    let both = json(&full).zip(json(&codes));
+    Ok(both.map(|(full, codes)| Kind::Alert { person, full, codes }))
+}
+
+fn of_presence(presence: &Presence) -> Option<Kind> {
+    let json = json(&PresenceEvent {
+        site: presence.site.to_string(),
+        state: if presence.online { "online" } else { "offline" },
+        last_seen: presence.at.to_string(),
+    })?;
+    Some(Kind::Presence { site: presence.site.clone(), json })
+}
+
+/// An event that cannot be written is logged and left out; viewers see it in the next snapshot.
+fn json(event: &impl Serialize) -> Option<Arc<RawValue>> {
+    to_raw_value(event)
+        .inspect_err(|error| error!(%error, "an event cannot be written as JSON"))
+        .ok()
+        .map(Arc::from)
+}
+
+/// The event's name and data for one caller, or `None` where it is not for them.
+pub(super) async fn for_caller(
+    shared: &Arc<Shared>,
+    caller: &Caller,
+    event: &Prepared,
+) -> Result<Option<(&'static str, Arc<RawValue>)>, Refusal> {
+    let view = caller.reach.view;
+    let (name, scope, subject, json) = match &event.kind {
+        Kind::Reading { person, site, json } if view == View::Full => {
+            let of = person.clone().map_or(Subject::Site(site.clone()), Subject::Person);
+            ("reading", &caller.reach.people, of, json)
+        }
+        Kind::Alert { person, full, codes } if view != View::Counts => {
+            let json = if view == View::Full { full } else { codes };
+            ("alert", &caller.reach.board, Subject::Person(person.clone()), json)
+        }
+        Kind::Presence { site, json } => {
+            ("presence", &caller.reach.board, Subject::Site(site.clone()), json)
+        }
+        Kind::Reading { .. } | Kind::Alert { .. } | Kind::Quarantine | Kind::Registry => {
+            return Ok(None);
+        }
+    };
+    let reached = shared.live.reached.ask(shared, scope, subject).await?;
+    Ok(reached.then(|| (name, Arc::clone(json))))
+}
+
+/// Events after a position for one caller, and the position read to.
+pub(in crate::serve) async fn since(
+    shared: &Arc<Shared>,
+    caller: &Caller,
+    after: CommitSeq,
+    limit: usize,
+) -> Result<wire::Events, Refusal> {
+    let (events, to, more) = read(shared, after, limit).await?;
+    let mut items = Vec::new();
+    for event in &events {
+        if let Some((event_name, data)) = for_caller(shared, caller, event).await? {
+            items.push(wire::LiveEvent { id: event.seq.0, event: event_name, data });
+        }
+    }
+    Ok(wire::Events { items, next: more.then(|| to.0.to_string()), cursor: to.0 })
+}

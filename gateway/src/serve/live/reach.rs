@@ -1,0 +1,103 @@
+//! Whether a scope reaches a person or a site, remembered until an assignment or an alert changes.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use super::events::{Kind, Prepared};
+use crate::{
+    domain::{PersonId, SiteId},
+    serve::{refusal::Refusal, shared::Shared},
+    store::{RegistryKey, view::Scope},
+};
+
+/// People and sites remembered. Full: all are forgotten.
+const KEPT: usize = 50_000;
+
+/// Of whom an event speaks.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Subject {
+    Person(PersonId),
+    Site(SiteId),
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    /// Raised whenever something is forgotten, so that an answer from before is not kept.
+    generation: u64,
+    answers: HashMap<Subject, Vec<(Scope, bool)>>,
+}
+
+/// What is known about reach.
+#[derive(Debug, Default)]
+pub(super) struct Reached(Mutex<Known>);
+
+impl Reached {
+    /// Whether the scope reaches the subject.
+    pub(super) async fn ask(
+        &self,
+        shared: &Arc<Shared>,
+        scope: &Scope,
+        subject: Subject,
+    ) -> Result<bool, Refusal> {
+        match scope {
+            Scope::Everything => return Ok(true),
+            Scope::Nobody => return Ok(false),
+            Scope::Place(_) | Scope::Doctor(_) => {}
+        }
+        let (generation, known) = self.look(scope, &subject);
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let (asked, key) = (scope.clone(), subject.clone());
+        let reached = shared
+            .ask(move |shared| {
+                let key = match key {
+                    Subject::Person(person) => RegistryKey::Person(person),
+                    Subject::Site(site) => RegistryKey::Site(site),
+                };
+                shared.reader.registered(&asked, &key).map(|row| row.is_some())
+            })
+            .await?;
+        self.keep(generation, scope, subject, reached);
+        Ok(reached)
+    }
+
+    /// Forgets what an event may have changed.
+    pub(super) fn forget(&self, event: &Prepared) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match &event.kind {
+            Kind::Registry => {
+                known.generation = known.generation.wrapping_add(1);
+                known.answers.clear();
+            }
+            Kind::Alert { person, .. } => {
+                known.generation = known.generation.wrapping_add(1);
+                known.answers.remove(&Subject::Person(person.clone()));
+            }
+            Kind::Reading { .. } | Kind::Presence { .. } | Kind::Quarantine => {}
+        }
+    }
+
+    fn look(&self, scope: &Scope, subject: &Subject) -> (u64, Option<bool>) {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let answer = known.answers.get(subject).into_iter().flatten();
+        let answer = answer.filter(|(of, _)| of == scope).map(|(_, reached)| *reached).next();
+        (known.generation, answer)
+    }
+
+    fn keep(&self, generation: u64, scope: &Scope, subject: Subject, reached: bool) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.generation != generation {
+            return;
+        }
+        if known.answers.len() >= KEPT {
+            known.answers.clear();
+        }
+        let answers = known.answers.entry(subject).or_default();
+        if !answers.iter().any(|(of, _)| of == scope) {
+            answers.push((scope.clone(), reached));
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! HTTP: JSON, pages without script, live events, and the operator's own door.
+//!
+//! Follows the log and asks the store's reading side; everything that changes anything goes through
+//! the one writer, and is answered only when it is on disk. Every query about people takes the
+//! caller's scope. Nothing here can slow or fail ingest: questions to the store, bodies and streams
+//! are bounded, and a slow reader is cut off.
+
+mod admin;
+mod answers;
+mod api;
+mod assets;
+mod bundle;
+mod caller;
+mod case;
+mod describe;
+mod extract;
+mod http;
+mod links;
+mod live;
+pub mod metrics;
+mod openapi;
+mod pages;
+mod refusal;
+mod router;
+mod scope;
+mod secret;
+mod sessions;
+mod shared;
+#[cfg(test)]
+mod tests;
+mod tls;
+pub mod wire;
+
+pub use self::{
+    admin::admin_router,
+    bundle::{Asset, Bundle},
+    caller::Grant,
+    case::case_code,
+    http::{CONNECTIONS_MAX, Listener, serve_http},
+    links::{AlertLinks, LINK_MAX},
+    router::router,
+    secret::NoRandomness,
+    sessions::{IDLE_MAX, SESSION_MAX},
+    shared::{
+        Admit, Health, LineBand, LinesFor, PackSummary, Parts, PostedReadings, Settings, Shared,
+    },
+    tls::{TlsError, tls_from_files},
+};

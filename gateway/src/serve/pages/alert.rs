@@ -1,0 +1,116 @@
+//! One alert: why, what was done, and the buttons to do something.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::{
+    Form,
+    extract::{Path, State, rejection::FormRejection},
+    response::{IntoResponse, Redirect, Response},
+};
+
+use super::{
+    marks::{Card, card},
+    page::{Guest, Lang, Page, Refused, clock_time},
+    words::Words,
+};
+use crate::{
+    commit::Deed,
+    domain::AlertId,
+    serve::{
+        answers::Repeatable,
+        api::alerts::{self, Wanted},
+        describe::Describer,
+        refusal::Refusal,
+        scope::Right,
+        secret,
+        shared::Shared,
+        wire,
+    },
+};
+
+/// A step of the alert's life, in a line of text.
+#[derive(Debug)]
+pub(super) struct Line {
+    pub(super) at: String,
+    pub(super) what: &'static str,
+    pub(super) by: String,
+    pub(super) note: String,
+}
+
+/// A step for people.
+pub(super) fn line(step: &wire::AlertStep, t: &Words) -> Line {
+    Line {
+        at: clock_time(&step.at),
+        what: t.change(step.kind),
+        by: step.by.clone().unwrap_or_default(),
+        note: step.note.clone().unwrap_or_default(),
+    }
+}
+
+#[derive(Template)]
+#[template(path = "alert.html")]
+struct AlertPage {
+    page: Page,
+    card: Card,
+    history: Vec<Line>,
+    may_ack: bool,
+    may_forward: bool,
+    may_note: bool,
+    key: String,
+}
+
+/// `GET /lite/alerts/{id}`
+pub(in crate::serve) async fn alert(
+    State(shared): State<Arc<Shared>>,
+    lang: Lang,
+    guest: Guest,
+    Path(id): Path<String>,
+) -> Result<Response, Refused> {
+    let caller = guest.0;
+    caller.need(Right::ReadPeople)?;
+    let id: AlertId = id.parse().map_err(|_no_key| Refusal::not_found())?;
+    let page = Page::new(&shared, lang, Some(&caller), lang.words.inbox);
+    let reach = caller.reach.clone();
+    let found = shared.ask(move |shared| match shared.reader.alert(caller.scope(), &id)? {
+        Some(history) => Describer::new(shared).alert_history(&history).map(Some),
+        None => Ok(None),
+    });
+    let alert = found.await?.ok_or(Refusal::not_found())?;
+    let steps = alert.history.iter().flatten();
+    let page = AlertPage {
+        card: card(&alert, lang.words),
+        history: steps.map(|step| line(step, lang.words)).collect(),
+        may_ack: reach.may(Right::Ack) && alert.state == crate::domain::AlertState::Open,
+        may_forward: reach.may(Right::Forward) && alert.state.is_live(),
+        may_note: reach.may(Right::Note),
+        key: secret::text().map_err(|error| Refusal::broken(&error))?,
+        page,
+    };
+    page.page.answer(&page)
+}
+
+/// `POST /lite/alerts/{id}`
+pub(in crate::serve) async fn act(
+    State(shared): State<Arc<Shared>>,
+    guest: Guest,
+    Path(id): Path<String>,
+    form: Result<Form<wire::FormSent>, FormRejection>,
+) -> Result<Response, Refused> {
+    let Form(form) = form.map_err(|error| Refusal::bad(error.body_text()))?;
+    guest.own_form(&form)?;
+    let caller = guest.0;
+    let (right, deed) = match form.act.as_str() {
+        "ack" => (Right::Ack, Deed::Acknowledge),
+        "forward" => (Right::Forward, Deed::Forward(None)),
+        "note" => (Right::Note, Deed::Note),
+        other => return Err(Refusal::bad(format!("act: {other:?} is none")).into()),
+    };
+    caller.need(right)?;
+    let route = format!("form {} {id}", form.act);
+    let key = Some(form.key.as_str()).filter(|key| !key.is_empty());
+    let request = Repeatable::of(key, &caller, &route, form.note.as_bytes());
+    let wanted = Wanted { deed, note: Some(form.note) };
+    alerts::act(&shared, caller, &id, wanted, request).await?;
+    Ok(Redirect::to(&format!("/lite/alerts/{id}")).into_response())
+}

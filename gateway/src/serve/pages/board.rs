@@ -1,0 +1,107 @@
+//! The board.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::{extract::State, response::Response};
+
+use super::{
+    marks::{Mark, mark},
+    page::{Guest, Lang, Page, Refused, clock_time},
+    words::Words,
+};
+use crate::{
+    domain::Level,
+    serve::{describe, scope::Right, shared::Shared, wire},
+};
+
+/// A counted level.
+#[derive(Debug)]
+pub(super) struct Tile {
+    pub(super) mark: Mark,
+    pub(super) count: u64,
+}
+
+/// The four counted levels, gravest first.
+pub(super) fn tiles(board: &wire::Board, t: &Words) -> Vec<Tile> {
+    let open = board.open;
+    let levels = [
+        (Level::Red, open.red),
+        (Level::Orange, open.orange),
+        (Level::Yellow, open.yellow),
+        (Level::Blue, open.blue),
+    ];
+    levels.into_iter().map(|(level, count)| Tile { mark: mark(level, t), count }).collect()
+}
+
+#[derive(Debug)]
+struct SiteLine {
+    name: String,
+    word: &'static str,
+    last_seen: String,
+    readings_today: u64,
+    people_today: u64,
+    quarantined: u64,
+}
+
+#[derive(Debug)]
+struct VillageLine {
+    name: String,
+    people: u64,
+    people_today: u64,
+    worst: Option<Mark>,
+}
+
+#[derive(Template)]
+#[template(path = "board.html")]
+struct BoardPage {
+    page: Page,
+    board: wire::Board,
+    tiles: Vec<Tile>,
+    sites: Vec<SiteLine>,
+    villages: Vec<VillageLine>,
+}
+
+/// `/lite`
+pub(in crate::serve) async fn board(
+    State(shared): State<Arc<Shared>>,
+    lang: Lang,
+    guest: Guest,
+) -> Result<Response, Refused> {
+    let caller = guest.0;
+    caller.need(Right::ReadBoard)?;
+    let t = lang.words;
+    let page = Page::new(&shared, lang, Some(&caller), t.board);
+    let board = shared
+        .ask(move |shared| describe::board(shared, &caller.reach.board, caller.reach.view, None))
+        .await?;
+    let sites = board.sites.iter().map(|site| site_line(site, t)).collect();
+    let villages = board.villages.iter().map(|village| village_line(village, t)).collect();
+    let page = BoardPage { tiles: tiles(&board, t), sites, villages, board, page };
+    page.page.answer(&page)
+}
+
+fn site_line(site: &wire::Site, t: &Words) -> SiteLine {
+    let name = if site.name.is_empty() { &site.site } else { &site.name };
+    SiteLine {
+        name: name.clone(),
+        word: match site.state {
+            "online" => t.online,
+            "offline" => t.offline,
+            _ => t.unknown,
+        },
+        last_seen: site.last_seen.as_deref().map(clock_time).unwrap_or_default(),
+        readings_today: site.readings_today,
+        people_today: site.people_today,
+        quarantined: site.quarantined,
+    }
+}
+
+fn village_line(village: &wire::Village, t: &Words) -> VillageLine {
+    VillageLine {
+        name: village.village.clone(),
+        people: village.people,
+        people_today: village.people_today,
+        worst: village.worst.map(|level| mark(level, t)),
+    }
+}

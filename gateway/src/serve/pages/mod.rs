@@ -1,0 +1,15 @@
+//! Pages without script: for weak phones, for links in messages, and where the script pages were not
+//! built. Chinese first, English second; every page says of when its data is.
+
+pub(super) mod alert;
+pub(super) mod board;
+mod chart;
+pub(super) mod docs;
+pub(super) mod inbox;
+pub(super) mod link;
+mod marks;
+mod page;
+pub(super) mod people;
+pub(super) mod session;
+pub(super) mod start;
+mod words;

@@ -1,0 +1,88 @@
+//! Sessions begin with a one-time link and end with a button.
+
+use std::sync::Arc;
+
+use axum::{
+    Form,
+    extract::{Path, State, rejection::FormRejection},
+    http::{HeaderValue, Method, header},
+    response::{IntoResponse, Redirect, Response},
+};
+
+use super::page::{Guest, Refused};
+use crate::{
+    domain::Millis,
+    serve::{
+        caller::{COOKIE, Proof},
+        refusal::Refusal,
+        secret,
+        shared::Shared,
+        wire,
+    },
+    store::Role,
+};
+
+/// `/login/{code}`
+pub(in crate::serve) async fn log_in(
+    State(shared): State<Arc<Shared>>,
+    method: Method,
+    Path(code): Path<String>,
+) -> Result<Response, Refused> {
+    std::future::ready(open(&shared, &method, &code)).await
+}
+
+fn open(shared: &Shared, method: &Method, code: &str) -> Result<Response, Refused> {
+    // A look at the head of an answer must not use the link up.
+    if *method == Method::HEAD {
+        return Err(Refusal::method().into());
+    }
+    let (id, grant) = shared.sessions.log_in(code).ok_or(Refusal::unknown_caller())?;
+    tracing::info!(target: "audit", role = grant.role.as_str(), by = grant.author(), "signed in");
+    let to = if grant.role == Role::Wall { "/wall" } else { "/" };
+    Ok(with_cookie(shared, Redirect::to(to), &id, "")?)
+}
+
+/// A wall's token becomes a session that does not idle out.
+pub(super) async fn wall_token(shared: &Arc<Shared>, token: &str) -> Result<Response, Refusal> {
+    let hash = secret::hash(token);
+    let row = shared.ask(move |shared| shared.reader.token(&hash)).await?;
+    let row = row.filter(|row| row.role == Role::Wall && row.revoked_at.is_none());
+    let row = row.ok_or(Refusal::unknown_caller())?;
+    let code = shared.sessions.make_link(row.into(), Millis::minutes(1));
+    let (id, _) = shared.sessions.log_in(&code).ok_or(Refusal::unknown_caller())?;
+    with_cookie(shared, Redirect::to("/wall"), &id, "")
+}
+
+/// `POST /logout`
+pub(in crate::serve) async fn log_out(
+    State(shared): State<Arc<Shared>>,
+    guest: Guest,
+    form: Result<Form<wire::FormSent>, FormRejection>,
+) -> Result<Response, Refused> {
+    std::future::ready(close(&shared, &guest, form)).await
+}
+
+fn close(
+    shared: &Shared,
+    guest: &Guest,
+    form: Result<Form<wire::FormSent>, FormRejection>,
+) -> Result<Response, Refused> {
+    let Form(form) = form.map_err(|error| Refusal::bad(error.body_text()))?;
+    guest.own_form(&form)?;
+    if let Proof::Session(id) = guest.0.proof {
+        shared.sessions.log_out(&id);
+    }
+    Ok(with_cookie(shared, Redirect::to("/lite"), "", "; Max-Age=0")?)
+}
+
+fn with_cookie(
+    shared: &Shared,
+    to: Redirect,
+    id: &str,
+    further: &str,
+) -> Result<Response, Refusal> {
+    let secure = if shared.settings.secure { "; Secure" } else { "" };
+    let line = format!("{COOKIE}={id}; Path=/; HttpOnly; SameSite=Lax{secure}{further}");
+    let line = HeaderValue::from_str(&line).map_err(|error| Refusal::broken(&error))?;
+    Ok(([(header::SET_COOKIE, line)], to).into_response())
+}

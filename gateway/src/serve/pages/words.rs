@@ -1,0 +1,282 @@
+//! Every word of the pages, in both languages. A word that one language lacks does not compile.
+
+/// The words of one language.
+#[derive(Debug)]
+pub(in crate::serve) struct Words {
+    pub(in crate::serve) lang: &'static str,
+    pub(super) html_lang: &'static str,
+    pub(super) other_lang: &'static str,
+    pub(super) other_name: &'static str,
+    pub(super) product: &'static str,
+    pub(super) board: &'static str,
+    pub(super) inbox: &'static str,
+    pub(super) people: &'static str,
+    pub(super) log_out: &'static str,
+    pub(super) as_of: &'static str,
+    pub(super) demo: &'static str,
+    pub(super) silent: &'static str,
+    pub(super) levels: [&'static str; 4],
+    pub(super) readings_today: &'static str,
+    pub(super) people_today: &'static str,
+    pub(super) people_all: &'static str,
+    pub(super) overdue: &'static str,
+    pub(super) quarantined: &'static str,
+    pub(super) refused: &'static str,
+    pub(super) oldest: &'static str,
+    pub(super) minutes: &'static str,
+    pub(super) sites: &'static str,
+    pub(super) villages: &'static str,
+    pub(super) state: &'static str,
+    pub(super) last_seen: &'static str,
+    pub(super) online: &'static str,
+    pub(super) offline: &'static str,
+    pub(super) unknown: &'static str,
+    pub(super) no_alerts: &'static str,
+    pub(super) deadline: &'static str,
+    pub(super) no_deadline: &'static str,
+    pub(super) owner: &'static str,
+    pub(super) nobody: &'static str,
+    pub(super) late: &'static str,
+    pub(super) years: &'static str,
+    pub(super) male: &'static str,
+    pub(super) female: &'static str,
+    pub(super) call: &'static str,
+    pub(super) take: &'static str,
+    pub(super) forward: &'static str,
+    pub(super) note: &'static str,
+    pub(super) write: &'static str,
+    pub(super) reasons: &'static str,
+    pub(super) pack: &'static str,
+    pub(super) history: &'static str,
+    pub(super) nothing: &'static str,
+    pub(super) search: &'static str,
+    pub(super) pressure: &'static str,
+    pub(super) glucose: &'static str,
+    pub(super) lines: &'static str,
+    pub(super) readings: &'static str,
+    pub(super) open_alerts: &'static str,
+    pub(super) place: &'static str,
+    pub(super) rejected: &'static str,
+    pub(super) doctor: &'static str,
+    pub(super) case: &'static str,
+    pub(super) ended: &'static str,
+    pub(super) after_login: &'static str,
+    pub(super) link_take: &'static str,
+    pub(super) link_forward: &'static str,
+}
+
+/// Chinese: the source.
+pub(super) const ZH: Words = Words {
+    lang: "zh",
+    html_lang: "zh-CN",
+    other_lang: "en",
+    other_name: "English",
+    product: "巡诊",
+    board: "看板",
+    inbox: "预警",
+    people: "居民",
+    log_out: "退出",
+    as_of: "数据时间",
+    demo: "演示数据",
+    silent: "未启用外发消息",
+    levels: ["蓝色提示", "黄色提醒", "橙色预警", "红色预警"],
+    readings_today: "今日测量",
+    people_today: "今日人数",
+    people_all: "辖区居民",
+    overdue: "超时未确认",
+    quarantined: "隔离待查",
+    refused: "无法识别",
+    oldest: "最久未确认",
+    minutes: "分钟",
+    sites: "站点与车辆",
+    villages: "各村",
+    state: "状态",
+    last_seen: "最近联系",
+    online: "在线",
+    offline: "离线",
+    unknown: "未知",
+    no_alerts: "没有待处理的预警",
+    deadline: "应确认时间",
+    no_deadline: "列入每日汇总",
+    owner: "责任人",
+    nobody: "暂无",
+    late: "补传",
+    years: "岁",
+    male: "男",
+    female: "女",
+    call: "打电话",
+    take: "我来处理",
+    forward: "转上一级",
+    note: "备注",
+    write: "记录",
+    reasons: "触发原因",
+    pack: "规则版本",
+    history: "处理记录",
+    nothing: "暂无记录",
+    search: "查找姓名或编号",
+    pressure: "血压",
+    glucose: "血糖",
+    lines: "此人的预警线",
+    readings: "测量记录",
+    open_alerts: "未结束的预警",
+    place: "地点",
+    rejected: "超出有效范围",
+    doctor: "签约医生",
+    case: "编号",
+    ended: "该预警已结束",
+    after_login: "登录后显示姓名、数值、住址、电话",
+    link_take: "我已收到，马上处理",
+    link_forward: "我无法处理，转上一级",
+};
+
+/// English.
+pub(super) const EN: Words = Words {
+    lang: "en",
+    html_lang: "en",
+    other_lang: "zh",
+    other_name: "中文",
+    product: "Xunzhen",
+    board: "Board",
+    inbox: "Alerts",
+    people: "People",
+    log_out: "Sign out",
+    as_of: "Data of",
+    demo: "Demonstration data",
+    silent: "No messages leave",
+    levels: ["Blue notice", "Yellow reminder", "Orange alert", "Red alert"],
+    readings_today: "Readings today",
+    people_today: "People today",
+    people_all: "People",
+    overdue: "Overdue",
+    quarantined: "In quarantine",
+    refused: "Undecodable",
+    oldest: "Oldest not taken",
+    minutes: "min",
+    sites: "Sites and vans",
+    villages: "Villages",
+    state: "State",
+    last_seen: "Last heard",
+    online: "online",
+    offline: "offline",
+    unknown: "unknown",
+    no_alerts: "No alert waits",
+    deadline: "Take it by",
+    no_deadline: "in the daily digest",
+    owner: "Owner",
+    nobody: "nobody yet",
+    late: "came late",
+    years: "years",
+    male: "male",
+    female: "female",
+    call: "Call",
+    take: "I take it",
+    forward: "Hand to the next step",
+    note: "Note",
+    write: "Write down",
+    reasons: "Why",
+    pack: "Rule pack",
+    history: "History",
+    nothing: "Nothing yet",
+    search: "Name or id",
+    pressure: "Blood pressure",
+    glucose: "Glucose",
+    lines: "Lines for this person",
+    readings: "Readings",
+    open_alerts: "Open alerts",
+    place: "Place",
+    rejected: "out of range",
+    doctor: "Doctor",
+    case: "Case",
+    ended: "This alert has ended",
+    after_login: "Name, values, address and telephone are shown after signing in",
+    link_take: "I have it and take care of it",
+    link_forward: "I cannot: hand it to the next step",
+};
+
+impl Words {
+    /// The word for a state of an alert.
+    pub(super) fn alert_state(&self, state: crate::domain::AlertState) -> &'static str {
+        use crate::domain::AlertState as S;
+        let zh = self.lang == "zh";
+        match state {
+            S::Open => {
+                if zh {
+                    "待确认"
+                } else {
+                    "open"
+                }
+            }
+            S::Acknowledged => {
+                if zh {
+                    "已确认"
+                } else {
+                    "taken"
+                }
+            }
+            S::Planned => {
+                if zh {
+                    "已安排随访"
+                } else {
+                    "visit planned"
+                }
+            }
+            S::Visited => {
+                if zh {
+                    "已随访"
+                } else {
+                    "visited"
+                }
+            }
+            S::Closed => {
+                if zh {
+                    "已结案"
+                } else {
+                    "closed"
+                }
+            }
+            S::Withdrawn => {
+                if zh {
+                    "已撤回"
+                } else {
+                    "withdrawn"
+                }
+            }
+            S::Superseded => {
+                if zh {
+                    "已升级替代"
+                } else {
+                    "superseded"
+                }
+            }
+            S::Merged => {
+                if zh {
+                    "已合并"
+                } else {
+                    "merged"
+                }
+            }
+        }
+    }
+
+    /// The word for a step of an alert's life, by its code.
+    pub(super) fn change(&self, code: &'static str) -> &'static str {
+        if self.lang == "en" {
+            return code;
+        }
+        match code {
+            "opened" => "触发",
+            "raised" => "升级",
+            "lowered" => "降级",
+            "revised" => "修订",
+            "acknowledged" => "已确认",
+            "escalated" => "转上一级",
+            "forwarded" => "转交",
+            "noted" => "备注",
+            "visited" => "随访",
+            "closed" => "结案",
+            "withdrawn" => "撤回",
+            "superseded" => "被替代",
+            other => other,
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! Why a request was refused: one shape for every route.
+
+use std::time::Duration;
+
+use axum::{
+    Json,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use tracing::error;
+
+use super::wire;
+use crate::{commit::ActRefused, intake::NotCommitted, store::StoreError};
+
+/// When a client should try again after 503.
+pub(super) const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// A refused request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Refusal {
+    pub(super) status: StatusCode,
+    code: &'static str,
+    message: &'static str,
+    message_zh: &'static str,
+    detail: Option<String>,
+}
+
+impl Refusal {
+    const fn new(
+        status: StatusCode,
+        code: &'static str,
+        message: &'static str,
+        message_zh: &'static str,
+    ) -> Self {
+        Self { status, code, message, message_zh, detail: None }
+    }
+
+    pub(super) fn with(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    pub(super) const fn unknown_caller() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "not_signed_in",
+            "sign in, or send a valid bearer token",
+            "请先登录，或使用有效令牌",
+        )
+    }
+
+    pub(super) fn forbidden(right: &str) -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "not_allowed",
+            "your role may not do this",
+            "您的角色无权进行此操作",
+        )
+        .with(right)
+    }
+
+    pub(super) const fn cross_site() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "cross_site",
+            "the request does not come from our own page",
+            "请求并非来自本站页面",
+        )
+    }
+
+    pub(super) const fn not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", "there is no such thing", "没有找到")
+    }
+
+    pub(super) const fn method() -> Self {
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method_not_allowed",
+            "this address takes another method",
+            "此地址不支持该方法",
+        )
+    }
+
+    pub(super) fn bad(detail: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "bad_request",
+            "the request cannot be understood",
+            "无法理解该请求",
+        )
+        .with(detail)
+    }
+
+    pub(super) fn bad_json(detail: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "bad_json",
+            "the body is not the JSON that is asked for",
+            "请求内容不是所要求的 JSON",
+        )
+        .with(detail)
+    }
+
+    pub(super) fn too_large(detail: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "too_large",
+            "the body is too large: send less at once",
+            "请求内容过大，请分批发送",
+        )
+        .with(detail)
+    }
+
+    pub(super) const fn key_reused() -> Self {
+        Self::new(
+            StatusCode::CONFLICT,
+            "idempotency_key_reused",
+            "another request was made under this Idempotency-Key",
+            "该幂等键已用于另一请求",
+        )
+    }
+
+    pub(super) const fn busy() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "busy",
+            "the gateway is busy: try again",
+            "网关繁忙，请稍后再试",
+        )
+    }
+
+    pub(super) fn not_committing(why: &str) -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "not_committing",
+            "nothing can be stored at the moment: keep what you have and try again",
+            "暂时无法保存，请保留数据稍后再试",
+        )
+        .with(why)
+    }
+
+    pub(super) fn store(cause: &StoreError) -> Self {
+        if cause.is_full() {
+            return Self::busy();
+        }
+        error!(error = %cause, "a question to the store failed");
+        Self::internal()
+    }
+
+    pub(super) fn broken(cause: &dyn std::error::Error) -> Self {
+        error!(error = %cause, "a request failed inside");
+        Self::internal()
+    }
+
+    const fn internal() -> Self {
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "the gateway failed; its log says why",
+            "网关内部错误，详见日志",
+        )
+    }
+
+    const fn conflict(code: &'static str, message: &'static str, message_zh: &'static str) -> Self {
+        Self::new(StatusCode::CONFLICT, code, message, message_zh)
+    }
+
+    pub(super) fn body(&self) -> wire::ErrorBody {
+        wire::ErrorBody {
+            code: self.code,
+            message: self.message.to_owned(),
+            message_zh: self.message_zh.to_owned(),
+            detail: self.detail.clone(),
+        }
+    }
+
+    pub(super) const fn message_zh(&self) -> &'static str {
+        self.message_zh
+    }
+
+    pub(super) const fn message(&self) -> &'static str {
+        self.message
+    }
+}
+
+impl From<NotCommitted> for Refusal {
+    fn from(_: NotCommitted) -> Self {
+        Self::not_committing("the writer takes no more")
+    }
+}
+
+impl From<ActRefused> for Refusal {
+    fn from(refused: ActRefused) -> Self {
+        match refused {
+            ActRefused::Unknown => Self::not_found(),
+            ActRefused::Ended => {
+                Self::conflict("alert_ended", "the alert has ended", "该预警已结束")
+            }
+            ActRefused::NobodyNext => Self::conflict(
+                "nobody_next",
+                "there is no next step for this alert",
+                "该预警没有上一级可转",
+            ),
+        }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let mut response = (self.status, Json(self.body())).into_response();
+        let headers = response.headers_mut();
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER.as_secs()));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}

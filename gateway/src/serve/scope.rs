@@ -1,0 +1,152 @@
+//! What a role may do, and whom it may see. Every query about people goes through here (P10).
+
+use super::caller::Grant;
+use crate::{
+    domain::{CareLevel, Registered},
+    store::{Reader, RegistryKey, Role, StoreError, view::Scope},
+};
+
+/// One thing that a role may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Right {
+    /// Post readings.
+    Deliver,
+    /// See people, their readings and their alerts, within the scope.
+    ReadPeople,
+    /// See counted numbers.
+    ReadBoard,
+    /// See what waits in quarantine and what was refused.
+    ReadHeld,
+    /// Take an alert.
+    Ack,
+    /// Hand an alert on.
+    Forward,
+    /// Write something down about an alert.
+    Note,
+}
+
+impl Right {
+    const ALL: [Self; 7] = [
+        Self::Deliver,
+        Self::ReadPeople,
+        Self::ReadBoard,
+        Self::ReadHeld,
+        Self::Ack,
+        Self::Forward,
+        Self::Note,
+    ];
+
+    /// The right's name in `GET /api/v1/me` and in the OpenAPI document.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Deliver => "deliver",
+            Self::ReadPeople => "read_people",
+            Self::ReadBoard => "read_board",
+            Self::ReadHeld => "read_held",
+            Self::Ack => "ack",
+            Self::Forward => "forward",
+            Self::Note => "note",
+        }
+    }
+}
+
+/// How much of an event or an item a caller may see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum View {
+    /// Names and values of those in scope.
+    Full,
+    /// Level, case code, owner and deadline: a wall.
+    Codes,
+    /// Counted numbers alone.
+    Counts,
+}
+
+/// What a caller may do and see, resolved against the registry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Reach {
+    /// Rows about people.
+    pub(super) people: Scope,
+    /// Counted numbers, and for a wall the codes of alerts.
+    pub(super) board: Scope,
+    /// How much of a row.
+    pub(super) view: View,
+    rights: &'static [Right],
+}
+
+impl Reach {
+    pub(super) fn may(&self, right: Right) -> bool {
+        self.rights.contains(&right)
+    }
+
+    pub(super) fn rights(&self) -> Vec<&'static str> {
+        self.rights.iter().map(|right| right.as_str()).collect()
+    }
+
+    /// Resolves a grant. `open_house`: an operator has every right (`demo`, `--dev`).
+    pub(super) fn of(
+        grant: &Grant,
+        open_house: bool,
+        reader: &dyn Reader,
+    ) -> Result<Self, StoreError> {
+        if open_house && grant.role == Role::Operator {
+            return Ok(Self::new(Scope::Everything, View::Full, &Right::ALL));
+        }
+        let place = || grant.place.clone().map_or(Scope::Nobody, Scope::Place);
+        let everything_or_place = || grant.place.clone().map_or(Scope::Everything, Scope::Place);
+        Ok(match grant.role {
+            Role::Device => Self::new(Scope::Nobody, View::Counts, &[Right::Deliver]),
+            Role::Nurse => Self::new(place(), View::Full, NURSE),
+            Role::Doctor => Self::new(doctors_scope(grant, reader)?, View::Full, DOCTOR),
+            Role::Township => Self::new(place(), View::Full, TOWNSHIP),
+            Role::County => Self::counts(place(), View::Counts, &[Right::ReadBoard]),
+            Role::Operator => Self::counts(everything_or_place(), View::Counts, OPERATOR),
+            Role::Auditor => Self::counts(everything_or_place(), View::Counts, &[Right::ReadBoard]),
+            Role::Wall => Self::counts(everything_or_place(), View::Codes, &[Right::ReadBoard]),
+        })
+    }
+
+    fn new(scope: Scope, view: View, rights: &'static [Right]) -> Self {
+        Self { people: scope.clone(), board: scope, view, rights }
+    }
+
+    fn counts(board: Scope, view: View, rights: &'static [Right]) -> Self {
+        Self { people: Scope::Nobody, board, view, rights }
+    }
+}
+
+const NURSE: &[Right] = &[
+    Right::Deliver,
+    Right::ReadPeople,
+    Right::ReadBoard,
+    Right::ReadHeld,
+    Right::Forward,
+    Right::Note,
+];
+const DOCTOR: &[Right] = &[
+    Right::ReadPeople,
+    Right::ReadBoard,
+    Right::ReadHeld,
+    Right::Ack,
+    Right::Forward,
+    Right::Note,
+];
+const TOWNSHIP: &[Right] =
+    &[Right::ReadPeople, Right::ReadBoard, Right::ReadHeld, Right::Forward, Right::Note];
+const OPERATOR: &[Right] = &[Right::ReadBoard, Right::ReadHeld];
+
+/// A doctor of the village level sees the households that signed with them, one above the people of
+/// their place; whoever the registry lacks sees nobody.
+fn doctors_scope(grant: &Grant, reader: &dyn Reader) -> Result<Scope, StoreError> {
+    let Some(doctor) = &grant.doctor else { return Ok(Scope::Nobody) };
+    let key = RegistryKey::Doctor(doctor.clone());
+    let Some(Registered::Doctor(row)) = reader.registered(&Scope::Everything, &key)? else {
+        return Ok(Scope::Nobody);
+    };
+    Ok(match row.level {
+        CareLevel::Village => Scope::Doctor(row.doctor),
+        CareLevel::Township | CareLevel::County | CareLevel::City if !row.place.is_empty() => {
+            Scope::Place(row.place)
+        }
+        CareLevel::Township | CareLevel::County | CareLevel::City => Scope::Doctor(row.doctor),
+    })
+}

@@ -1,0 +1,159 @@
+//! Sessions of browsers: in memory, gone with a restart, opened by one-time links.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use super::{caller::Grant, secret};
+use crate::{
+    domain::{Clock, Millis, Timestamp},
+    store::Role,
+};
+
+/// A person's session ends after so long without a request (ATTACKS 2.3, Web).
+pub const IDLE_MAX: Millis = Millis::minutes(15);
+
+/// A person's session ends so long after log-in (ATTACKS 2.3, Web).
+pub const SESSION_MAX: Millis = Millis::hours(12);
+
+/// Sessions and unused links held at once. Full: the one idle for longest makes room.
+const HELD_MAX: usize = 10_000;
+
+#[derive(Debug, Clone)]
+struct Session {
+    grant: Grant,
+    csrf: String,
+    opened_at: Timestamp,
+    used_at: Timestamp,
+}
+
+#[derive(Debug)]
+struct Link {
+    grant: Grant,
+    until: Timestamp,
+}
+
+/// A session as a request finds it.
+#[derive(Debug, Clone)]
+pub(super) struct Found {
+    pub(super) grant: Grant,
+    pub(super) csrf: String,
+}
+
+/// Every open session, by the hash of its id.
+#[derive(Debug)]
+pub(super) struct Sessions {
+    clock: Clock,
+    idle_out: bool,
+    open: Mutex<HashMap<[u8; 32], Session>>,
+    links: Mutex<HashMap<[u8; 32], Link>>,
+}
+
+impl Sessions {
+    pub(super) fn new(clock: Clock, idle_out: bool) -> Self {
+        Self { clock, idle_out, open: Mutex::default(), links: Mutex::default() }
+    }
+
+    /// A code that opens one session. Without randomness it is a code that opens none.
+    pub(super) fn make_link(&self, grant: Grant, lifetime: Millis) -> String {
+        let Ok(code) = secret::text() else { return "unavailable".to_owned() };
+        let now = self.clock.now();
+        let mut links = lock(&self.links);
+        links.retain(|_, link| link.until > now);
+        if links.len() < HELD_MAX {
+            links.insert(secret::hash(&code), Link { grant, until: now.plus(lifetime) });
+        }
+        code
+    }
+
+    /// Opens a session by a code, which thereby ends. `None`: no such code, or it was used.
+    pub(super) fn log_in(&self, code: &str) -> Option<(String, Grant)> {
+        let now = self.clock.now();
+        let link = lock(&self.links).remove(&secret::hash(code))?;
+        if link.until <= now {
+            return None;
+        }
+        let (id, csrf) = (secret::text().ok()?, secret::text().ok()?);
+        let grant = link.grant;
+        let session = Session { grant: grant.clone(), csrf, opened_at: now, used_at: now };
+        let mut open = lock(&self.open);
+        open.retain(|_, session| self.lives(session, now));
+        if open.len() >= HELD_MAX {
+            let idle = open.iter().min_by_key(|(_, session)| session.used_at);
+            if let Some(idle) = idle.map(|(id, _)| *id) {
+                open.remove(&idle);
+            }
+        }
+        open.insert(secret::hash(&id), session);
+        Some((id, grant))
+    }
+
+    /// The session of an id. `touch`: a person did something, which keeps it open.
+    pub(super) fn find(&self, id: &[u8; 32], touch: bool) -> Option<Found> {
+        let now = self.clock.now();
+        let mut open = lock(&self.open);
+        let session = open.get_mut(id)?;
+        if !self.lives(session, now) {
+            open.remove(id);
+            return None;
+        }
+        if touch {
+            session.used_at = now;
+        }
+        Some(Found { grant: session.grant.clone(), csrf: session.csrf.clone() })
+    }
+
+    pub(super) fn log_out(&self, id: &[u8; 32]) {
+        lock(&self.open).remove(id);
+    }
+
+    fn lives(&self, session: &Session, now: Timestamp) -> bool {
+        if session.grant.role == Role::Wall {
+            return true;
+        }
+        let idle = now.since(session.used_at).0 > IDLE_MAX.0;
+        now.since(session.opened_at).0 <= SESSION_MAX.0 && !(self.idle_out && idle)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicI64, Ordering};
+
+    use super::*;
+
+    static NOW: AtomicI64 = AtomicI64::new(0);
+
+    fn grant(role: Role) -> Grant {
+        Grant { role, place: None, doctor: None, device: None }
+    }
+
+    #[test]
+    fn a_session_ends_by_idling_by_age_by_log_out_and_its_link_works_once() {
+        let clock = Clock::scripted(|| Timestamp::from_millis(NOW.load(Ordering::Relaxed)));
+        let sessions = Sessions::new(clock, true);
+        let mut open = |role| {
+            let code = sessions.make_link(grant(role), Millis::hours(100));
+            let (id, _) = sessions.log_in(&code).unwrap();
+            assert!(sessions.log_in(&code).is_none(), "a link works once");
+            secret::hash(&id)
+        };
+        let (idle, busy, wall) = (open(Role::Nurse), open(Role::Doctor), open(Role::Wall));
+        for minute in 1..=12 * 60 + 1 {
+            NOW.store(Millis::minutes(minute).0, Ordering::Relaxed);
+            assert_eq!(sessions.find(&busy, true).is_some(), minute <= 12 * 60, "{minute}");
+            assert!(sessions.find(&wall, false).is_some());
+            assert_eq!(sessions.find(&idle, false).is_some(), minute <= 15, "{minute}");
+        }
+        sessions.log_out(&wall);
+        assert!(sessions.find(&wall, true).is_none());
+        let late = sessions.make_link(grant(Role::Doctor), Millis::minutes(-1));
+        assert!(sessions.log_in(&late).is_none(), "an expired link opens nothing");
+        assert!(sessions.log_in("guessed").is_none());
+    }
+}

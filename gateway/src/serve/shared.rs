@@ -1,0 +1,277 @@
+//! What every request shares: the store's reading side, the writer's inlet, and the deployment's
+//! words.
+
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use firmware_protocols::Decimal;
+use smol_str::SmolStr;
+use tokio::sync::{Semaphore, watch};
+
+use super::{
+    answers::Answers,
+    bundle::Bundle,
+    caller::Grant,
+    links::AlertLinks,
+    live::Live,
+    metrics::{Counter, Gauge, Registry},
+    refusal::Refusal,
+    sessions::Sessions,
+    wire,
+};
+use crate::{
+    domain::{Clock, Level, Person, Timestamp},
+    intake::{Inlet, Item},
+    store::{CommitSeq, Reader, StoreError},
+    supervise::Supervisor,
+};
+
+/// Questions asked of the store at once; more wait. Each holds a blocking thread.
+const READS_AT_ONCE: usize = 8;
+
+/// Longest wait for a turn to ask the store.
+const READ_WAIT_MAX: Duration = Duration::from_secs(10);
+
+/// Bytes of posted bodies held in memory at once, in KiB; more wait their turn.
+pub(super) const BODIES_KIB: u32 = 16 * 1024;
+
+/// Whether the writer takes what is posted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Health {
+    /// It commits.
+    Ready,
+    /// It does not: acknowledgements are withheld.
+    Refusing {
+        /// Why, for people. No patient value.
+        why: String,
+    },
+}
+
+/// The rule pack in force, for pages.
+#[derive(Debug, Clone, Default)]
+pub struct PackSummary {
+    /// Name and version.
+    pub name: SmolStr,
+    /// Names of its concepts for people: Chinese, English.
+    pub concepts: BTreeMap<SmolStr, (String, String)>,
+}
+
+/// What the deployment decides.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Program name, version and build, shown to browsers so that they reload after an upgrade.
+    pub build: String,
+    /// The place whose board this is, for titles, as `青石镇卫生院`.
+    pub place_name: String,
+    /// The data is made up: said on every page.
+    pub demo: bool,
+    /// `demo` and `--dev`: an operator has every right, and sessions do not idle out.
+    pub open_house: bool,
+    /// TLS ends here or at a proxy before us: cookies are marked `Secure`.
+    pub secure: bool,
+    /// The address by which browsers reach us, where it differs from the `Host` they send.
+    pub public_url: Option<String>,
+    /// Whether messages leave.
+    pub sending: wire::SendingState,
+    /// First letters of case codes.
+    pub case_prefix: SmolStr,
+}
+
+/// Who posted readings.
+#[derive(Debug, Clone)]
+pub struct PostedReadings {
+    /// The body: one JSON object or an array.
+    pub body: Bytes,
+    /// When it came.
+    pub received_at: Timestamp,
+    /// The sender's token or session.
+    pub sender: Grant,
+    /// The sender's key: an unnumbered reading posted again under it is the same reading.
+    pub idempotency_key: Option<SmolStr>,
+}
+
+/// Makes items of a posted body, exactly one for each element and in their order.
+pub type Admit = Arc<dyn Fn(&PostedReadings) -> Vec<Item> + Send + Sync>;
+
+/// A line by which a person's values are judged, as the rule pack states it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LineBand {
+    /// `systolic`, `diastolic`, `glucose_fasting` or `glucose_other`.
+    pub measure: &'static str,
+    /// From this value on.
+    pub from: Decimal,
+    /// At which level.
+    pub level: Level,
+    /// `mmHg` or `mmol/L`.
+    pub unit: &'static str,
+    /// What it is called, in Chinese.
+    pub label_zh: String,
+    /// The same in English.
+    pub label_en: String,
+    /// Its name in the rule pack's document.
+    pub line: SmolStr,
+    /// `home`, `clinic` or `any`.
+    pub setting: &'static str,
+}
+
+/// The lines of a person at an instant.
+pub type LinesFor = Arc<dyn Fn(&Person, Timestamp) -> Vec<LineBand> + Send + Sync>;
+
+/// What the lead hands over to serve pages and answers.
+pub struct Parts {
+    /// The reading side of the store.
+    pub reader: Arc<dyn Reader>,
+    /// The writer's door.
+    pub inlet: Inlet,
+    /// The time.
+    pub clock: Clock,
+    /// The newest committed position.
+    pub committed: watch::Receiver<CommitSeq>,
+    /// Whether the writer takes what is posted.
+    pub health: watch::Receiver<Health>,
+    /// The rule pack.
+    pub pack: PackSummary,
+    /// The deployment's words.
+    pub settings: Settings,
+    /// The script pages.
+    pub bundle: Bundle,
+    /// Counters of the whole process.
+    pub metrics: Registry,
+    /// Makes items of a posted body.
+    pub admit: Admit,
+    /// Lines of a person.
+    pub lines_for: LinesFor,
+    /// Makes and reads the links of messages.
+    pub alert_links: AlertLinks,
+    /// Owner of every task.
+    pub supervisor: Supervisor,
+}
+
+impl fmt::Debug for Parts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parts").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+/// What every request shares.
+pub struct Shared {
+    pub(super) reader: Arc<dyn Reader>,
+    pub(super) inlet: Inlet,
+    pub(super) clock: Clock,
+    pub(super) health: watch::Receiver<Health>,
+    pub(super) pack: PackSummary,
+    pub(super) settings: Settings,
+    pub(super) bundle: Bundle,
+    pub(super) metrics: Registry,
+    pub(super) admit: Admit,
+    pub(super) lines_for: LinesFor,
+    pub(super) alert_links: AlertLinks,
+    pub(super) supervisor: Supervisor,
+    pub(super) sessions: Sessions,
+    pub(super) answers: Answers,
+    pub(super) live: Live,
+    pub(super) bodies: Arc<Semaphore>,
+    pub(super) counters: Counters,
+    reads: Semaphore,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+/// What this folder counts.
+#[derive(Debug)]
+pub(super) struct Counters {
+    pub(super) answered: [Counter; 4],
+    pub(super) streams: Gauge,
+    pub(super) streams_cut: Counter,
+    pub(super) streams_reset: Counter,
+}
+
+impl Counters {
+    fn new(registry: &Registry) -> Self {
+        let help = "Requests answered, by class of status.";
+        let of = |class| registry.counter("xunzhen_http_requests_total", help, &[("class", class)]);
+        Self {
+            answered: [of("2xx"), of("3xx"), of("4xx"), of("5xx")],
+            streams: registry.gauge("xunzhen_live_streams", "Live streams open now.", &[]),
+            streams_cut: registry.counter(
+                "xunzhen_live_streams_cut_total",
+                "Live streams closed because their reader was too slow.",
+                &[],
+            ),
+            streams_reset: registry.counter(
+                "xunzhen_live_streams_reset_total",
+                "Live streams told to take a new snapshot.",
+                &[],
+            ),
+        }
+    }
+}
+
+impl Shared {
+    /// Puts the parts together and starts the task that follows the log for live streams.
+    #[must_use]
+    pub fn start(parts: Parts) -> Arc<Self> {
+        let idle_out = !parts.settings.open_house;
+        let shared = Arc::new(Self {
+            counters: Counters::new(&parts.metrics),
+            sessions: Sessions::new(parts.clock.clone(), idle_out),
+            answers: Answers::default(),
+            live: Live::new(parts.committed),
+            bodies: Arc::new(Semaphore::new(BODIES_KIB as usize)),
+            reads: Semaphore::new(READS_AT_ONCE),
+            reader: parts.reader,
+            inlet: parts.inlet,
+            clock: parts.clock,
+            health: parts.health,
+            pack: parts.pack,
+            settings: parts.settings,
+            bundle: parts.bundle,
+            metrics: parts.metrics,
+            admit: parts.admit,
+            lines_for: parts.lines_for,
+            alert_links: parts.alert_links,
+            supervisor: parts.supervisor,
+        });
+        super::live::follow(&shared);
+        shared
+    }
+
+    /// Makes one-time login links for this server.
+    #[must_use]
+    pub fn login_link(&self, grant: Grant, lifetime: crate::domain::Millis) -> String {
+        format!("/login/{}", self.sessions.make_link(grant, lifetime))
+    }
+
+    /// Makes the address of an alert's page for one doctor, for messages.
+    #[must_use]
+    pub fn alert_links(&self) -> &AlertLinks {
+        &self.alert_links
+    }
+
+    /// Asks the store on a blocking thread.
+    pub(super) async fn ask<T: Send + 'static>(
+        self: &Arc<Self>,
+        question: impl FnOnce(&Self) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let turn = tokio::time::timeout(READ_WAIT_MAX, self.reads.acquire()).await;
+        let Ok(Ok(_turn)) = turn else { return Err(Refusal::busy()) };
+        let shared = Arc::clone(self);
+        match tokio::task::spawn_blocking(move || question(&shared)).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => Err(Refusal::store(&error)),
+            Err(error) => Err(Refusal::broken(&error)),
+        }
+    }
+
+    /// Refuses while the writer takes nothing.
+    pub(super) fn writable(&self) -> Result<(), Refusal> {
+        match &*self.health.borrow() {
+            Health::Ready => Ok(()),
+            Health::Refusing { why } => Err(Refusal::not_committing(why)),
+        }
+    }
+}

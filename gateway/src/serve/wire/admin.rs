@@ -1,0 +1,95 @@
+//! What the operator's own tools ask of a running gateway.
+
+use serde::{Deserialize, Serialize};
+
+/// What became of rows for the registry.
+#[derive(Debug, Serialize, Deserialize, PartialEq, Eq)]
+pub struct RegistryCounted {
+    /// Rows that were new, or said something new.
+    pub new_or_changed: usize,
+    /// Rows that were in force already.
+    pub unchanged: usize,
+}
+
+/// A token to make.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenAsked {
+    /// Its role.
+    pub role: String,
+    /// The place it is bound to.
+    #[serde(default)]
+    pub scope: Option<String>,
+    /// The doctor it speaks for.
+    #[serde(default)]
+    pub doctor: Option<String>,
+    /// The device it speaks for.
+    #[serde(default)]
+    pub device: Option<String>,
+}
+
+/// A token that was made. It is shown once and kept nowhere.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct TokenMade {
+    /// Its text.
+    pub token: String,
+}
+
+/// A copy of the store to make.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BackupAsked {
+    /// Where to.
+    pub to: std::path::PathBuf,
+}
+
+/// What a recount found.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Checked {
+    /// Every difference; empty: none.
+    pub differences: Vec<String>,
+}
+
+/// What was counted since the store was made.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Stats {
+    /// This gateway's own name.
+    pub gateway: String,
+    /// Its epoch.
+    pub epoch: u64,
+    /// The last position.
+    pub last: i64,
+    /// Items received.
+    pub received: u64,
+    /// Of them stored.
+    pub stored: u64,
+    /// Stored, outside validity.
+    pub rejected: u64,
+    /// Known already.
+    pub duplicate: u64,
+    /// Waiting.
+    pub quarantined: u64,
+    /// Undecodable.
+    pub refused: u64,
+}
+
+/// A one-time login link to make.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LoginLinkAsked {
+    /// The role of the session it opens.
+    pub role: String,
+    /// The place it is bound to.
+    #[serde(default)]
+    pub scope: Option<String>,
+    /// The doctor it speaks for.
+    #[serde(default)]
+    pub doctor: Option<String>,
+}
+
+/// A one-time login link.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct LoginLinkMade {
+    /// Its path at this gateway.
+    pub path: String,
+}

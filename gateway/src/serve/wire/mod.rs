@@ -1,0 +1,32 @@
+//! What goes over HTTP, exactly: the only types that outsiders' JSON is read into and written from.
+//!
+//! Times are RFC 3339 on the clocks of China, numbers are in the device's own units and exact. A
+//! member is never left out: what is unknown or not for this reader is `null`.
+
+mod admin;
+mod alert;
+mod board;
+mod held;
+mod list;
+mod live;
+mod me;
+mod person;
+mod query;
+mod reading;
+
+pub use admin::{
+    BackupAsked, Checked, LoginLinkAsked, LoginLinkMade, RegistryCounted, Stats, TokenAsked,
+    TokenMade,
+};
+pub use alert::{Alert, AlertStep, ForwardAsked, NoteAsked, Reason, TextAsked};
+pub use board::{Board, Hour, Open, SendingState, Site, Village};
+pub use held::{QuarantineItem, RefusedItem};
+pub use list::{ErrorBody, Events, List};
+pub use live::{LiveEvent, Snapshot};
+pub use me::Me;
+pub use person::{Latest, Line, Person, PersonRow, TimelineItem};
+pub use query::{
+    AlertsAsked, BoardAsked, EventsAsked, FormSent, PageAsked, PageWords, PeopleAsked,
+    ReadingsAsked, RegistryAsked,
+};
+pub use reading::{Delivered, DeliveredItem, Number, Reading, Value};

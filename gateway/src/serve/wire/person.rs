@@ -1,0 +1,119 @@
+//! People as they leave.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{Alert, AlertStep, Number, Reading};
+use crate::domain::Level;
+
+/// A person in a list.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PersonRow {
+    /// The registry's name for the person.
+    pub person: String,
+    /// What people call them.
+    pub name: String,
+    /// `male` or `female`.
+    pub sex: Option<&'static str>,
+    /// Age in years.
+    pub age: Option<i16>,
+    /// The household they live in.
+    pub household: Option<String>,
+    /// Their village.
+    pub village: Option<String>,
+}
+
+/// A person.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Person {
+    /// The registry's name for the person.
+    pub person: String,
+    /// What people call them.
+    pub name: String,
+    /// `male` or `female`.
+    pub sex: Option<&'static str>,
+    /// As registered.
+    pub birth_date: Option<String>,
+    /// Age in years.
+    pub age: Option<i16>,
+    /// Telephone.
+    pub phone: Option<String>,
+    /// The household they live in.
+    pub household: Option<String>,
+    /// Their village.
+    pub village: Option<String>,
+    /// The doctor who signed for the household.
+    pub doctor: Option<String>,
+    /// The doctor's name.
+    pub doctor_name: Option<String>,
+    /// Cohorts in force.
+    pub cohorts: Vec<String>,
+    /// Diagnoses in force.
+    pub diagnoses: Vec<String>,
+    /// Medicines in force.
+    pub medicines: Vec<String>,
+    /// The lines by which this person's values are judged.
+    pub lines: Vec<Line>,
+    /// The newest reading of each kind.
+    pub latest: Latest,
+    /// Alerts that have not ended.
+    pub open_alerts: Vec<Alert>,
+}
+
+/// A line by which a person's values are judged.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Line {
+    /// `systolic`, `diastolic`, `glucose_fasting` or `glucose_other`.
+    pub measure: String,
+    /// From this value on, in `unit`.
+    pub from: Number,
+    /// At which level.
+    #[schema(value_type = String)]
+    pub level: Level,
+    /// `mmHg` or `mmol/L`.
+    pub unit: String,
+    /// What it is called, in Chinese.
+    pub label_zh: String,
+    /// The same in English.
+    pub label_en: String,
+    /// Its name in the rule pack's document.
+    pub line: String,
+    /// `home`, `clinic` or `any`.
+    pub setting: String,
+    /// The rule pack that holds it.
+    pub pack: String,
+}
+
+/// The newest reading of each kind.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub struct Latest {
+    /// Of blood pressure.
+    pub blood_pressure: Option<Reading>,
+    /// Of glucose.
+    pub glucose: Option<Reading>,
+}
+
+/// Something that happened to a person.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TimelineItem {
+    /// When.
+    pub at: String,
+    /// `reading`, `alert` or `act`.
+    pub kind: &'static str,
+    /// The reading, for `reading`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reading: Option<Reading>,
+    /// The alert's id, for `alert` and `act`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alert: Option<String>,
+    /// The alert's case code, for `alert` and `act`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub case: Option<String>,
+    /// The alert's level after the step, for `alert` and `act`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub level: Option<Level>,
+    /// What happened to the alert.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub step: Option<AlertStep>,
+}

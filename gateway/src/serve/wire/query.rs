@@ -1,0 +1,127 @@
+//! What is asked for in the address.
+
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+/// Which part of a list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct PageAsked {
+    /// At most so many, 100 where absent, at most 1,000.
+    pub limit: Option<usize>,
+    /// `next` of the page before.
+    pub after: Option<String>,
+}
+
+/// Which readings.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ReadingsAsked {
+    /// Of this person.
+    pub person: Option<String>,
+    /// Of this device.
+    pub device: Option<String>,
+    /// Received at this site.
+    pub site: Option<String>,
+    /// Measured at or after, RFC 3339.
+    pub from: Option<String>,
+    /// Measured before, RFC 3339.
+    pub to: Option<String>,
+    /// At most so many, 100 where absent, at most 1,000.
+    pub limit: Option<usize>,
+    /// `next` of the page before.
+    pub after: Option<String>,
+}
+
+/// Which alerts.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct AlertsAsked {
+    /// In this state, or one of several separated by commas; `live` stands for all that have not
+    /// ended.
+    pub state: Option<String>,
+    /// Owned by this doctor.
+    pub doctor: Option<String>,
+    /// Of this level.
+    pub level: Option<String>,
+    /// About this person.
+    pub person: Option<String>,
+    /// At most so many, 100 where absent, at most 1,000.
+    pub limit: Option<usize>,
+    /// `next` of the page before.
+    pub after: Option<String>,
+}
+
+/// Which people.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct PeopleAsked {
+    /// Whose name or id begins so.
+    pub query: Option<String>,
+    /// At most so many, 100 where absent, at most 1,000.
+    pub limit: Option<usize>,
+    /// `next` of the page before.
+    pub after: Option<String>,
+}
+
+/// Which board.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct BoardAsked {
+    /// Of this place within the caller's own.
+    pub place: Option<String>,
+}
+
+/// Which events.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct EventsAsked {
+    /// After this position.
+    pub after: Option<i64>,
+    /// At most so many, 100 where absent, at most 1,000.
+    pub limit: Option<usize>,
+}
+
+/// Rows of the registry.
+#[derive(Debug, Deserialize)]
+pub struct RegistryAsked {
+    /// `person`, `household`, `doctor`, `device`, `site` or `card`.
+    pub kind: String,
+    /// Who enters them.
+    pub author: Option<String>,
+    /// At most so many.
+    pub limit: Option<usize>,
+    /// `next` of the page before.
+    pub after: Option<String>,
+}
+
+/// What a page is asked for.
+#[derive(Debug, Default, Deserialize)]
+pub struct PageWords {
+    /// `zh` or `en`.
+    pub lang: Option<String>,
+    /// Whose name or id begins so.
+    pub query: Option<String>,
+    /// A wall's token, which a cookie then replaces.
+    pub token: Option<String>,
+}
+
+/// What a form sends.
+#[derive(Debug, Default, Deserialize)]
+pub struct FormSent {
+    /// The session's token.
+    #[serde(default)]
+    pub csrf: String,
+    /// What the button says.
+    #[serde(default)]
+    pub act: String,
+    /// What was written.
+    #[serde(default)]
+    pub note: String,
+    /// The step that owned the alert when the form was shown.
+    #[serde(default)]
+    pub step: String,
+    /// Makes a second press of the same button the same act.
+    #[serde(default)]
+    pub key: String,
+}

@@ -1,0 +1,405 @@
+//! What every store must do. Each case runs against each implementation of the port.
+
+use std::sync::Arc;
+
+use super::{
+    AlertChange, Change, CommitSeq, Committed, Fact, Options, Reader, RegistryKey, SqliteStore,
+    Store, StoreError, Timer, TimerKind,
+    fixtures::{
+        NOON, after_noon, alert, card, commit, crossing, doctor, event, household, id, key, owed,
+        person, person_with_cards, quarantined, reading, reading_fact, refused, site,
+    },
+    view::{AlertFilter, Paging, ReadingFilter, Scope},
+};
+use crate::domain::{Attribution, Basis, CareLevel, Level, Registered};
+
+/// Runs a case against each store.
+#[track_caller]
+fn check(case: impl Fn(&mut dyn Store)) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut sqlite = SqliteStore::open(Options::new(folder.path())).unwrap();
+    case(&mut sqlite);
+    assert_eq!(sqlite.reader().recount().unwrap(), Vec::<String>::new(), "recount of SQLite");
+}
+
+fn township(store: &mut dyn Store) -> Arc<dyn Reader> {
+    let facts = [
+        site("clinic1", "North", "Qingshi", "Yun"),
+        site("clinic2", "South", "Qingshi", "Yun"),
+        site("clinic3", "Far", "Other", "Yun"),
+        doctor("DR1", CareLevel::Village, "North"),
+        doctor("DR2", CareLevel::Village, "South"),
+        doctor("DR3", CareLevel::Township, "Qingshi"),
+        household("H1", "North", Some("DR1")),
+        household("H2", "South", Some("DR2")),
+        person("P1", Some("H1"), ""),
+        person("P2", Some("H2"), ""),
+        person("P3", None, "Far"),
+    ];
+    commit(store, &facts, &[]);
+    store.reader()
+}
+
+fn people_of(reader: &dyn Reader, scope: &Scope) -> Vec<String> {
+    let page = reader.readings(scope, &ReadingFilter::default(), &Paging::default()).unwrap();
+    let name = |attribution: &Attribution| attribution.person.to_string();
+    let mut people: Vec<_> =
+        page.items.iter().filter_map(|(_, stored)| stored.attribution.as_ref().map(name)).collect();
+    people.sort();
+    people
+}
+
+#[test]
+fn a_proof_for_tests_stands_before_the_first_fact() {
+    assert_eq!(Committed::for_tests().last(), CommitSeq(0));
+}
+
+#[test]
+fn a_unit_that_is_dropped_leaves_nothing() {
+    check(|store| {
+        let mut unit = store.begin(NOON).unwrap();
+        unit.append(&[reading_fact(1, "P1", "clinic1", 0)]).unwrap();
+        assert_eq!(unit.held(&[key(1)]).unwrap(), [Some(key(1 + (1 << 40)))]);
+        drop(unit);
+        assert_eq!(store.reader().last().unwrap(), CommitSeq(0));
+        let mut unit = store.begin(NOON).unwrap();
+        assert_eq!(unit.held(&[key(1)]).unwrap(), [None]);
+    });
+}
+
+#[test]
+fn positions_have_no_gaps_and_the_feed_skips_nothing() {
+    check(|store| {
+        let reader = township(store);
+        let before = reader.last().unwrap();
+        drop(store.begin(NOON).unwrap().append(&[refused(None)]));
+        let alert = alert(1, "P1", Some("DR1"), Level::Red);
+        let facts = [
+            reading_fact(1, "P1", "clinic1", 0),
+            refused(Some("clinic1")),
+            quarantined(2, Some("P1"), "clinic1"),
+            event(&alert, AlertChange::Opened),
+            crossing(key(1), &alert),
+            refused(None),
+        ];
+        let last = commit(store, &facts, &[Change::Alert(Box::new(alert.clone()))]);
+        assert_eq!(last.0, before.0 + 6);
+        let fed = reader.feed(before, 4).unwrap();
+        let rest = reader.feed(fed[3].seq, 100).unwrap();
+        let all: Vec<Fact> = fed.into_iter().chain(rest).map(|entry| entry.fact).collect();
+        assert_eq!(all, facts);
+    });
+}
+
+#[test]
+fn what_is_held_is_known_by_id_and_what_waits_by_content() {
+    check(|store| {
+        township(store);
+        commit(store, &[reading_fact(1, "P1", "clinic1", 0), quarantined(2, None, "clinic1")], &[]);
+        let mut unit = store.begin(NOON).unwrap();
+        let held = unit.held(&[key(2), key(3), key(1)]).unwrap();
+        assert_eq!(held, [Some(key(2 + (1 << 40))), None, Some(key(1 + (1 << 40)))]);
+        let waiting = unit.waiting(&[key(3 + (1 << 41)), key(2 + (1 << 41))]).unwrap();
+        assert_eq!(waiting, [false, true]);
+    });
+}
+
+#[test]
+fn the_same_reading_twice_spoils_its_unit_and_nothing_else() {
+    check(|store| {
+        township(store);
+        let last = commit(store, &[reading_fact(1, "P1", "clinic1", 0)], &[]);
+        let again = reading_fact(1, "P1", "clinic1", 5);
+        for facts in [
+            vec![refused(None), again],
+            vec![reading_fact(2, "P1", "clinic1", 0), reading_fact(2, "P1", "clinic1", 0)],
+        ] {
+            let mut unit = store.begin(NOON).unwrap();
+            assert!(matches!(unit.append(&facts), Err(StoreError::Duplicate)));
+            assert!(unit.commit().is_err(), "a spoiled unit must not commit");
+        }
+        assert_eq!(store.reader().last().unwrap(), last);
+        commit(store, &[reading_fact(2, "P1", "clinic1", 0)], &[]);
+    });
+}
+
+#[test]
+fn readings_come_newest_first_in_pages_by_every_road() {
+    check(|store| {
+        let reader = township(store);
+        let minutes = [5, 3, 9, 3, 7, 1];
+        for (number, minutes) in (1..).zip(minutes) {
+            commit(store, &[reading_fact(number, "P1", "clinic1", minutes)], &[]);
+            if number == 3 {
+                store.roll_up(1000).unwrap();
+            }
+        }
+        let by_site = ReadingFilter { site: Some(id("clinic1")), ..ReadingFilter::default() };
+        let by_person = ReadingFilter { person: Some(id("P1")), ..ReadingFilter::default() };
+        for filter in [by_site, by_person, ReadingFilter::default()] {
+            let mut paging = Paging { limit: 2, after: None };
+            let mut found = Vec::new();
+            loop {
+                let page = reader.readings(&Scope::Everything, &filter, &paging).unwrap();
+                found.extend(page.items.iter().map(|(_, stored)| stored.reading.measured.at));
+                paging.after = page.next;
+                if paging.after.is_none() {
+                    break;
+                }
+            }
+            assert_eq!(found, [9, 7, 5, 3, 3, 1].map(after_noon), "{filter:?}");
+        }
+        let filter = ReadingFilter { device: Some(id("cuff0")), ..ReadingFilter::default() };
+        let page = reader.readings(&Scope::Everything, &filter, &Paging::default()).unwrap();
+        assert_eq!(page.items.len(), 2);
+        let foreign = Paging { limit: 2, after: Some("tomorrow".to_owned()) };
+        let asked = reader.readings(&Scope::Everything, &filter, &foreign);
+        assert!(asked.is_err_and(|error| error.is_asked()));
+    });
+}
+
+#[test]
+fn a_scope_leaks_nothing() {
+    check(|store| {
+        let reader = township(store);
+        let facts = [
+            reading_fact(1, "P1", "clinic1", 0),
+            reading_fact(2, "P2", "clinic2", 0),
+            reading_fact(3, "P3", "clinic3", 0),
+        ];
+        commit(store, &facts, &[]);
+        let place = |place: &str| Scope::Place(place.to_owned());
+        let seen = |scope: &Scope| people_of(&*reader, scope);
+        for rolled in [false, true] {
+            assert_eq!(seen(&Scope::Everything), ["P1", "P2", "P3"], "rolled {rolled}");
+            assert_eq!(seen(&place("North")), ["P1"]);
+            assert_eq!(seen(&place("Qingshi")), ["P1", "P2"]);
+            assert_eq!(seen(&place("Yun")), ["P1", "P2", "P3"]);
+            assert_eq!(seen(&place("")), Vec::<String>::new());
+            assert_eq!(seen(&Scope::Doctor(id("DR1"))), ["P1"]);
+            assert_eq!(seen(&Scope::Doctor(id("DR3"))), Vec::<String>::new());
+            assert_eq!(seen(&Scope::Nobody), Vec::<String>::new());
+            store.roll_up(1000).unwrap();
+        }
+    });
+}
+
+#[test]
+fn an_alert_opens_its_person_to_the_doctor_and_nobody_else_to_them() {
+    check(|store| {
+        let reader = township(store);
+        let raised = alert(1, "P3", Some("DR1"), Level::Orange);
+        let facts = [
+            reading_fact(1, "P1", "clinic1", 0),
+            reading_fact(3, "P3", "clinic3", 0),
+            quarantined(4, Some("P2"), "clinic1"),
+            refused(Some("clinic3")),
+        ];
+        commit(store, &facts, &[]);
+        let place = |place: &str| Scope::Place(place.to_owned());
+        let seen = |scope: &Scope| people_of(&*reader, scope);
+        let opened = event(&raised, AlertChange::Opened);
+        commit(store, &[opened], &[Change::Alert(Box::new(raised.clone()))]);
+        assert_eq!(seen(&Scope::Doctor(id("DR1"))), ["P1", "P3"], "an alert came to the doctor");
+        let lists = |scope: &Scope| {
+            let page = Paging::default();
+            let alerts = reader.alerts(scope, &AlertFilter::default(), &page).unwrap().items.len();
+            let people = reader.people(scope, "", &page).unwrap().items.len();
+            let quarantine = reader.quarantine(scope, &page).unwrap().items.len();
+            let refused = reader.refused(scope, &page).unwrap().items.len();
+            let alert = reader.alert(scope, &raised.id).unwrap().is_some();
+            (alerts, people, quarantine, refused, alert)
+        };
+        assert_eq!(lists(&Scope::Everything), (1, 3, 1, 1, true));
+        assert_eq!(lists(&Scope::Nobody), (0, 0, 0, 0, false));
+        assert_eq!(lists(&place("North")), (0, 1, 1, 0, false));
+        assert_eq!(lists(&place("Far")), (1, 1, 0, 1, true));
+        assert_eq!(lists(&Scope::Doctor(id("DR1"))), (1, 2, 0, 0, true));
+        assert_eq!(lists(&Scope::Doctor(id("DR2"))), (0, 1, 1, 0, false));
+        let person = RegistryKey::Person(id("P2"));
+        assert!(reader.registered(&place("South"), &person).unwrap().is_some());
+        assert!(reader.registered(&place("North"), &person).unwrap().is_none());
+        assert!(reader.registered(&Scope::Doctor(id("DR1")), &person).unwrap().is_none());
+    });
+}
+
+#[test]
+fn the_board_is_the_same_before_during_and_after_the_rollup() {
+    check(|store| {
+        let reader = township(store);
+        let raised = alert(1, "P1", Some("DR1"), Level::Red);
+        let facts = [
+            reading_fact(1, "P1", "clinic1", 0),
+            reading_fact(2, "P1", "clinic2", 61),
+            reading_fact(3, "P2", "clinic2", 0),
+            reading_fact(4, "P2", "clinic2", -24 * 60),
+            event(&raised, AlertChange::Opened),
+            crossing(key(2), &raised),
+            refused(Some("clinic2")),
+        ];
+        commit(store, &facts, &[Change::Alert(Box::new(raised.clone()))]);
+        let look = || {
+            let doctor = Scope::Doctor(id("DR1"));
+            let now = after_noon(16);
+            [
+                reader.board(&Scope::Everything, None, now).unwrap(),
+                reader.board(&Scope::Everything, Some("North"), now).unwrap(),
+                reader.board(&Scope::Place("Qingshi".to_owned()), Some("South"), now).unwrap(),
+                reader.board(&doctor, None, now).unwrap(),
+                reader.board(&Scope::Nobody, None, now).unwrap(),
+            ]
+        };
+        let before = look();
+        let [all, north, south, doctor, nobody] = &before;
+        assert_eq!((all.people, all.people_today, all.readings_today), (3, 2, 3));
+        assert_eq!((all.open, all.overdue, all.refused), ([0, 0, 0, 1], 1, 1));
+        assert_eq!((all.hourly[12].readings, all.hourly[13].crossings), (2, 1));
+        assert_eq!((north.people, north.people_today, north.readings_today), (1, 1, 2));
+        assert_eq!((south.people, south.people_today, south.readings_today), (1, 1, 1));
+        assert_eq!((doctor.people, doctor.readings_today, doctor.open), (1, 2, [0, 0, 0, 1]));
+        assert_eq!((nobody.people, nobody.readings_today, nobody.sites.len()), (0, 0, 0));
+        for _ in 0..8 {
+            store.roll_up(5).unwrap();
+            assert_eq!(look(), before);
+        }
+        assert_eq!(reader.cursor("rollup").unwrap(), reader.last().unwrap());
+    });
+}
+
+#[test]
+fn numbers_move_with_a_person_and_with_a_reading() {
+    check(|store| {
+        let reader = township(store);
+        commit(store, &[reading_fact(1, "P1", "clinic1", 0)], &[]);
+        store.roll_up(1000).unwrap();
+        let today = |place: &str| {
+            let board = reader.board(&Scope::Everything, Some(place), NOON).unwrap();
+            (board.people, board.people_today, board.readings_today)
+        };
+        assert_eq!((today("North"), today("South")), ((1, 1, 1), (1, 0, 0)));
+        commit(store, &[household("H1", "South", None)], &[]);
+        assert_eq!((today("North"), today("South")), ((0, 0, 0), (2, 1, 1)));
+        let far = Attribution { person: id("P3"), basis: Basis::Claim };
+        commit(store, &[], &[Change::Reattribute(key(1), Some(far))]);
+        assert_eq!((today("South"), today("Far")), ((2, 0, 0), (1, 1, 1)));
+        commit(store, &[], &[Change::Reattribute(key(1), None)]);
+        assert_eq!((today("Far"), today("South")), ((1, 0, 0), (2, 0, 0)));
+        let mut unit = store.begin(NOON).unwrap();
+        let missing = unit.change(&[Change::Reattribute(key(99), None)]);
+        assert!(missing.is_err_and(|error| error.is_asked()));
+    });
+}
+
+#[test]
+fn the_latest_row_of_the_registry_is_in_force() {
+    check(|store| {
+        township(store);
+        let facts = [
+            person_with_cards("P1", Some("H1"), "", &["C7"]),
+            person_with_cards("P2", Some("H2"), "", &["C7", "C8"]),
+            card("C8", "P1"),
+        ];
+        commit(store, &facts, &[]);
+        let mut unit = store.begin(NOON).unwrap();
+        unit.append(&[person_with_cards("P3", None, "South", &["C9"])]).unwrap();
+        let cards = ["C7", "C8", "C9", "C0"].map(|card| RegistryKey::Card(card.to_owned()));
+        let owners: Vec<_> = unit
+            .registered(&cards)
+            .unwrap()
+            .into_iter()
+            .map(|row| match row {
+                Some(Registered::Card(card)) => Some(card.person.to_string()),
+                _ => None,
+            })
+            .collect();
+        let expected = [Some("P2"), Some("P1"), Some("P3"), None];
+        assert_eq!(owners, expected.map(|owner| owner.map(str::to_owned)));
+        assert_eq!(unit.places_above("North").unwrap(), ["Qingshi", "Yun"]);
+        assert_eq!(unit.doctors(CareLevel::Village).unwrap().len(), 2);
+        unit.commit().unwrap();
+    });
+}
+
+#[test]
+fn an_owed_notification_stays_known_after_it_was_sent() {
+    check(|store| {
+        let reader = township(store);
+        let raised = alert(1, "P1", Some("DR1"), Level::Red);
+        let message = owed(&raised, "DR1", 1);
+        let changes = [
+            Change::Alert(Box::new(raised.clone())),
+            Change::Alias(key(77), 1),
+            Change::Owe(Box::new(message.clone())),
+            Change::SetTimer(Timer {
+                kind: TimerKind::AckDeadline,
+                person: id("P1"),
+                alert: 1,
+                step: CareLevel::Village,
+                due_at: after_noon(15),
+            }),
+        ];
+        let last = commit(store, &[event(&raised, AlertChange::Opened)], &changes);
+        assert_eq!(reader.next_due().unwrap(), Some(after_noon(1)));
+        assert_eq!(reader.owed(after_noon(1), 10).unwrap(), vec![message.clone()]);
+        let delivered = reader.delivered_to(&id("DR1"), CommitSeq(0), 10).unwrap();
+        assert_eq!(delivered.iter().map(|message| message.seq).collect::<Vec<_>>(), [last]);
+        assert!(reader.alert(&Scope::Everything, &key(77)).unwrap().is_some());
+        let sent = Change::Resend { key: message.key, due_at: None, last_error: None };
+        commit(store, &[], &[sent, Change::Owe(Box::new(message.clone()))]);
+        assert_eq!(reader.owed(after_noon(60), 10).unwrap(), []);
+        assert_eq!(reader.next_due().unwrap(), Some(after_noon(15)));
+        assert_eq!(reader.delivered_to(&id("DR1"), last, 10).unwrap(), []);
+        let mut unit = store.begin(NOON).unwrap();
+        assert_eq!(unit.due_timers(after_noon(15), 10).unwrap().len(), 1);
+        assert_eq!(unit.next_alert_key().unwrap(), 2);
+        assert_eq!(unit.owed_for(1).unwrap(), []);
+        assert_eq!(unit.alert(&key(77)).unwrap(), Some(raised));
+    });
+}
+
+#[test]
+fn every_value_that_a_wire_can_carry_comes_back() {
+    use firmware_protocols::{DateTime, Decimal, Flags, GlucoseUnit, GlucoseValue, Meal};
+    check(|store| {
+        let mut odd = Vec::new();
+        for (number, value) in (10..).zip(["9223372036854775807e5", "-1e-25", "1e127", "0"]) {
+            let mut stored = reading(number, Some("P1"), "clinic1", 0);
+            let firmware_protocols::Measurement::BloodPressure(pressure) =
+                &mut stored.reading.measurement
+            else {
+                panic!("a pressure");
+            };
+            pressure.systolic = value.parse().unwrap();
+            pressure.mean = Some(Decimal::new(i64::MIN, -19));
+            pressure.pulse = Some(Decimal::new(5, -1));
+            pressure.flags = Flags { improper_position: true, ..Flags::default() };
+            pressure.status = Some(u16::MAX);
+            pressure.device_time = DateTime::new(1, 2, 28, 23, 59, 59).ok();
+            pressure.sequence = Some(u32::MAX);
+            pressure.user = Some(255);
+            odd.push(stored);
+        }
+        for (number, value) in (20..).zip([GlucoseValue::High, GlucoseValue::Low]) {
+            let mut glucose = firmware_protocols::Glucose::new(value, GlucoseUnit::MgPerDl);
+            glucose.meal = Meal::Bedtime;
+            glucose.control = true;
+            glucose.sample_type = Some(3);
+            glucose.sample_location = Some(0);
+            let mut stored = reading(number, None, "clinic1", 0);
+            stored.reading.measurement = firmware_protocols::Measurement::Glucose(glucose);
+            stored.reading.raw = Some(vec![0, 255, 10]);
+            stored.reading.bench = Some(id("bench1"));
+            stored.reading.remarks.symptoms = vec!["chest_pain".into(), "a|b\n\"".into()];
+            stored.reading.remarks.attributes = Some("{\"x\":1}".to_owned());
+            stored.reading.sequence =
+                Some(crate::domain::Sequence { epoch: None, number: u64::MAX });
+            stored.standing = crate::domain::Standing::Rejected;
+            stored.possible_duplicate = true;
+            odd.push(stored);
+        }
+        let facts: Vec<_> = odd.into_iter().map(|stored| Fact::Reading(Box::new(stored))).collect();
+        commit(store, &facts, &[]);
+        let fed = store.reader().feed(CommitSeq(0), 100).unwrap();
+        assert_eq!(fed.into_iter().map(|entry| entry.fact).collect::<Vec<_>>(), facts);
+    });
+}

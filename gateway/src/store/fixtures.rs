@@ -1,0 +1,266 @@
+//! Facts for tests of stores.
+
+use std::collections::BTreeMap;
+
+use firmware_protocols::{BloodPressure, Decimal, Measurement, PressureUnit};
+
+use super::{
+    AlertChange, AlertEvent, Change, Channel, CommitSeq, Counts, Crossing, Disposition, Fact,
+    Origin, Owed, QuarantineReason, Quarantined, Refused, Registration, Store, StoredReading,
+};
+use crate::domain::{
+    Alert, AlertState, Attribution, Basis, Card, CareLevel, Doctor, Grade, Household, Id, Key,
+    Level, Measured, Millis, Person, Reading, ReadingId, Reason, Registered, Remarks, Road,
+    Sequence, Site, SiteRole, Standing, Timestamp,
+};
+
+/// Noon on 2026-03-02 in China.
+pub(super) const NOON: Timestamp = Timestamp::from_millis(1_772_424_000_000);
+
+pub(super) fn id<K>(text: &str) -> Id<K> {
+    Id::new(text).unwrap()
+}
+
+pub(super) fn key<K>(number: u64) -> Key<K> {
+    let hash = blake3::hash(&number.to_be_bytes());
+    Key::from_bytes(hash.as_bytes()[..16].try_into().unwrap())
+}
+
+pub(super) fn after_noon(minutes: i64) -> Timestamp {
+    NOON.plus(Millis::minutes(minutes))
+}
+
+pub(super) fn systolic(value: i64) -> Measurement {
+    Measurement::BloodPressure(BloodPressure::new(
+        Decimal::new(value, 0),
+        Decimal::new(80, 0),
+        PressureUnit::MmHg,
+    ))
+}
+
+/// The reading with a number, of a person, at a site, so many minutes after noon.
+pub(super) fn reading(
+    number: u64,
+    person: Option<&str>,
+    site: &str,
+    minutes: i64,
+) -> StoredReading {
+    let attribution =
+        person.map(|person| Attribution { person: id(person), basis: Basis::Payload });
+    StoredReading {
+        reading: Reading {
+            id: key::<_>(number),
+            content: key(number.wrapping_add(1 << 40)),
+            measurement: systolic(140),
+            device: id(&format!("cuff{}", number % 3)),
+            site: id(site),
+            bench: None,
+            sequence: Some(Sequence { epoch: Some(1), number }),
+            device_time: Some("2026-03-02T12:00:00".into()),
+            received_at: after_noon(minutes),
+            measured: Measured { at: after_noon(minutes), grade: Grade::A },
+            remarks: Remarks { person: person.map(id), ..Remarks::default() },
+            road: Road::Mqtt,
+            unnumbered: false,
+            raw: None,
+        },
+        attribution,
+        standing: Standing::Stored,
+        late: false,
+        possible_duplicate: false,
+        server_at: after_noon(minutes),
+    }
+}
+
+pub(super) fn reading_fact(number: u64, person: &str, site: &str, minutes: i64) -> Fact {
+    Fact::Reading(Box::new(reading(number, Some(person), site, minutes)))
+}
+
+pub(super) fn registration(row: Registered) -> Fact {
+    Fact::Registration(Box::new(Registration { row, author: "import".into(), at: NOON }))
+}
+
+pub(super) fn person(name: &str, household: Option<&str>, village: &str) -> Fact {
+    person_with_cards(name, household, village, &[])
+}
+
+pub(super) fn person_with_cards(
+    name: &str,
+    household: Option<&str>,
+    village: &str,
+    cards: &[&str],
+) -> Fact {
+    registration(Registered::Person(Person {
+        person: id(name),
+        name: format!("王{name}"),
+        sex: None,
+        birth_date: None,
+        id_number: String::new(),
+        cards: cards.iter().map(ToString::to_string).collect(),
+        phone: String::new(),
+        consent: String::new(),
+        household: household.map(id),
+        village: village.to_owned(),
+        diagnoses: Vec::new(),
+        medicines: Vec::new(),
+        cohorts: Vec::new(),
+        pregnant: Vec::new(),
+        attributes: BTreeMap::new(),
+    }))
+}
+
+pub(super) fn household(name: &str, village: &str, doctor: Option<&str>) -> Fact {
+    registration(Registered::Household(Household {
+        household: id(name),
+        village: village.to_owned(),
+        doctor: doctor.map(id),
+        cause: String::new(),
+        attributes: BTreeMap::new(),
+    }))
+}
+
+pub(super) fn doctor(name: &str, level: CareLevel, place: &str) -> Fact {
+    registration(Registered::Doctor(Doctor {
+        doctor: id(name),
+        name: format!("李{name}"),
+        phone: String::new(),
+        level,
+        place: place.to_owned(),
+        webhook: String::new(),
+        webhook_secret: String::new(),
+        mqtt: true,
+        attributes: BTreeMap::new(),
+    }))
+}
+
+pub(super) fn site(name: &str, village: &str, township: &str, county: &str) -> Fact {
+    registration(Registered::Site(Site {
+        site: id(name),
+        kind: SiteRole::Clinic,
+        name: format!("站{name}"),
+        village: village.to_owned(),
+        township: township.to_owned(),
+        lat: String::new(),
+        lon: String::new(),
+        attributes: BTreeMap::from([("county".to_owned(), county.to_owned())]),
+    }))
+}
+
+pub(super) fn card(number: &str, person: &str) -> Fact {
+    registration(Registered::Card(Card { card: number.to_owned(), person: id(person) }))
+}
+
+pub(super) fn origin(site: Option<&str>) -> Origin {
+    Origin { road: Road::Mqtt, site: site.map(id), device: Some("cuff/1".into()) }
+}
+
+pub(super) fn refused(site: Option<&str>) -> Fact {
+    Fact::Refused(Refused {
+        reason: "bad_checksum".to_owned(),
+        raw: vec![0, 0xff],
+        origin: origin(site),
+        received_at: NOON,
+    })
+}
+
+pub(super) fn quarantined(number: u64, person: Option<&str>, site: &str) -> Fact {
+    let held = reading(number, person, site, 0).reading;
+    Fact::Quarantined(Box::new(Quarantined {
+        reason: QuarantineReason::UnknownUnit,
+        detail: "unit: stone".to_owned(),
+        raw: b"{}".to_vec(),
+        origin: origin(Some(site)),
+        received_at: NOON,
+        content: key(number.wrapping_add(1 << 41)),
+        reading: Some(Box::new(held)),
+    }))
+}
+
+pub(super) fn alert(key_number: i64, person: &str, owner: Option<&str>, level: Level) -> Alert {
+    Alert {
+        key: key_number,
+        id: key(key_number.cast_unsigned().wrapping_add(1 << 42)),
+        concept: "bp_emergency".into(),
+        level,
+        state: AlertState::Open,
+        person: id(person),
+        owner: owner.map(id),
+        step: CareLevel::Village,
+        opened_at: after_noon(key_number),
+        alert_at: NOON,
+        deadline: Some(after_noon(15)),
+        late: false,
+        reasons: vec![Reason { line: "BP-E1".into(), zh: "高".to_owned(), en: "high".to_owned() }],
+        pack: "default 1".into(),
+    }
+}
+
+pub(super) fn event(alert: &Alert, change: AlertChange) -> Fact {
+    Fact::Alert(Box::new(AlertEvent {
+        alert: alert.clone(),
+        change,
+        at: NOON,
+        claimed_at: None,
+        by: None,
+        note: None,
+        from: None,
+        alias: None,
+    }))
+}
+
+pub(super) fn crossing(reading: ReadingId, alert: &Alert) -> Fact {
+    Fact::Crossing(Crossing {
+        reading,
+        person: alert.person.clone(),
+        concept: alert.concept.clone(),
+        level: alert.level,
+        disposition: Disposition::Opened,
+        alert: alert.key,
+    })
+}
+
+pub(super) fn owed(alert: &Alert, recipient: &str, number: u64) -> Owed {
+    Owed {
+        key: key(number.wrapping_add(1 << 43)),
+        alert: alert.key,
+        alert_id: alert.id,
+        change: AlertChange::Opened,
+        level: alert.level,
+        recipient: id(recipient),
+        channel: Channel::Mqtt,
+        due_at: after_noon(1),
+        deadline: alert.deadline,
+        attempts: 0,
+        last_error: None,
+    }
+}
+
+/// What commit would count for facts.
+pub(super) fn counted(facts: &[Fact]) -> Counts {
+    let mut counts = Counts::default();
+    for fact in facts {
+        match fact {
+            Fact::Reading(stored) if stored.standing == Standing::Stored => counts.stored += 1,
+            Fact::Reading(_) => counts.rejected += 1,
+            Fact::Refused(_) => counts.refused += 1,
+            Fact::Quarantined(_) => counts.quarantined += 1,
+            Fact::CardScan(_)
+            | Fact::Presence(_)
+            | Fact::Registration(_)
+            | Fact::Crossing(_)
+            | Fact::Alert(_)
+            | Fact::Attempt(_) => continue,
+        }
+        counts.received += 1;
+    }
+    counts
+}
+
+/// Commits facts and changes as one unit.
+pub(super) fn commit(store: &mut dyn Store, facts: &[Fact], changes: &[Change]) -> CommitSeq {
+    let mut unit = store.begin(NOON).unwrap();
+    unit.append(facts).unwrap();
+    unit.change(&[Change::Count(counted(facts))]).unwrap();
+    unit.change(changes).unwrap();
+    unit.commit().unwrap().last()
+}

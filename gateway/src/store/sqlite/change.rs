@@ -1,0 +1,182 @@
+//! Changes of working state.
+
+use rusqlite::{Connection, params};
+use smol_str::SmolStr;
+
+use super::{
+    alert, code, roll,
+    row::{Cells, fetch, fetch_one, number, run},
+};
+use crate::{
+    domain::{BenchId, Id, SiteId, Timestamp},
+    store::{Answer, BenchSession, Owed, Role, StoreError, Timer, TokenRow, port},
+};
+
+/// Expired answers that a new one clears away.
+const ANSWERS_CLEARED: i64 = 16;
+
+/// Applies one change; counts are the unit's own.
+pub(super) fn apply(connection: &Connection, change: &port::Change) -> Result<(), StoreError> {
+    use port::Change;
+    match change {
+        Change::Alert(now) => alert::put(connection, now),
+        Change::Alias(id, key) => {
+            let sql = "INSERT OR REPLACE INTO alias (id, alert) VALUES (?, ?)";
+            run(connection, "adding an alias", sql, params![id.as_bytes(), key]).map(|_| ())
+        }
+        Change::SetTimer(timer) => set_timer(connection, timer),
+        Change::ClearTimer(timer) => {
+            let sql = "DELETE FROM timer WHERE kind = ? AND person = ? AND alert = ?";
+            let name = params![code::timer(timer.kind), timer.person.as_str(), timer.alert];
+            run(connection, "ending a timer", sql, name).map(|_| ())
+        }
+        Change::Owe(owed) => owe(connection, owed),
+        Change::Resend { key, due_at, last_error } => {
+            let sql = "UPDATE owed SET due_at = ?, attempts = attempts + 1, \
+                       last_error = coalesce(?, last_error) WHERE key = ?";
+            let due_at = due_at.map(Timestamp::as_millis);
+            let params = params![due_at, last_error, key.as_bytes()];
+            match run(connection, "moving an owed notification", sql, params)? {
+                0 => Err(StoreError::Asked { what: "no such notification is owed" }),
+                _ => Ok(()),
+            }
+        }
+        Change::Session(session) => set_session(connection, session),
+        Change::Answer(answer) => keep_answer(connection, answer),
+        Change::Token(token) => keep_token(connection, token),
+        Change::Count(_) => Ok(()),
+        Change::Reattribute(id, attribution) => {
+            roll::reattribute(connection, id, attribution.as_ref())
+        }
+    }
+}
+
+fn set_timer(connection: &Connection, timer: &Timer) -> Result<(), StoreError> {
+    let sql = "INSERT OR REPLACE INTO timer (kind, person, alert, step, due_at) \
+               VALUES (?, ?, ?, ?, ?)";
+    let Timer { kind, person, alert, step, due_at } = timer;
+    let (kind, step) = (code::timer(*kind), code::step(*step));
+    let params = params![kind, person.as_str(), alert, step, due_at.as_millis()];
+    run(connection, "setting a timer", sql, params).map(|_| ())
+}
+
+fn owe(connection: &Connection, owed: &Owed) -> Result<(), StoreError> {
+    let sql = "SELECT max(seq) FROM alert_event WHERE key = ?";
+    let seq = number(connection, sql, [owed.alert])?;
+    let sql = "INSERT OR IGNORE INTO owed (key, alert, alert_id, change, level, recipient, \
+               channel, due_at, deadline, attempts, last_error, seq) \
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    let params = params![
+        owed.key.as_bytes(),
+        owed.alert,
+        owed.alert_id.as_bytes(),
+        owed.change.as_str(),
+        code::level(owed.level),
+        owed.recipient.as_str(),
+        owed.channel.as_str(),
+        owed.due_at.as_millis(),
+        owed.deadline.map(Timestamp::as_millis),
+        owed.attempts,
+        owed.last_error,
+        seq,
+    ];
+    run(connection, "owing a notification", sql, params).map(|_| ())
+}
+
+fn set_session(connection: &Connection, session: &BenchSession) -> Result<(), StoreError> {
+    let sql = "INSERT OR REPLACE INTO session (site, bench, from_at, until_at, person) \
+               VALUES (?, ?, ?, ?, ?)";
+    let BenchSession { site, bench, person, from, until } = session;
+    let (from, until) = (from.as_millis(), until.as_millis());
+    let params = params![site.as_str(), bench.as_str(), from, until, person.as_str()];
+    run(connection, "setting a bench session", sql, params).map(|_| ())
+}
+
+/// The sessions of a bench that touch an instant, latest beginning first.
+pub(super) fn sessions(
+    connection: &Connection,
+    site: &SiteId,
+    bench: &BenchId,
+    at: Timestamp,
+) -> Result<Vec<BenchSession>, StoreError> {
+    let sql = "SELECT person, from_at, until_at FROM session WHERE site = ?1 AND bench = ?2 \
+               AND from_at <= ?3 AND from_at > ?4 AND until_at > ?3 ORDER BY from_at DESC";
+    let earliest = at.minus(port::SESSION_MAX).as_millis();
+    let params = params![site.as_str(), bench.as_str(), at.as_millis(), earliest];
+    fetch(connection, "session", (sql, params), |cells| {
+        Ok(BenchSession {
+            site: site.clone(),
+            bench: bench.clone(),
+            person: cells.id()?,
+            from: cells.time()?,
+            until: cells.time()?,
+        })
+    })
+}
+
+fn keep_answer(connection: &Connection, answer: &Answer) -> Result<(), StoreError> {
+    let expired = answer.at.minus(port::ANSWER_KEPT).as_millis();
+    let sql = "DELETE FROM answer WHERE rowid IN \
+               (SELECT rowid FROM answer WHERE at < ? ORDER BY at LIMIT ?)";
+    run(connection, "clearing old answers", sql, [expired, ANSWERS_CLEARED])?;
+    let sql = "INSERT OR REPLACE INTO answer (key, request, status, body, at) \
+               VALUES (?, ?, ?, ?, ?)";
+    let Answer { key, request, status, body, at } = answer;
+    let params = params![key, request.as_bytes(), status, body, at.as_millis()];
+    run(connection, "keeping an answer", sql, params).map(|_| ())
+}
+
+/// The answer under a key, unless it has expired.
+pub(super) fn answer(
+    connection: &Connection,
+    key: &str,
+    now: Timestamp,
+) -> Result<Option<Answer>, StoreError> {
+    let sql = "SELECT key, request, status, body, at FROM answer WHERE key = ? AND at >= ?";
+    let since = now.minus(port::ANSWER_KEPT).as_millis();
+    fetch_one(connection, "answer", (sql, params![key, since]), |cells| {
+        Ok(Answer {
+            key: cells.take()?,
+            request: cells.key()?,
+            status: cells.small()?,
+            body: cells.take()?,
+            at: cells.time()?,
+        })
+    })
+}
+
+fn keep_token(connection: &Connection, token: &TokenRow) -> Result<(), StoreError> {
+    let sql = "INSERT OR REPLACE INTO token \
+               (hash, role, place, doctor, device, created_at, revoked_at) \
+               VALUES (?, ?, ?, ?, ?, ?, ?)";
+    let params = params![
+        token.hash,
+        token.role.as_str(),
+        token.place,
+        token.doctor.as_ref().map(Id::as_str),
+        token.device.as_ref().map(Id::as_str),
+        token.created_at.as_millis(),
+        token.revoked_at.map(Timestamp::as_millis),
+    ];
+    run(connection, "keeping a token", sql, params).map(|_| ())
+}
+
+/// A token by the hash of its text.
+pub(super) fn token(
+    connection: &Connection,
+    hash: &[u8; 32],
+) -> Result<Option<TokenRow>, StoreError> {
+    let sql = "SELECT hash, role, place, doctor, device, created_at, revoked_at FROM token \
+               WHERE hash = ?";
+    fetch_one(connection, "token", (sql, [hash]), |cells: &mut Cells<'_, '_>| {
+        Ok(TokenRow {
+            hash: cells.take()?,
+            role: cells.word(&Role::ALL, Role::as_str)?,
+            place: cells.text_or_none(|text| Some(SmolStr::new(text)))?.map(String::from),
+            doctor: cells.id_or_none()?,
+            device: cells.id_or_none()?,
+            created_at: cells.time()?,
+            revoked_at: cells.time_or_none()?,
+        })
+    })
+}

@@ -1,0 +1,223 @@
+//! Facts into their tables, each under its position, and what is counted on the way.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, params};
+use smol_str::SmolStr;
+
+use super::{alert, code, reading, registry, row::run};
+use crate::{
+    domain::{Id, Reading, Timestamp},
+    store::{
+        Attempt, CardScan, CommitSeq, Counts, Fact, Origin, Presence, Quarantined, Refused,
+        Sending, StoreError, StoredReading,
+    },
+};
+
+/// What a unit adds to the counters of a site.
+#[derive(Debug, Default)]
+struct Heard {
+    online: Option<bool>,
+    seen_at: Option<Timestamp>,
+    quarantined: i64,
+    refused: i64,
+}
+
+/// What a unit has counted so far.
+#[derive(Debug)]
+pub(super) struct Tally {
+    pub(super) last: CommitSeq,
+    pub(super) counts: Counts,
+    heard: BTreeMap<SmolStr, Heard>,
+}
+
+impl Tally {
+    pub(super) fn after(last: CommitSeq) -> Self {
+        Self { last, counts: Counts::default(), heard: BTreeMap::new() }
+    }
+
+    fn heard(&mut self, site: Option<&str>, at: Timestamp) -> &mut Heard {
+        let site = SmolStr::new(site.unwrap_or_default());
+        let heard = self.heard.entry(site).or_default();
+        heard.seen_at = heard.seen_at.max(Some(at));
+        heard
+    }
+
+    /// Adds facts under the next positions.
+    pub(super) fn append(
+        &mut self,
+        connection: &Connection,
+        facts: &[Fact],
+    ) -> Result<CommitSeq, StoreError> {
+        let mut insertion = reading::insertion(connection)?;
+        for fact in facts {
+            let seq = CommitSeq(self.last.0.saturating_add(1));
+            self.last = seq;
+            match fact {
+                Fact::Reading(stored) => {
+                    reading::insert(&mut insertion, seq, stored)?;
+                    self.heard(Some(stored.reading.site.as_str()), stored.server_at);
+                }
+                Fact::Refused(refused) => self.refuse(connection, seq, refused)?,
+                Fact::Quarantined(item) => self.quarantine(connection, seq, item)?,
+                Fact::CardScan(scan) => {
+                    add_scan(connection, seq, scan)?;
+                    self.heard(Some(scan.site.as_str()), scan.received_at);
+                }
+                Fact::Presence(presence) => {
+                    add_presence(connection, seq, presence)?;
+                    self.heard(Some(presence.site.as_str()), presence.at).online =
+                        Some(presence.online);
+                }
+                Fact::Registration(row) => registry::register(connection, seq, row)?,
+                Fact::Crossing(crossing) => alert::add_crossing(connection, seq, crossing)?,
+                Fact::Alert(event) => alert::add_event(connection, seq, event)?,
+                Fact::Attempt(attempt) => add_attempt(connection, seq, attempt)?,
+            }
+        }
+        Ok(self.last)
+    }
+
+    fn refuse(
+        &mut self,
+        connection: &Connection,
+        seq: CommitSeq,
+        refused: &Refused,
+    ) -> Result<(), StoreError> {
+        let sql = "INSERT INTO refused (seq, reason, raw, road, site, device, received_at) \
+                   VALUES (?, ?, ?, ?, ?, ?, ?)";
+        let Origin { road, site, device } = &refused.origin;
+        let site = site.as_ref().map(Id::as_str);
+        let params = params![
+            seq.0,
+            refused.reason,
+            refused.raw,
+            code::road(*road),
+            site,
+            device.as_deref(),
+            refused.received_at.as_millis(),
+        ];
+        run(connection, "keeping refused bytes", sql, params)?;
+        let heard = self.heard(site, refused.received_at);
+        heard.refused = heard.refused.saturating_add(1);
+        Ok(())
+    }
+
+    fn quarantine(
+        &mut self,
+        connection: &Connection,
+        seq: CommitSeq,
+        item: &Quarantined,
+    ) -> Result<(), StoreError> {
+        let sql = "INSERT INTO quarantine (seq, reason, detail, raw, road, site, device, \
+                   received_at, content) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+        let Origin { road, site, device } = &item.origin;
+        let site = site.as_ref().map(Id::as_str);
+        let params = params![
+            seq.0,
+            item.reason.as_str(),
+            item.detail,
+            item.raw,
+            code::road(*road),
+            site,
+            device.as_deref(),
+            item.received_at.as_millis(),
+            item.content.as_bytes(),
+        ];
+        run(connection, "keeping an item of quarantine", sql, params)?;
+        if let Some(held) = &item.reading {
+            let mut insertion = reading::quarantine(connection)?;
+            reading::insert(&mut insertion, seq, &held_reading(held, item.received_at))?;
+        }
+        let heard = self.heard(site, item.received_at);
+        heard.quarantined = heard.quarantined.saturating_add(1);
+        Ok(())
+    }
+
+    /// Writes what was counted.
+    pub(super) fn write(&self, connection: &Connection) -> Result<(), StoreError> {
+        let sql = "INSERT INTO site_state (site, online, seen_at, quarantined, refused) \
+                   VALUES (?, ?, ?, ?, ?) ON CONFLICT (site) DO UPDATE SET \
+                   online = coalesce(excluded.online, online), \
+                   seen_at = max(seen_at, excluded.seen_at), \
+                   quarantined = quarantined + excluded.quarantined, \
+                   refused = refused + excluded.refused";
+        for (site, heard) in &self.heard {
+            let seen_at = heard.seen_at.map_or(0, Timestamp::as_millis);
+            let Heard { online, quarantined, refused, .. } = heard;
+            let params = params![site.as_str(), online, seen_at, quarantined, refused];
+            run(connection, "counting for a site", sql, params)?;
+        }
+        let sql = "UPDATE state SET last = ?, received = received + ?, stored = stored + ?, \
+                   rejected = rejected + ?, duplicate = duplicate + ?, \
+                   quarantined = quarantined + ?, refused = refused + ?";
+        let Counts { received, stored, rejected, duplicate, quarantined, refused } = self.counts;
+        let counts = [received, stored, rejected, duplicate, quarantined, refused];
+        let [received, stored, rejected, duplicate, quarantined, refused] =
+            counts.map(u64::cast_signed);
+        let params = [self.last.0, received, stored, rejected, duplicate, quarantined, refused];
+        run(connection, "counting", sql, params).map(|_| ())
+    }
+}
+
+/// A reading of nobody yet, as quarantine keeps and shows it.
+fn held_reading(held: &Reading, received_at: Timestamp) -> StoredReading {
+    StoredReading {
+        reading: held.clone(),
+        attribution: None,
+        standing: crate::domain::Standing::Stored,
+        late: false,
+        possible_duplicate: false,
+        server_at: received_at,
+    }
+}
+
+fn add_scan(connection: &Connection, seq: CommitSeq, scan: &CardScan) -> Result<(), StoreError> {
+    let sql = "INSERT INTO card_scan (seq, site, bench, card, person, at, received_at, out) \
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+    let params = params![
+        seq.0,
+        scan.site.as_str(),
+        scan.bench.as_str(),
+        scan.card,
+        scan.person.as_ref().map(Id::as_str),
+        scan.at.as_millis(),
+        scan.received_at.as_millis(),
+        scan.out,
+    ];
+    run(connection, "adding a card scan", sql, params).map(|_| ())
+}
+
+fn add_presence(
+    connection: &Connection,
+    seq: CommitSeq,
+    presence: &Presence,
+) -> Result<(), StoreError> {
+    let sql = "INSERT INTO presence (seq, site, online, detail, at) VALUES (?, ?, ?, ?, ?)";
+    let Presence { site, online, detail, at } = presence;
+    let params = params![seq.0, site.as_str(), online, detail, at.as_millis()];
+    run(connection, "adding a presence", sql, params).map(|_| ())
+}
+
+/// The word of an attempt's end on disk.
+pub(super) const DELIVERED: &str = "delivered";
+pub(super) const FAILED: &str = "failed";
+pub(super) const DROPPED: &str = "dropped";
+
+fn add_attempt(
+    connection: &Connection,
+    seq: CommitSeq,
+    attempt: &Attempt,
+) -> Result<(), StoreError> {
+    let (word, why, retry_at) = match &attempt.sending {
+        Sending::Delivered => (DELIVERED, None, None),
+        Sending::Failed { why, retry_at } => (FAILED, Some(why), *retry_at),
+        Sending::Dropped => (DROPPED, None, None),
+    };
+    let sql = "INSERT INTO attempt (seq, key, sending, why, retry_at, at) \
+               VALUES (?, ?, ?, ?, ?, ?)";
+    let retry_at = retry_at.map(Timestamp::as_millis);
+    let params =
+        params![seq.0, attempt.key.as_bytes(), word, why, retry_at, attempt.at.as_millis()];
+    run(connection, "adding an attempt", sql, params).map(|_| ())
+}

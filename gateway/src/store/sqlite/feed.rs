@@ -1,0 +1,204 @@
+//! The log in commit order: positions have no gaps, so a span of them is exactly a page.
+
+use rusqlite::Connection;
+use smol_str::SmolStr;
+
+use super::{
+    alert, code, fact, reading, registry,
+    row::{Cells, cell, fetch, fetch_one},
+};
+use crate::store::{
+    Attempt, CardScan, CommitSeq, Fact, Origin, Presence, Quarantined, Refused, Registration,
+    Sending, StoreError,
+    view::{FeedEntry, HeldRefusal},
+};
+
+/// The last position.
+pub(super) fn last(connection: &Connection) -> Result<CommitSeq, StoreError> {
+    let found = fetch_one(connection, "state", ("SELECT last FROM state", []), cell::<i64>)?;
+    let what = "the row that counts positions is missing".to_owned();
+    found.map(CommitSeq).ok_or(StoreError::Damaged { table: "state", what })
+}
+
+/// Facts after a position, in commit order.
+pub(super) fn feed(
+    connection: &Connection,
+    after: CommitSeq,
+    limit: usize,
+) -> Result<Vec<FeedEntry>, StoreError> {
+    let span = [after.0, after.0.saturating_add(i64::try_from(limit).unwrap_or(i64::MAX))];
+    let mut entries = readings(connection, span)?;
+    entries.extend(refused(connection, span)?);
+    entries.extend(quarantined(connection, span)?);
+    entries.extend(card_scans(connection, span)?);
+    entries.extend(presences(connection, span)?);
+    entries.extend(registrations(connection, span)?);
+    entries.extend(crossings(connection, span)?);
+    entries.extend(alerts(connection, span)?);
+    entries.extend(attempts(connection, span)?);
+    entries.sort_by_key(|entry| entry.seq);
+    Ok(entries)
+}
+
+type Entries = Result<Vec<FeedEntry>, StoreError>;
+
+const fn entry(seq: CommitSeq, fact: Fact) -> FeedEntry {
+    FeedEntry { seq, fact }
+}
+
+fn readings(connection: &Connection, span: [i64; 2]) -> Entries {
+    let sql = format!("SELECT {} FROM reading WHERE seq > ? AND seq <= ?", reading::COLUMNS);
+    fetch(connection, "reading", (&sql, span), |cells| {
+        let (seq, stored) = reading::decode(cells)?;
+        Ok(entry(seq, Fact::Reading(Box::new(stored))))
+    })
+}
+
+/// From the columns road, site, device.
+pub(super) fn origin(cells: &mut Cells<'_, '_>) -> Result<Origin, StoreError> {
+    Ok(Origin {
+        road: cells.one_of(&code::ROADS, code::road)?,
+        site: cells.id_or_none()?,
+        device: cells.text_or_none(|text| Some(SmolStr::new(text)))?,
+    })
+}
+
+/// From the columns seq, reason, raw, road, site, device, received_at.
+pub(super) fn refusal(cells: &mut Cells<'_, '_>) -> Result<HeldRefusal, StoreError> {
+    let seq = cells.seq()?;
+    let refused = Refused {
+        reason: cells.take()?,
+        raw: cells.take()?,
+        origin: origin(cells)?,
+        received_at: cells.time()?,
+    };
+    Ok(HeldRefusal { seq, refused })
+}
+
+fn refused(connection: &Connection, span: [i64; 2]) -> Entries {
+    let sql = "SELECT seq, reason, raw, road, site, device, received_at FROM refused \
+               WHERE seq > ? AND seq <= ?";
+    fetch(connection, "refused", (sql, span), |cells| {
+        let HeldRefusal { seq, refused } = refusal(cells)?;
+        Ok(entry(seq, Fact::Refused(refused)))
+    })
+}
+
+/// From the columns seq, reason, detail, raw, road, site, device, received_at, content, without
+/// the reading.
+pub(super) fn item(cells: &mut Cells<'_, '_>) -> Result<(CommitSeq, Quarantined), StoreError> {
+    let seq = cells.seq()?;
+    let item = Quarantined {
+        reason: cells.word(&code::REASONS, crate::store::QuarantineReason::as_str)?,
+        detail: cells.take()?,
+        raw: cells.take()?,
+        origin: origin(cells)?,
+        received_at: cells.time()?,
+        reading: None,
+        content: cells.key()?,
+    };
+    Ok((seq, item))
+}
+
+fn quarantined(connection: &Connection, span: [i64; 2]) -> Entries {
+    let sql = "SELECT seq, reason, detail, raw, road, site, device, received_at, content \
+               FROM quarantine WHERE seq > ? AND seq <= ?";
+    let items = fetch(connection, "quarantine", (sql, span), item)?;
+    items
+        .into_iter()
+        .map(|(seq, mut item)| {
+            item.reading = held_reading(connection, seq)?.map(|held| Box::new(held.reading));
+            Ok(entry(seq, Fact::Quarantined(Box::new(item))))
+        })
+        .collect()
+}
+
+/// The reading inside an item of quarantine.
+pub(super) fn held_reading(
+    connection: &Connection,
+    seq: CommitSeq,
+) -> Result<Option<crate::store::StoredReading>, StoreError> {
+    let sql = format!("SELECT {} FROM quarantined_reading WHERE seq = ?", reading::COLUMNS);
+    let found = fetch_one(connection, "quarantined_reading", (&sql, [seq.0]), reading::decode)?;
+    Ok(found.map(|(_, held)| held))
+}
+
+fn card_scans(connection: &Connection, span: [i64; 2]) -> Entries {
+    let sql = "SELECT seq, site, bench, card, person, at, received_at, out FROM card_scan \
+               WHERE seq > ? AND seq <= ?";
+    fetch(connection, "card_scan", (sql, span), |cells| {
+        let seq = cells.seq()?;
+        let scan = CardScan {
+            site: cells.id()?,
+            bench: cells.id()?,
+            card: cells.take()?,
+            person: cells.id_or_none()?,
+            at: cells.time()?,
+            received_at: cells.time()?,
+            out: cells.flag()?,
+        };
+        Ok(entry(seq, Fact::CardScan(scan)))
+    })
+}
+
+fn presences(connection: &Connection, span: [i64; 2]) -> Entries {
+    let sql = "SELECT seq, site, online, detail, at FROM presence WHERE seq > ? AND seq <= ?";
+    fetch(connection, "presence", (sql, span), |cells| {
+        let seq = cells.seq()?;
+        let presence = Presence {
+            site: cells.id()?,
+            online: cells.flag()?,
+            detail: cells.take()?,
+            at: cells.time()?,
+        };
+        Ok(entry(seq, Fact::Presence(presence)))
+    })
+}
+
+fn registrations(connection: &Connection, span: [i64; 2]) -> Entries {
+    let sql = "SELECT seq, body, author, at FROM registration WHERE seq > ? AND seq <= ?";
+    fetch(connection, "registration", (sql, span), |cells| {
+        let seq = cells.seq()?;
+        let registration = Registration {
+            row: registry::body(cells)?,
+            author: cells.text(|text| Some(SmolStr::new(text)))?,
+            at: cells.time()?,
+        };
+        Ok(entry(seq, Fact::Registration(Box::new(registration))))
+    })
+}
+
+fn crossings(connection: &Connection, span: [i64; 2]) -> Entries {
+    let sql = "SELECT seq, reading, person, concept, level, disposition, alert FROM crossing \
+               WHERE seq > ? AND seq <= ?";
+    fetch(connection, "crossing", (sql, span), |cells| {
+        let (seq, crossing) = alert::decode_crossing(cells)?;
+        Ok(entry(seq, Fact::Crossing(crossing)))
+    })
+}
+
+fn alerts(connection: &Connection, span: [i64; 2]) -> Entries {
+    let columns = alert::EVENT_COLUMNS;
+    let sql = format!("SELECT {columns} FROM alert_event WHERE seq > ? AND seq <= ?");
+    fetch(connection, "alert_event", (&sql, span), |cells| {
+        let (seq, event) = alert::decode_event(cells)?;
+        Ok(entry(seq, Fact::Alert(Box::new(event))))
+    })
+}
+
+fn attempts(connection: &Connection, span: [i64; 2]) -> Entries {
+    let sql = "SELECT seq, key, sending, why, retry_at, at FROM attempt \
+               WHERE seq > ? AND seq <= ?";
+    fetch(connection, "attempt", (sql, span), |cells| {
+        let (seq, key) = (cells.seq()?, cells.key()?);
+        let word: String = cells.take()?;
+        let (why, retry_at) = (cells.take::<Option<String>>()?, cells.time_or_none()?);
+        let sending = match (word.as_str(), why) {
+            (fact::DELIVERED, None) => Sending::Delivered,
+            (fact::DROPPED, None) => Sending::Dropped,
+            (fact::FAILED, Some(why)) => Sending::Failed { why, retry_at },
+            _ => return Err(cells.damaged("unknown end of an attempt")),
+        };
+        Ok(entry(seq, Fact::Attempt(Attempt { key, sending, at: cells.time()? })))
+    })
+}

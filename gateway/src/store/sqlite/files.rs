@@ -1,0 +1,102 @@
+//! The folder of a store: its lock, and who may read it.
+
+use std::{
+    fs::{DirBuilder, File, OpenOptions, Permissions},
+    io,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
+
+use rustix::fs::{FlockOperation, flock, statvfs};
+
+use crate::store::StoreError;
+
+/// The database within the folder.
+pub(super) const DATABASE: &str = "xunzhen.db";
+/// Held for as long as a process has the folder.
+const LOCK: &str = "lock";
+const FOLDER_MODE: u32 = 0o700;
+const FILE_MODE: u32 = 0o600;
+
+/// Below this many free bytes a failed write counts as a full disk.
+const FULL_BELOW: u64 = 1024 * 1024;
+
+pub(super) fn file(
+    what: &'static str,
+    path: &Path,
+) -> impl FnOnce(io::Error) -> StoreError + use<> {
+    let path = path.to_owned();
+    move |source| {
+        let kind = source.kind();
+        if matches!(kind, io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
+            StoreError::Full { what }
+        } else {
+            StoreError::File { what, path, source }
+        }
+    }
+}
+
+/// Makes the folder and the empty database where they are missing, takes the folder's lock, and
+/// sees to it that nobody else can read the files.
+pub(super) fn claim(folder: &Path) -> Result<(File, PathBuf), StoreError> {
+    let there = folder.try_exists().map_err(file("looking for the folder", folder))?;
+    if !there {
+        let mut builder = DirBuilder::new();
+        let made = builder.recursive(true).mode(FOLDER_MODE).create(folder);
+        made.map_err(file("making the folder", folder))?;
+        if let Some(parent) = folder.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            sync_folder(parent)?;
+        }
+    }
+    tighten(folder, FOLDER_MODE)?;
+    let lock = folder.join(LOCK);
+    let held = create(&lock)?;
+    if let Err(errno) = flock(&held, FlockOperation::NonBlockingLockExclusive) {
+        return Err(match errno {
+            rustix::io::Errno::WOULDBLOCK => StoreError::Locked { path: folder.to_owned() },
+            _ => file("locking the folder", &lock)(errno.into()),
+        });
+    }
+    let database = folder.join(DATABASE);
+    let missing = !database.try_exists().map_err(file("looking for the store", &database))?;
+    let made = create(&database)?;
+    if missing {
+        made.sync_all().map_err(file("syncing the new store", &database))?;
+        sync_folder(folder)?;
+    }
+    for name in [LOCK, DATABASE, "xunzhen.db-wal", "xunzhen.db-shm"] {
+        let path = folder.join(name);
+        if path.try_exists().map_err(file("looking for a file", &path))? {
+            tighten(&path, FILE_MODE)?;
+        }
+    }
+    Ok((held, database))
+}
+
+/// Opens a file that only its owner may read, empty if it is new.
+pub(super) fn create(path: &Path) -> Result<File, StoreError> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(FILE_MODE);
+    options.open(path).map_err(file("opening", path))
+}
+
+/// Takes away what others may do with a file.
+fn tighten(path: &Path, mode: u32) -> Result<(), StoreError> {
+    let found = path.metadata().map_err(file("reading the mode", path))?;
+    if found.permissions().mode() & 0o777 & !mode == 0 {
+        return Ok(());
+    }
+    std::fs::set_permissions(path, Permissions::from_mode(mode))
+        .map_err(file("taking the file from others", path))
+}
+
+/// Makes the names within a folder durable.
+pub(super) fn sync_folder(folder: &Path) -> Result<(), StoreError> {
+    let opened = File::open(folder).map_err(file("opening the folder", folder))?;
+    opened.sync_all().map_err(file("syncing the folder", folder))
+}
+
+/// Whether the disk of a folder has next to no room.
+pub(super) fn is_full(folder: &Path) -> bool {
+    statvfs(folder).is_ok_and(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) < FULL_BELOW)
+}

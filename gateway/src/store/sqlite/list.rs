@@ -1,0 +1,319 @@
+//! Lists: pages by key, bounded by their limit, each within a scope.
+
+use rusqlite::{Connection, params_from_iter, types::Value};
+
+use super::{
+    alert, code, feed, reading, registry, roll,
+    row::{Cells, fetch},
+    scope::{self, Clause, text},
+};
+use crate::{
+    domain::{Alert, DoctorId, Person, Registered, Timestamp},
+    store::{
+        CommitSeq, StoreError, StoredReading, paging,
+        view::{AlertFilter, HeldQuarantine, HeldRefusal, Page, Paging, ReadingFilter, Scope},
+    },
+};
+
+/// One item more than the page has, to see whether there is a next one.
+fn probe(limit: usize) -> Value {
+    Value::Integer(i64::try_from(limit.saturating_add(1)).unwrap_or(i64::MAX))
+}
+
+fn ask<T>(
+    connection: &Connection,
+    table: &'static str,
+    clause: Clause,
+    decode: impl FnMut(&mut Cells<'_, '_>) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    fetch(connection, table, (&clause.sql, params_from_iter(clause.values)), decode)
+}
+
+type Found = (CommitSeq, StoredReading);
+
+/// Readings, newest measured first.
+pub(super) fn readings(
+    connection: &Connection,
+    scope: &Scope,
+    filter: &ReadingFilter,
+    page: &Paging,
+) -> Result<Page<Found>, StoreError> {
+    let limit = paging::limit_of(page);
+    let after = paging::read::<2>(page)?;
+    let rest = |clause: &mut Clause| narrow(clause, scope, filter, after);
+    let found = match (&filter.person, &filter.device, &filter.site, scope) {
+        (Some(person), _, _, _) => {
+            let from = format!("SELECT {} FROM reading r WHERE r.person = ?", reading::COLUMNS);
+            let mut clause = Clause::new(&from, [text(person.as_str())]);
+            rest(&mut clause);
+            newest(&mut clause, limit);
+            ask(connection, "reading", clause, reading::decode)?
+        }
+        (None, Some(device), _, _) => {
+            routed(connection, (roll::BY_DEVICE, device.as_str()), rest, limit)?
+        }
+        (None, None, Some(site), _) => {
+            routed(connection, (roll::BY_SITE, site.as_str()), rest, limit)?
+        }
+        (None, None, None, Scope::Doctor(doctor)) => by_people(connection, doctor, rest, limit)?,
+        (None, None, None, _) => routed(connection, (roll::ALL, ""), rest, limit)?,
+    };
+    Ok(paging::cut(found, limit, |(seq, stored)| {
+        paging::write([stored.reading.measured.at.as_millis(), seq.0])
+    }))
+}
+
+fn newest(clause: &mut Clause, limit: usize) {
+    clause.push(" ORDER BY r.measured_at DESC, r.seq DESC LIMIT ?", [probe(limit)]);
+}
+
+/// Scope, filter and cursor, as conditions on `reading r`.
+fn narrow(clause: &mut Clause, scope: &Scope, filter: &ReadingFilter, after: Option<[i64; 2]>) {
+    clause.and(scope::readings(scope, "r.person", "r.site"));
+    if let Some(person) = &filter.person {
+        clause.push(" AND r.person = ?", [text(person.as_str())]);
+    }
+    if let Some(device) = &filter.device {
+        clause.push(" AND r.device = ?", [text(device.as_str())]);
+    }
+    if let Some(site) = &filter.site {
+        clause.push(" AND r.site = ?", [text(site.as_str())]);
+    }
+    let time = |at: Timestamp| Value::Integer(at.as_millis());
+    if let Some(from) = filter.from {
+        clause.push(" AND r.measured_at >= ?", [time(from)]);
+    }
+    if let Some(to) = filter.to {
+        clause.push(" AND r.measured_at < ?", [time(to)]);
+    }
+    if let Some(after) = after {
+        clause.push(" AND (r.measured_at, r.seq) < (?, ?)", after.map(Value::Integer));
+    }
+}
+
+/// By way of the route table, and for what is not derived yet by the log itself.
+fn routed(
+    connection: &Connection,
+    (kind, name): (i64, &str),
+    rest: impl Fn(&mut Clause),
+    limit: usize,
+) -> Result<Vec<Found>, StoreError> {
+    let done = roll::cursor(connection, roll::FOLLOWER)?;
+    let columns = format!("r.{}", reading::COLUMNS.replace(", ", ", r."));
+    // The bounds of the walk are those of `k`: the same columns, in the order of its key.
+    let mut inner = Clause::default();
+    rest(&mut inner);
+    let inner = Clause {
+        sql: inner.sql.replace("r.measured_at", "k.measured_at").replace("r.seq", "k.seq"),
+        values: inner.values,
+    };
+    let from = format!(
+        "SELECT {columns} FROM route k CROSS JOIN reading r ON r.seq = k.seq \
+         WHERE k.kind = ? AND k.name = ?"
+    );
+    let mut old = Clause::new(&from, [Value::Integer(kind), text(name)]);
+    old.push(&inner.sql, inner.values);
+    old.push(" ORDER BY k.measured_at DESC, k.seq DESC LIMIT ?", [probe(limit)]);
+    let mut found = ask(connection, "reading", old, reading::decode)?;
+
+    let from = format!("SELECT {} FROM reading r WHERE r.seq > ?", reading::COLUMNS);
+    let mut new = Clause::new(&from, [Value::Integer(done.0)]);
+    rest(&mut new);
+    newest(&mut new, limit);
+    found.extend(ask(connection, "reading", new, reading::decode)?);
+    found.sort_by_key(|(seq, stored)| std::cmp::Reverse((stored.reading.measured.at, *seq)));
+    found.truncate(limit.saturating_add(1));
+    Ok(found)
+}
+
+/// By way of the people whom a doctor sees: they are few.
+fn by_people(
+    connection: &Connection,
+    doctor: &DoctorId,
+    rest: impl Fn(&mut Clause),
+    limit: usize,
+) -> Result<Vec<Found>, StoreError> {
+    let people = scope::list_of_doctor(doctor);
+    let from = format!(
+        "SELECT {} FROM ({}) s CROSS JOIN reading r ON r.person = s.person WHERE 1",
+        "r.seq AS seq, r.measured_at AS measured_at", people.sql
+    );
+    let mut inner = Clause::new(&from, people.values);
+    rest(&mut inner);
+    newest(&mut inner, limit);
+    let columns = format!("r.{}", reading::COLUMNS.replace(", ", ", r."));
+    let sql = format!(
+        "SELECT {columns} FROM ({}) k CROSS JOIN reading r ON r.seq = k.seq \
+         ORDER BY k.measured_at DESC, k.seq DESC",
+        inner.sql
+    );
+    ask(connection, "reading", Clause::new(&sql, inner.values), reading::decode)
+}
+
+/// Alerts: live ones first, gravest first, then newest.
+pub(super) fn alerts(
+    connection: &Connection,
+    scope: &Scope,
+    filter: &AlertFilter,
+    page: &Paging,
+) -> Result<Page<Alert>, StoreError> {
+    let limit = paging::limit_of(page);
+    let mut clause = Clause::new(&format!("SELECT {} FROM alert a WHERE 1", alert::COLUMNS), []);
+    clause.and(scope::people(scope, "a.person"));
+    if !filter.states.is_empty() {
+        let places = vec!["?"; filter.states.len()].join(", ");
+        let states = filter.states.iter().map(|state| text(code::state(*state)));
+        clause.push(&format!(" AND a.state IN ({places})"), states);
+    }
+    if let Some(doctor) = &filter.doctor {
+        clause.push(" AND a.owner = ?", [text(doctor.as_str())]);
+    }
+    if let Some(level) = filter.level {
+        clause.push(" AND a.level = ?", [Value::Integer(code::level(level))]);
+    }
+    if let Some(person) = &filter.person {
+        clause.push(" AND a.person = ?", [text(person.as_str())]);
+    }
+    if let Some(after) = paging::read::<4>(page)? {
+        let before = " AND (a.live, a.level, a.opened_at, a.key) < (?, ?, ?, ?)";
+        clause.push(before, after.map(Value::Integer));
+    }
+    let order = " ORDER BY a.live DESC, a.level DESC, a.opened_at DESC, a.key DESC LIMIT ?";
+    clause.push(order, [probe(limit)]);
+    let found = ask(connection, "alert", clause, alert::decode)?;
+    Ok(paging::cut(found, limit, |alert| {
+        let live = i64::from(alert.state.is_live());
+        paging::write([live, code::level(alert.level), alert.opened_at.as_millis(), alert.key])
+    }))
+}
+
+/// The end of the names that begin with a text.
+fn beyond(text: &str) -> Value {
+    Value::Text(format!("{text}{}", char::MAX))
+}
+
+/// People whose name or id begins with a text, by id.
+pub(super) fn people(
+    connection: &Connection,
+    scope: &Scope,
+    query: &str,
+    page: &Paging,
+) -> Result<Page<Person>, StoreError> {
+    let limit = paging::limit_of(page);
+    let sql = "SELECT g.body FROM person p JOIN registration g ON g.seq = p.seq WHERE 1";
+    let mut clause = Clause::new(sql, []);
+    clause.and(scope::people(scope, "p.person"));
+    if !query.is_empty() {
+        let begins = " AND ((p.person >= ? AND p.person < ?) OR (p.name >= ? AND p.name < ?))";
+        clause.push(begins, [text(query), beyond(query), text(query), beyond(query)]);
+    }
+    if let Some(after) = &page.after {
+        clause.push(" AND p.person > ?", [text(after)]);
+    }
+    clause.push(" ORDER BY p.person LIMIT ?", [probe(limit)]);
+    let rows = ask(connection, "registration", clause, registry::body)?;
+    let people = rows
+        .into_iter()
+        .filter_map(|row| if let Registered::Person(person) = row { Some(person) } else { None })
+        .collect();
+    Ok(paging::cut(people, limit, |person: &Person| person.person.to_string()))
+}
+
+/// The rows in force of one kind, by name.
+pub(super) fn registry(
+    connection: &Connection,
+    kind: &str,
+    page: &Paging,
+) -> Result<Page<Registered>, StoreError> {
+    let limit = paging::limit_of(page);
+    let kinds = ["person", "household", "doctor", "device", "site", "card"];
+    let Some(kind) = kinds.into_iter().find(|known| *known == kind) else {
+        return Err(StoreError::Asked { what: "the registry has no such kind" });
+    };
+    let sql = format!(
+        "SELECT g.body FROM {kind} p JOIN registration g ON g.seq = p.seq WHERE p.{kind} > ? \
+         ORDER BY p.{kind} LIMIT ?"
+    );
+    let after = page.after.as_deref().unwrap_or_default();
+    let clause = Clause::new(&sql, [text(after), probe(limit)]);
+    let rows = ask(connection, "registration", clause, registry::body)?;
+    Ok(paging::cut(rows, limit, |row| registry::named(row).1.to_owned()))
+}
+
+/// What waits in quarantine, newest first.
+pub(super) fn quarantine(
+    connection: &Connection,
+    scope: &Scope,
+    page: &Paging,
+) -> Result<Page<HeldQuarantine>, StoreError> {
+    let limit = paging::limit_of(page);
+    let sql = "SELECT q.seq, q.reason, q.detail, q.raw, q.road, q.site, q.device, q.received_at, \
+               q.content FROM quarantine q WHERE 1";
+    let mut clause = Clause::new(sql, []);
+    clause.and(quarantine_scope(scope));
+    before(&mut clause, "q.seq", page)?;
+    clause.push(" ORDER BY q.seq DESC LIMIT ?", [probe(limit)]);
+    let items = ask(connection, "quarantine", clause, feed::item)?;
+    let page = paging::cut(items, limit, |(seq, _)| paging::write([seq.0]));
+    let items: Result<Vec<_>, StoreError> = page
+        .items
+        .into_iter()
+        .map(|(seq, item)| {
+            Ok(HeldQuarantine {
+                seq,
+                reason: item.reason,
+                detail: item.detail,
+                raw: item.raw,
+                origin: item.origin,
+                received_at: item.received_at,
+                reading: feed::held_reading(connection, seq)?,
+            })
+        })
+        .collect();
+    Ok(Page { items: items?, next: page.next })
+}
+
+/// A place sees what its sites sent; a doctor what names their people.
+pub(super) fn quarantine_scope(scope: &Scope) -> Clause {
+    match scope {
+        Scope::Everything => Clause::new("1", []),
+        Scope::Nobody => Clause::new("0", []),
+        Scope::Place(place) => scope::sites("q.site", place),
+        Scope::Doctor(doctor) => {
+            let people = scope::list_of_doctor(doctor);
+            let sql = format!(
+                "q.seq IN (SELECT h.seq FROM quarantined_reading h WHERE h.named IN ({}))",
+                people.sql
+            );
+            Clause::new(&sql, people.values)
+        }
+    }
+}
+
+fn before(clause: &mut Clause, column: &str, page: &Paging) -> Result<(), StoreError> {
+    if let Some([after]) = paging::read::<1>(page)? {
+        clause.push(&format!(" AND {column} < ?"), [Value::Integer(after)]);
+    }
+    Ok(())
+}
+
+/// What was refused, newest first. Bytes without a meaning are nobody's: no doctor sees them.
+pub(super) fn refused(
+    connection: &Connection,
+    scope: &Scope,
+    page: &Paging,
+) -> Result<Page<HeldRefusal>, StoreError> {
+    let limit = paging::limit_of(page);
+    let sql = "SELECT q.seq, q.reason, q.raw, q.road, q.site, q.device, q.received_at \
+               FROM refused q WHERE 1";
+    let mut clause = Clause::new(sql, []);
+    clause.and(match scope {
+        Scope::Everything => Clause::new("1", []),
+        Scope::Nobody | Scope::Doctor(_) => Clause::new("0", []),
+        Scope::Place(place) => scope::sites("q.site", place),
+    });
+    before(&mut clause, "q.seq", page)?;
+    clause.push(" ORDER BY q.seq DESC LIMIT ?", [probe(limit)]);
+    let items = ask(connection, "refused", clause, feed::refusal)?;
+    Ok(paging::cut(items, limit, |held| paging::write([held.seq.0])))
+}

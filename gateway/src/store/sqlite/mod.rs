@@ -1,0 +1,244 @@
+//! SQLite as the store: ordinary tables, a write-ahead file synced at every commit, one writer.
+//!
+//! Every commit is one transaction with one sync (`synchronous=FULL`). Checkpoints are run only
+//! here and their failures are reported, never left to a commit that hides them. At opening, what
+//! the write-ahead file holds is copied into the database and synced before anything is added, so
+//! that nothing rests on a page that an earlier, failed sync left behind.
+
+mod alert;
+mod backup;
+mod board;
+mod change;
+mod code;
+mod fact;
+mod fault;
+mod feed;
+mod files;
+mod list;
+mod pool;
+mod reader;
+mod reading;
+mod recount;
+mod registry;
+mod roll;
+mod row;
+mod schema;
+mod scope;
+mod unit;
+
+use std::{fs::File, path::PathBuf, sync::Arc};
+
+use rusqlite::{Connection, OpenFlags};
+
+pub use self::backup::{Verified, restore_backup, verify_backup};
+use self::{fault::failed, pool::Pool, reader::SqliteReader, unit::SqliteUnit};
+use super::{CommitSeq, Reader, Store, StoreError, Unit};
+use crate::domain::Timestamp;
+
+/// How to open a store.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Its folder; made if it is missing.
+    pub dir: PathBuf,
+    /// Memory for the writer's pages.
+    pub page_cache_bytes: u64,
+    /// The write-ahead file is copied into the database when it passes this.
+    pub wal_bytes_max: u64,
+    /// Most pages of 4 KiB that the database may have; beyond them it is full. For a quota.
+    pub pages_max: Option<u32>,
+}
+
+impl Options {
+    /// Memory for the writer's pages where nobody says otherwise.
+    pub const PAGE_CACHE_BYTES: u64 = 64 * 1024 * 1024;
+    /// Limit of the write-ahead file where nobody says otherwise.
+    pub const WAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+    /// The usual numbers for a folder.
+    #[must_use]
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self {
+            dir: dir.into(),
+            page_cache_bytes: Self::PAGE_CACHE_BYTES,
+            wal_bytes_max: Self::WAL_BYTES_MAX,
+            pages_max: None,
+        }
+    }
+}
+
+/// The write-ahead file is cut, not only begun anew, when it has grown to this many limits.
+const WAL_CUT_FACTOR: u64 = 4;
+const PAGE_BYTES: u64 = 4096;
+
+/// A store in a folder.
+#[derive(Debug)]
+pub struct SqliteStore {
+    options: Options,
+    database: PathBuf,
+    /// `None` after a failure that ends the trust in it, until [`Store::reopen`].
+    connection: Option<Connection>,
+    pool: Arc<Pool>,
+    /// Pages in the write-ahead file that the last look found.
+    wal_pages: u64,
+    /// Keeps other processes out for as long as it lives.
+    _lock: File,
+}
+
+impl SqliteStore {
+    /// Opens the store in a folder, or makes one.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] when another process has it, [`StoreError::Newer`] when a newer
+    /// program wrote it, [`StoreError::Full`] when there is no room to open it.
+    pub fn open(options: Options) -> Result<Self, StoreError> {
+        let (lock, database) = files::claim(&options.dir)?;
+        let pool = Pool::new(database.clone());
+        let mut store =
+            Self { options, database, connection: None, pool, wal_pages: 0, _lock: lock };
+        store.reopen()?;
+        Ok(store)
+    }
+
+    fn connect(&self) -> Result<Connection, StoreError> {
+        let what = "opening the store";
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection =
+            Connection::open_with_flags(&self.database, flags).map_err(failed(what))?;
+        connection.set_prepared_statement_cache_capacity(pool::STATEMENTS);
+        let cache_kib = self.options.page_cache_bytes / 1024;
+        let pragmas = format!(
+            "PRAGMA busy_timeout = 2000; PRAGMA locking_mode = NORMAL; PRAGMA page_size = \
+             {PAGE_BYTES}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+             PRAGMA foreign_keys = OFF; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0; \
+             PRAGMA cache_size = -{cache_kib}; PRAGMA wal_autocheckpoint = 0"
+        );
+        connection.execute_batch(&pragmas).map_err(failed(what))?;
+        if let Some(pages) = self.options.pages_max {
+            let quota = format!("PRAGMA max_page_count = {pages}");
+            connection.execute_batch(&quota).map_err(failed(what))?;
+        }
+        copy_back(&connection, "TRUNCATE")?;
+        schema::bring_up(&connection)?;
+        Ok(connection)
+    }
+
+    fn connection(&self) -> Result<&Connection, StoreError> {
+        self.connection.as_ref().ok_or(StoreError::Asked { what: "the store must be reopened" })
+    }
+
+    /// Decides whether a failure means a full disk, and gives up the connection where the failure
+    /// ends the trust in it.
+    fn judge(&mut self, error: StoreError) -> StoreError {
+        let error = fault::excuse(error, || files::is_full(&self.options.dir));
+        if !(error.is_full() || error.is_asked()) {
+            self.connection = None;
+        }
+        error
+    }
+
+    /// Runs something in a transaction of its own.
+    fn transact<T>(
+        &mut self,
+        what: &'static str,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let connection = self.connection()?;
+        let done = transact(connection, what, work);
+        self.after_commit(done)
+    }
+
+    /// Looks how long the write-ahead file has become. Where that cannot be seen, the next unit
+    /// begins with a checkpoint, which says why; what is committed stays committed.
+    fn after_commit<T>(&mut self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+        let done = result.map_err(|error| self.judge(error))?;
+        let seen = self.connection().and_then(|connection| copy_back(connection, "NOOP"));
+        self.wal_pages = seen.unwrap_or(u64::MAX);
+        Ok(done)
+    }
+
+    fn copy_back_now(&mut self, mode: &str) -> Result<(), StoreError> {
+        match self.connection().and_then(|connection| copy_back(connection, mode)) {
+            Ok(pages) => {
+                self.wal_pages = pages;
+                Ok(())
+            }
+            Err(error) => Err(self.judge(error)),
+        }
+    }
+}
+
+fn transact<T>(
+    connection: &Connection,
+    what: &'static str,
+    work: impl FnOnce(&Connection) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let transaction = connection.unchecked_transaction().map_err(failed(what))?;
+    let done = work(&transaction)?;
+    transaction.commit().map_err(failed(what))?;
+    Ok(done)
+}
+
+/// Copies the write-ahead file into the database; says how many of its pages are not there yet.
+fn copy_back(connection: &Connection, mode: &str) -> Result<u64, StoreError> {
+    let sql = format!("PRAGMA wal_checkpoint({mode})");
+    let counts = row::fetch_one(connection, "the write-ahead file", (&sql, []), |cells| {
+        cells.skip(1);
+        Ok((cells.take::<i64>()?, cells.take::<i64>()?))
+    })?;
+    let (pages, copied) = counts.unwrap_or_default();
+    Ok(u64::try_from(pages.saturating_sub(copied)).unwrap_or(0))
+}
+
+impl Store for SqliteStore {
+    fn begin(&mut self, now: Timestamp) -> Result<Box<dyn Unit + '_>, StoreError> {
+        if self.wal_pages.saturating_mul(PAGE_BYTES) > self.options.wal_bytes_max {
+            self.copy_back_now("PASSIVE")?;
+        }
+        let begun = self.connection().and_then(SqliteUnit::begin);
+        match begun {
+            Ok(last) => Ok(Box::new(SqliteUnit::new(self, last, now))),
+            Err(error) => Err(self.judge(error)),
+        }
+    }
+
+    fn reopen(&mut self) -> Result<(), StoreError> {
+        self.connection = None;
+        self.pool.renew();
+        match self.connect() {
+            Ok(connection) => {
+                self.connection = Some(connection);
+                self.wal_pages = 0;
+                Ok(())
+            }
+            Err(error) => Err(self.judge(error)),
+        }
+    }
+
+    fn advance(&mut self, follower: &str, to: CommitSeq) -> Result<(), StoreError> {
+        if follower == roll::FOLLOWER {
+            return Err(StoreError::Asked { what: "the rollup follower moves by itself" });
+        }
+        self.transact("moving a follower", |connection| roll::advance(connection, follower, to))
+    }
+
+    fn roll_up(&mut self, limit: usize) -> Result<CommitSeq, StoreError> {
+        let connection = self.connection()?;
+        let last = feed::last(connection)?;
+        let done = roll::cursor(connection, roll::FOLLOWER)?;
+        if done >= last {
+            return Ok(done);
+        }
+        self.transact("deriving rollups", |connection| roll::forward(connection, limit, last))
+    }
+
+    fn checkpoint(&mut self) -> Result<(), StoreError> {
+        let wal = self.options.dir.join("xunzhen.db-wal");
+        let bytes = wal.metadata().map_or(0, |found| found.len());
+        let cut = self.options.wal_bytes_max.saturating_mul(WAL_CUT_FACTOR);
+        self.copy_back_now(if bytes > cut { "TRUNCATE" } else { "PASSIVE" })
+    }
+
+    fn reader(&self) -> Arc<dyn Reader> {
+        Arc::new(SqliteReader::new(Arc::clone(&self.pool)))
+    }
+}

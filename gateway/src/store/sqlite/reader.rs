@@ -1,0 +1,256 @@
+//! The reading side: each answer is of one state of the store.
+
+use std::{path::Path, sync::Arc};
+
+use rusqlite::params;
+
+use super::{
+    alert, backup, board, change, feed, list,
+    pool::Pool,
+    recount, registry, roll,
+    row::{cell, fetch, fetch_one, number},
+    scope,
+};
+use crate::{
+    domain::{Alert, AlertId, DoctorId, Id, Person, Registered, Timestamp},
+    store::{
+        AlertChange, Answer, CommitSeq, Counts, Crossing, Owed, Reader, RegistryKey, StoreError,
+        StoredReading, TokenRow,
+        view::{
+            AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
+            Page, Paging, ReadingFilter, Scope,
+        },
+    },
+};
+
+/// Reads through the pool's connections.
+pub(super) struct SqliteReader {
+    pool: Arc<Pool>,
+}
+
+impl SqliteReader {
+    pub(super) const fn new(pool: Arc<Pool>) -> Self {
+        Self { pool }
+    }
+
+    fn see<T>(
+        &self,
+        ask: impl FnOnce(&rusqlite::Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.pool.lend()?.see(ask)
+    }
+}
+
+fn reaches(
+    connection: &rusqlite::Connection,
+    scope: &Scope,
+    person: &str,
+) -> Result<bool, StoreError> {
+    let clause = scope::people(scope, "w.person");
+    let sql = format!("SELECT 1 FROM (SELECT ? AS person) w WHERE {}", clause.sql);
+    let mut values = vec![scope::text(person)];
+    values.extend(clause.values);
+    let found =
+        fetch_one(connection, "person", (&sql, rusqlite::params_from_iter(values)), |cells| {
+            cells.flag()
+        })?;
+    Ok(found.is_some())
+}
+
+fn reaches_household(
+    connection: &rusqlite::Connection,
+    scope: &Scope,
+    household: &str,
+) -> Result<bool, StoreError> {
+    let clause = match scope {
+        Scope::Everything => return Ok(true),
+        Scope::Nobody => return Ok(false),
+        Scope::Place(place) => scope::villages("h.village", place),
+        Scope::Doctor(doctor) => scope::Clause::new("h.doctor = ?", [scope::text(doctor.as_str())]),
+    };
+    let sql = format!("SELECT count(*) FROM household h WHERE h.household = ? AND {}", clause.sql);
+    let mut values = vec![scope::text(household)];
+    values.extend(clause.values);
+    Ok(number(connection, &sql, rusqlite::params_from_iter(values))? > 0)
+}
+
+impl Reader for SqliteReader {
+    fn last(&self) -> Result<CommitSeq, StoreError> {
+        self.see(feed::last)
+    }
+
+    fn gateway(&self) -> Result<(String, u64), StoreError> {
+        let sql = "SELECT gateway, epoch FROM state";
+        let found = self.see(|connection| {
+            fetch_one(connection, "state", (sql, []), |cells| {
+                Ok((cells.take()?, cells.small::<u64>()?))
+            })
+        })?;
+        let what = "the row that names the gateway is missing".to_owned();
+        found.ok_or(StoreError::Damaged { table: "state", what })
+    }
+
+    fn feed(&self, after: CommitSeq, limit: usize) -> Result<Vec<FeedEntry>, StoreError> {
+        self.see(|connection| feed::feed(connection, after, limit))
+    }
+
+    fn cursor(&self, follower: &str) -> Result<CommitSeq, StoreError> {
+        self.see(|connection| roll::cursor(connection, follower))
+    }
+
+    fn readings(
+        &self,
+        scope: &Scope,
+        filter: &ReadingFilter,
+        paging: &Paging,
+    ) -> Result<Page<(CommitSeq, StoredReading)>, StoreError> {
+        self.see(|connection| list::readings(connection, scope, filter, paging))
+    }
+
+    fn alerts(
+        &self,
+        scope: &Scope,
+        filter: &AlertFilter,
+        paging: &Paging,
+    ) -> Result<Page<Alert>, StoreError> {
+        self.see(|connection| list::alerts(connection, scope, filter, paging))
+    }
+
+    fn alert(&self, scope: &Scope, id: &AlertId) -> Result<Option<AlertHistory>, StoreError> {
+        self.see(|connection| {
+            let Some(alert) = alert::find(connection, id)? else { return Ok(None) };
+            if !reaches(connection, scope, alert.person.as_str())? {
+                return Ok(None);
+            }
+            let events = alert::events(connection, alert.key)?;
+            Ok(Some(AlertHistory { alert, events }))
+        })
+    }
+
+    fn crossings_of(
+        &self,
+        alert: i64,
+    ) -> Result<Vec<(Crossing, Option<StoredReading>)>, StoreError> {
+        self.see(|connection| alert::crossings_of(connection, alert))
+    }
+
+    fn registered(
+        &self,
+        scope: &Scope,
+        key: &RegistryKey,
+    ) -> Result<Option<Registered>, StoreError> {
+        self.see(|connection| {
+            let Some(row) = registry::in_force(connection, key)? else { return Ok(None) };
+            let reached = match &row {
+                Registered::Person(row) => reaches(connection, scope, row.person.as_str())?,
+                Registered::Card(row) => reaches(connection, scope, row.person.as_str())?,
+                Registered::Household(row) => {
+                    reaches_household(connection, scope, row.household.as_str())?
+                }
+                Registered::Device(row) => match row.owner.as_ref().map(Id::as_str) {
+                    Some(owner) => reaches(connection, scope, owner)?,
+                    None => *scope != Scope::Nobody,
+                },
+                Registered::Doctor(_) | Registered::Site(_) => *scope != Scope::Nobody,
+            };
+            Ok(reached.then_some(row))
+        })
+    }
+
+    fn people(
+        &self,
+        scope: &Scope,
+        query: &str,
+        paging: &Paging,
+    ) -> Result<Page<Person>, StoreError> {
+        self.see(|connection| list::people(connection, scope, query, paging))
+    }
+
+    fn registry(&self, kind: &str, paging: &Paging) -> Result<Page<Registered>, StoreError> {
+        self.see(|connection| list::registry(connection, kind, paging))
+    }
+
+    fn quarantine(
+        &self,
+        scope: &Scope,
+        paging: &Paging,
+    ) -> Result<Page<HeldQuarantine>, StoreError> {
+        self.see(|connection| list::quarantine(connection, scope, paging))
+    }
+
+    fn refused(&self, scope: &Scope, paging: &Paging) -> Result<Page<HeldRefusal>, StoreError> {
+        self.see(|connection| list::refused(connection, scope, paging))
+    }
+
+    fn board(
+        &self,
+        scope: &Scope,
+        place: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Board, StoreError> {
+        self.see(|connection| board::board(connection, scope, place, now))
+    }
+
+    fn owed(&self, now: Timestamp, limit: usize) -> Result<Vec<Owed>, StoreError> {
+        let sql = format!(
+            "SELECT {} FROM owed WHERE due_at <= ? ORDER BY due_at, key LIMIT ?",
+            alert::OWED_COLUMNS
+        );
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.see(|connection| {
+            fetch(connection, "owed", (&sql, [now.as_millis(), limit]), alert::decode_owed)
+        })
+    }
+
+    fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
+        let sql = "SELECT min(due_at) FROM (SELECT min(due_at) AS due_at FROM timer UNION ALL \
+                   SELECT min(due_at) FROM owed WHERE due_at IS NOT NULL)";
+        self.see(|connection| {
+            let earliest = fetch_one(connection, "timer", (sql, []), cell::<Option<i64>>)?;
+            Ok(earliest.flatten().map(Timestamp::from_millis))
+        })
+    }
+
+    fn delivered_to(
+        &self,
+        doctor: &DoctorId,
+        after: CommitSeq,
+        limit: usize,
+    ) -> Result<Vec<Delivered>, StoreError> {
+        let sql = "SELECT seq, alert_id, level, change, deadline FROM owed \
+                   WHERE recipient = ? AND channel = 'mqtt' AND seq > ? ORDER BY seq, key LIMIT ?";
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let params = params![doctor.as_str(), after.0, limit];
+        self.see(|connection| {
+            fetch(connection, "owed", (sql, params), |cells| {
+                Ok(Delivered {
+                    seq: cells.seq()?,
+                    alert: cells.key()?,
+                    level: cells.one_of(&super::code::LEVELS, super::code::level)?,
+                    change: cells.word(&AlertChange::ALL, AlertChange::as_str)?,
+                    deadline: cells.time_or_none()?,
+                })
+            })
+        })
+    }
+
+    fn token(&self, hash: &[u8; 32]) -> Result<Option<TokenRow>, StoreError> {
+        self.see(|connection| change::token(connection, hash))
+    }
+
+    fn answer(&self, key: &str, now: Timestamp) -> Result<Option<Answer>, StoreError> {
+        self.see(|connection| change::answer(connection, key, now))
+    }
+
+    fn counts(&self) -> Result<Counts, StoreError> {
+        self.see(recount::counts)
+    }
+
+    fn recount(&self) -> Result<Vec<String>, StoreError> {
+        self.see(recount::recount)
+    }
+
+    fn back_up(&self, to: &Path) -> Result<(), StoreError> {
+        backup::back_up(self.pool.database(), to)
+    }
+}

@@ -1,0 +1,278 @@
+//! Readings as rows. The same columns hold the readings inside quarantine.
+
+use std::sync::LazyLock;
+
+use firmware_protocols::{
+    BloodPressure, Decimal, Glucose, GlucoseUnit, GlucoseValue, Measurement, PressureUnit,
+};
+use rusqlite::{CachedStatement, Connection, ToSql};
+use smol_str::SmolStr;
+
+use super::{code, fault::failed, row::Cells};
+use crate::{
+    domain::{Attribution, Measured, Reading, Remarks, Sequence},
+    store::{CommitSeq, StoreError, StoredReading},
+};
+
+/// The columns, in the order of [`insert`] and [`decode`].
+pub(super) const COLUMNS: &str = "seq, id, content, kind, unit, value, value2, value3, pulse, \
+     flags, meal, control, sample_type, sample_location, status, clock, record, slot, device, \
+     site, bench, epoch, number, device_time, received_at, measured_at, grade, named, setting, \
+     symptoms, attributes, road, unnumbered, raw, person, basis, standing, late, \
+     possible_duplicate, server_at";
+
+/// The code of the kind of a measurement in `reading.kind` and `rollup.kind`.
+pub(super) const BLOOD_PRESSURE: i64 = 0;
+const GLUCOSE: i64 = 1;
+
+static INSERT: LazyLock<[String; 2]> = LazyLock::new(|| {
+    ["reading", "quarantined_reading"].map(|table| {
+        let places = vec!["?"; COLUMNS.split(',').count()].join(", ");
+        format!("INSERT INTO {table} ({COLUMNS}) VALUES ({places})")
+    })
+});
+
+/// The statement that adds a reading, kept prepared.
+pub(super) fn insertion(connection: &Connection) -> Result<CachedStatement<'_>, StoreError> {
+    let [reading, _] = &*INSERT;
+    connection.prepare_cached(reading).map_err(failed("preparing to add a reading"))
+}
+
+/// The statement that adds a reading inside quarantine.
+pub(super) fn quarantine(connection: &Connection) -> Result<CachedStatement<'_>, StoreError> {
+    let [_, quarantined] = &*INSERT;
+    connection.prepare_cached(quarantined).map_err(failed("preparing to quarantine a reading"))
+}
+
+/// The values of a measurement that depend on its kind.
+struct Native {
+    kind: i64,
+    unit: &'static str,
+    values: [Option<String>; 4],
+    control: bool,
+    sample: [Option<u8>; 2],
+    status: Option<u16>,
+}
+
+fn native(measurement: &Measurement) -> Native {
+    match measurement {
+        Measurement::BloodPressure(pressure) => Native {
+            kind: BLOOD_PRESSURE,
+            unit: pressure.unit.name(),
+            values: [
+                Some(code::decimal(pressure.systolic)),
+                Some(code::decimal(pressure.diastolic)),
+                pressure.mean.map(code::decimal),
+                pressure.pulse.map(code::decimal),
+            ],
+            control: false,
+            sample: [None, None],
+            status: pressure.status,
+        },
+        Measurement::Glucose(glucose) => Native {
+            kind: GLUCOSE,
+            unit: glucose.unit.name(),
+            values: [Some(glucose_value(glucose.value)), None, None, None],
+            control: glucose.control,
+            sample: [glucose.sample_type, glucose.sample_location],
+            status: glucose.status,
+        },
+    }
+}
+
+fn glucose_value(value: GlucoseValue) -> String {
+    match value {
+        GlucoseValue::Number(number) => code::decimal(number),
+        GlucoseValue::High => "HI".to_owned(),
+        GlucoseValue::Low => "LO".to_owned(),
+    }
+}
+
+/// Adds a reading at a position, through the statement of [`insertion`] or [`quarantine`].
+pub(super) fn insert(
+    statement: &mut CachedStatement<'_>,
+    seq: CommitSeq,
+    stored: &StoredReading,
+) -> Result<(), StoreError> {
+    let StoredReading { reading, attribution, standing, late, possible_duplicate, server_at } =
+        stored;
+    let Native { kind, unit, values: [value, value2, value3, pulse], control, sample, status } =
+        native(&reading.measurement);
+    let [sample_type, sample_location] = sample;
+    let sequence = reading.sequence;
+    let remarks = &reading.remarks;
+    let params: [&dyn ToSql; 40] = [
+        &seq.0,
+        reading.id.as_bytes(),
+        reading.content.as_bytes(),
+        &kind,
+        &unit,
+        &value,
+        &value2,
+        &value3,
+        &pulse,
+        &code::flags(reading.flags()),
+        &code::meal(reading.meal()),
+        &control,
+        &sample_type,
+        &sample_location,
+        &status,
+        &reading.measurement.device_time().map(|time| time.to_string()),
+        &reading.measurement.sequence(),
+        &reading.measurement.user(),
+        &reading.device.as_str(),
+        &reading.site.as_str(),
+        &reading.bench.as_ref().map(crate::domain::Id::as_str),
+        &sequence.and_then(|sequence| sequence.epoch).map(u64::cast_signed),
+        &sequence.map(|sequence| sequence.number.cast_signed()),
+        &reading.device_time.as_deref(),
+        &reading.received_at.as_millis(),
+        &reading.measured.at.as_millis(),
+        &code::grade(reading.measured.grade),
+        &remarks.person.as_ref().map(crate::domain::Id::as_str),
+        &remarks.setting.map(code::setting),
+        &symptoms(&remarks.symptoms)?,
+        &remarks.attributes,
+        &code::road(reading.road),
+        &reading.unnumbered,
+        &reading.raw,
+        &attribution.as_ref().map(|attribution| attribution.person.as_str()),
+        &attribution.as_ref().map(|attribution| code::basis(attribution.basis)),
+        &code::standing(*standing),
+        late,
+        possible_duplicate,
+        &server_at.as_millis(),
+    ];
+    match statement.execute(&params[..]) {
+        Ok(_) => Ok(()),
+        Err(error) if is_taken(&error) => Err(StoreError::Duplicate),
+        Err(error) => Err(failed("adding a reading")(error)),
+    }
+}
+
+fn is_taken(error: &rusqlite::Error) -> bool {
+    error
+        .sqlite_error()
+        .is_some_and(|said| said.extended_code == rusqlite::ffi::SQLITE_CONSTRAINT_UNIQUE)
+}
+
+fn symptoms(symptoms: &[SmolStr]) -> Result<Option<String>, StoreError> {
+    if symptoms.is_empty() {
+        return Ok(None);
+    }
+    json(symptoms).map(Some)
+}
+
+/// JSON of a value that always has one.
+pub(super) fn json<T: serde::Serialize + ?Sized>(value: &T) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|source| StoreError::Database {
+        what: "writing a column as JSON",
+        source: Box::new(source),
+    })
+}
+
+/// A reading from the columns of [`COLUMNS`].
+pub(super) fn decode(cells: &mut Cells<'_, '_>) -> Result<(CommitSeq, StoredReading), StoreError> {
+    let seq = cells.seq()?;
+    let (id, content) = (cells.key()?, cells.key()?);
+    let measurement = measurement(cells)?;
+    let (device, site, bench) = (cells.id()?, cells.id()?, cells.id_or_none()?);
+    let epoch = cells.take::<Option<i64>>()?.map(i64::cast_unsigned);
+    let number = cells.take::<Option<i64>>()?.map(i64::cast_unsigned);
+    let device_time = cells.text_or_none(|text| Some(SmolStr::new(text)))?;
+    let received_at = cells.time()?;
+    let measured = Measured { at: cells.time()?, grade: cells.one_of(&code::GRADES, code::grade)? };
+    let remarks = Remarks {
+        person: cells.id_or_none()?,
+        setting: cells.one_of_or_none(&code::SETTINGS, code::setting)?,
+        symptoms: cells.text_or_none(|text| serde_json::from_str(text).ok())?.unwrap_or_default(),
+        attributes: cells.take()?,
+    };
+    let road = cells.one_of(&code::ROADS, code::road)?;
+    let (unnumbered, raw) = (cells.flag()?, cells.take()?);
+    let person = cells.id_or_none()?;
+    let basis = cells.one_of_or_none(&code::BASES, code::basis)?;
+    let attribution = match (person, basis) {
+        (Some(person), Some(basis)) => Some(Attribution { person, basis }),
+        (None, None) => None,
+        (Some(_), None) | (None, Some(_)) => return Err(cells.damaged("half an attribution")),
+    };
+    let sequence = number.map(|number| Sequence { epoch, number });
+    let reading = Reading {
+        id,
+        content,
+        measurement,
+        device,
+        site,
+        bench,
+        sequence,
+        device_time,
+        received_at,
+        measured,
+        remarks,
+        road,
+        unnumbered,
+        raw,
+    };
+    let standing = cells.one_of(&code::STANDINGS, code::standing)?;
+    let (late, possible_duplicate) = (cells.flag()?, cells.flag()?);
+    let server_at = cells.time()?;
+    Ok((seq, StoredReading { reading, attribution, standing, late, possible_duplicate, server_at }))
+}
+
+fn measurement(cells: &mut Cells<'_, '_>) -> Result<Measurement, StoreError> {
+    let kind: i64 = cells.take()?;
+    match kind {
+        BLOOD_PRESSURE => blood_pressure(cells).map(Measurement::BloodPressure),
+        GLUCOSE => glucose(cells).map(Measurement::Glucose),
+        _ => Err(cells.damaged("unknown kind")),
+    }
+}
+
+fn parse_decimal(text: &str) -> Option<Decimal> {
+    text.parse().ok()
+}
+
+fn blood_pressure(cells: &mut Cells<'_, '_>) -> Result<BloodPressure, StoreError> {
+    let unit = cells.word(&[PressureUnit::MmHg, PressureUnit::KPa], PressureUnit::name)?;
+    let systolic = cells.text(parse_decimal)?;
+    let diastolic = cells.text(parse_decimal)?;
+    let mean = cells.text_or_none(parse_decimal)?;
+    let pulse = cells.text_or_none(parse_decimal)?;
+    let flags = code::flags_from(cells.take()?);
+    cells.skip(4);
+    Ok(BloodPressure {
+        systolic,
+        diastolic,
+        mean,
+        unit,
+        pulse,
+        flags,
+        status: cells.small_or_none()?,
+        device_time: cells.text_or_none(code::clock)?,
+        sequence: cells.small_or_none()?,
+        user: cells.small_or_none()?,
+    })
+}
+
+fn glucose(cells: &mut Cells<'_, '_>) -> Result<Glucose, StoreError> {
+    let unit = cells.word(&[GlucoseUnit::MgPerDl, GlucoseUnit::MmolPerL], GlucoseUnit::name)?;
+    let value = cells.text(|text| match text {
+        "HI" => Some(GlucoseValue::High),
+        "LO" => Some(GlucoseValue::Low),
+        number => parse_decimal(number).map(GlucoseValue::Number),
+    })?;
+    cells.skip(4);
+    Ok(Glucose {
+        value,
+        unit,
+        meal: cells.one_of(&code::MEALS, code::meal)?,
+        control: cells.flag()?,
+        sample_type: cells.small_or_none()?,
+        sample_location: cells.small_or_none()?,
+        status: cells.small_or_none()?,
+        device_time: cells.text_or_none(code::clock)?,
+        sequence: cells.small_or_none()?,
+        user: cells.small_or_none()?,
+    })
+}

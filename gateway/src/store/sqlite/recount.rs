@@ -1,0 +1,290 @@
+//! Counting anew: every number and every derived row against the facts it comes from.
+
+use std::sync::LazyLock;
+
+use rusqlite::Connection;
+
+use super::row::{fetch, fetch_one, number};
+use crate::store::{Counts, StoreError};
+
+/// What was counted since the store was made.
+pub(super) fn counts(connection: &Connection) -> Result<Counts, StoreError> {
+    let sql = "SELECT received, stored, rejected, duplicate, quarantined, refused FROM state";
+    let found = fetch_one(connection, "state", (sql, []), |cells| {
+        let mut next = || cells.take::<i64>().map(i64::cast_unsigned);
+        Ok(Counts {
+            received: next()?,
+            stored: next()?,
+            rejected: next()?,
+            duplicate: next()?,
+            quarantined: next()?,
+            refused: next()?,
+        })
+    })?;
+    Ok(found.unwrap_or_default())
+}
+
+/// The tables of facts.
+const FACTS: [&str; 9] = [
+    "reading",
+    "refused",
+    "quarantine",
+    "card_scan",
+    "presence",
+    "registration",
+    "crossing",
+    "alert_event",
+    "attempt",
+];
+
+/// Calendar day and hour of a time on the clocks of China, also before 1970.
+fn day_of(time: &str) -> String {
+    format!("(({time} + 28800000) - {}) / 86400000", time_of_day(time))
+}
+
+fn hour_of(time: &str) -> String {
+    format!("{} / 3600000", time_of_day(time))
+}
+
+fn time_of_day(time: &str) -> String {
+    format!("((({time} + 28800000) % 86400000 + 86400000) % 86400000)")
+}
+
+/// Two queries that must find the same rows.
+struct Same {
+    what: &'static str,
+    kept: String,
+    counted: String,
+}
+
+fn same(what: &'static str, kept: &str, counted: &str) -> Same {
+    Same { what, kept: kept.to_owned(), counted: counted.to_owned() }
+}
+
+const CURSOR: &str = "(SELECT coalesce(max(seq), 0) FROM follower WHERE name = 'rollup')";
+
+fn rollups() -> [Same; 4] {
+    let (day, hour) = (day_of("r.measured_at"), hour_of("r.measured_at"));
+    let place = "LEFT JOIN person p ON p.person = r.person";
+    let hours = format!(
+        "SELECT day, site, village, hour, kind, sum(readings), sum(crossings) FROM (\
+         SELECT {day} AS day, r.site AS site, coalesce(p.village, '') AS village, {hour} AS hour, \
+         r.kind AS kind, 1 AS readings, 0 AS crossings FROM reading r {place} \
+         WHERE r.seq <= {CURSOR} UNION ALL \
+         SELECT {day}, r.site, coalesce(p.village, ''), {hour}, r.kind, 0, 1 \
+         FROM crossing c JOIN reading r ON r.id = c.reading {place} WHERE c.seq <= {CURSOR}) \
+         GROUP BY day, site, village, hour, kind"
+    );
+    let people = format!(
+        "SELECT {day}, 0, r.site, r.person, count(*) FROM reading r \
+         WHERE r.person IS NOT NULL AND r.seq <= {CURSOR} GROUP BY 1, 3, 4 UNION ALL \
+         SELECT {day}, 1, coalesce(p.village, ''), r.person, count(*) FROM reading r {place} \
+         WHERE r.person IS NOT NULL AND r.seq <= {CURSOR} GROUP BY 1, 3, 4"
+    );
+    let routes = format!(
+        "SELECT 0, '', measured_at, seq FROM reading WHERE seq <= {CURSOR} UNION ALL \
+         SELECT 1, device, measured_at, seq FROM reading WHERE seq <= {CURSOR} UNION ALL \
+         SELECT 2, site, measured_at, seq FROM reading WHERE seq <= {CURSOR}"
+    );
+    [
+        same("numbers by site, village and hour", "SELECT * FROM rollup", &hours),
+        same("people by day and place", "SELECT * FROM day_person", &people),
+        same(
+            "numbers of people by day and place",
+            "SELECT * FROM day_place",
+            "SELECT day, axis, place, count(*) FROM day_person GROUP BY day, axis, place",
+        ),
+        same("routes to readings", "SELECT * FROM route", &routes),
+    ]
+}
+
+fn registry() -> Vec<Same> {
+    let mut all: Vec<_> = ["person", "household", "doctor", "device", "site", "card"]
+        .into_iter()
+        .map(|kind| Same {
+            what: "registry rows in force",
+            kept: format!("SELECT {kind}, seq FROM {kind}"),
+            counted: format!(
+                "SELECT name, max(seq) FROM registration WHERE kind = '{kind}' GROUP BY name"
+            ),
+        })
+        .collect();
+    all.push(same(
+        "villages of people",
+        "SELECT person, village FROM person",
+        "SELECT p.person, coalesce(nullif(h.village, ''), p.own_village) FROM person p \
+         LEFT JOIN household h ON h.household = p.household",
+    ));
+    all.push(same(
+        "numbers of people by village",
+        "SELECT village, people FROM village",
+        "SELECT village, count(*) FROM person GROUP BY village",
+    ));
+    all.push(same(
+        "cards of people",
+        "SELECT DISTINCT person, seq, card FROM person_card",
+        "SELECT DISTINCT p.person, p.seq, c.value FROM person p \
+         JOIN registration g ON g.seq = p.seq JOIN json_each(g.body, '$.row.cards') c",
+    ));
+    all
+}
+
+fn working_state() -> [Same; 3] {
+    let columns = super::alert::COLUMNS;
+    let current = format!("SELECT {columns} FROM alert");
+    let last = format!(
+        "SELECT {columns} FROM alert_event \
+         WHERE seq IN (SELECT max(seq) FROM alert_event GROUP BY key)"
+    );
+    let sites = "SELECT site, sum(quarantined), sum(refused), max(at) FROM (\
+                 SELECT coalesce(site, '') AS site, 1 AS quarantined, 0 AS refused, \
+                 received_at AS at FROM quarantine UNION ALL \
+                 SELECT coalesce(site, ''), 0, 1, received_at FROM refused UNION ALL \
+                 SELECT site, 0, 0, server_at FROM reading UNION ALL \
+                 SELECT site, 0, 0, received_at FROM card_scan UNION ALL \
+                 SELECT site, 0, 0, at FROM presence) GROUP BY site";
+    [
+        same("alerts as they stand", &current, &last),
+        same(
+            "doctors to whom alerts came",
+            "SELECT doctor, person FROM alert_owner",
+            "SELECT DISTINCT owner, person FROM alert_event WHERE owner IS NOT NULL",
+        ),
+        same(
+            "what sites sent",
+            "SELECT site, quarantined, refused, seen_at FROM site_state",
+            sites,
+        ),
+    ]
+}
+
+static SAME: LazyLock<Vec<Same>> =
+    LazyLock::new(|| rollups().into_iter().chain(registry()).chain(working_state()).collect());
+
+/// Queries that must find nothing, and what it means if they do.
+const NONE: [(&str, &str); 11] = [
+    (
+        "readings have the id of another reading",
+        "SELECT count(*) - count(DISTINCT id) FROM reading",
+    ),
+    (
+        "crossings name an alert that is missing",
+        "SELECT count(*) FROM crossing WHERE alert NOT IN (SELECT key FROM alert)",
+    ),
+    (
+        "crossings name a reading that is missing",
+        "SELECT count(*) FROM crossing WHERE reading NOT IN (SELECT id FROM reading)",
+    ),
+    (
+        "crossings are neither opened, joined nor held",
+        "SELECT count(*) FROM crossing WHERE disposition NOT IN ('opened', 'joined', 'held')",
+    ),
+    (
+        "owed notifications name an alert that is missing",
+        "SELECT count(*) FROM owed WHERE alert NOT IN (SELECT key FROM alert)",
+    ),
+    (
+        "attempts name a notification that was never owed",
+        "SELECT count(*) FROM attempt WHERE key NOT IN (SELECT key FROM owed)",
+    ),
+    (
+        "old ids lead to an alert that is missing",
+        "SELECT count(*) FROM alias WHERE alert NOT IN (SELECT key FROM alert)",
+    ),
+    (
+        "timers name an alert that is missing",
+        "SELECT count(*) FROM timer WHERE alert <> 0 AND alert NOT IN (SELECT key FROM alert)",
+    ),
+    (
+        "alerts are counted as live and have ended, or the other way round",
+        "SELECT count(*) FROM alert WHERE live <> \
+         (state IN ('open', 'acknowledged', 'planned', 'visited'))",
+    ),
+    (
+        "readings in quarantine have lost their item",
+        "SELECT count(*) FROM quarantined_reading WHERE seq NOT IN (SELECT seq FROM quarantine)",
+    ),
+    (
+        "followers stand behind the end of the log",
+        "SELECT count(*) FROM follower WHERE seq > (SELECT last FROM state)",
+    ),
+];
+
+/// Every difference, as a sentence.
+pub(super) fn recount(connection: &Connection) -> Result<Vec<String>, StoreError> {
+    let mut found = integrity(connection)?;
+    found.extend(positions(connection)?);
+    found.extend(counters(connection)?);
+    for (sentence, sql) in NONE {
+        let rows = number(connection, sql, [])?;
+        if rows != 0 {
+            found.push(format!("{rows} {sentence}"));
+        }
+    }
+    for Same { what, kept, counted } in &*SAME {
+        let differ = |one: &str, other: &str| {
+            let sql = format!(
+                "SELECT count(*) FROM (SELECT * FROM ({one}) EXCEPT \
+                               SELECT * FROM ({other}))"
+            );
+            number(connection, &sql, [])
+        };
+        let (extra, missing) = (differ(kept, counted)?, differ(counted, kept)?);
+        if extra != 0 || missing != 0 {
+            found
+                .push(format!("{what}: {extra} rows kept that a recount lacks, {missing} lacking"));
+        }
+    }
+    Ok(found)
+}
+
+fn integrity(connection: &Connection) -> Result<Vec<String>, StoreError> {
+    let lines = fetch(connection, "the file", ("PRAGMA integrity_check", []), |cells| {
+        cells.take::<String>()
+    })?;
+    let bad = lines.into_iter().filter(|line| line != "ok");
+    Ok(bad.map(|line| format!("the file is damaged: {line}")).collect())
+}
+
+/// The log has no gap, no position twice, and ends where the counter says.
+fn positions(connection: &Connection) -> Result<Option<String>, StoreError> {
+    let all = FACTS.map(|table| format!("SELECT seq FROM {table}")).join(" UNION ALL ");
+    let sql = format!("SELECT count(*), count(DISTINCT seq), coalesce(max(seq), 0) FROM ({all})");
+    let counted = fetch_one(connection, "the log", (&sql, []), |cells| {
+        Ok((cells.take::<i64>()?, cells.take::<i64>()?, cells.take::<i64>()?))
+    })?;
+    let last = super::feed::last(connection)?.0;
+    let (facts, distinct, greatest) = counted.unwrap_or_default();
+    let good = facts == last && distinct == last && greatest == last;
+    Ok((!good).then(|| {
+        format!(
+            "the log counts {last} positions and holds {facts} facts at {distinct} positions up to \
+             {greatest}"
+        )
+    }))
+}
+
+/// Received = stored + rejected + duplicate + quarantined + refused, and what of it is kept.
+fn counters(connection: &Connection) -> Result<Vec<String>, StoreError> {
+    let Counts { received, stored, rejected, duplicate, quarantined, refused } =
+        counts(connection)?;
+    let mut found = Vec::new();
+    let parts = [stored, rejected, duplicate, quarantined, refused];
+    let sum = parts.into_iter().fold(0_u64, u64::saturating_add);
+    if sum != received {
+        found.push(format!("{received} items were received and {sum} accounted for"));
+    }
+    let kept = |sql| number(connection, sql, []).map(i64::cast_unsigned);
+    let readings = [
+        ("stored", stored, "SELECT count(*) FROM reading WHERE standing = 0"),
+        ("rejected", rejected, "SELECT count(*) FROM reading WHERE standing = 1"),
+        ("refused", refused, "SELECT count(*) FROM refused"),
+    ];
+    for (word, counted, sql) in readings {
+        let kept = kept(sql)?;
+        if kept != counted {
+            found.push(format!("{counted} items were counted as {word} and {kept} are kept"));
+        }
+    }
+    Ok(found)
+}

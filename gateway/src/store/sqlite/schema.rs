@@ -1,0 +1,84 @@
+//! The format of the file: who may open it, and how an older one becomes the present one.
+
+use rusqlite::{Connection, params};
+
+use super::{
+    fault::failed,
+    row::{number, run},
+};
+use crate::store::StoreError;
+
+/// "XUNZ": what the header of every store says.
+const APPLICATION: i64 = 0x5855_4e5a;
+
+/// Each step leads from the format before it to its own, in one transaction. Steps are only added:
+/// changing one that was released changes nothing in the stores that took it.
+const STEPS: [(&str, &str); 1] = [("the first tables", include_str!("schema/0001_first.sql"))];
+
+/// The format that this program writes.
+pub(super) fn newest() -> i64 {
+    i64::try_from(STEPS.len()).unwrap_or(i64::MAX)
+}
+
+/// Refuses a file of another program or of a newer one, and brings an older one up to date.
+pub(super) fn bring_up(connection: &Connection) -> Result<(), StoreError> {
+    let application = number(connection, "PRAGMA application_id", [])?;
+    let found = number(connection, "PRAGMA user_version", [])?;
+    let known = newest();
+    if application != APPLICATION && (application != 0 || found != 0) {
+        let what = "the file belongs to another program".to_owned();
+        return Err(StoreError::Damaged { table: "the header", what });
+    }
+    if found > known {
+        return Err(StoreError::Newer { found, known });
+    }
+    for (version, (_, sql)) in (1..).zip(STEPS).filter(|(version, _)| *version > found) {
+        let step = connection.unchecked_transaction().map_err(failed("beginning a migration"))?;
+        step.execute_batch(sql).map_err(failed("migrating"))?;
+        if version == 1 {
+            name_the_gateway(&step)?;
+        }
+        step.pragma_update(None, "application_id", APPLICATION).map_err(failed("migrating"))?;
+        step.pragma_update(None, "user_version", version).map_err(failed("migrating"))?;
+        step.commit().map_err(failed("committing a migration"))?;
+    }
+    Ok(())
+}
+
+/// Gives a new store the gateway's name and epoch.
+fn name_the_gateway(connection: &Connection) -> Result<(), StoreError> {
+    let sql = "INSERT INTO state (one, gateway, epoch, last, received, stored, rejected, \
+               duplicate, quarantined, refused) VALUES (1, ?, ?, 0, 0, 0, 0, 0, 0, 0)";
+    let (name, epoch) = (random_name()?, random_epoch()?);
+    run(connection, "naming the gateway", sql, params![name, epoch]).map(|_| ())
+}
+
+/// Begins a new life of the gateway's counter, as a store brought back from a copy must: numbers
+/// given since the copy was made must not be given again.
+pub(super) fn renew_epoch(connection: &Connection) -> Result<(), StoreError> {
+    let sql = "UPDATE state SET epoch = ?";
+    run(connection, "renewing the epoch", sql, [random_epoch()?]).map(|_| ())
+}
+
+/// `gw-` and 16 hexadecimal digits.
+pub(super) fn random_name() -> Result<String, StoreError> {
+    let number = u64::from_be_bytes(random()?);
+    Ok(format!("gw-{number:016x}"))
+}
+
+/// A number that JSON carries exactly.
+fn random_epoch() -> Result<i64, StoreError> {
+    const EXACT_BITS: i64 = (1 << 53) - 1;
+    Ok(i64::from_be_bytes(random()?) & EXACT_BITS)
+}
+
+fn random() -> Result<[u8; 8], StoreError> {
+    let source = ring::rand::SystemRandom::new();
+    match ring::rand::generate::<[u8; 8]>(&source) {
+        Ok(random) => Ok(random.expose()),
+        Err(_unspecified) => Err(StoreError::Database {
+            what: "asking for random bytes",
+            source: Box::from("the system gave none"),
+        }),
+    }
+}

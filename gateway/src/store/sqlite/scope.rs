@@ -1,0 +1,107 @@
+//! Scopes as conditions of a query. Every list about people is built with one of these.
+
+use rusqlite::types::Value;
+
+use crate::{domain::DoctorId, store::view::Scope};
+
+/// A piece of SQL with the values of its places, in order.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Clause {
+    pub(super) sql: String,
+    pub(super) values: Vec<Value>,
+}
+
+impl Clause {
+    pub(super) fn new(sql: &str, values: impl IntoIterator<Item = Value>) -> Self {
+        Self { sql: sql.to_owned(), values: values.into_iter().collect() }
+    }
+
+    /// Adds text and values behind.
+    pub(super) fn push(&mut self, sql: &str, values: impl IntoIterator<Item = Value>) -> &mut Self {
+        self.sql.push_str(sql);
+        self.values.extend(values);
+        self
+    }
+
+    /// Adds ` AND (…)`.
+    pub(super) fn and(&mut self, more: Self) -> &mut Self {
+        self.sql.push_str(" AND (");
+        self.sql.push_str(&more.sql);
+        self.sql.push(')');
+        self.values.extend(more.values);
+        self
+    }
+}
+
+pub(super) fn text(text: &str) -> Value {
+    Value::Text(text.to_owned())
+}
+
+/// The villages of a place: itself, and those of sites that name it as township or county.
+const VILLAGES: &str = "(SELECT ? UNION SELECT village FROM site \
+                        WHERE ? IN (township, county) AND village <> '')";
+
+fn nothing() -> Clause {
+    Clause::new("0", [])
+}
+
+/// Sites of a place, by their own words.
+pub(super) fn sites(column: &str, place: &str) -> Clause {
+    if place.is_empty() {
+        return nothing();
+    }
+    let sql = format!("{column} IN (SELECT site FROM site WHERE ? IN (village, township, county))");
+    Clause::new(&sql, [text(place)])
+}
+
+/// Villages of a place.
+pub(super) fn villages(column: &str, place: &str) -> Clause {
+    if place.is_empty() {
+        return nothing();
+    }
+    Clause::new(&format!("{column} IN {VILLAGES}"), [text(place), text(place)])
+}
+
+fn people_of_doctor(column: &str, doctor: &DoctorId) -> Clause {
+    let sql = format!(
+        "EXISTS (SELECT 1 FROM person sp JOIN household sh ON sh.household = sp.household \
+         WHERE sp.person = {column} AND sh.doctor = ?) \
+         OR EXISTS (SELECT 1 FROM alert_owner so WHERE so.doctor = ? AND so.person = {column})"
+    );
+    Clause::new(&sql, [text(doctor.as_str()), text(doctor.as_str())])
+}
+
+/// Whether the scope reaches the person named in a column. A column without a person is reached
+/// by [`Scope::Everything`] alone.
+pub(super) fn people(scope: &Scope, column: &str) -> Clause {
+    match scope {
+        Scope::Everything => Clause::new("1", []),
+        Scope::Nobody => nothing(),
+        Scope::Place(place) => {
+            let villages = villages("sp.village", place);
+            let sql = format!(
+                "EXISTS (SELECT 1 FROM person sp WHERE sp.person = {column} AND {})",
+                villages.sql
+            );
+            Clause::new(&sql, villages.values)
+        }
+        Scope::Doctor(doctor) => people_of_doctor(column, doctor),
+    }
+}
+
+/// Whether the scope reaches a reading: its person, or its site where nobody is known yet.
+pub(super) fn readings(scope: &Scope, person: &str, site: &str) -> Clause {
+    let mut clause = people(scope, person);
+    if let Scope::Place(place) = scope {
+        let sites = sites(site, place);
+        clause.push(&format!(" OR ({person} IS NULL AND {})", sites.sql), sites.values);
+    }
+    clause
+}
+
+/// The people that a doctor sees, as a list of names.
+pub(super) fn list_of_doctor(doctor: &DoctorId) -> Clause {
+    let sql = "SELECT sp.person FROM household sh JOIN person sp ON sp.household = sh.household \
+               WHERE sh.doctor = ? UNION SELECT person FROM alert_owner WHERE doctor = ?";
+    Clause::new(sql, [text(doctor.as_str()), text(doctor.as_str())])
+}

@@ -1,0 +1,239 @@
+//! One transaction of the writer.
+
+use rusqlite::{Connection, ToSql, params};
+
+use super::{
+    SqliteStore, alert, change,
+    fact::Tally,
+    fault::failed,
+    feed, reading, registry,
+    row::{Cells, cell, key_cell, number},
+};
+use crate::{
+    domain::{
+        Alert, AlertId, BenchId, CareLevel, ContentDigest, Doctor, PersonId, ReadingId, Registered,
+        SiteId, Timestamp,
+    },
+    store::{
+        Answer, BenchSession, Change, CommitSeq, Committed, Counts, Fact, Owed, RegistryKey,
+        StoreError, StoredReading, Timer, Unit,
+    },
+};
+
+/// A unit under way. Whatever fails in it, it can only be dropped.
+pub(super) struct SqliteUnit<'s> {
+    store: &'s mut SqliteStore,
+    tally: Tally,
+    now: Timestamp,
+    /// Something failed: the transaction may be half of what was asked for.
+    spoiled: bool,
+    ended: bool,
+}
+
+impl<'s> SqliteUnit<'s> {
+    /// Begins the transaction; returns the last position before it.
+    pub(super) fn begin(connection: &Connection) -> Result<CommitSeq, StoreError> {
+        connection.execute_batch("BEGIN IMMEDIATE").map_err(failed("beginning a unit"))?;
+        feed::last(connection)
+    }
+
+    pub(super) fn new(store: &'s mut SqliteStore, last: CommitSeq, now: Timestamp) -> Self {
+        Self { store, tally: Tally::after(last), now, spoiled: false, ended: false }
+    }
+
+    /// Does something with the connection; a failure spoils the unit.
+    fn work<T>(
+        &mut self,
+        work: impl FnOnce(&Connection, &mut Tally) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        if self.spoiled {
+            return Err(StoreError::Asked { what: "the unit has failed and can only be dropped" });
+        }
+        let done = match self.store.connection() {
+            Ok(connection) => work(connection, &mut self.tally),
+            Err(error) => Err(error),
+        };
+        done.map_err(|error| {
+            self.spoiled = true;
+            super::fault::excuse(error, || super::files::is_full(&self.store.options.dir))
+        })
+    }
+
+    fn roll_back(&mut self) {
+        self.ended = true;
+        let Some(connection) = &self.store.connection else { return };
+        let open = !connection.is_autocommit();
+        if open && connection.execute_batch("ROLLBACK").is_err() {
+            // Closing the connection ends the transaction without a commit.
+            self.store.connection = None;
+        }
+    }
+}
+
+impl Drop for SqliteUnit<'_> {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.roll_back();
+        }
+    }
+}
+
+/// Asks the same question for each of several names.
+fn each<K: ToSql, T>(
+    connection: &Connection,
+    (table, sql): (&'static str, &str),
+    names: impl Iterator<Item = K>,
+    decode: impl Fn(&mut Cells<'_, '_>) -> Result<T, StoreError>,
+) -> Result<Vec<Option<T>>, StoreError> {
+    let what = "looking up a batch";
+    let mut statement = connection.prepare_cached(sql).map_err(failed(what))?;
+    let mut found = Vec::new();
+    for name in names {
+        let mut rows = statement.query([name]).map_err(failed(what))?;
+        let row = rows.next().map_err(failed(what))?;
+        found.push(row.map(|row| decode(&mut Cells::new(row, table))).transpose()?);
+    }
+    Ok(found)
+}
+
+impl Unit for SqliteUnit<'_> {
+    fn held(&mut self, ids: &[ReadingId]) -> Result<Vec<Option<ContentDigest>>, StoreError> {
+        self.work(|connection, _| {
+            let names = || ids.iter().map(crate::domain::Key::as_bytes);
+            let stored = "SELECT content FROM reading WHERE id = ?";
+            let stored = each(connection, ("reading", stored), names(), key_cell)?;
+            let waiting = "SELECT content FROM quarantined_reading WHERE id = ? \
+                           ORDER BY seq LIMIT 1";
+            let waiting = each(connection, ("quarantine", waiting), names(), key_cell)?;
+            Ok(stored.into_iter().zip(waiting).map(|(stored, held)| stored.or(held)).collect())
+        })
+    }
+
+    fn waiting(&mut self, contents: &[ContentDigest]) -> Result<Vec<bool>, StoreError> {
+        self.work(|connection, _| {
+            let names = contents.iter().map(crate::domain::Key::as_bytes);
+            let sql = "SELECT 1 FROM quarantine WHERE content = ? LIMIT 1";
+            let found = each(connection, ("quarantine", sql), names, cell::<i64>)?;
+            Ok(found.into_iter().map(|found| found.is_some()).collect())
+        })
+    }
+
+    fn registered(&mut self, keys: &[RegistryKey]) -> Result<Vec<Option<Registered>>, StoreError> {
+        self.work(|connection, _| {
+            keys.iter().map(|key| registry::in_force(connection, key)).collect()
+        })
+    }
+
+    fn readings(
+        &mut self,
+        people: &[(PersonId, Timestamp)],
+    ) -> Result<Vec<Vec<StoredReading>>, StoreError> {
+        self.work(|connection, _| {
+            let what = "reading the batch's people";
+            let sql = format!(
+                "SELECT {} FROM reading WHERE person = ? AND measured_at >= ? \
+                 ORDER BY measured_at, id",
+                reading::COLUMNS
+            );
+            let mut statement = connection.prepare_cached(&sql).map_err(failed(what))?;
+            let mut all = Vec::with_capacity(people.len());
+            for (person, from) in people {
+                let asked = params![person.as_str(), from.as_millis()];
+                let mut rows = statement.query(asked).map_err(failed(what))?;
+                let mut found = Vec::new();
+                while let Some(row) = rows.next().map_err(failed(what))? {
+                    found.push(reading::decode(&mut Cells::new(row, "reading"))?.1);
+                }
+                all.push(found);
+            }
+            Ok(all)
+        })
+    }
+
+    fn alerts(&mut self, people: &[PersonId]) -> Result<Vec<Vec<Alert>>, StoreError> {
+        self.work(|connection, _| {
+            people.iter().map(|person| alert::of_person(connection, person)).collect()
+        })
+    }
+
+    fn alert(&mut self, id: &AlertId) -> Result<Option<Alert>, StoreError> {
+        self.work(|connection, _| alert::find(connection, id))
+    }
+
+    fn next_alert_key(&mut self) -> Result<i64, StoreError> {
+        self.work(|connection, _| {
+            Ok(number(connection, "SELECT max(key) FROM alert", [])?.saturating_add(1))
+        })
+    }
+
+    fn doctors(&mut self, level: CareLevel) -> Result<Vec<Doctor>, StoreError> {
+        self.work(|connection, _| registry::doctors(connection, level))
+    }
+
+    fn places_above(&mut self, village: &str) -> Result<Vec<String>, StoreError> {
+        self.work(|connection, _| registry::places_above(connection, village))
+    }
+
+    fn sessions(
+        &mut self,
+        site: &SiteId,
+        bench: &BenchId,
+        at: Timestamp,
+    ) -> Result<Vec<BenchSession>, StoreError> {
+        self.work(|connection, _| change::sessions(connection, site, bench, at))
+    }
+
+    fn due_timers(&mut self, now: Timestamp, limit: usize) -> Result<Vec<Timer>, StoreError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.work(|connection, _| alert::due_timers(connection, now, limit))
+    }
+
+    fn owed_for(&mut self, alert: i64) -> Result<Vec<Owed>, StoreError> {
+        self.work(|connection, _| alert::owed_for(connection, alert))
+    }
+
+    fn answer(&mut self, key: &str) -> Result<Option<Answer>, StoreError> {
+        let now = self.now;
+        self.work(|connection, _| change::answer(connection, key, now))
+    }
+
+    fn append(&mut self, facts: &[Fact]) -> Result<CommitSeq, StoreError> {
+        self.work(|connection, tally| tally.append(connection, facts))
+    }
+
+    fn change(&mut self, changes: &[Change]) -> Result<(), StoreError> {
+        self.work(|connection, tally| {
+            for change in changes {
+                if let Change::Count(more) = change {
+                    count(&mut tally.counts, more);
+                }
+                change::apply(connection, change)?;
+            }
+            Ok(())
+        })
+    }
+
+    fn commit(mut self: Box<Self>) -> Result<Committed, StoreError> {
+        let last = self.tally.last;
+        let committed = self.work(|connection, tally| {
+            tally.write(connection)?;
+            connection.execute_batch("COMMIT").map_err(failed("committing a unit"))
+        });
+        if committed.is_ok() {
+            self.ended = true;
+        } else {
+            self.roll_back();
+        }
+        let proof = committed.map(|()| Committed::after_sync(last));
+        self.store.after_commit(proof)
+    }
+}
+
+fn count(sum: &mut Counts, more: &Counts) {
+    sum.received = sum.received.saturating_add(more.received);
+    sum.stored = sum.stored.saturating_add(more.stored);
+    sum.rejected = sum.rejected.saturating_add(more.rejected);
+    sum.duplicate = sum.duplicate.saturating_add(more.duplicate);
+    sum.quarantined = sum.quarantined.saturating_add(more.quarantined);
+    sum.refused = sum.refused.saturating_add(more.refused);
+}
