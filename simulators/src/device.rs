@@ -227,6 +227,16 @@ impl TaidocCuff {
         self.records.is_empty()
     }
 
+    /// Which record, oldest first, a request asks the value of.
+    #[must_use]
+    pub fn asked_for(&self, request: &[u8]) -> Option<usize> {
+        let frame = Frame::new_checked(request, false).ok()?;
+        let [low, high, ..] = frame.payload;
+        let newer = usize::from(u16::from_le_bytes([low, high]));
+        let is_value = frame.command == command::RECORD_VALUE;
+        is_value.then(|| self.records.len().checked_sub(newer.checked_add(1)?)).flatten()
+    }
+
     /// Answers a request; stays silent to what it does not understand.
     pub fn answer(&mut self, request: &[u8], clock: DateTime) -> Option<[u8; 8]> {
         let frame = Frame::new_checked(request, false).ok()?;

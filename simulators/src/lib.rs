@@ -20,4 +20,4 @@ pub mod fault;
 pub mod ledger;
 pub mod mqtt;
 pub mod pty;
-//WORLD
+pub mod world;

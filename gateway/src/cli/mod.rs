@@ -4,16 +4,20 @@
 //! output, everything else to standard error.
 
 mod admin;
+mod bands;
 mod bench;
 mod configure;
 mod decode;
 mod demo;
+mod dev;
 mod judge;
 mod log;
+mod pieces;
 mod registry;
 mod serve;
 mod store;
 mod table;
+mod wiring;
 
 use std::{
     io::{self, Write},
@@ -188,7 +192,7 @@ fn version(json: bool, out: &mut dyn Write) -> Result<(), Failure> {
     let version = env!("CARGO_PKG_VERSION");
     if json {
         let formats: Vec<_> = firmware_protocols::formats().iter().map(|format| format.name).collect();
-        let store = crate::store::FORMAT_VERSION;
+        let store = crate::store::sqlite::FORMAT_VERSION;
         let line = serde_json::json!({
             "name": "xunzhen", "version": version, "wire": 1, "store": store, "formats": formats,
             "script_pages": dashboards::built(),

@@ -55,8 +55,9 @@ pub(super) fn core(
     supervisor: &Supervisor,
 ) -> Result<Core, Failure> {
     let pack = Arc::new(pack(config.pack_file.as_deref())?);
-    let options = sqlite::Options::new(config.store.dir.clone(), config.store.page_cache_bytes);
-    let store: Box<dyn Store> = Box::new(sqlite::SqliteStore::open(&options)?);
+    let mut options = sqlite::Options::new(&config.store.dir);
+    options.page_cache_bytes = config.store.page_cache_bytes;
+    let store: Box<dyn Store> = Box::new(sqlite::SqliteStore::open(options)?);
     let reader = store.reader();
     let clock = Clock::system();
     let settings = commit::Settings {

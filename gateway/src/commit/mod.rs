@@ -21,4 +21,4 @@ mod writer;
 pub use attribute::BENCH_SESSION_LIMIT;
 pub use health::Health;
 pub use work::{Act, ActRefused, Deed, Registering, Work};
-pub use writer::{WriterHandle, start};
+pub use writer::{Settings, WriterHandle, start};

@@ -41,6 +41,17 @@ const ROLL_UP_LAG_MAX: i64 = 20_000;
 /// Facts that one step of the rollups takes.
 const ROLL_UP_STEP: usize = 4096;
 
+/// What the writer works with.
+#[derive(Debug)]
+pub struct Settings {
+    /// The rule pack in force.
+    pub pack: Arc<Pack>,
+    /// People whose state is kept in memory.
+    pub people_cached: usize,
+    /// The time.
+    pub clock: Clock,
+}
+
 /// What the rest of the process needs of the writer.
 #[derive(Debug, Clone)]
 pub struct WriterHandle {
@@ -60,11 +71,10 @@ pub struct WriterHandle {
 /// Any error of the store while it is opened.
 pub fn start(
     store: Box<dyn Store>,
-    pack: Arc<Pack>,
-    people_cached: usize,
-    clock: Clock,
+    settings: Settings,
     supervisor: &Supervisor,
 ) -> Result<WriterHandle, StoreError> {
+    let Settings { pack, people_cached, clock } = settings;
     let reader = store.reader();
     let (work_tx, work) = mpsc::channel(INLET_DEPTH);
     let (committed_tx, committed) = watch::channel(reader.last()?);

@@ -5,7 +5,7 @@ mod keys;
 mod read;
 mod show;
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 pub use read::{Problem, Settings, Sources, read};
 pub use show::{default_file, effective};
@@ -109,4 +109,6 @@ pub struct Serial {
     pub bench: Option<BenchId>,
     /// Bits a second.
     pub baud: u32,
+    /// How often a meter with a memory is read; `None`: as its format wants it.
+    pub poll_every: Option<Duration>,
 }

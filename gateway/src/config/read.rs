@@ -424,6 +424,7 @@ fn serial(line: &[Setting]) -> Option<Serial> {
         site: said("site")?.parse().ok()?,
         bench: said("bench").and_then(|bench| bench.parse().ok()),
         baud: said("baud").unwrap_or_else(|| default_baud.to_owned()).parse().ok()?,
+        poll_every: None,
     })
 }
 

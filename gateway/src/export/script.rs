@@ -6,6 +6,9 @@ use std::{
     sync::{Arc, Mutex, MutexGuard},
 };
 
+use tokio::sync::watch;
+
+use super::{Advance, Log};
 use crate::{
     domain::{AlertId, DoctorId, NotificationKey, Person, Registered, Timestamp},
     store::{
@@ -166,4 +169,18 @@ impl Reader for Scripted {
     fn back_up(&self, _: &Path) -> Result<(), StoreError> {
         unscripted()
     }
+}
+
+/// A log over a script: moving a cursor writes it there.
+pub(crate) fn log(store: &Arc<Scripted>, commits: &watch::Sender<CommitSeq>) -> Log {
+    let cursors = Arc::clone(store);
+    let advance: Advance = Arc::new(move |name, to| {
+        let cursors = Arc::clone(&cursors);
+        Box::pin(async move {
+            cursors.script().cursors.insert(name.to_owned(), to);
+            Ok(())
+        })
+    });
+    let reader = Arc::clone(store) as Arc<dyn Reader>;
+    Log { reader, advance, commits: commits.subscribe() }
 }

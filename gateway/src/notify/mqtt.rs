@@ -12,14 +12,9 @@ use crate::{
     store::{CommitSeq, Owed, Reader, Sending, StoreError, view::Scope},
 };
 
-/// How far a doctor's client has been served. Blocks.
+/// The highest position of an alert's step that a client of a doctor acknowledged, as the listener
+/// keeps it; 0 where none did. Where a subscription merely began does not count. Blocks.
 pub type MqttCursor = Arc<dyn Fn(&DoctorId) -> Result<CommitSeq, StoreError> + Send + Sync>;
-
-/// The name of the durable cursor of a doctor's MQTT client.
-#[must_use]
-pub fn mqtt_follower(doctor: &DoctorId) -> String {
-    format!("mqtt/{doctor}")
-}
 
 /// The rows that are settled now, and how. Blocks.
 ///

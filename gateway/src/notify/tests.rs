@@ -16,7 +16,6 @@ use tokio::{
 use super::{
     Answer, Board, Envelope, Gate, Guard, Notifier, NotifyConfig, Parts, Post,
     double::{Receiver, Script as Double},
-    mqtt_follower,
 };
 use crate::{
     commit::{Act, Work},
@@ -106,7 +105,7 @@ impl World {
             commits: self.commits.subscribe(),
             gate: self.gate.subscribe(),
             clock: Clock::scripted(now),
-            mqtt_cursor: Arc::new(move |doctor| store.cursor(&mqtt_follower(doctor))),
+            mqtt_cursor: Arc::new(move |doctor| store.cursor(&format!("mqtt/{doctor}"))),
         }
     }
 

@@ -42,7 +42,7 @@ pub use self::{
     secret::NoRandomness,
     sessions::{IDLE_MAX, SESSION_MAX},
     shared::{
-        Admit, Health, LineBand, LinesFor, PackSummary, Parts, PostedReadings, Settings, Shared,
+        Admit, LineBand, LinesFor, PackSummary, Parts, PostedReadings, Settings, Shared,
     },
     tls::{TlsError, tls_from_files},
 };

@@ -20,6 +20,7 @@ use super::{
     wire,
 };
 use crate::{
+    commit::Health,
     domain::{Clock, Level, Person, Timestamp},
     intake::{Inlet, Item},
     store::{CommitSeq, Reader, StoreError},
@@ -34,18 +35,6 @@ const READ_WAIT_MAX: Duration = Duration::from_secs(10);
 
 /// Bytes of posted bodies held in memory at once, in KiB; more wait their turn.
 pub(super) const BODIES_KIB: u32 = 16 * 1024;
-
-/// Whether the writer takes what is posted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Health {
-    /// It commits.
-    Ready,
-    /// It does not: acknowledgements are withheld.
-    Refusing {
-        /// Why, for people. No patient value.
-        why: String,
-    },
-}
 
 /// The rule pack in force, for pages.
 #[derive(Debug, Clone, Default)]

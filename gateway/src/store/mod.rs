@@ -11,7 +11,7 @@ mod facts;
 mod fixtures;
 mod paging;
 mod port;
-mod sqlite;
+pub mod sqlite;
 pub mod view;
 
 pub use error::StoreError;

@@ -291,7 +291,9 @@ fn will_v5(will: &v5::LastWill, expiry_seconds: u32) -> Result<Will, Refusal> {
     }
     strict::user_properties(will.user_properties.len()).map_err(|_violation| QUOTA)?;
     let topic = will.topic.to_string();
-    strict::topic_name(&topic).map_err(|_violation| BAD_WILL)?;
+    for name in will.response_topic.as_deref().into_iter().chain([topic.as_str()]) {
+        strict::topic_name(name).map_err(|_violation| BAD_WILL)?;
+    }
     let asked = will.will_delay_interval_sec.unwrap_or(0).min(expiry_seconds);
     let delay = Duration::from_secs(u64::from(asked)).min(WILL_DELAY_MAX);
     Ok(Will { topic, payload: Bytes::copy_from_slice(&will.message), retain: false, delay })

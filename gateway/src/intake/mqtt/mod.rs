@@ -28,7 +28,6 @@ mod tests;
 mod wire;
 
 use std::{
-    io,
     net::{IpAddr, SocketAddr},
     pin::pin,
     sync::Arc,
@@ -103,7 +102,8 @@ fn welcome(
     let shared = Arc::clone(shared);
     let stop = supervisor.stopping();
     let entrance = Entrance { from: Some(from.ip()), half_open: Some(half_open), shared, stop };
-    supervisor.spawn("mqtt connection", async move {
+    // Boxed, for a wrapped future would take its room twice over.
+    let connection = Box::pin(async move {
         if let Err(error) = stream.set_nodelay(true) {
             debug!(%error, "mqtt client left at once");
             return;
@@ -111,13 +111,10 @@ fn welcome(
         let deadline = Instant::now() + CONNECT_DEADLINE;
         match tls {
             None => entrance.serve(stream, deadline).await,
-            Some(tls) => match timeout_at(deadline, tls.accept(stream)).await {
-                Ok(Ok(stream)) => Box::pin(entrance.serve(stream, deadline)).await,
-                Ok(Err(error)) => entrance.tls_failed(&error),
-                Err(_elapsed) => entrance.shared.metrics().too_slow.add_one(),
-            },
+            Some(tls) => Box::pin(entrance.serve_tls(tls, stream, deadline)).await,
         }
     });
+    supervisor.spawn("mqtt connection", connection);
 }
 
 /// Serves one client over any stream of bytes, as that of a WebSocket.
@@ -161,9 +158,15 @@ impl Entrance {
         }
     }
 
-    fn tls_failed(&self, error: &io::Error) {
-        self.shared.metrics().connects_refused.add_one();
-        info!(%error, "mqtt connection refused: tls");
+    async fn serve_tls(self, tls: TlsAcceptor, stream: TcpStream, deadline: Instant) {
+        match timeout_at(deadline, tls.accept(stream)).await {
+            Ok(Ok(stream)) => self.serve(stream, deadline).await,
+            Ok(Err(error)) => {
+                self.shared.metrics().connects_refused.add_one();
+                info!(%error, "mqtt connection refused: tls");
+            }
+            Err(_elapsed) => self.shared.metrics().too_slow.add_one(),
+        }
     }
 }
 

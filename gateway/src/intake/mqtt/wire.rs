@@ -318,6 +318,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     }
 }
 
+#[cfg(test)]
+impl Wire<tokio::io::DuplexStream> {
+    /// A wire that has already received these bytes.
+    pub(super) fn holding(version: Version, packet_max: usize, bytes: &[u8]) -> Self {
+        let mut wire = Self::new(tokio::io::duplex(1).0, packet_max);
+        wire.speak(version, packet_max, None);
+        wire.inbox.extend_from_slice(bytes);
+        wire
+    }
+}
+
 fn from_v3(packet: v3::Packet) -> Result<Packet, Violation> {
     Ok(match packet {
         v3::Packet::Publish(publish) => {

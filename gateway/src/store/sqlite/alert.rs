@@ -18,9 +18,9 @@ use crate::{
 
 /// The columns of an alert, in `alert` and in `alert_event`.
 pub(super) const COLUMNS: &str = "key, id, concept, level, state, person, owner, step, opened_at, \
-     alert_at, deadline, late, reasons, pack";
+     alert_at, deadline, late, reasons, pack, ladder";
 pub(super) const EVENT_COLUMNS: &str = "key, id, concept, level, state, person, owner, step, \
-     opened_at, alert_at, deadline, late, reasons, pack, seq, change, at, claimed_at, by, note, \
+     opened_at, alert_at, deadline, late, reasons, pack, ladder, seq, change, at, claimed_at, by, note, \
      was, alias";
 pub(super) const OWED_COLUMNS: &str = "key, alert, alert_id, change, level, recipient, channel, \
      due_at, deadline, attempts, last_error";
@@ -30,10 +30,11 @@ const CHANNELS: [Channel; 2] = [Channel::Webhook, Channel::Mqtt];
 /// Puts the alert as it stands now in the place of what stood there.
 pub(super) fn put(connection: &Connection, alert: &Alert) -> Result<(), StoreError> {
     let sql = "INSERT OR REPLACE INTO alert (key, id, concept, level, state, person, owner, step, \
-               opened_at, alert_at, deadline, late, reasons, pack, live) \
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+               opened_at, alert_at, deadline, late, reasons, pack, ladder, live) \
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     let reasons = json(&alert.reasons)?;
-    let params: [&dyn ToSql; 15] = [
+    let ladder = json(&alert.ladder)?;
+    let params: [&dyn ToSql; 16] = [
         &alert.key,
         alert.id.as_bytes(),
         &alert.concept.as_str(),
@@ -48,6 +49,7 @@ pub(super) fn put(connection: &Connection, alert: &Alert) -> Result<(), StoreErr
         &alert.late,
         &reasons,
         &alert.pack.as_str(),
+        &ladder,
         &alert.state.is_live(),
     ];
     run(connection, "putting an alert", sql, params).map(|_| ())
@@ -70,6 +72,7 @@ pub(super) fn decode(cells: &mut Cells<'_, '_>) -> Result<Alert, StoreError> {
         late: cells.flag()?,
         reasons: cells.text(|text| serde_json::from_str(text).ok())?,
         pack: cells.text(|text| Some(SmolStr::new(text)))?,
+        ladder: cells.text(|text| serde_json::from_str(text).ok())?,
     })
 }
 
@@ -80,12 +83,14 @@ pub(super) fn add_event(
     event: &AlertEvent,
 ) -> Result<(), StoreError> {
     let sql = "INSERT INTO alert_event (key, id, concept, level, state, person, owner, step, \
-               opened_at, alert_at, deadline, late, reasons, pack, seq, change, at, claimed_at, \
+               opened_at, alert_at, deadline, late, reasons, pack, ladder, seq, change, at, claimed_at, \
                by, note, was, alias) \
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, \
+               ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     let alert = &event.alert;
     let reasons = json(&alert.reasons)?;
-    let params: [&dyn ToSql; 22] = [
+    let ladder = json(&alert.ladder)?;
+    let params: [&dyn ToSql; 23] = [
         &alert.key,
         alert.id.as_bytes(),
         &alert.concept.as_str(),
@@ -100,6 +105,7 @@ pub(super) fn add_event(
         &alert.late,
         &reasons,
         &alert.pack.as_str(),
+        &ladder,
         &seq.0,
         &event.change.as_str(),
         &event.at.as_millis(),
@@ -150,13 +156,19 @@ pub(super) fn find(connection: &Connection, id: &AlertId) -> Result<Option<Alert
     fetch_one(connection, "alert", (&by_alias, [id.as_bytes()]), decode)
 }
 
+/// An alert by this gateway's number for it.
+pub(super) fn by_key(connection: &Connection, key: i64) -> Result<Option<Alert>, StoreError> {
+    let sql = format!("SELECT {COLUMNS} FROM alert WHERE key = ?");
+    fetch_one(connection, "alert", (&sql, [key]), decode)
+}
+
 /// A person's alerts, oldest first.
 pub(super) fn of_person(
     connection: &Connection,
     person: &PersonId,
 ) -> Result<Vec<Alert>, StoreError> {
     let sql = "SELECT key, id, concept, level, state, person, owner, step, opened_at, alert_at, \
-               deadline, late, reasons, pack FROM alert WHERE person = ? ORDER BY key";
+               deadline, late, reasons, pack, ladder FROM alert WHERE person = ? ORDER BY key";
     fetch(connection, "alert", (sql, [person.as_str()]), decode)
 }
 
@@ -179,7 +191,7 @@ pub(super) fn add_crossing(
                VALUES (?, ?, ?, ?, ?, ?, ?)";
     let params = params![
         seq.0,
-        crossing.reading.as_bytes(),
+        crossing.reading.as_ref().map(crate::domain::Key::as_bytes),
         crossing.person.as_str(),
         crossing.concept.as_str(),
         code::level(crossing.level),
@@ -195,7 +207,7 @@ pub(super) fn decode_crossing(
 ) -> Result<(CommitSeq, Crossing), StoreError> {
     let seq = cells.seq()?;
     let crossing = Crossing {
-        reading: cells.key()?,
+        reading: cells.key_or_none()?,
         person: cells.id()?,
         concept: cells.text(|text| Some(SmolStr::new(text)))?,
         level: cells.one_of(&code::LEVELS, code::level)?,
@@ -217,7 +229,8 @@ pub(super) fn crossings_of(
     crossings
         .into_iter()
         .map(|(_, crossing)| {
-            let id = [crossing.reading.as_bytes()];
+            let Some(id) = crossing.reading else { return Ok((crossing, None)) };
+            let id = [id.as_bytes()];
             let reading = fetch_one(connection, "reading", (&sql, id), super::reading::decode)?;
             Ok((crossing, reading.map(|(_, reading)| reading)))
         })

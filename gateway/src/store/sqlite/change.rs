@@ -41,6 +41,13 @@ pub(super) fn apply(connection: &Connection, change: &port::Change) -> Result<()
                 _ => Ok(()),
             }
         }
+        Change::Hasten { alert, due_at } => {
+            let sql = "UPDATE owed SET due_at = min(due_at, ?) \
+                       WHERE alert = ? AND due_at IS NOT NULL AND attempts = 0";
+            let params = params![due_at.as_millis(), alert];
+            run(connection, "hastening a notification", sql, params).map(|_| ())
+        }
+        Change::Cursor { follower, to } => roll::move_cursor(connection, follower, *to),
         Change::Session(session) => set_session(connection, session),
         Change::Answer(answer) => keep_answer(connection, answer),
         Change::Token(token) => keep_token(connection, token),

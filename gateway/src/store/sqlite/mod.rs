@@ -35,6 +35,9 @@ use self::{fault::failed, pool::Pool, reader::SqliteReader, unit::SqliteUnit};
 use super::{CommitSeq, Reader, Store, StoreError, Unit};
 use crate::domain::Timestamp;
 
+/// The format of the file that this program writes.
+pub const FORMAT_VERSION: i64 = 1;
+
 /// How to open a store.
 #[derive(Debug, Clone)]
 pub struct Options {

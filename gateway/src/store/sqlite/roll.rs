@@ -73,6 +73,24 @@ pub(super) fn advance(
     run(connection, "moving a follower", sql, params![follower, to.0]).map(|_| ())
 }
 
+/// Moves a follower that is not ours forward, or forgets it.
+pub(super) fn move_cursor(
+    connection: &Connection,
+    follower: &str,
+    to: Option<CommitSeq>,
+) -> Result<(), StoreError> {
+    if follower == FOLLOWER {
+        return Err(StoreError::Asked { what: "the rollup follower moves by itself" });
+    }
+    match to {
+        Some(to) => advance(connection, follower, to),
+        None => {
+            let sql = "DELETE FROM follower WHERE name = ?";
+            run(connection, "forgetting a follower", sql, [follower]).map(|_| ())
+        }
+    }
+}
+
 /// What facts of a span of positions add.
 pub(super) const COUNTED_READINGS: &str = "SELECT r.site, coalesce(p.village, ''), r.measured_at, r.kind, r.person, 1, 0 \
      FROM reading r LEFT JOIN person p ON p.person = r.person \

@@ -97,6 +97,14 @@ fn each<K: ToSql, T>(
 }
 
 impl Unit for SqliteUnit<'_> {
+    fn last(&mut self) -> Result<CommitSeq, StoreError> {
+        Ok(self.tally.last)
+    }
+
+    fn alert_by_key(&mut self, key: i64) -> Result<Option<Alert>, StoreError> {
+        self.work(|connection, _| alert::by_key(connection, key))
+    }
+
     fn held(&mut self, ids: &[ReadingId]) -> Result<Vec<Option<ContentDigest>>, StoreError> {
         self.work(|connection, _| {
             let names = || ids.iter().map(crate::domain::Key::as_bytes);

@@ -96,6 +96,8 @@ fn what_version_5_offers_and_we_do_not_is_refused_by_its_reason() {
     let qos2 = Connect { flags: 0x10, ..v5("a").will(state, "") };
     check("will at QoS 2", &qos2.bytes(), &refused_v5(0x9b));
     check("will on a filter", &v5("a").will("xz/+/state", "").bytes(), &refused_v5(0x90));
+    let answer = Connect { will_properties: b"\x08\0\x01+".to_vec(), ..v5("a").will(state, "") };
+    check("answers to the will on a filter", &answer.bytes(), &refused_v5(0x90));
     check("will on a filter, 3", &v3("a").will("xz/#", "").bytes(), &[0x20, 2, 0, 5]);
 }
 

@@ -70,7 +70,7 @@ CREATE TABLE registration (
 ) STRICT;
 
 CREATE TABLE crossing (
-  seq INTEGER PRIMARY KEY, reading BLOB NOT NULL, person TEXT NOT NULL, concept TEXT NOT NULL,
+  seq INTEGER PRIMARY KEY, reading BLOB, person TEXT NOT NULL, concept TEXT NOT NULL,
   level INTEGER NOT NULL, disposition TEXT NOT NULL, alert INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX crossing_alert ON crossing (alert);
@@ -81,7 +81,7 @@ CREATE TABLE alert_event (
   key INTEGER NOT NULL, id BLOB NOT NULL, concept TEXT NOT NULL, level INTEGER NOT NULL,
   state TEXT NOT NULL, person TEXT NOT NULL, owner TEXT, step TEXT NOT NULL,
   opened_at INTEGER NOT NULL, alert_at INTEGER NOT NULL, deadline INTEGER, late INTEGER NOT NULL,
-  reasons TEXT NOT NULL, pack TEXT NOT NULL,
+  reasons TEXT NOT NULL, pack TEXT NOT NULL, ladder TEXT NOT NULL,
   change TEXT NOT NULL, at INTEGER NOT NULL, claimed_at INTEGER, by TEXT, note TEXT, was TEXT,
   alias BLOB
 ) STRICT;
@@ -98,7 +98,7 @@ CREATE TABLE alert (
   key INTEGER PRIMARY KEY, id BLOB NOT NULL, concept TEXT NOT NULL, level INTEGER NOT NULL,
   state TEXT NOT NULL, person TEXT NOT NULL, owner TEXT, step TEXT NOT NULL,
   opened_at INTEGER NOT NULL, alert_at INTEGER NOT NULL, deadline INTEGER, late INTEGER NOT NULL,
-  reasons TEXT NOT NULL, pack TEXT NOT NULL, live INTEGER NOT NULL
+  reasons TEXT NOT NULL, pack TEXT NOT NULL, ladder TEXT NOT NULL, live INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX alert_id ON alert (id);
 CREATE INDEX alert_person ON alert (person);

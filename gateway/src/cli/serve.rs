@@ -1,0 +1,251 @@
+//! `xunzhen serve`: the whole gateway, from the first listener to the last follower.
+
+use std::{
+    io::Write,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use serde_json::json;
+use tokio::{
+    net::{TcpListener, UnixListener},
+    sync::oneshot,
+};
+use tracing::info;
+
+use super::{Common, Failure, admin, configure, dev, pieces, pieces::Core, wiring};
+use crate::{
+    config::Config,
+    domain::Millis,
+    intake::mqtt,
+    notify::{Notifier, NotifyConfig},
+    serve,
+    store::Role,
+    supervise::Supervisor,
+};
+
+/// How long the link printed at start may be used.
+const LOGIN_LINK_LIFETIME: Millis = Millis::hours(12);
+
+/// Run the gateway
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct Serve {
+    /// Where everything is kept
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Where pages and the API answer; port 0 picks a free one
+    #[arg(long, value_name = "ADDR")]
+    http: Option<String>,
+    /// Where devices publish; port 0 picks a free one
+    #[arg(long, value_name = "ADDR")]
+    mqtt: Option<String>,
+    /// For trying out: loopback only, unregistered devices welcome, one hundred people, a token
+    #[arg(long)]
+    dev: bool,
+}
+
+/// `serve`.
+pub(super) fn run(command: &Serve, common: &Common, out: &mut dyn Write) -> Result<(), Failure> {
+    let dir = command.data_dir.as_ref().map(|dir| ("store.dir", dir.display().to_string()));
+    let http = command.http.clone().map(|listen| ("http.listen", listen));
+    let mqtt = command.mqtt.clone().map(|listen| ("mqtt.listen", listen));
+    let flags = dir.into_iter().chain(http).chain(mqtt).collect();
+    let (config, _) = configure::read(common, flags)?;
+    let problems = configure::formats(&config);
+    if !problems.is_empty() {
+        return Err(Failure::Configuration(problems.join("\n")));
+    }
+    if command.dev {
+        for (name, listen) in [("http", config.http.listen), ("mqtt", config.mqtt.listen)] {
+            if !listen.ip().is_loopback() {
+                return Err(Failure::Usage(format!(
+                    "--dev listens on loopback only, not on {listen}; say --{name} 127.0.0.1:0"
+                )));
+            }
+        }
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let supervisor = Supervisor::new();
+        let mode = if command.dev { Mode::Dev } else { Mode::Serve };
+        let running = start(&config, mode, &supervisor).await?;
+        writeln!(out, "{}", running.ready)?;
+        out.flush()?;
+        supervisor.spawn("signals", stop_on_signal(supervisor.clone()));
+        supervisor.wait().await.map_err(Failure::Failed)
+    })
+}
+
+/// How the gateway is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// For its users.
+    Serve,
+    /// For trying out.
+    Dev,
+    /// As a show.
+    Demo,
+}
+
+/// A gateway that runs.
+pub(super) struct Running {
+    /// The line that says so.
+    pub(super) ready: serde_json::Value,
+    /// Where devices publish.
+    pub(super) mqtt: SocketAddr,
+    /// The one-time link's address.
+    pub(super) link: String,
+    /// Its pieces.
+    pub(super) core: Arc<Core>,
+}
+
+/// Starts everything. On return it takes readings and answers.
+pub(super) async fn start(
+    config: &Config,
+    mode: Mode,
+    supervisor: &Supervisor,
+) -> Result<Running, Failure> {
+    // The first provider of the process stays; a second start keeps it.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let practice = mode != Mode::Serve;
+    let core = Arc::new(pieces::core(config, practice, supervisor)?);
+    let shared = pieces::shared(&core, config, mode == Mode::Demo, supervisor)?;
+    let mut token = None;
+    if mode == Mode::Dev {
+        dev::seed(&core).await?;
+        token = Some(dev::token(&shared).await?);
+    }
+    serve_socket(config, &shared, supervisor)?;
+    let http = serve_pages(config, &shared, supervisor).await?;
+    let mqtt = serve_mqtt(config, &core, supervisor).await?;
+    wiring::serial(config, &core, supervisor)?;
+    wiring::broker(config, &core, supervisor)?;
+    wiring::export(config, &core, supervisor)?;
+    notify(config, &core, http, supervisor)?;
+    let scheme = if config.http.tls.is_some() { "https" } else { "http" };
+    let path = shared.login_link(serve::Grant::of_role(Role::Operator), LOGIN_LINK_LIFETIME);
+    let link = format!("{scheme}://{http}{path}");
+    let mut ready = json!({
+        "event": "ready", "http": http.to_string(), "mqtt": mqtt.to_string(), "login": link,
+        "version": env!("CARGO_PKG_VERSION"), "script_pages": dashboards::built(),
+    });
+    if let (Some(token), Some(line)) = (token, ready.as_object_mut()) {
+        line.insert("token".to_owned(), token.into());
+    }
+    info!(%http, %mqtt, "ready");
+    Ok(Running { ready, mqtt, link, core })
+}
+
+/// The operator's door, for the command line on this machine.
+fn serve_socket(
+    config: &Config,
+    shared: &Arc<serve::Shared>,
+    supervisor: &Supervisor,
+) -> Result<(), Failure> {
+    let path = config.store.dir.join(admin::SOCKET);
+    // We hold the folder's lock, so whoever made this socket is gone.
+    if let Err(error) = std::fs::remove_file(&path)
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        return Err(Failure::of(&error));
+    }
+    let listener = bind_private(&path)?;
+    let router = serve::admin_router(Arc::clone(shared));
+    let serving =
+        serve::serve_http(serve::Listener::Unix(listener), None, router, supervisor.clone());
+    supervisor.spawn("operator's door", serving);
+    Ok(())
+}
+
+/// A socket that only its owner may open. Its folder is the owner's alone already.
+fn bind_private(path: &Path) -> Result<UnixListener, Failure> {
+    use std::os::unix::fs::PermissionsExt;
+    let listener = UnixListener::bind(path)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+async fn serve_pages(
+    config: &Config,
+    shared: &Arc<serve::Shared>,
+    supervisor: &Supervisor,
+) -> Result<SocketAddr, Failure> {
+    let tls = match &config.http.tls {
+        Some((certificate, key)) => {
+            Some(serve::tls_from_files(certificate, key).map_err(|error| Failure::of(&error))?)
+        }
+        None => None,
+    };
+    let listener = bind("http.listen", config.http.listen).await?;
+    let address = listener.local_addr()?;
+    let router = serve::router(Arc::clone(shared));
+    let serving = serve::serve_http(serve::Listener::Tcp(listener), tls, router, supervisor.clone());
+    supervisor.spawn("pages", serving);
+    Ok(address)
+}
+
+async fn serve_mqtt(
+    config: &Config,
+    core: &Arc<Core>,
+    supervisor: &Supervisor,
+) -> Result<SocketAddr, Failure> {
+    let listener = bind("mqtt.listen", config.mqtt.listen).await?;
+    let address = listener.local_addr()?;
+    let shared = mqtt::Shared::new(wiring::mqtt(config, core));
+    supervisor.spawn("mqtt", mqtt::listen(listener, None, shared, supervisor.clone()));
+    Ok(address)
+}
+
+async fn bind(key: &str, listen: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(listen).await.map_err(|error| {
+        Failure::Failed(format!("{key}: cannot listen on {listen}: {error} / 端口不可用"))
+    })
+}
+
+fn notify(
+    config: &Config,
+    core: &Arc<Core>,
+    http: SocketAddr,
+    supervisor: &Supervisor,
+) -> Result<(), Failure> {
+    let scheme = if config.http.tls.is_some() { "https" } else { "http" };
+    let settings = NotifyConfig {
+        public_url: config.http.public_url.clone().unwrap_or_else(|| format!("{scheme}://{http}")),
+        allow_private: config.notify_allow_private || core.practice,
+        ..NotifyConfig::default()
+    };
+    let notifier = Notifier::new(wiring::notify(core), settings).map_err(|error| Failure::of(&error))?;
+    supervisor.spawn("notify", notifier.run(supervisor.stopping()));
+    Ok(())
+}
+
+async fn stop_on_signal(supervisor: Supervisor) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        return supervisor.fail("signals cannot be received".to_owned());
+    };
+    let stop = supervisor.stopping();
+    tokio::select! {
+        _ = terminate.recv() => info!("asked to stop"),
+        _ = interrupt.recv() => info!("asked to stop"),
+        () = stop.wait() => {}
+    }
+    supervisor.stop();
+}
+
+/// Hands rows to the writer and waits until they are on disk.
+pub(super) async fn register(
+    core: &Core,
+    rows: Vec<crate::domain::Registered>,
+    author: &'static str,
+) -> Result<usize, Failure> {
+    let (reply, told) = oneshot::channel();
+    let rows = crate::commit::Registering { rows, author: author.into(), reply };
+    let handed = core.writer.inlet.hand_over(crate::commit::Work::Register(rows)).await;
+    handed.map_err(|error| Failure::of(&error))?;
+    let (_, entered) = told.await.map_err(|error| Failure::of(&error))?;
+    Ok(entered)
+}

@@ -1,0 +1,303 @@
+//! What each source and follower is wired to: closures over the pieces, nothing decided here.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use serde_json::json;
+use smol_str::SmolStr;
+use tokio::sync::oneshot;
+
+use super::{Failure, pieces::Core};
+use crate::{
+    admit::{self, Source},
+    commit::Work,
+    config::{Config, Serial},
+    domain::{DeviceId, DoctorId, Road, SiteId},
+    export,
+    intake::{
+        Admission, Arrival, DeviceBook, Identity, Item, NotCommitted, Rights, Sites, Topic,
+        mqtt::{self, Alerts, CursorKeeper, Limits, Login, LoginError},
+        serial::{Arrived, SerialArrival, SerialIntake, SerialLine},
+    },
+    notify::{self, mqtt_follower},
+    serve,
+    store::{CommitSeq, Origin, Role, TokenRow, view::Delivered},
+    supervise::Supervisor,
+};
+
+/// The own MQTT listener.
+pub(super) fn mqtt(config: &Config, core: &Arc<Core>) -> mqtt::Wiring {
+    let (loading, keeping) = (Arc::clone(&core.reader), core.writer.inlet.clone());
+    let cursors = CursorKeeper {
+        load: Arc::new(move |name| {
+            let at = loading.cursor(name)?;
+            Ok((at != CommitSeq::default()).then_some(at))
+        }),
+        keep: Arc::new(move |name, to| {
+            let inlet = keeping.clone();
+            Box::pin(async move { advance(&inlet, name, to).await })
+        }),
+    };
+    let defaults = Limits::default();
+    mqtt::Wiring {
+        inlet: core.writer.inlet.clone(),
+        admission: admission(core.book.clone()),
+        authenticate: authenticate(core),
+        alerts: Alerts::from_reader(
+            Arc::clone(&core.reader),
+            core.writer.committed.clone(),
+            Arc::new(alert_message),
+            cursors,
+        ),
+        clock: core.clock.clone(),
+        limits: Limits {
+            packet_bytes: usize::try_from(config.mqtt.packet_max).unwrap_or(usize::MAX),
+            in_flight: config.mqtt.in_flight_max,
+            connections: config.mqtt.connections_max,
+            ..defaults
+        },
+    }
+}
+
+async fn advance(
+    inlet: &crate::intake::Inlet,
+    follower: String,
+    to: Option<CommitSeq>,
+) -> Result<(), NotCommitted> {
+    let (reply, told) = oneshot::channel();
+    inlet.hand_over(Work::Advance { follower, to, reply }).await?;
+    told.await.map_err(|_dropped| NotCommitted)
+}
+
+/// What a doctor's client gets: a code and a level, never a name or a value (promise P10).
+fn alert_message(_doctor: &DoctorId, delivered: &Delivered) -> Vec<u8> {
+    json!({
+        "alert": delivered.alert,
+        "case": serve::case_code("QS", &delivered.alert),
+        "level": notify::level_code(delivered.level),
+        "change": delivered.change.as_str(),
+        "deadline": delivered.deadline,
+    })
+    .to_string()
+    .into_bytes()
+}
+
+/// Turns messages into items.
+pub(super) fn admission(book: DeviceBook) -> Admission {
+    Admission { admit: Arc::new(move |arrival| admit_message(&book, arrival)) }
+}
+
+fn admit_message(book: &DeviceBook, arrival: &Arrival<'_>) -> Vec<Item> {
+    let Arrival { road, payload, received_at, .. } = *arrival;
+    let of_device = |site: &SiteId, device: &DeviceId, admit: &dyn Fn(&Source<'_>) -> Vec<Item>| {
+        let registered = book.get(device);
+        let model = registered.as_ref().map(|device| device.model.as_str());
+        let model = model.filter(|model| !model.is_empty());
+        admit(&Source { road, site, device, bench: None, model, received_at, live: false })
+    };
+    let refuse = |site: Option<&SiteId>, device: Option<&str>| {
+        let origin = Origin { road, site: site.cloned(), device: device.map(SmolStr::new) };
+        vec![admit::refuse(origin, received_at, "unknown_topic", payload)]
+    };
+    match arrival.topic {
+        Topic::Reading { site, device } => {
+            of_device(site, device, &|source| admit::readings(payload, source))
+        }
+        Topic::Frame { site, device, format } => {
+            of_device(site, device, &|source| admit::frame(format, payload, source))
+        }
+        Topic::Card { site, bench } => {
+            vec![admit::card(payload, road, (site, bench), received_at)]
+        }
+        Topic::State { site } => vec![admit::presence(payload, road, site, received_at)],
+        Topic::Up { gateway } | Topic::Down { gateway } => refuse(None, Some(gateway.as_str())),
+        Topic::Alert { doctor } => refuse(None, Some(doctor.as_str())),
+        Topic::Unknown { site, device } => {
+            refuse(site.as_ref(), device.as_ref().map(DeviceId::as_str))
+        }
+    }
+}
+
+/// Checks log-ins: the name of a device, a site or a doctor, and a token. In `--dev` and `demo`
+/// everybody may come in.
+fn authenticate(core: &Arc<Core>) -> mqtt::Authenticate {
+    let core = Arc::clone(core);
+    Arc::new(move |login: Login| -> BoxFuture<'static, Result<Identity, LoginError>> {
+        let core = Arc::clone(&core);
+        Box::pin(async move {
+            if core.practice {
+                let name = login.user.map_or_else(|| SmolStr::new(&login.client_id), SmolStr::from);
+                return Ok(Identity { name, rights: Rights::Anyone });
+            }
+            let checked = tokio::task::spawn_blocking(move || check_login(&core, &login)).await;
+            checked.map_err(|_ended| LoginError::Unavailable)?
+        })
+    })
+}
+
+fn check_login(core: &Core, login: &Login) -> Result<Identity, LoginError> {
+    let (Some(user), Some(password)) = (&login.user, &login.password) else {
+        return Err(LoginError::WrongCredentials);
+    };
+    let row = core
+        .reader
+        .token(blake3::hash(password).as_bytes())
+        .map_err(|_store| LoginError::Unavailable)?
+        .filter(|row| row.revoked_at.is_none())
+        .ok_or(LoginError::WrongCredentials)?;
+    let rights = rights(core, user, &row)?;
+    Ok(Identity { name: SmolStr::new(user), rights })
+}
+
+fn rights(core: &Core, user: &str, row: &TokenRow) -> Result<Rights, LoginError> {
+    let wrong = |_name| LoginError::WrongCredentials;
+    match row.role {
+        Role::Device => {
+            let device = DeviceId::new(user).map_err(wrong)?;
+            if row.device.as_ref().is_some_and(|bound| *bound != device) {
+                return Err(LoginError::NotAuthorized);
+            }
+            if let Some(registered) = core.book.get(&device) {
+                let sites = registered.site.clone();
+                let sites = sites.map_or(Sites::Any, |site| Sites::These([site].into()));
+                return Ok(Rights::Device { device, sites, bench: registered.bench.clone() });
+            }
+            let site = SiteId::new(user).map_err(wrong)?;
+            let key = crate::store::RegistryKey::Site(site.clone());
+            let known = core.reader.registered(&crate::store::view::Scope::Everything, &key);
+            match known {
+                Ok(Some(_)) => {
+                    Ok(Rights::Gateway { name: device, sites: Sites::These([site].into()) })
+                }
+                Ok(None) => Err(LoginError::NotAuthorized),
+                Err(_store) => Err(LoginError::Unavailable),
+            }
+        }
+        Role::Doctor => {
+            let doctor = DoctorId::new(user).map_err(wrong)?;
+            if row.doctor.as_ref() == Some(&doctor) {
+                Ok(Rights::Doctor(doctor))
+            } else {
+                Err(LoginError::NotAuthorized)
+            }
+        }
+        Role::Operator => Ok(Rights::Operator),
+        Role::Nurse | Role::Township | Role::County | Role::Auditor | Role::Wall => {
+            Err(LoginError::NotAuthorized)
+        }
+    }
+}
+
+/// The configured serial lines.
+pub(super) fn serial(
+    config: &Config,
+    core: &Arc<Core>,
+    supervisor: &Supervisor,
+) -> Result<(), Failure> {
+    let intake = SerialIntake {
+        inlet: core.writer.inlet.clone(),
+        admit: Arc::new(admit_line),
+        clock: core.clock.clone(),
+        supervisor: supervisor.clone(),
+    };
+    for line in &config.serial {
+        let wanted = serial_line(line)?;
+        if intake.start(wanted).is_none() {
+            return Err(Failure::Configuration(format!(
+                "serial.format: {:?} is not carried by serial lines / 此协议不用于串口",
+                line.format
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// A configured line.
+pub(super) fn serial_line(line: &Serial) -> Result<SerialLine, Failure> {
+    let format = firmware_protocols::format(&line.format)
+        .ok_or_else(|| Failure::Configuration(format!("serial.format: {:?} is unknown", line.format)))?;
+    let mut wanted =
+        SerialLine::new(line.port.clone(), format, line.device.clone(), line.site.clone());
+    wanted.model = line.model.as_deref().map(SmolStr::new);
+    wanted.bench.clone_from(&line.bench);
+    wanted.baud = line.baud;
+    if let Some(poll_every) = line.poll_every {
+        wanted.timing.poll_every = poll_every;
+    }
+    Ok(wanted)
+}
+
+fn admit_line(arrival: SerialArrival) -> Vec<Item> {
+    let line = &arrival.line;
+    let source = Source {
+        road: Road::Serial,
+        site: &line.site,
+        device: &line.device,
+        bench: line.bench.as_ref(),
+        model: line.model.as_deref(),
+        received_at: arrival.received_at,
+        live: true,
+    };
+    match arrival.arrived {
+        Arrived::Frame(bytes) => admit::cut_frame(line.format, &bytes, &source).into_iter().collect(),
+        // A memory is no live line: a record without a time was taken at some time before.
+        Arrived::ReadOut(read_out) => {
+            admit::memory(&read_out.records, &Source { live: false, ..source })
+        }
+    }
+}
+
+/// Reads from an existing broker as well, where one is configured.
+pub(super) fn broker(
+    config: &Config,
+    core: &Arc<Core>,
+    supervisor: &Supervisor,
+) -> Result<(), Failure> {
+    let (None, _) = (&config.broker, (core, supervisor)) else {
+        return Err(Failure::Configuration("broker.url: not supported yet".to_owned()));
+    };
+    Ok(())
+}
+
+/// Exports readings, where a server is configured.
+pub(super) fn export(
+    config: &Config,
+    core: &Arc<Core>,
+    supervisor: &Supervisor,
+) -> Result<(), Failure> {
+    let Some(influx) = &config.influx else { return Ok(()) };
+    let inlet = core.writer.inlet.clone();
+    let log = export::Log {
+        reader: Arc::clone(&core.reader),
+        advance: Arc::new(move |follower, to| {
+            let inlet = inlet.clone();
+            Box::pin(async move {
+                let kept = advance(&inlet, follower.to_owned(), Some(to)).await;
+                kept.map_err(|_not_committed| export::NotAdvanced)
+            })
+        }),
+        commits: core.writer.committed.clone(),
+    };
+    let settings = export::InfluxConfig {
+        url: influx.url.clone(),
+        org: influx.org.clone(),
+        bucket: influx.bucket.clone(),
+        token: influx.token.clone(),
+    };
+    let exporter = export::Influx::new(&settings, log).map_err(|error| Failure::of(&error))?;
+    supervisor.spawn("export to influx", exporter.run(supervisor.stopping()));
+    Ok(())
+}
+
+/// What the notifier is wired to.
+pub(super) fn notify(core: &Arc<Core>) -> notify::Parts {
+    let reader = Arc::clone(&core.reader);
+    notify::Parts {
+        reader: Arc::clone(&core.reader),
+        inlet: core.writer.inlet.clone(),
+        commits: core.writer.committed.clone(),
+        gate: core.gate.subscribe(),
+        clock: core.clock.clone(),
+        mqtt_cursor: Arc::new(move |doctor| reader.cursor(&mqtt_follower(doctor))),
+    }
+}

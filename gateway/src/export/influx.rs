@@ -1,0 +1,350 @@
+//! Readings to InfluxDB 2, or to whatever takes its line protocol at `/api/v2/write`.
+//!
+//! Batches of [`BATCH_LINES`] or [`BATCH_TIME`]; a broken sink is met with back-off alone, and after
+//! it mends it gets the last half minute again (`trail.rs`). A line that the sink refuses is found
+//! by halving, counted and passed over; a sink that refuses everything is broken, not right.
+//! Nothing here can slow ingest: it reads the log, and holds at most one batch.
+
+use std::{collections::BTreeSet, future::Future, pin::Pin, sync::Arc, time::Duration};
+
+use influxdb2::{Client, ClientBuilder, RequestError, api::write::TimestampPrecision};
+use tokio::{
+    task::spawn_blocking,
+    time::{Instant, timeout},
+};
+use tracing::{error, info, warn};
+
+use super::{
+    board::ExportBoard,
+    encode::{Line, Townships, encode},
+    follower::{BackOff, Follower, Log, Progress, Step},
+    trail::Trail,
+};
+use crate::{
+    store::{CommitSeq, StoreError, view::FeedEntry},
+    supervise::Stop,
+};
+
+/// The follower's name, under which its cursor is kept.
+pub const NAME: &str = "influx";
+
+/// Most lines of a write (STORE section 9).
+const BATCH_LINES: usize = 5000;
+
+/// Longest wait for a batch to fill (STORE section 9).
+const BATCH_TIME: Duration = Duration::from_secs(1);
+
+/// Longest time for one write. A sink that takes longer counts as broken.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Between two moves of the durable cursor: each is a write to the store.
+const CURSOR_EVERY: Duration = Duration::from_secs(5);
+
+/// Lines refused in a row, without one accepted between, before the sink counts as broken instead
+/// of the lines.
+const REFUSED_IN_A_ROW: usize = 100;
+
+/// Where readings are exported to.
+#[derive(Clone)]
+pub struct InfluxConfig {
+    /// `http://host:port`: plain HTTP on loopback, or behind a proxy that speaks TLS. The client
+    /// follows `HTTP_PROXY` of the environment.
+    pub url: String,
+    /// The organisation; VictoriaMetrics ignores it.
+    pub org: String,
+    /// The bucket; VictoriaMetrics ignores it.
+    pub bucket: String,
+    /// The API token; empty: none is sent.
+    pub token: String,
+}
+
+impl std::fmt::Debug for InfluxConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("InfluxConfig")
+            .field("url", &self.url)
+            .field("org", &self.org)
+            .field("bucket", &self.bucket)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The configuration names no sink.
+#[derive(Debug, thiserror::Error)]
+pub enum InfluxError {
+    /// Not an address of the kind that works.
+    #[error("influx url {url:?} is not http://host[:port]")]
+    Url {
+        /// As configured.
+        url: String,
+    },
+    /// The HTTP client could not be made.
+    #[error("the client for the sink could not be made")]
+    Client(#[from] influxdb2::BuildError),
+}
+
+/// What a write came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Accepted,
+    /// The sink understands the request and refuses a line of it.
+    Refused(u16),
+    /// Try later. Holds no line: a sink's own words may quote values.
+    Broken(String),
+}
+
+pub(super) type Write =
+    Arc<dyn Fn(String) -> Pin<Box<dyn Future<Output = Outcome> + Send>> + Send + Sync>;
+
+/// Lines on their way, and the position up to which the log is in them.
+#[derive(Default)]
+struct Batch {
+    lines: Vec<Line>,
+    to: CommitSeq,
+    since: Option<Instant>,
+}
+
+impl Batch {
+    fn due(&self) -> Option<Instant> {
+        self.since.map(|since| since + BATCH_TIME)
+    }
+
+    fn is_ready(&self, now: Instant) -> bool {
+        self.lines.len() >= BATCH_LINES || self.due().is_some_and(|due| due <= now)
+    }
+}
+
+/// The exporter.
+pub struct Influx {
+    log: Log,
+    write: Write,
+    progress: Arc<Progress>,
+    board: Arc<ExportBoard>,
+    /// Lines refused since the last one accepted.
+    refused_in_a_row: usize,
+    /// It took a line since it last failed: only then its refusals are believed.
+    trusted: bool,
+    /// Readings that the sink refuses, as far back as anything may be sent again.
+    refused: BTreeSet<CommitSeq>,
+}
+
+impl std::fmt::Debug for Influx {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Influx").field("board", &self.board).finish_non_exhaustive()
+    }
+}
+
+impl Influx {
+    /// An exporter to a sink.
+    ///
+    /// # Errors
+    /// [`InfluxError`] when the configuration names none.
+    pub fn new(config: &InfluxConfig, log: Log) -> Result<Self, InfluxError> {
+        // The client panics at an address that it cannot read, so it is read here first.
+        let url = reqwest::Url::parse(&config.url).ok();
+        let usable = |url: &reqwest::Url| url.scheme() == "http" && url.has_host();
+        if !url.as_ref().is_some_and(usable) {
+            return Err(InfluxError::Url { url: config.url.clone() });
+        }
+        let client = ClientBuilder::new(&*config.url, &*config.org, &*config.token).build()?;
+        let (client, config) = (Arc::new(client), Arc::new(config.clone()));
+        let write: Write = Arc::new(move |body| {
+            let (client, config) = (Arc::clone(&client), Arc::clone(&config));
+            Box::pin(async move { post(&client, &config, body).await })
+        });
+        Ok(Self::with_write(log, write))
+    }
+
+    pub(super) fn with_write(log: Log, write: Write) -> Self {
+        Self {
+            log,
+            write,
+            progress: Arc::default(),
+            board: Arc::default(),
+            refused_in_a_row: 0,
+            trusted: false,
+            refused: BTreeSet::new(),
+        }
+    }
+
+    /// How far it is. Taken before [`Influx::run`].
+    #[must_use]
+    pub fn progress(&self) -> Arc<Progress> {
+        Arc::clone(&self.progress)
+    }
+
+    /// What it counted. Taken before [`Influx::run`].
+    #[must_use]
+    pub fn board(&self) -> Arc<ExportBoard> {
+        Arc::clone(&self.board)
+    }
+
+    /// Exports until it is told to stop. What is not settled then is sent again after the start.
+    pub async fn run(mut self, stop: Stop) {
+        let (log, progress) = (self.log.clone(), self.progress());
+        let Some(mut follower) = Follower::open(NAME, log, progress, stop).await else {
+            return;
+        };
+        let mut trail = Trail::new(follower.durable());
+        let (mut batch, mut townships) = (Batch::default(), Townships::new());
+        let (mut back_off, mut moved_at) = (BackOff::new(NAME), Instant::now());
+        loop {
+            let room = BATCH_LINES.saturating_sub(batch.lines.len()).max(1);
+            let unsaved = trail.settled() > follower.durable();
+            let move_at = unsaved.then_some(moved_at + CURSOR_EVERY);
+            let confirm_at = trail.confirm_at().filter(|_| batch.since.is_none());
+            let due = [batch.due(), move_at, confirm_at].into_iter().flatten().min();
+            let done = match follower.next(room, due).await {
+                Step::Stop => return,
+                Step::Facts(facts) => {
+                    self.fill(&mut batch, facts, &mut townships).await.map_err(|e| e.to_string())
+                }
+                Step::Due => Ok(()),
+            };
+            let now = Instant::now();
+            let done = match done {
+                Ok(()) if batch.is_ready(now) => self.flush(&mut batch, &mut trail).await,
+                done => done,
+            };
+            if let Err(trouble) = done {
+                self.fail(trouble);
+                batch = Batch::default();
+                follower.rewind(trail.resend_from());
+                if !follower.rest(back_off.next_wait()).await {
+                    return;
+                }
+                continue;
+            }
+            if self.board.trouble().is_none() {
+                back_off.reset();
+            }
+            if batch.lines.is_empty() {
+                trail.pass(batch.to);
+                if trail.confirm_at().is_some_and(|at| at <= now) {
+                    follower.rewind(trail.confirm());
+                }
+            }
+            if move_at.is_some_and(|at| at <= now) {
+                follower.advance(trail.settled()).await;
+                moved_at = now;
+            }
+        }
+    }
+
+    /// Adds the readings among facts to a batch.
+    async fn fill(
+        &mut self,
+        batch: &mut Batch,
+        facts: Vec<FeedEntry>,
+        townships: &mut Townships,
+    ) -> Result<(), StoreError> {
+        let (reader, mut known) = (Arc::clone(&self.log.reader), std::mem::take(townships));
+        let to = facts.last().map_or(batch.to, |entry| entry.seq);
+        let encoded = spawn_blocking(move || {
+            let lines = encode(reader.as_ref(), facts, &mut known);
+            (lines, known)
+        });
+        let Ok((lines, known)) = encoded.await else {
+            return Err(StoreError::Busy);
+        };
+        *townships = known;
+        let (lines, unwritable) = lines?;
+        for seq in unwritable {
+            self.quarantine(seq, "its time cannot be written in nanoseconds");
+        }
+        batch.to = to;
+        batch.lines.extend(lines.into_iter().filter(|line| !self.refused.contains(&line.seq)));
+        if !batch.lines.is_empty() {
+            batch.since = batch.since.or_else(|| Some(Instant::now()));
+        }
+        Ok(())
+    }
+
+    /// Writes a batch. Afterwards the sink has accepted every line of it but those quarantined.
+    async fn flush(&mut self, batch: &mut Batch, trail: &mut Trail) -> Result<(), String> {
+        let lines = std::mem::take(&mut batch.lines);
+        batch.since = None;
+        let mut refused = Vec::new();
+        let mut parts = vec![lines.as_slice()];
+        while let Some(part) = parts.pop() {
+            match ((self.write)(body(part)).await, part) {
+                (Outcome::Accepted, _) => self.accepted(part.len()),
+                (Outcome::Broken(why), _) => return Err(why),
+                (Outcome::Refused(status), [line]) => {
+                    refused.push((line.seq, status));
+                    self.refused_in_a_row += 1;
+                }
+                (Outcome::Refused(_), several) => {
+                    let (left, right) = several.split_at(several.len() / 2);
+                    parts.extend([right, left]);
+                }
+            }
+            if self.refused_in_a_row > REFUSED_IN_A_ROW {
+                break;
+            }
+        }
+        if self.refused_in_a_row > REFUSED_IN_A_ROW || !self.trusted {
+            (self.refused_in_a_row, self.trusted) = (0, false);
+            return Err("the sink refuses every line".to_owned());
+        }
+        let taken = lines.len() > refused.len();
+        for (seq, status) in refused {
+            self.quarantine(seq, &format!("the sink refuses it with HTTP {status}"));
+        }
+        if taken {
+            trail.accept(Instant::now(), batch.to);
+        }
+        let again = trail.never_before();
+        self.refused = self.refused.split_off(&again);
+        if self.board.trouble().is_some() {
+            info!("the sink takes readings again");
+            self.board.set_trouble(None);
+        }
+        Ok(())
+    }
+
+    fn accepted(&mut self, lines: usize) {
+        (self.refused_in_a_row, self.trusted) = (0, true);
+        self.board.written(lines);
+    }
+
+    /// Passes over a reading that will never be taken. Counted once, however often it is met.
+    fn quarantine(&mut self, seq: CommitSeq, why: &str) {
+        if self.refused.insert(seq) {
+            self.board.passed_over();
+            error!(position = seq.0, why, "a reading is not exported");
+        }
+    }
+
+    fn fail(&self, trouble: String) {
+        self.board.failed();
+        if self.board.trouble().is_none() {
+            warn!(%trouble, "the sink is not being written to");
+        }
+        self.board.set_trouble(Some(trouble));
+    }
+}
+
+fn body(lines: &[Line]) -> String {
+    let texts: Vec<&str> = lines.iter().map(|line| line.text.as_str()).collect();
+    texts.join("\n")
+}
+
+async fn post(client: &Client, config: &InfluxConfig, body: String) -> Outcome {
+    let precision = TimestampPrecision::Nanoseconds;
+    let (org, bucket) = (config.org.as_str(), config.bucket.as_str());
+    let write = client.write_line_protocol_with_precision(org, bucket, body, precision);
+    match timeout(WRITE_TIMEOUT, write).await {
+        Err(_elapsed) => Outcome::Broken("the sink did not answer in time".to_owned()),
+        Ok(Ok(())) => Outcome::Accepted,
+        Ok(Err(RequestError::Http { status, .. })) => judge(status.as_u16()),
+        Ok(Err(error)) => Outcome::Broken(format!("the connection failed: {error}")),
+    }
+}
+
+/// 400, 413 and 422 are about the lines; 401, 403, 404 about the set-up; the rest passes.
+fn judge(status: u16) -> Outcome {
+    match status {
+        400 | 413 | 422 => Outcome::Refused(status),
+        _ => Outcome::Broken(format!("the sink answers HTTP {status}")),
+    }
+}
