@@ -13,6 +13,7 @@ import { Guard } from './parts/guard'
 import { AlertScreen } from './screens/alert'
 import { BoardScreen } from './screens/board'
 import { InboxScreen, watchWidth } from './screens/inbox'
+import { PeopleScreen } from './screens/people'
 import { PersonScreen } from './screens/person'
 import { QuarantineScreen } from './screens/quarantine'
 import { acks, watchAcks } from './state/acks'
@@ -39,6 +40,7 @@ function Screen(): JSX.Element {
     case 'inbox': return <InboxScreen />
     case 'person': return <PersonScreen key={here.id} id={here.id} />
     case 'alert': return <AlertScreen key={here.id} id={here.id} />
+    case 'people': return <PeopleScreen />
     case 'quarantine': return <QuarantineScreen />
     case 'board': return <BoardScreen />
   }

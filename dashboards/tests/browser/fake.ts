@@ -115,11 +115,17 @@ export class FakeGateway {
       if (found) this.json(response, { ...found, history: this.historyOf(found) })
       else this.json(response, { code: 'not_found', message: 'no such alert', message_zh: '没有这条预警', detail: null }, 404)
     } else if (list === 'alerts') page(this.snap.alerts)
+    else if (list === 'people' && !id) page(this.found(url.searchParams.get('query') ?? ''))
     else if (list === 'people' && id) this.json(response, person(id, this.snap))
     else if (list === 'readings') page(history(url.searchParams.get('person') ?? '', now))
     else if (list === 'quarantine') page(quarantined(now))
     else if (list === 'refused') page(quarantined(now).slice(1, 2).map((item) => ({ ...item, reason: 'checksum', state: undefined })))
     else this.json(response, { code: 'not_found', message: 'not found', message_zh: '没有', detail: null }, 404)
+  }
+
+  private found(query: string): unknown[] {
+    const people = new Map(this.snap.alerts.map((alert) => [alert.person, { person: alert.person, name: alert.person_name, sex: alert.sex, age: alert.age, village: alert.village }]))
+    return [...people.values()].filter((entry) => `${entry.person}${entry.name}${entry.village}`.includes(query))
   }
 
   private historyOf(alert: Alert): unknown[] {

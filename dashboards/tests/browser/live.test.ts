@@ -64,6 +64,9 @@ test('a failed ack stays in sight, survives a reload, and goes out again under t
   await card.getByRole('button', { name: '我来处理' }).click()
   await page.clock.runFor(5_100)
   await card.getByText('待上传').waitFor()
+  await page.goto(`${stage.url}/#/quarantine`)
+  await page.locator('.banner-waiting', { hasText: '1 条确认待上传' }).waitFor()
+  await page.goto(`${stage.url}/#/inbox`)
   fake.ackAnswers.push(503)
   await page.reload()
   await card.getByText('待上传').waitFor()
@@ -134,6 +137,35 @@ test('one part that cannot be drawn leaves the alerts in sight, and comes back w
   await page.locator('.open-alerts .alert-row').first().waitFor()
   fake.send('board', { board: fake.snap.board })
   await page.locator('.villages .village').first().waitFor()
+  await page.context().close()
+})
+
+test('a reading that comes while the person is open stays on the page when the feed has forgotten it', scripted, async () => {
+  const fake = stage.fake!
+  const page = await openPage(stage, '/#/p/P000110')
+  await page.getByRole('heading', { name: /28 次/ }).waitFor()
+  const own = pressure(Date.now(), 177, 99, { person: 'P000110' })
+  fake.send('reading', { reading: own }, own.commit)
+  await page.getByRole('heading', { name: /29 次/ }).waitFor()
+  for (let other = 0; other < 45; other += 1) {
+    const reading = pressure(Date.now(), 120, 80, { person: 'P000999' })
+    fake.send('reading', { reading }, reading.commit)
+  }
+  fake.send('board', { board: { ...fake.snap.board, quarantined: 77 } })
+  await page.locator('.nav-count', { hasText: '77' }).waitFor()
+  await page.getByRole('heading', { name: /29 次/ }).waitFor()
+  await page.context().close()
+})
+
+test('a person is found by name and opened', scripted, async () => {
+  const page = await openPage(stage, '/#/people', { width: 360, height: 780 })
+  await page.getByRole('searchbox').fill('秀兰')
+  await page.locator('.people .alert-row').nth(1).waitFor({ state: 'detached' })
+  await page.locator('.people .alert-row', { hasText: '王秀兰' }).click()
+  await page.getByRole('heading', { level: 1, name: '王秀兰' }).waitFor()
+  assert.match(page.url(), /#\/p\/P\d+$/)
+  await page.goBack()
+  await page.getByRole('searchbox').waitFor()
   await page.context().close()
 })
 

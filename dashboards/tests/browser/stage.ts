@@ -1,13 +1,12 @@
 /**
  * One browser and one gateway for a suite. The gateway is the fake one, or a running `xunzhen` named by XUNZHEN_URL,
- * opened through the one-time login link in XUNZHEN_LOGIN.
+ * signed in through the one-time login link in XUNZHEN_LOGIN (a cookie in XUNZHEN_SESSION will do as well).
  */
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core'
 import { FakeGateway } from './fake'
 
 export const PATIENCE_MS = 15_000
 const REAL = process.env['XUNZHEN_URL']?.replace(/\/$/, '')
-const LOGIN = process.env['XUNZHEN_LOGIN']
 /** For suites that script what the gateway says. */
 export const scripted = { skip: REAL ? 'needs the scripted gateway' : false }
 
@@ -15,16 +14,13 @@ export interface Stage { url: string; browser: Browser; fake: FakeGateway | null
 export type Language = 'zh' | 'en'
 export type Theme = 'light' | 'wall'
 
-/** The session of a real gateway: a login link works once, so its cookie is kept for all pages of the run. */
-let session: Awaited<ReturnType<BrowserContext['storageState']>> | undefined
-
-async function logIn(browser: Browser): Promise<void> {
-  if (!REAL || !LOGIN || session) return
-  const context = await browser.newContext()
-  const page = await context.newPage()
-  await page.goto(new URL(LOGIN, REAL).href)
-  session = await context.storageState()
-  await context.close()
+/** The cookies of a real gateway's session, as the test runner got them from the login link: `name=value; …`. */
+async function signIn(context: BrowserContext): Promise<void> {
+  const pairs = (REAL ? process.env['XUNZHEN_SESSION'] ?? '' : '').split('; ').filter(Boolean)
+  await context.addCookies(pairs.map((pair) => {
+    const at = pair.indexOf('=')
+    return { name: pair.slice(0, at), value: pair.slice(at + 1), url: REAL! }
+  }))
 }
 
 export async function openStage(): Promise<Stage> {
@@ -35,7 +31,6 @@ export async function openStage(): Promise<Stage> {
   })
   const fake = REAL ? null : new FakeGateway(process.env['DASHBOARDS_DIST'] ?? 'dist')
   const url = REAL ?? (await fake!.start())
-  await logIn(browser)
   return { url, browser, fake, close: async () => { await browser.close(); await fake?.stop() } }
 }
 
@@ -45,9 +40,10 @@ interface Sight { width?: number; height?: number; language?: Language; theme?: 
 export async function openPage(stage: Stage, path: string, sight: Sight = {}): Promise<Page> {
   const { width = 1366, height = 900, language = 'zh', theme = 'light', clock = false } = sight
   const context = await stage.browser.newContext({
-    viewport: { width, height }, timezoneId: 'Europe/Lisbon', reducedMotion: 'reduce', ...(session ? { storageState: session } : {}),
+    viewport: { width, height }, timezoneId: 'Europe/Lisbon', reducedMotion: 'reduce',
   })
   context.setDefaultTimeout(PATIENCE_MS)
+  await signIn(context)
   await context.addInitScript(([spoken, colours]) => {
     localStorage.setItem('xz.lang', spoken!)
     localStorage.setItem('xz.theme', colours!)
@@ -75,5 +71,5 @@ export async function screensOf(stage: Stage): Promise<string[]> {
   const { alerts } = (await answer.json()) as { alerts: { id: string; person: string }[] }
   await page.context().close()
   const first = alerts[0]
-  return ['/#/', '/#/inbox', '/#/quarantine', ...(first ? [`/#/p/${first.person}`, `/#/alert/${first.id}`] : [])]
+  return ['/#/', '/#/inbox', '/#/people', '/#/quarantine', ...(first ? [`/#/p/${first.person}`, `/#/alert/${first.id}`] : [])]
 }

@@ -80,7 +80,7 @@ function contrast(first: string, second: string): number {
 }
 
 test('every colour pair of both themes can be read', () => {
-  const css = readFileSync(join(process.env['DASHBOARDS_DIST']!, '..', 'ui/style/tokens.css'), 'utf8')
+  const css = readFileSync(join(process.env['DASHBOARDS_ROOT']!, 'ui/style/tokens.css'), 'utf8')
   for (const theme of [css.slice(css.indexOf(':root'), css.indexOf('[data-theme')), css.slice(css.indexOf('[data-theme'), css.indexOf('.l-red'))]) {
     const token = (name: string): string => new RegExp(`--${name}:(#[0-9A-Fa-f]{3,6})`).exec(theme)![1]!
     const pairs: [string, string][] = [['ink', 'bg'], ['ink', 'surface'], ['muted', 'surface'], ['muted', 'bg'], ['accent', 'surface'], ['on-accent', 'accent'], ['accent', 'accent-soft']]

@@ -7,7 +7,7 @@ export interface Words {
   language: string
   switch_language: string
   switch_theme: Record<'light' | 'wall', string>
-  nav: Record<'main' | 'board' | 'inbox' | 'quarantine' | 'wall', string>
+  nav: Record<'main' | 'board' | 'inbox' | 'people' | 'quarantine' | 'wall', string>
   notices: string
   skip: string
   back: string
@@ -46,6 +46,8 @@ export interface Words {
   sites: string
   last_seen: (when: string) => string
   never_seen: string
+  villages_empty: string
+  sites_empty: string
   readings_count: (count: number) => string
   people_count: (count: number) => string
   newest: string
@@ -74,6 +76,7 @@ export interface Words {
   undo_hint: string
   sending: string
   waiting_upload: string
+  waiting_count: (count: number) => string
   retry: string
   refused_ack: (why: string) => string
   taken: string
@@ -110,6 +113,10 @@ export interface Words {
   lines_setting: string
   lines_empty: string
   person_missing: string
+  people: string
+  people_search: string
+  people_none: string
+  people_more: (count: number) => string
   cohorts: string
   diagnoses: string
   medicines: string
@@ -150,7 +157,7 @@ export const zh: Words = {
   language: '中文',
   switch_language: 'EN',
   switch_theme: { light: '深色', wall: '浅色' },
-  nav: { main: '主导航', board: '看板', inbox: '预警', quarantine: '隔离', wall: '大屏' },
+  nav: { main: '主导航', board: '看板', inbox: '预警', people: '居民', quarantine: '隔离', wall: '大屏' },
   notices: '提示',
   skip: '跳到正文',
   back: '返回',
@@ -195,6 +202,8 @@ export const zh: Words = {
   sites: '站点',
   last_seen: (when) => `最近 ${when}`,
   never_seen: '尚未连接',
+  villages_empty: '名册里还没有村。导入居民后，这里显示各村进度。',
+  sites_empty: '还没有站点。登记流动车或卫生室后，这里显示在线情况。',
   readings_count: (count) => `${count} 条`,
   people_count: (count) => `${count} 人`,
   newest: '最新读数',
@@ -223,6 +232,7 @@ export const zh: Words = {
   undo_hint: '5 秒后送出',
   sending: '正在送出…',
   waiting_upload: '待上传',
+  waiting_count: (count) => `${count} 条确认待上传`,
   retry: '重试',
   refused_ack: (why) => `未被接受：${why}`,
   taken: '已确认',
@@ -271,6 +281,10 @@ export const zh: Words = {
   lines_setting: '测量场合',
   lines_empty: '规则包没有给出此人的线。',
   person_missing: '没有这个人，或不在您的管辖范围。',
+  people: '居民',
+  people_search: '姓名、编号或村',
+  people_none: '没有找到。只能找到您管辖范围内的人。',
+  people_more: (count) => `先列出 ${count} 人，请再输入几个字`,
   cohorts: '人群',
   diagnoses: '诊断',
   medicines: '用药',

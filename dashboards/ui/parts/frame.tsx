@@ -2,10 +2,12 @@
 import type { ComponentChildren, JSX } from 'preact'
 import { signal } from '@preact/signals'
 import { inLanguage, language, recall, remember, speak, words } from '../i18n/language'
+import { acks, retry } from '../state/acks'
 import { alerts, arrived, board, me, now } from '../state/live'
 import { route, toInbox } from '../state/route'
 import { heardOf, link, stale } from '../state/stream'
 import { moment } from '../state/time'
+import { mayReadPeople } from './alert'
 
 export const theme = signal<'light' | 'wall'>('light')
 
@@ -53,6 +55,7 @@ function Banners(): JSX.Element {
   return (
     <aside class="banners" aria-label={w.notices}>
       <StaleBanner />
+      <WaitingBanner />
       {board.value?.demo && <div class="banner banner-demo">{w.demo}</div>}
       {sending && !sending.enabled && (
         <div class="banner banner-off">
@@ -63,9 +66,23 @@ function Banners(): JSX.Element {
   )
 }
 
+/** What the gateway has not yet got stays in sight on every screen, whether or not its card is. */
+function WaitingBanner(): JSX.Element | null {
+  const w = words.value
+  const waiting = [...acks.value].filter(([, ack]) => ack.phase === 'waiting').map(([id]) => id)
+  if (waiting.length === 0) return null
+  return (
+    <div class="banner banner-waiting" role="status">
+      <b>{w.waiting_count(waiting.length)}</b>
+      <button type="button" class="button" onClick={() => retry(waiting)}>{w.retry}</button>
+    </div>
+  )
+}
+
 const ICONS = {
   board: 'M4 20V10m5.3 10V4m5.4 16v-7M20 20V8',
   inbox: 'M12 3 2.5 20h19zM12 10v4m0 3v.2',
+  people: 'M12 11a4 4 0 1 0 0-8 4 4 0 0 0 0 8M4 21c0-4 3.5-6 8-6s8 2 8 6',
   quarantine: 'M4 8h16v12H4zM4 8l2-4h12l2 4M9.5 12.5h5',
   wall: 'M3 5h18v11H3zM8 20h8m-4-4v4',
 }
@@ -73,7 +90,7 @@ const ICONS = {
 function NavLink({ name, href, count }: { name: keyof typeof ICONS; href: string; count?: number }): JSX.Element {
   const here = route.value.screen === name
   return (
-    <a class="nav-link" href={href} {...(here ? { 'aria-current': 'page' as const } : {})}>
+    <a class={`nav-link nav-${name}`} href={href} {...(here ? { 'aria-current': 'page' as const } : {})}>
       <svg viewBox="0 0 24 24" width="22" height="22" aria-hidden="true"><path d={ICONS[name]} /></svg>
       <span>{words.value.nav[name]}</span>
       {count ? <b class="nav-count">{count}</b> : null}
@@ -100,6 +117,7 @@ export function Frame({ children }: { children: ComponentChildren }): JSX.Elemen
       <nav class="nav" aria-label={w.nav.main}>
         <NavLink name="board" href="#/" />
         <NavLink name="inbox" href={toInbox()} count={urgent} />
+        {mayReadPeople() && <NavLink name="people" href="#/people" />}
         <NavLink name="quarantine" href="#/quarantine" count={board.value?.quarantined ?? 0} />
         <NavLink name="wall" href="/wall" />
       </nav>

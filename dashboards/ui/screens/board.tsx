@@ -11,6 +11,8 @@ import { toAlert, toInbox, toPerson } from '../state/route'
 import { moment } from '../state/time'
 
 const ALERTS_SHOWN = 5
+/** More than these scroll within their card, and the keyboard must reach them. */
+const VILLAGES_IN_SIGHT = 8
 
 export function BoardScreen(): JSX.Element {
   const current = board.value
@@ -152,7 +154,8 @@ function Villages({ villages }: { villages: readonly Village[] }): JSX.Element {
   return (
     <section class="card villages" aria-labelledby="villages">
       <header><h2 id="villages">{w.villages}</h2></header>
-      <ul role="list">
+      {villages.length === 0 && <p class="empty">{w.villages_empty}</p>}
+      <ul role="list" class="village-list" {...(villages.length > VILLAGES_IN_SIGHT ? { tabIndex: 0, 'aria-labelledby': 'villages' } : {})}>
         {[...villages].sort(byNeed).map((village) => (
           <li key={village.village} class="village">
             <span class="village-name">
@@ -176,7 +179,7 @@ function Sites({ sites }: { sites: readonly Site[] }): JSX.Element {
     <section class="card sites" aria-labelledby="sites">
       <header><h2 id="sites">{w.sites}</h2></header>
       <ul role="list">
-        {sites.map((site) => (
+        {sites.filter((site) => site.kind !== 'home').map((site) => (
           <li key={site.site} class={`site site-${site.state}`}>
             <span class="site-head"><b>{site.name || site.site}</b><span class="site-state">{w.site_state[site.state]}</span></span>
             <span class="muted">{w.site_kind[site.kind]} · {site.last_seen ? w.last_seen(moment(site.last_seen, now.value)) : w.never_seen}</span>
@@ -187,7 +190,26 @@ function Sites({ sites }: { sites: readonly Site[] }): JSX.Element {
             </span>
           </li>
         ))}
+        <Homes homes={sites.filter((site) => site.kind === 'home')} />
       </ul>
+      {sites.length === 0 && <p class="empty">{w.sites_empty}</p>}
     </section>
+  )
+}
+
+/** A township has hundreds of home devices: they are one picture, not hundreds. */
+function Homes({ homes }: { homes: readonly Site[] }): JSX.Element | null {
+  const w = words.value
+  if (homes.length === 0) return null
+  const online = homes.filter((site) => site.state === 'online').length
+  const sum = (of: (site: Site) => number): number => homes.reduce((all, site) => all + of(site), 0)
+  return (
+    <li class={online > 0 ? 'site site-online' : 'site site-offline'}>
+      <span class="site-head"><b>{w.site_kind.home}</b><span class="site-state">{w.site_state.online} {w.out_of(online, homes.length)}</span></span>
+      <span class="site-counts">
+        <b class="number">{w.readings_count(sum((site) => site.readings_today))}</b>
+        <span>{w.people_count(sum((site) => site.people_today))}</span>
+      </span>
+    </li>
   )
 }

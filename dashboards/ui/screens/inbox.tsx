@@ -6,7 +6,7 @@ import { inLanguage, words } from '../i18n/language'
 import { AckButton, Deadline, mayReadPeople, measuredText, nextText, reasonText, Value, Who } from '../parts/alert'
 import { LevelName, Shape } from '../parts/shape'
 import { ApiError, getAll } from '../state/api'
-import { board, byPerson, LEVELS, now, openAlerts, putAlerts } from '../state/live'
+import { board, byPerson, LEVELS, LIVING, now, openAlerts, putAlerts } from '../state/live'
 import { route, toAlert, toInbox, toPerson } from '../state/route'
 import { AlertDetail } from './alert'
 
@@ -27,7 +27,7 @@ export function watchWidth(): void {
 async function loadAll(): Promise<void> {
   loading.value = 'yes'
   try {
-    putAlerts(await getAll<Alert>('/alerts?state=open&limit=100', PAGES_MAX))
+    for (const state of LIVING) putAlerts(await getAll<Alert>(`/alerts?state=${state}&limit=100`, PAGES_MAX))
     loading.value = 'no'
   } catch (cause) {
     loading.value = cause instanceof ApiError ? inLanguage(cause) : String(cause)

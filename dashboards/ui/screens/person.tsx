@@ -1,5 +1,5 @@
 /** A person: who, their open alerts, their readings drawn against their own lines, and what is known of them. */
-import { useSignal } from '@preact/signals'
+import { useSignal, useSignalEffect } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
 import type { JSX } from 'preact'
 import type { Person, Reading } from '../contract'
@@ -8,7 +8,7 @@ import { AckButton, Deadline, reasonText } from '../parts/alert'
 import { Shape } from '../parts/shape'
 import { ReadingsCard } from '../parts/readings'
 import { get, getAll } from '../state/api'
-import { now, openAlerts, readings as feed } from '../state/live'
+import { now, openAlerts, readings as feed, snapshots } from '../state/live'
 import { useLoaded } from '../state/loaded'
 import { toAlert } from '../state/route'
 
@@ -29,18 +29,22 @@ async function load(id: string, from: number): Promise<Loading> {
 
 export function PersonScreen({ id }: { id: string }): JSX.Element {
   const w = words.value
-  const loaded = useLoaded(id, () => load(id, now.peek() - HALF_YEAR_MS))
+  const loaded = useLoaded(`${id}:${snapshots.value}`, () => load(id, now.peek() - HALF_YEAR_MS))
   const readings = useSignal<ReadonlyMap<string, Reading>>(new Map())
   const state = loaded.value
+  const keep = (found: readonly Reading[]): void => {
+    readings.value = new Map([...readings.peek(), ...found.map((reading): [string, Reading] => [reading.id, reading])])
+  }
   useEffect(() => {
-    if (state.state === 'ready') readings.value = new Map(state.value.readings.map((reading) => [reading.id, reading]))
+    if (state.state === 'ready') keep(state.value.readings)
   }, [state])
-  const live = feed.value.filter((reading) => reading.person === id)
+  // The feed forgets a reading after forty others; this page must not.
+  useSignalEffect(() => keep(feed.value.filter((reading) => reading.person === id)))
   if (state.state === 'loading') return <p class="empty" role="status">{w.loading}</p>
   if (state.state === 'failed') {
     return <p class="empty card" role="alert">{state.status === 404 || state.status === 403 ? w.person_missing : w.failed(state.why)}</p>
   }
-  const all = [...new Map([...readings.value, ...live.map((reading): [string, Reading] => [reading.id, reading])]).values()]
+  const all = [...readings.value.values()]
   const { person } = state.value
   return (
     <div class="person">

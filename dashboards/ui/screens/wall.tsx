@@ -15,7 +15,9 @@ import { stale } from '../state/stream'
 import { clockTime, day, minutesTo } from '../state/time'
 
 const ALERTS_SHOWN = 7
-const RINGS_SHOWN = 18
+const RINGS_SHOWN = 34
+/** Up to these stand large in one row. */
+const RINGS_LARGE = 10
 const SITES_SHOWN = 12
 const HIGHLIGHT_MS = 3_000
 /** Moves the picture a few pixels every ten minutes, so that a panel which never sleeps does not burn in. */
@@ -164,7 +166,7 @@ function Progress({ villages }: { villages: readonly Village[] }): JSX.Element {
   return (
     <section class="card wall-progress" aria-labelledby="wall-progress">
       <header><h2 id="wall-progress">{w.wall.progress}</h2><span class="muted">{w.wall.progress_why}</span></header>
-      <div class="rings">{parts.slice(0, RINGS_SHOWN).map((part, index) => <Ring key={index} part={part} />)}</div>
+      <div class={parts.length > RINGS_LARGE ? 'rings small' : 'rings'}>{parts.slice(0, RINGS_SHOWN).map((part, index) => <Ring key={index} part={part} />)}</div>
     </section>
   )
 }

@@ -21,6 +21,8 @@ export const crossed = signal<ReadonlyMap<string, Level>>(new Map())
 /** The alert that last arrived or rose, and when, for one short highlight. */
 export const arrived = signal<{ id: string; level: Level; at: number } | null>(null)
 export const build = signal('')
+/** Counts the snapshots taken: what a screen fetched for itself before the last one may have a gap. */
+export const snapshots = signal(0)
 
 /** The gateway's clock minus this device's: deadlines are counted on the gateway's clock. */
 const clockLead = signal(0)
@@ -41,7 +43,7 @@ export function setClock(serverTime: string): void {
   tick()
 }
 
-const LIVING: readonly AlertState[] = ['open', 'acknowledged', 'planned', 'visited']
+export const LIVING: readonly AlertState[] = ['open', 'acknowledged', 'planned', 'visited']
 export const isLiving = (alert: Alert): boolean => LIVING.includes(alert.state)
 
 export function isOverdue(alert: Alert, at: number): boolean {
@@ -87,6 +89,7 @@ function withCrossings(known: ReadonlyMap<string, Level>, found: readonly Alert[
 export function takeSnapshot(snapshot: Snapshot): void {
   batch(() => {
     build.value = snapshot.build
+    snapshots.value = snapshots.peek() + 1
     me.value = snapshot.me
     board.value = snapshot.board
     alerts.value = new Map(snapshot.alerts.map((alert) => [alert.id, alert]))

@@ -5,6 +5,7 @@ export type Route =
   | { screen: 'inbox'; level: string | null }
   | { screen: 'person'; id: string }
   | { screen: 'alert'; id: string }
+  | { screen: 'people' }
   | { screen: 'quarantine' }
 
 /** Reads the part of the address behind `#`. What it does not know is the board. */
@@ -12,7 +13,7 @@ export function parseRoute(hash: string): Route {
   const [path = '', query = ''] = hash.replace(/^#\/?/, '').split('?')
   const [screen, id] = path.split('/')
   if (screen === 'inbox') return { screen, level: new URLSearchParams(query).get('level') }
-  if (screen === 'quarantine') return { screen }
+  if (screen === 'quarantine' || screen === 'people') return { screen }
   if (screen === 'p' && id) return { screen: 'person', id: decoded(id) }
   if (screen === 'alert' && id) return { screen: 'alert', id: decoded(id) }
   return { screen: 'board' }

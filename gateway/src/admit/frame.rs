@@ -2,7 +2,7 @@
 
 use firmware_protocols::{
     DecodeError, Deframer, Format, Meaning, Measurement, Part, Piece, Selector, codec::NoFields,
-    format,
+    format, taidoc::session::Record,
 };
 use smol_str::{SmolStr, ToSmolStr};
 
@@ -46,15 +46,25 @@ pub fn cut_frame(format: &Format, bytes: &[u8], source: &Source<'_>) -> Option<I
     }
 }
 
-/// Admits the records of one read-out, oldest first, each with the bytes that said it.
+/// Admits the records of one read-out of a meter's memory, oldest first.
 #[must_use]
-pub fn read_out(records: Vec<(Measurement, Vec<u8>)>, source: &Source<'_>) -> Vec<Item> {
+pub fn memory(records: &[Record], source: &Source<'_>) -> Vec<Item> {
     let mut read_out = ReadOut::default();
-    let admit = |(measurement, raw): (Measurement, Vec<u8>)| {
-        let reading = decoded(measurement, &raw).into_reading(source, &mut read_out);
-        Item::Reading(Box::new(reading))
+    let admit = |record: &Record| {
+        let raw = [record.time_frame, record.value_frame].concat();
+        let time = record.time.ok().map(|time| time.to_smolstr());
+        match record.meaning {
+            Ok(Meaning::Measurement(measurement)) => {
+                let mut decoded = decoded(measurement, &raw);
+                decoded.device_time = decoded.device_time.or(time);
+                let reading = decoded.into_reading(source, &mut read_out);
+                Item::Reading(Box::new(reading))
+            }
+            Ok(Meaning::Event(event)) => source.refuse(format!("no_measurement: {event}"), &raw),
+            Err(error) => source.refuse(error.name(), &raw),
+        }
     };
-    records.into_iter().map(admit).collect()
+    records.iter().map(admit).collect()
 }
 
 fn decode(format: &Format, bytes: &[u8], source: &Source<'_>) -> Result<Meaning, DecodeError> {

@@ -15,7 +15,7 @@ use smol_str::SmolStr;
 
 pub use self::{
     card::{card, presence},
-    frame::{cut_frame, frame, read_out},
+    frame::{cut_frame, frame, memory},
     json::{posted, readings},
     time::{LIVE_WINDOW, Stated, measured},
 };

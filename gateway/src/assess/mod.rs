@@ -6,6 +6,7 @@
 //! meaning of each line and its source stand in `clinical/LINES.md` of the design; every number
 //! stands in the rule pack.
 
+mod bands;
 mod blood_pressure;
 mod concept;
 mod episode;
@@ -21,6 +22,7 @@ mod state;
 mod symptoms;
 mod words;
 
+pub use bands::Band;
 pub use concept::{Concept, Family, Measure, UnknownConcept};
 pub use episode::{
     Assessment, Change, Crossed, Ended, Ending, Episode, EpisodeState, Transition, Trigger,

@@ -43,8 +43,9 @@ impl Admin {
         let socket = config.store.dir.join(SOCKET);
         let target = runtime.block_on(async {
             if let Ok(stream) = UnixStream::connect(&socket).await {
-                let (sender, connection) =
-                    http1::handshake(TokioIo::new(stream)).await.map_err(|error| Failure::of(&error))?;
+                let (sender, connection) = http1::handshake(TokioIo::new(stream))
+                    .await
+                    .map_err(|error| Failure::of(&error))?;
                 spawn_connection(connection);
                 return Ok(Target::Socket(sender));
             }

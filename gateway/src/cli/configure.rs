@@ -62,7 +62,10 @@ fn usual_file() -> Result<Option<(PathBuf, String)>, Failure> {
 
 fn text(path: &Path) -> Result<String, Failure> {
     std::fs::read_to_string(path).map_err(|error| {
-        Failure::Configuration(format!("cannot read {} / 无法读取配置文件: {error}", path.display()))
+        Failure::Configuration(format!(
+            "cannot read {} / 无法读取配置文件: {error}",
+            path.display()
+        ))
     })
 }
 
@@ -111,7 +114,8 @@ pub(super) fn formats(config: &Config) -> Vec<String> {
 
 fn environment(config: &Config) -> Vec<String> {
     let mut problems = Vec::new();
-    for (key, listen) in [("http.listen", config.http.listen), ("mqtt.listen", config.mqtt.listen)] {
+    for (key, listen) in [("http.listen", config.http.listen), ("mqtt.listen", config.mqtt.listen)]
+    {
         if let Err(error) = TcpListener::bind(listen) {
             problems.push(format!("{key}: cannot listen on {listen}: {error} / 端口不可用"));
         }

@@ -100,7 +100,11 @@ fn part(name: &str) -> Result<Part, DecodeFailure> {
 fn list(out: &mut dyn Write) -> io::Result<()> {
     for format in formats() {
         let parts: Vec<_> = format.parts.iter().map(|part| part.name()).collect();
-        writeln!(out, "{}", json!({"format": format.name, "models": format.models, "parts": parts}))?;
+        writeln!(
+            out,
+            "{}",
+            json!({"format": format.name, "models": format.models, "parts": parts})
+        )?;
     }
     Ok(())
 }
@@ -108,15 +112,16 @@ fn list(out: &mut dyn Write) -> io::Result<()> {
 /// The byte strings that were asked about.
 fn inputs(command: &Decode) -> Result<Vec<Vec<u8>>, DecodeFailure> {
     if let Some(hex) = &command.hex {
-        let bytes = unhex(hex)
-            .ok_or_else(|| DecodeFailure::Usage(format!("{hex:?} is no even number of hexadecimal digits")))?;
+        let bytes = unhex(hex).ok_or_else(|| {
+            DecodeFailure::Usage(format!("{hex:?} is no even number of hexadecimal digits"))
+        })?;
         return Ok(vec![bytes]);
     }
     let Some(path) = &command.file else {
         return Err(DecodeFailure::Usage("say --hex BYTES or --file FILE".to_owned()));
     };
-    let content = std::fs::read(path)
-        .map_err(|source| DecodeFailure::Read { path: path.clone(), source })?;
+    let content =
+        std::fs::read(path).map_err(|source| DecodeFailure::Read { path: path.clone(), source })?;
     let lines = std::str::from_utf8(&content).ok().and_then(|text| {
         let lines = text.lines().filter(|line| !line.trim().is_empty());
         lines.map(unhex).collect::<Option<Vec<_>>>()
@@ -240,15 +245,12 @@ fn vectors(path: &Path, out: &mut dyn Write) -> Result<bool, DecodeFailure> {
 fn check(vector: &Map<String, Value>) -> Value {
     let text = |key: &str| vector.get(key).and_then(Value::as_str);
     let id = vector.get("id").cloned().unwrap_or(Value::Null);
-    let decoded = text("format")
-        .and_then(format)
-        .ok_or("unknown_format")
-        .and_then(|format| {
-            let part = Part::from_name(text("part").unwrap_or("frame")).ok_or("unknown_part")?;
-            let bytes = text("hex").and_then(unhex).ok_or("bad_hex")?;
-            let selector = Selector { model: text("model"), part };
-            decode(format, selector, &bytes).map_err(|error| error.name())
-        });
+    let decoded = text("format").and_then(format).ok_or("unknown_format").and_then(|format| {
+        let part = Part::from_name(text("part").unwrap_or("frame")).ok_or("unknown_part")?;
+        let bytes = text("hex").and_then(unhex).ok_or("bad_hex")?;
+        let selector = Selector { model: text("model"), part };
+        decode(format, selector, &bytes).map_err(|error| error.name())
+    });
     let expected_error = text("expected_error");
     match decoded {
         Err(error) => {
@@ -292,11 +294,14 @@ fn equal(wanted: &Value, got: &Value) -> bool {
             (wanted - got).abs() <= RELATIVE * wanted.abs().max(got.abs())
         }
         (Value::Array(wanted), Value::Array(got)) => {
-            wanted.len() == got.len() && wanted.iter().zip(got).all(|(wanted, got)| equal(wanted, got))
+            wanted.len() == got.len()
+                && wanted.iter().zip(got).all(|(wanted, got)| equal(wanted, got))
         }
         (Value::Object(wanted), Value::Object(got)) => {
             wanted.len() == got.len()
-                && wanted.iter().all(|(name, wanted)| got.get(name).is_some_and(|got| equal(wanted, got)))
+                && wanted
+                    .iter()
+                    .all(|(name, wanted)| got.get(name).is_some_and(|got| equal(wanted, got)))
         }
         _ => wanted == got,
     }

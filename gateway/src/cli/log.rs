@@ -26,7 +26,8 @@ pub(super) fn start(format: LogFormat) {
         LogFormat::Json => false,
     };
     let lines = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr);
-    let started = if pretty { lines.try_init() } else { lines.json().flatten_event(true).try_init() };
+    let started =
+        if pretty { lines.try_init() } else { lines.json().flatten_event(true).try_init() };
     // A second start within one process keeps the first log.
     drop(started);
 }

@@ -5,12 +5,9 @@
 
 mod admin;
 mod bands;
-mod bench;
 mod configure;
 mod decode;
-mod demo;
 mod dev;
-mod judge;
 mod log;
 mod pieces;
 mod registry;
@@ -59,12 +56,8 @@ pub struct Common {
 enum Command {
     /// Run the gateway
     Serve(serve::Serve),
-    /// Show the gateway at work: a synthetic township with simulated devices
-    Demo(demo::Demo),
     /// Decode device frames, or check a file of vectors
     Decode(decode::Decode),
-    /// Judge a file of scenarios by the rule pack
-    Assess(judge::Assess),
     /// Import or export people, households, doctors, devices, sites, cards
     #[command(subcommand)]
     Registry(registry::RegistryCommand),
@@ -82,9 +75,6 @@ enum Command {
     /// Look into the store
     #[command(subcommand)]
     Db(store::DbCommand),
-    /// Measure
-    #[command(subcommand)]
-    Bench(bench::BenchCommand),
     /// Say which program this is
     Version {
         /// As JSON
@@ -142,7 +132,8 @@ pub fn main(arguments: impl Iterator<Item = std::ffi::OsString>) -> ExitCode {
     let line = match CommandLine::try_parse_from(arguments) {
         Ok(line) => line,
         Err(error) => {
-            let code = if error.use_stderr() { ExitCode::from(EXIT_USAGE) } else { ExitCode::SUCCESS };
+            let code =
+                if error.use_stderr() { ExitCode::from(EXIT_USAGE) } else { ExitCode::SUCCESS };
             return if error.print().is_ok() { code } else { ExitCode::FAILURE };
         }
     };
@@ -169,21 +160,18 @@ pub fn main(arguments: impl Iterator<Item = std::ffi::OsString>) -> ExitCode {
 fn run(command: Command, common: &Common, out: &mut dyn Write) -> Result<(), Failure> {
     match command {
         Command::Serve(serve) => serve::run(&serve, common, out),
-        Command::Demo(demo) => demo::run(&demo, out),
         Command::Decode(decode) => match decode::run(&decode, out) {
             Ok(true) => Ok(()),
             Ok(false) => Err(Failure::AnsweredNo),
             Err(decode::DecodeFailure::Usage(text)) => Err(Failure::Usage(text)),
             Err(error) => Err(Failure::of(&error)),
         },
-        Command::Assess(assess) => judge::run(&assess, out),
         Command::Registry(command) => registry::run(&command, common, out),
         Command::Token(command) => registry::token(&command, common, out),
         Command::CheckConfig(check) => configure::check(&check, common, out),
         Command::Config(command) => configure::config(&command, common, out),
         Command::Backup(command) => store::backup(&command, common, out),
         Command::Db(command) => store::db(&command, common, out),
-        Command::Bench(command) => bench::run(&command, out),
         Command::Version { json } => version(json, out),
     }
 }
@@ -191,7 +179,8 @@ fn run(command: Command, common: &Common, out: &mut dyn Write) -> Result<(), Fai
 fn version(json: bool, out: &mut dyn Write) -> Result<(), Failure> {
     let version = env!("CARGO_PKG_VERSION");
     if json {
-        let formats: Vec<_> = firmware_protocols::formats().iter().map(|format| format.name).collect();
+        let formats: Vec<_> =
+            firmware_protocols::formats().iter().map(|format| format.name).collect();
         let store = crate::store::sqlite::FORMAT_VERSION;
         let line = serde_json::json!({
             "name": "xunzhen", "version": version, "wire": 1, "store": store, "formats": formats,

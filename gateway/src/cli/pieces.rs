@@ -68,11 +68,8 @@ pub(super) fn core(
     let writer = commit::start(store, settings, supervisor)?;
     let book = DeviceBook::default();
     book.load(reader.as_ref())?;
-    let following = book.clone().follow(
-        Arc::clone(&reader),
-        writer.registered.clone(),
-        supervisor.stopping(),
-    );
+    let following =
+        book.clone().follow(Arc::clone(&reader), writer.registered.clone(), supervisor.stopping());
     supervisor.spawn("device book", following);
     let gate = watch::Sender::new(Gate::of(practice, pack.signed_by(), Some(pack.hash())));
     Ok(Core { pack, reader, writer, book, clock, gate, practice })

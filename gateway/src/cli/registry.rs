@@ -126,8 +126,9 @@ impl Import<'_> {
             .map_err(|error| Failure::Failed(format!("cannot read {}: {error}", file.display())))?;
         let bar = progress(input.metadata()?.len());
         skip_mark(&mut input)?;
-        let mut reader =
-            csv::ReaderBuilder::new().flexible(true).from_reader(bar.wrap_read(BufReader::new(input)));
+        let mut reader = csv::ReaderBuilder::new()
+            .flexible(true)
+            .from_reader(bar.wrap_read(BufReader::new(input)));
         let headers = reader.headers().map_err(|error| Failure::of(&error))?.clone();
         self.check_headers(&headers)?;
         let (mut read, mut rejected) = (0_u64, Rejects::new(rejects));
@@ -150,7 +151,9 @@ impl Import<'_> {
         let mut line = json!({
             "read": read, "entered": entered, "unchanged": unchanged, "rejected": rejected,
         });
-        if rejected > 0 && let Some(line) = line.as_object_mut() {
+        if rejected > 0
+            && let Some(line) = line.as_object_mut()
+        {
             line.insert("rejects".to_owned(), json!(rejects.display().to_string()));
         }
         writeln!(out, "{line}")?;
@@ -213,7 +216,10 @@ impl<'a> Rejects<'a> {
                     .flexible(true)
                     .from_path(self.path)
                     .map_err(|error| Failure::of(&error))?;
-                write(&mut file, ["line", "column", "reason"].into_iter().chain(headers).collect())?;
+                write(
+                    &mut file,
+                    ["line", "column", "reason"].into_iter().chain(headers).collect(),
+                )?;
                 self.file.insert(file)
             }
         };
@@ -281,7 +287,8 @@ fn export(admin: &mut Admin, kind: Kind, out: &mut dyn Write) -> Result<(), Fail
 
 /// Text as part of a query.
 pub(super) fn escaped(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~');
+    let plain =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~');
     text.bytes().fold(String::new(), |mut escaped, byte| {
         if plain(byte) {
             escaped.push(char::from(byte));

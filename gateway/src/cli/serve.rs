@@ -180,7 +180,8 @@ async fn serve_pages(
     let listener = bind("http.listen", config.http.listen).await?;
     let address = listener.local_addr()?;
     let router = serve::router(Arc::clone(shared));
-    let serving = serve::serve_http(serve::Listener::Tcp(listener), tls, router, supervisor.clone());
+    let serving =
+        serve::serve_http(serve::Listener::Tcp(listener), tls, router, supervisor.clone());
     supervisor.spawn("pages", serving);
     Ok(address)
 }
@@ -215,7 +216,8 @@ fn notify(
         allow_private: config.notify_allow_private || core.practice,
         ..NotifyConfig::default()
     };
-    let notifier = Notifier::new(wiring::notify(core), settings).map_err(|error| Failure::of(&error))?;
+    let notifier =
+        Notifier::new(wiring::notify(core), settings).map_err(|error| Failure::of(&error))?;
     supervisor.spawn("notify", notifier.run(supervisor.stopping()));
     Ok(())
 }

@@ -48,8 +48,20 @@ impl Kind {
     pub const fn columns(self) -> &'static [&'static str] {
         match self {
             Self::People => &[
-                "person", "name", "sex", "birth_date", "id_number", "cards", "phone", "consent",
-                "household", "village", "diagnoses", "medicines", "cohorts", "pregnant",
+                "person",
+                "name",
+                "sex",
+                "birth_date",
+                "id_number",
+                "cards",
+                "phone",
+                "consent",
+                "household",
+                "village",
+                "diagnoses",
+                "medicines",
+                "cohorts",
+                "pregnant",
             ],
             Self::Households => &["household", "village", "doctor", "cause"],
             Self::Doctors => {
@@ -225,7 +237,8 @@ const LEVELS: [(&str, CareLevel); 4] = [
 ];
 
 fn doctor(mut cells: Cells<'_>) -> Result<Doctor, CellError> {
-    let switch = [("yes", true), ("true", true), ("1", true), ("no", false), ("false", false), ("0", false)];
+    let switch =
+        [("yes", true), ("true", true), ("1", true), ("no", false), ("false", false), ("0", false)];
     Ok(Doctor {
         doctor: cells.required("doctor")?,
         name: cells.owned("name"),
@@ -240,7 +253,8 @@ fn doctor(mut cells: Cells<'_>) -> Result<Doctor, CellError> {
 }
 
 fn webhook(address: String) -> Result<String, CellError> {
-    let sound = address.is_empty() || address.starts_with("http://") || address.starts_with("https://");
+    let sound =
+        address.is_empty() || address.starts_with("http://") || address.starts_with("https://");
     if sound { Ok(address) } else { Err(wrong("webhook", "expected http:// or https://")) }
 }
 
@@ -290,7 +304,9 @@ pub fn cells(row: &Registered) -> (Vec<String>, Attributes) {
             row.attributes.clone(),
         ),
         Registered::Site(row) => (site_cells(row), row.attributes.clone()),
-        Registered::Card(row) => (vec![row.card.clone(), row.person.to_string()], Attributes::new()),
+        Registered::Card(row) => {
+            (vec![row.card.clone(), row.person.to_string()], Attributes::new())
+        }
     }
 }
 

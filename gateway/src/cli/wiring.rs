@@ -19,23 +19,31 @@ use crate::{
         mqtt::{self, Alerts, CursorKeeper, Limits, Login, LoginError},
         serial::{Arrived, SerialArrival, SerialIntake, SerialLine},
     },
-    notify::{self, mqtt_follower},
-    serve,
-    store::{CommitSeq, Origin, Role, TokenRow, view::Delivered},
+    notify, serve,
+    store::{CommitSeq, Origin, Reader, Role, TokenRow, view::Delivered},
     supervise::Supervisor,
 };
 
 /// The own MQTT listener.
 pub(super) fn mqtt(config: &Config, core: &Arc<Core>) -> mqtt::Wiring {
     let (loading, keeping) = (Arc::clone(&core.reader), core.writer.inlet.clone());
+    let known = Arc::clone(&core.reader);
     let cursors = CursorKeeper {
         load: Arc::new(move |name| {
             let at = loading.cursor(name)?;
             Ok((at != CommitSeq::default()).then_some(at))
         }),
         keep: Arc::new(move |name, to| {
-            let inlet = keeping.clone();
-            Box::pin(async move { advance(&inlet, name, to).await })
+            let (inlet, reader) = (keeping.clone(), Arc::clone(&known));
+            Box::pin(async move {
+                if let Some(at) = to
+                    && let Some(doctor) = name.split('/').nth(1)
+                    && has_begun(reader, name.clone()).await?
+                {
+                    advance(&inlet, acknowledged_by(doctor), Some(at)).await?;
+                }
+                advance(&inlet, name, to).await
+            })
         }),
     };
     let defaults = Limits::default();
@@ -57,6 +65,19 @@ pub(super) fn mqtt(config: &Config, core: &Arc<Core>) -> mqtt::Wiring {
             ..defaults
         },
     }
+}
+
+/// The follower that stands for the alerts that any client of a doctor has acknowledged.
+fn acknowledged_by(doctor: &str) -> String {
+    format!("mqtt-acknowledged/{doctor}")
+}
+
+/// Whether a subscription is kept already: the first position kept for one is where it begins, and
+/// acknowledges nothing.
+async fn has_begun(reader: Arc<dyn Reader>, name: String) -> Result<bool, NotCommitted> {
+    let asked = tokio::task::spawn_blocking(move || reader.cursor(&name)).await;
+    let at = asked.map_err(|_ended| NotCommitted)?.map_err(|_store| NotCommitted)?;
+    Ok(at != CommitSeq::default())
 }
 
 async fn advance(
@@ -214,8 +235,9 @@ pub(super) fn serial(
 
 /// A configured line.
 pub(super) fn serial_line(line: &Serial) -> Result<SerialLine, Failure> {
-    let format = firmware_protocols::format(&line.format)
-        .ok_or_else(|| Failure::Configuration(format!("serial.format: {:?} is unknown", line.format)))?;
+    let format = firmware_protocols::format(&line.format).ok_or_else(|| {
+        Failure::Configuration(format!("serial.format: {:?} is unknown", line.format))
+    })?;
     let mut wanted =
         SerialLine::new(line.port.clone(), format, line.device.clone(), line.site.clone());
     wanted.model = line.model.as_deref().map(SmolStr::new);
@@ -239,7 +261,9 @@ fn admit_line(arrival: SerialArrival) -> Vec<Item> {
         live: true,
     };
     match arrival.arrived {
-        Arrived::Frame(bytes) => admit::cut_frame(line.format, &bytes, &source).into_iter().collect(),
+        Arrived::Frame(bytes) => {
+            admit::cut_frame(line.format, &bytes, &source).into_iter().collect()
+        }
         // A memory is no live line: a record without a time was taken at some time before.
         Arrived::ReadOut(read_out) => {
             admit::memory(&read_out.records, &Source { live: false, ..source })
@@ -298,6 +322,6 @@ pub(super) fn notify(core: &Arc<Core>) -> notify::Parts {
         commits: core.writer.committed.clone(),
         gate: core.gate.subscribe(),
         clock: core.clock.clone(),
-        mqtt_cursor: Arc::new(move |doctor| reader.cursor(&mqtt_follower(doctor))),
+        mqtt_cursor: Arc::new(move |doctor| reader.cursor(&acknowledged_by(doctor.as_str()))),
     }
 }

@@ -12,8 +12,8 @@ pub mod mqtt;
 pub mod serial;
 mod topic;
 
-pub use book::DeviceBook;
 pub use arrival::{Admission, Admit, Arrival, Identity, Rights, Sites};
+pub use book::DeviceBook;
 pub use delivery::{
     Delivery, INLET_BYTES, INLET_DEPTH, Inlet, Item, NotCommitted, Outcome, Pending, Receipt,
     Status,

@@ -141,7 +141,8 @@ impl Repeatable {
         let _turn = shared.answers.turn(&key).await?;
         let asked = key.clone();
         let oldest = shared.clock.now().minus(KEPT);
-        let known = shared.ask(move |shared| shared.reader.answer(&asked, shared.clock.now())).await?;
+        let known =
+            shared.ask(move |shared| shared.reader.answer(&asked, shared.clock.now())).await?;
         if let Some(known) = known.filter(|known| known.at >= oldest) {
             if known.request != self.request {
                 return Err(Refusal::key_reused());

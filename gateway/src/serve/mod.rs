@@ -41,8 +41,6 @@ pub use self::{
     router::router,
     secret::NoRandomness,
     sessions::{IDLE_MAX, SESSION_MAX},
-    shared::{
-        Admit, LineBand, LinesFor, PackSummary, Parts, PostedReadings, Settings, Shared,
-    },
+    shared::{Admit, LineBand, LinesFor, PackSummary, Parts, PostedReadings, Settings, Shared},
     tls::{TlsError, tls_from_files},
 };

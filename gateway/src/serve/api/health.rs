@@ -11,11 +11,8 @@ use axum::{
 use serde_json::json;
 
 use crate::{
-    serve::{
-        metrics::Sample,
-        refusal::Refusal,
-        shared::{Health, Shared},
-    },
+    commit::Health,
+    serve::{metrics::Sample, refusal::Refusal, shared::Shared},
     store::view::Scope,
 };
 
