@@ -14,13 +14,22 @@ use crate::{
 
 /// Valid frames that carry nobody's result: answers, commands, the rising pressure of a cuff. They
 /// are acknowledged and counted by their road, and not kept.
-const CHATTER: [&str; 6] = [
+const CHATTER: [&str; 15] = [
+    "acknowledged",
+    "battery",
     "command",
+    "connected",
     "cuff_pressure",
+    "cuff_started",
     "device_clock",
     "glucose_feature",
+    "inflation",
+    "memory_cleared",
+    "model",
+    "power_off",
     "record_access_response",
     "record_count",
+    "serial_number",
 ];
 
 /// Admits a payload of one device: one frame of the named format, or several glued together.

@@ -224,8 +224,9 @@ fn page_at(alert: &Alert, paging: Paging, now: Timestamp) -> Timestamp {
 fn owe(alert: &Alert, change: AlertChange, doctor: &Doctor, due_at: Timestamp) -> Vec<Change> {
     let channels = [(Channel::Webhook, !doctor.webhook.is_empty()), (Channel::Mqtt, doctor.mqtt)];
     let wanted = channels.into_iter().filter(|(_, wanted)| *wanted && alert.level != Level::Blue);
+    let told = state_change(alert, change, due_at);
     let owed = |(channel, _): (Channel, bool)| {
-        let key = notification_key(&alert.id, change.as_str(), &doctor.doctor, channel.as_str());
+        let key = notification_key(&alert.id, &told, &doctor.doctor, channel.as_str());
         Change::Owe(Box::new(Owed {
             key,
             alert: alert.key,
@@ -241,6 +242,26 @@ fn owe(alert: &Alert, change: AlertChange, doctor: &Doctor, due_at: Timestamp) -
         }))
     };
     wanted.map(owed).collect()
+}
+
+/// The state change that a message tells of. One that can happen again says which time it is: a
+/// raise by its level, a hand-over by its instant.
+fn state_change(alert: &Alert, change: AlertChange, at: Timestamp) -> String {
+    let change_name = change.as_str();
+    match change {
+        AlertChange::Raised => format!("{change_name} {:?}", alert.level),
+        AlertChange::Forwarded => format!("{change_name} {}", at.as_millis()),
+        AlertChange::Opened
+        | AlertChange::Lowered
+        | AlertChange::Revised
+        | AlertChange::Acknowledged
+        | AlertChange::Escalated
+        | AlertChange::Noted
+        | AlertChange::Visited
+        | AlertChange::Closed
+        | AlertChange::Withdrawn
+        | AlertChange::Superseded => change_name.to_owned(),
+    }
 }
 
 fn event(

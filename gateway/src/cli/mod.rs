@@ -7,6 +7,7 @@ mod admin;
 mod bands;
 mod configure;
 mod decode;
+mod demo;
 mod dev;
 mod log;
 mod pieces;
@@ -56,6 +57,8 @@ pub struct Common {
 enum Command {
     /// Run the gateway
     Serve(serve::Serve),
+    /// Show the gateway at work: a synthetic township with simulated devices
+    Demo(demo::Demo),
     /// Decode device frames, or check a file of vectors
     Decode(decode::Decode),
     /// Import or export people, households, doctors, devices, sites, cards
@@ -160,6 +163,7 @@ pub fn main(arguments: impl Iterator<Item = std::ffi::OsString>) -> ExitCode {
 fn run(command: Command, common: &Common, out: &mut dyn Write) -> Result<(), Failure> {
     match command {
         Command::Serve(serve) => serve::run(&serve, common, out),
+        Command::Demo(demo) => demo::run(&demo, out),
         Command::Decode(decode) => match decode::run(&decode, out) {
             Ok(true) => Ok(()),
             Ok(false) => Err(Failure::AnsweredNo),

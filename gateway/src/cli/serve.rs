@@ -17,7 +17,7 @@ use tracing::info;
 use super::{Common, Failure, admin, configure, dev, pieces, pieces::Core, wiring};
 use crate::{
     config::Config,
-    domain::Millis,
+    domain::{Millis, Registered},
     intake::mqtt,
     notify::{Notifier, NotifyConfig},
     serve,
@@ -78,14 +78,14 @@ pub(super) fn run(command: &Serve, common: &Common, out: &mut dyn Write) -> Resu
 }
 
 /// How the gateway is run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) enum Mode {
     /// For its users.
     Serve,
     /// For trying out.
     Dev,
-    /// As a show.
-    Demo,
+    /// As a show, of these people, doctors and devices.
+    Demo(Vec<Registered>),
 }
 
 /// A gateway that runs.
@@ -110,11 +110,17 @@ pub(super) async fn start(
     drop(rustls::crypto::ring::default_provider().install_default());
     let practice = mode != Mode::Serve;
     let core = Arc::new(pieces::core(config, practice, supervisor)?);
-    let shared = pieces::shared(&core, config, mode == Mode::Demo, supervisor)?;
+    let shared = pieces::shared(&core, config, matches!(mode, Mode::Demo(_)), supervisor)?;
     let mut token = None;
-    if mode == Mode::Dev {
-        dev::seed(&core).await?;
-        token = Some(dev::token(&shared).await?);
+    match mode {
+        Mode::Serve => {}
+        Mode::Dev => {
+            dev::seed(&core).await?;
+            token = Some(dev::token(&shared).await?);
+        }
+        Mode::Demo(rows) => {
+            register(&core, rows, "demo").await?;
+        }
     }
     serve_socket(config, &shared, supervisor)?;
     let http = serve_pages(config, &shared, supervisor).await?;
@@ -222,7 +228,7 @@ fn notify(
     Ok(())
 }
 
-async fn stop_on_signal(supervisor: Supervisor) {
+pub(super) async fn stop_on_signal(supervisor: Supervisor) {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut terminate), Ok(mut interrupt)) =
         (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
@@ -241,7 +247,7 @@ async fn stop_on_signal(supervisor: Supervisor) {
 /// Hands rows to the writer and waits until they are on disk.
 pub(super) async fn register(
     core: &Core,
-    rows: Vec<crate::domain::Registered>,
+    rows: Vec<Registered>,
     author: &'static str,
 ) -> Result<usize, Failure> {
     let (reply, told) = oneshot::channel();

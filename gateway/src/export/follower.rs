@@ -68,7 +68,6 @@ impl std::fmt::Debug for Log {
 pub struct Progress {
     read: AtomicI64,
     durable: AtomicI64,
-    last: AtomicI64,
     troubles: AtomicU64,
 }
 
@@ -85,11 +84,10 @@ impl Progress {
         CommitSeq(self.durable.load(Ordering::Relaxed))
     }
 
-    /// Positions between the end of the log and what was read.
+    /// Positions between what was read and the end of the log.
     #[must_use]
-    pub fn lag(&self) -> u64 {
-        let behind = self.last.load(Ordering::Relaxed).saturating_sub(self.read().0);
-        u64::try_from(behind).unwrap_or(0)
+    pub fn lag(&self, last: CommitSeq) -> u64 {
+        u64::try_from(last.0.saturating_sub(self.read().0)).unwrap_or(0)
     }
 
     /// Reads of the log and moves of the cursor that failed.
@@ -178,7 +176,7 @@ impl Follower {
             if Instant::now() >= due {
                 return Step::Due;
             }
-            let last = *self.log.commits.borrow_and_update();
+            self.log.commits.borrow_and_update();
             match self.read(limit).await {
                 Ok(facts) => {
                     self.back_off.reset();
@@ -187,10 +185,9 @@ impl Follower {
                     }
                     if let Some(end) = facts.last() {
                         self.position = end.seq;
-                        self.note(last.max(end.seq));
+                        self.progress.read.store(end.seq.0, Ordering::Relaxed);
                         return Step::Facts(facts);
                     }
-                    self.note(last);
                 }
                 Err(error) => {
                     self.progress.troubles.fetch_add(1, Ordering::Relaxed);
@@ -223,7 +220,7 @@ impl Follower {
     pub fn rewind(&mut self, to: CommitSeq) {
         self.position = self.position.min(to);
         self.not_before = Instant::now();
-        self.note(*self.log.commits.borrow());
+        self.progress.read.store(self.position.0, Ordering::Relaxed);
     }
 
     /// Everything up to a position needs no repeating. Never moves back.
@@ -257,11 +254,6 @@ impl Follower {
             Ok(read) => read,
             Err(_cut_off) => Err(StoreError::Busy),
         }
-    }
-
-    fn note(&self, last: CommitSeq) {
-        self.progress.read.store(self.position.0, Ordering::Relaxed);
-        self.progress.last.store(last.max(self.position).0, Ordering::Relaxed);
     }
 }
 
@@ -382,10 +374,10 @@ mod tests {
         world.store.script().cursors.insert("test".to_owned(), CommitSeq(4));
         let mut follower = world.open().await;
         assert_eq!(taken(&mut follower, 4).await, [5, 6, 7, 8]);
-        assert_eq!(world.progress.lag(), 2);
+        assert_eq!(world.progress.lag(CommitSeq(10)), 2);
         assert_eq!(taken(&mut follower, 4).await, [9, 10]);
         assert_eq!(taken(&mut follower, 4).await, [0_i64; 0]);
-        assert_eq!(world.progress.lag(), 0);
+        assert_eq!(world.progress.lag(CommitSeq(10)), 0);
     }
 
     #[tokio::test(start_paused = true)]

@@ -4,6 +4,10 @@
 //! it mends it gets the last half minute again (`trail.rs`). A line that the sink refuses is found
 //! by halving, counted and passed over; a sink that refuses everything is broken, not right.
 //! Nothing here can slow ingest: it reads the log, and holds at most one batch.
+//!
+//! The client does not show `Retry-After`, so a sink that is busy is met with back-off too. A sink
+//! that answers without having the points on disk, and is killed and back again between two writes,
+//! goes unnoticed here; InfluxDB 2 is no such sink.
 
 use std::{collections::BTreeSet, future::Future, pin::Pin, sync::Arc, time::Duration};
 
@@ -179,55 +183,21 @@ impl Influx {
     }
 
     /// Exports until it is told to stop. What is not settled then is sent again after the start.
-    pub async fn run(mut self, stop: Stop) {
+    pub async fn run(self, stop: Stop) {
         let (log, progress) = (self.log.clone(), self.progress());
-        let Some(mut follower) = Follower::open(NAME, log, progress, stop).await else {
+        let Some(follower) = Follower::open(NAME, log, progress, stop.clone()).await else {
             return;
         };
-        let mut trail = Trail::new(follower.durable());
-        let (mut batch, mut townships) = (Batch::default(), Townships::new());
-        let (mut back_off, mut moved_at) = (BackOff::new(NAME), Instant::now());
-        loop {
-            let room = BATCH_LINES.saturating_sub(batch.lines.len()).max(1);
-            let unsaved = trail.settled() > follower.durable();
-            let move_at = unsaved.then_some(moved_at + CURSOR_EVERY);
-            let confirm_at = trail.confirm_at().filter(|_| batch.since.is_none());
-            let due = [batch.due(), move_at, confirm_at].into_iter().flatten().min();
-            let done = match follower.next(room, due).await {
-                Step::Stop => return,
-                Step::Facts(facts) => {
-                    self.fill(&mut batch, facts, &mut townships).await.map_err(|e| e.to_string())
-                }
-                Step::Due => Ok(()),
-            };
-            let now = Instant::now();
-            let done = match done {
-                Ok(()) if batch.is_ready(now) => self.flush(&mut batch, &mut trail).await,
-                done => done,
-            };
-            if let Err(trouble) = done {
-                self.fail(trouble);
-                batch = Batch::default();
-                follower.rewind(trail.resend_from());
-                if !follower.rest(back_off.next_wait()).await {
-                    return;
-                }
-                continue;
-            }
-            if self.board.trouble().is_none() {
-                back_off.reset();
-            }
-            if batch.lines.is_empty() {
-                trail.pass(batch.to);
-                if trail.confirm_at().is_some_and(|at| at <= now) {
-                    follower.rewind(trail.confirm());
-                }
-            }
-            if move_at.is_some_and(|at| at <= now) {
-                follower.advance(trail.settled()).await;
-                moved_at = now;
-            }
-        }
+        let mut run = Run {
+            trail: Trail::new(follower.durable()),
+            influx: self,
+            follower,
+            batch: Batch::default(),
+            townships: Townships::new(),
+            back_off: BackOff::new(NAME),
+            moved_at: Instant::now(),
+        };
+        while run.turn(&stop).await {}
     }
 
     /// Adds the readings among facts to a batch.
@@ -321,6 +291,84 @@ impl Influx {
             warn!(%trouble, "the sink is not being written to");
         }
         self.board.set_trouble(Some(trouble));
+    }
+}
+
+/// An exporter at work.
+struct Run {
+    influx: Influx,
+    follower: Follower,
+    trail: Trail,
+    batch: Batch,
+    townships: Townships,
+    back_off: BackOff,
+    /// When the durable cursor was last moved.
+    moved_at: Instant,
+}
+
+impl Run {
+    /// Takes what is next, and writes what is full or due. `false`: the process should stop.
+    async fn turn(&mut self, stop: &Stop) -> bool {
+        let room = BATCH_LINES.saturating_sub(self.batch.lines.len()).max(1);
+        let taken = match self.follower.next(room, self.due()).await {
+            Step::Stop => return false,
+            Step::Facts(facts) => {
+                self.influx.fill(&mut self.batch, facts, &mut self.townships).await
+            }
+            Step::Due => Ok(()),
+        };
+        let done = match taken {
+            Ok(()) if self.batch.is_ready(Instant::now()) => tokio::select! {
+                () = stop.wait() => return false,
+                done = self.influx.flush(&mut self.batch, &mut self.trail) => done,
+            },
+            taken => taken.map_err(|error| error.to_string()),
+        };
+        match done {
+            Ok(()) => {
+                self.tidy().await;
+                true
+            }
+            Err(trouble) => self.start_over(trouble).await,
+        }
+    }
+
+    /// When something is to be done even if the log does not grow.
+    fn due(&self) -> Option<Instant> {
+        let confirm_at = self.trail.confirm_at().filter(|_| self.batch.since.is_none());
+        [self.batch.due(), self.move_at(), confirm_at].into_iter().flatten().min()
+    }
+
+    fn move_at(&self) -> Option<Instant> {
+        let unsaved = self.trail.settled() > self.follower.durable();
+        unsaved.then_some(self.moved_at + CURSOR_EVERY)
+    }
+
+    /// After a turn without trouble: settles, confirms, and moves the cursor when it is time.
+    async fn tidy(&mut self) {
+        let now = Instant::now();
+        if self.influx.board.trouble().is_none() {
+            self.back_off.reset();
+        }
+        if self.batch.lines.is_empty() {
+            self.trail.pass(self.batch.to);
+            if self.trail.confirm_at().is_some_and(|at| at <= now) {
+                self.follower.rewind(self.trail.confirm());
+            }
+        }
+        if self.move_at().is_some_and(|at| at <= now) {
+            self.follower.advance(self.trail.settled()).await;
+            self.moved_at = now;
+        }
+    }
+
+    /// After trouble: forgets the batch, waits, and reads again from where the sink may have
+    /// forgotten.
+    async fn start_over(&mut self, trouble: String) -> bool {
+        self.influx.fail(trouble);
+        self.batch = Batch::default();
+        self.follower.rewind(self.trail.resend_from());
+        self.follower.rest(self.back_off.next_wait()).await
     }
 }
 

@@ -8,7 +8,13 @@ use std::{fmt, sync::Arc};
 use smol_str::SmolStr;
 
 use super::{Item, Topic};
-use crate::domain::{BenchId, DeviceId, DoctorId, Road, SiteId, Timestamp};
+use crate::{
+    domain::{BenchId, DeviceId, DoctorId, Road, SiteId, Timestamp},
+    store::{Origin, Refused},
+};
+
+/// Characters of an unknown topic that are kept with its message.
+const TOPIC_KEPT_MAX: usize = 200;
 
 /// One message, as it came.
 #[derive(Debug, Clone, Copy)]
@@ -38,6 +44,29 @@ pub type Admit = Arc<dyn Fn(&Arrival<'_>) -> Vec<Item> + Send + Sync>;
 pub struct Admission {
     /// The function.
     pub admit: Admit,
+}
+
+impl Admission {
+    /// Makes items of a message on a topic, whose name is kept where the contract does not have it.
+    /// Never none: what admission leaves without a word is refused.
+    pub(super) fn items(&self, name: &str, arrival: &Arrival<'_>) -> Vec<Item> {
+        if matches!(arrival.topic, Topic::Unknown { .. }) {
+            let name: String = name.chars().take(TOPIC_KEPT_MAX).collect();
+            return vec![refuse(arrival, format!("unknown_topic: {}", name.escape_default()))];
+        }
+        let items = (self.admit)(arrival);
+        if items.is_empty() {
+            return vec![refuse(arrival, "nothing_in_it".to_owned())];
+        }
+        items
+    }
+}
+
+fn refuse(arrival: &Arrival<'_>, reason: String) -> Item {
+    let device = arrival.topic.device().map(Into::into);
+    let origin = Origin { road: arrival.road, site: arrival.topic.site().cloned(), device };
+    let (raw, received_at) = (arrival.payload.to_vec(), arrival.received_at);
+    Item::Refused(Refused { reason, raw, origin, received_at })
 }
 
 impl fmt::Debug for Admission {

@@ -63,9 +63,9 @@ pub(super) enum Event {
 }
 
 pub(super) struct Claim {
-    rows: Vec<Owed>,
-    limit: usize,
-    next_due: Option<Timestamp>,
+    pub(super) rows: Vec<Owed>,
+    pub(super) limit: usize,
+    pub(super) next_due: Option<Timestamp>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -259,7 +259,7 @@ impl Dispatcher {
         }
     }
 
-    fn take(&mut self, claim: Claim, now: Timestamp) {
+    pub(super) fn take(&mut self, claim: Claim, now: Timestamp) {
         self.claiming = false;
         let done = std::mem::take(&mut self.done_meanwhile);
         let full = claim.rows.len() >= claim.limit;

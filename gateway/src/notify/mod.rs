@@ -36,7 +36,7 @@ use tokio::sync::watch;
 
 pub use board::{Alarm, Board, Numbers, Standing};
 pub use guard::{Guard, PrivateAddress, is_public};
-pub use mqtt::MqttCursor;
+pub use mqtt::{MqttCursor, mqtt_follower};
 pub use pace::{Cap, Caps};
 pub use plan::Wording;
 pub use post::{Answer, Client, Envelope, NoClient};

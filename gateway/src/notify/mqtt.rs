@@ -16,6 +16,13 @@ use crate::{
 /// keeps it; 0 where none did. Where a subscription merely began does not count. Blocks.
 pub type MqttCursor = Arc<dyn Fn(&DoctorId) -> Result<CommitSeq, StoreError> + Send + Sync>;
 
+/// The name of a cursor that stands where the furthest acknowledgement of a doctor's clients
+/// stands, whichever client it was.
+#[must_use]
+pub fn mqtt_follower(doctor: &DoctorId) -> String {
+    format!("mqtt/{doctor}")
+}
+
 /// The rows that are settled now, and how. Blocks.
 ///
 /// # Errors

@@ -110,7 +110,10 @@ impl Dispatcher {
         let sending = match answer {
             Answer::Delivered => {
                 self.lanes.suspect(&name, false);
-                self.board.recipient(&name, |standing| standing.last_delivered = Some(now));
+                self.board.recipient(&name, |standing| {
+                    standing.last_delivered = Some(now);
+                    standing.gone = false;
+                });
                 Sending::Delivered
             }
             Answer::Again { why, after } => {

@@ -9,14 +9,14 @@ use tokio::{
     time::{Instant, sleep, sleep_until},
 };
 
-use super::{Act, Actor, Door, Knobs, Speech, VAN, World, timetable};
+use super::{Act, Actor, Door, Knobs, Speech, World, connect::connect, timetable};
 use crate::{
     body::Pressure,
     clock::WallClock,
     device::{self, Stated, TaidocCuff},
     fault::{FaultCounts, Faults, Passed},
     ledger::{EntryId, Ledger, Wire},
-    mqtt::{self, Access, Letter, Version},
+    mqtt::Letter,
     pty::PtyLine,
 };
 
@@ -105,62 +105,6 @@ fn pass_panic_on<T: Default>(ended: Result<T, JoinError>) -> T {
     }
 }
 
-/// Starts a carrier for every connection that an actor uses.
-fn connect(
-    world: &World,
-    door: &Door,
-    halted: &watch::Receiver<bool>,
-    carriers: &mut JoinSet<()>,
-) -> BTreeMap<&'static str, mpsc::Sender<Letter>> {
-    let mut mail = BTreeMap::new();
-    let connections = world.actors.iter().filter_map(|actor| Some((actor.connection?, actor.site)));
-    for (client, site) in connections {
-        mail.entry(client).or_insert_with(|| {
-            let (sender, mailbox) = mpsc::channel(mqtt::MAILBOX);
-            let is_site = client == site;
-            if is_site {
-                say_hello(site, &sender, &world.ledger);
-            }
-            let access = Access {
-                address: door.mqtt,
-                version: if client == VAN { Version::V311 } else { version_of(client) },
-                client: client.to_owned(),
-                password: door.password.clone(),
-                will: is_site.then(|| (state_topic(site), br#"{"online":false}"#.to_vec())),
-                window: mqtt::WINDOW,
-            };
-            let (ledger, mut halted) = (world.ledger.clone(), halted.clone());
-            carriers.spawn(async move {
-                // An error means that the world is gone.
-                let stop = async { drop(halted.wait_for(|halted| *halted).await) };
-                drop(mqtt::carry(access, mailbox, ledger, stop).await);
-            });
-            sender
-        });
-    }
-    mail
-}
-
-/// Both versions are spoken in every world.
-fn version_of(client: &str) -> Version {
-    if client.len().is_multiple_of(2) || client.ends_with("XP") {
-        Version::V311
-    } else {
-        Version::V5
-    }
-}
-
-fn state_topic(site: &str) -> String {
-    format!("xz/1/{site}/state")
-}
-
-fn say_hello(site: &str, mail: &mpsc::Sender<Letter>, ledger: &Ledger) {
-    let payload = br#"{"online":true}"#.to_vec();
-    let entry = ledger.offer(Wire::Mqtt, site, "state", &payload);
-    // The mailbox is new and empty: it takes one letter.
-    drop(mail.try_send(Letter { entry, topic: state_topic(site), payload }));
-}
-
 fn outlet(
     actor: &Actor,
     world: &mut World,
@@ -230,7 +174,8 @@ impl Player {
         self.wait_until(None).await;
     }
 
-    /// Waits; a device with a memory answers meanwhile, even after its day.
+    /// Waits, for ever without a time; a device with a memory answers meanwhile. A device stays on
+    /// its line after its day: what it said just before it hung up could be lost.
     async fn wait_until(&mut self, at: Option<Instant>) {
         let mut over = pin!(async {
             match at {
@@ -243,7 +188,6 @@ impl Player {
             tokio::select! {
                 () = &mut over => return,
                 request = request(&self.outlet), if memory => self.answer(&request).await,
-                () = std::future::ready(()), if at.is_none() && !memory => return,
             }
         }
     }
@@ -346,8 +290,10 @@ impl Player {
         match &self.outlet {
             Outlet::Line(line) => {
                 for piece in self.faults.on_wire(&bytes) {
-                    // A line that nobody reads loses frames; the entry stays unacknowledged.
-                    drop(line.send(&piece).await);
+                    if line.send(&piece).await.is_err() {
+                        // A line that nobody reads loses frames: this one never counts as sent.
+                        return;
+                    }
                     sleep(PIECE_GAP).await;
                 }
                 self.ledger.sent(entry);
@@ -376,8 +322,10 @@ impl Player {
                 continue;
             };
             for piece in self.faults.on_wire(&answer) {
-                // A host that does not read its answer asks again.
-                drop(line.send(&piece).await);
+                if line.send(&piece).await.is_err() {
+                    // A host that does not read its answer asks again.
+                    return;
+                }
             }
             let asked = self.memory.asked_for(frame);
             if let Some(entry) = asked.and_then(|place| self.remembered.get(place)) {

@@ -4,7 +4,33 @@
 //! [`World::plan`] decides everything from a seed. [`World::plug`] makes the serial lines.
 //! [`World::run`] lives the day against a gateway: it holds an emergency over 180/110 mmHg within
 //! its first fiftieth, and some people are measured again.
+//!
+//! ```no_run
+//! use simulators::world::{Door, KINDS, World};
+//!
+//! # async fn demo(mqtt: std::net::SocketAddr, folder: &std::path::Path) -> std::io::Result<()> {
+//! let mut world = World::plan(20_261_121, 10);
+//! // 1. Import the registry, kind by kind, in this order.
+//! for kind in KINDS {
+//!     let _file: Option<String> = world.registry().csv(kind);
+//! }
+//! // 2. Start one serial line for each plan; the gateway may be started after that.
+//! for plan in world.plug(folder)? {
+//!     let _line = (plan.port, plan.format, plan.model, plan.device, plan.site, plan.bench);
+//! }
+//! // 3. Live the day, once the gateway is ready; end with a stop of your own.
+//! let ledger = world.ledger();
+//! let mut over = world.over();
+//! let stop = async move { over.wait().await };
+//! let report = world.run(Door { mqtt, password: None }, stop).await;
+//! // 4. Everything offered is acknowledged, unacknowledged, or dropped by a knob.
+//! assert!(report.totals.is_conserved());
+//! assert_eq!(report.totals, ledger.totals());
+//! # Ok(())
+//! # }
+//! ```
 
+mod connect;
 mod live;
 mod registry;
 mod timetable;

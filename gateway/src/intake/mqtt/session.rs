@@ -32,7 +32,7 @@ use super::{
 use crate::{
     domain::Road,
     intake::{Arrival, Item, NotCommitted, Pending, Receipt, Topic},
-    store::{CommitSeq, Origin, Refused},
+    store::CommitSeq,
 };
 
 /// How a connection ends.
@@ -307,21 +307,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         payload: &[u8],
         (retained, duplicate): (bool, bool),
     ) -> Vec<Item> {
-        let received_at = self.shared.wiring.clock.now();
         if matches!(topic, Topic::Unknown { .. }) {
             self.shared.metrics().topics_unknown.add_one();
-            let name: String = name.chars().take(200).collect();
-            let reason = format!("unknown_topic: {}", name.escape_default());
-            return vec![refuse(topic, reason, payload, received_at)];
         }
-        let sender = &self.client.identity;
-        let road = Road::Mqtt;
+        let (sender, road) = (&self.client.identity, Road::Mqtt);
+        let received_at = self.shared.wiring.clock.now();
         let arrival = Arrival { road, topic, payload, received_at, sender, retained, duplicate };
-        let items = (self.shared.wiring.admission.admit)(&arrival);
-        if items.is_empty() {
-            return vec![refuse(topic, "nothing_in_it".to_owned(), payload, received_at)];
-        }
-        items
+        self.shared.wiring.admission.items(name, &arrival)
     }
 
     /// Readings are shown live after their commit, where somebody watches.
@@ -445,17 +437,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             && self.wire.publish(&value.topic, value.payload.clone(), None).is_ok();
         if sent { metrics.live_sent.add_one() } else { metrics.live_skipped.add_one() }
     }
-}
-
-fn refuse(
-    topic: &Topic,
-    reason: String,
-    payload: &[u8],
-    received_at: crate::domain::Timestamp,
-) -> Item {
-    let device = topic.device().map(Into::into);
-    let origin = Origin { road: Road::Mqtt, site: topic.site().cloned(), device };
-    Item::Refused(Refused { reason, raw: payload.to_vec(), origin, received_at })
 }
 
 /// Waits for what there is; for ever, if there is nothing.

@@ -91,7 +91,7 @@ fn described(item: &Item) -> (String, String) {
             format!("{} {}", presence.site, presence.online),
             presence.detail.clone().unwrap_or_default(),
         ),
-        other => panic!("not of these tests: {other:?}"),
+        Item::Reading(_) | Item::Quarantined(_) | Item::Card(_) => panic!("{item:?}"),
     }
 }
 
