@@ -153,6 +153,8 @@ impl Writer {
     fn run(&mut self) {
         while let Some(first) = self.work.blocking_recv() {
             let works = self.collect(first);
+            #[cfg(feature = "faults")]
+            crate::fault::point("group_collected");
             if works.iter().any(|work| matches!(work, Work::Close)) {
                 self.work.close();
             }
@@ -186,7 +188,11 @@ impl Writer {
                 Ok(Some((replies, proof))) => {
                     self.set_health(Health::Ready);
                     let entered = replies.iter().any(Reply::entered_rows);
+                    #[cfg(feature = "faults")]
+                    crate::fault::point("before_ack");
                     group::answer(works, replies, &proof);
+                    #[cfg(feature = "faults")]
+                    crate::fault::point("after_ack");
                     if entered {
                         self.registered.send_replace(proof.last());
                     }

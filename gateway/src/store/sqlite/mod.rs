@@ -131,6 +131,10 @@ impl SqliteStore {
             let quota = format!("PRAGMA max_page_count = {pages}");
             connection.execute_batch(&quota).map_err(failed(what))?;
         }
+        #[cfg(feature = "faults")]
+        if crate::fault::is(crate::fault::Mutant::SynchronousNormal) {
+            connection.execute_batch("PRAGMA synchronous = NORMAL").map_err(failed(what))?;
+        }
         copy_back(&connection, "TRUNCATE")?;
         schema::bring_up(&connection)?;
         // Whatever becomes of the write-ahead file, the database itself knows what it is.
@@ -139,7 +143,13 @@ impl SqliteStore {
     }
 
     fn connection(&self) -> Result<&Connection, StoreError> {
-        self.connection.as_ref().ok_or(StoreError::Asked { what: "the store must be reopened" })
+        let missing = StoreError::Asked { what: "the store must be reopened" };
+        let connection = self.connection.as_ref().ok_or(missing)?;
+        #[cfg(feature = "faults")]
+        if crate::fault::take_left_open() {
+            connection.execute_batch("COMMIT").map_err(failed("committing too late"))?;
+        }
+        Ok(connection)
     }
 
     /// Decides whether a failure means a full disk, and gives up the connection where the failure
@@ -177,6 +187,8 @@ impl SqliteStore {
     }
 
     fn copy_back_now(&mut self, mode: &str) -> Result<(), StoreError> {
+        #[cfg(feature = "faults")]
+        crate::fault::point("before_checkpoint");
         match self.connection().and_then(|connection| copy_back(connection, mode)) {
             Ok(pages) => {
                 self.wal_pages = pages;
@@ -253,6 +265,8 @@ impl Store for SqliteStore {
         if done >= last {
             return Ok(done);
         }
+        #[cfg(feature = "faults")]
+        crate::fault::point("before_roll_up");
         self.transact("deriving rollups", |connection| roll::forward(connection, limit, last))
     }
 

@@ -217,6 +217,10 @@ impl Unit for SqliteUnit<'_> {
     fn change(&mut self, changes: &[Change]) -> Result<(), StoreError> {
         self.work(|connection, tally| {
             for change in changes {
+                #[cfg(feature = "faults")]
+                if crate::fault::keep_apart(change) {
+                    continue;
+                }
                 if let Change::Count(more) = change {
                     count(&mut tally.counts, more);
                 }
@@ -230,7 +234,20 @@ impl Unit for SqliteUnit<'_> {
         let last = self.tally.last;
         let committed = self.work(|connection, tally| {
             tally.write(connection)?;
-            connection.execute_batch("COMMIT").map_err(failed("committing a unit"))
+            #[cfg(feature = "faults")]
+            {
+                crate::fault::point("before_commit");
+                if crate::fault::leave_open() {
+                    return Ok(());
+                }
+            }
+            connection.execute_batch("COMMIT").map_err(failed("committing a unit"))?;
+            #[cfg(feature = "faults")]
+            for owed in crate::fault::take_apart() {
+                crate::fault::point("outbox_apart");
+                change::apply(connection, &owed)?;
+            }
+            Ok(())
         });
         if committed.is_ok() {
             self.ended = true;
@@ -238,6 +255,10 @@ impl Unit for SqliteUnit<'_> {
             self.roll_back();
         }
         let proof = committed.map(|()| Committed::after_sync(last));
+        #[cfg(feature = "faults")]
+        if crate::fault::is_left_open() {
+            return proof;
+        }
         self.store.after_commit(proof)
     }
 }
