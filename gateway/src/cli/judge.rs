@@ -28,7 +28,6 @@ pub(super) fn run(command: &Assess, out: &mut dyn Write) -> Result<(), Failure> 
         Failure::Failed(format!("cannot read {}: {error}", command.scenarios.display()))
     })?;
     let feed = Feed { shuffle: command.shuffle, duplicate: command.duplicate };
-    let counts = run_scenarios(&text, &pack, feed, out)
-        .map_err(|error| Failure::of(&error))?;
+    let counts = run_scenarios(&text, &pack, feed, out).map_err(|error| Failure::of(&error))?;
     if counts.failed == 0 { Ok(()) } else { Err(Failure::AnsweredNo) }
 }

@@ -25,8 +25,8 @@ use super::{
 use crate::domain::{Level, Millis, Standing};
 pub(super) use numbers::{
     AckMinutes, Ages, AutoResolve, ByCohort, ComponentRule, ControlLine, EarlyLine, Escalation,
-    Grade2, HomeScreen, Indicators, Lines, LowRecurrent, MissedDays, MoneyLine, MoneyProfile,
-    Page, Persistence, PressureLimits, PressureRepeats, Relapse, RepeatFromReadings, Repeats,
+    Grade2, HomeScreen, Indicators, Lines, LowRecurrent, MissedDays, MoneyLine, MoneyProfile, Page,
+    Persistence, PressureLimits, PressureRepeats, Relapse, RepeatFromReadings, Repeats,
     SessionNumbers, Spaced, Suppression, Tachycardia, Timers, Trend, Validity,
 };
 

@@ -348,7 +348,7 @@ impl Reader for World {
         };
         let crossing = |(_, stored): &(CommitSeq, StoredReading)| {
             let crossing = Crossing {
-                reading: stored.reading.id,
+                reading: Some(stored.reading.id),
                 person: alert.person.clone(),
                 concept: alert.concept.clone(),
                 level: alert.level,

@@ -211,7 +211,7 @@ impl History {
 /// Rows beside the log.
 fn working(who: &str, (a, b, c): (u8, u8, u8), work: &mut Work) {
     let timer = Timer {
-        kind: TimerKind::Reassess,
+        kind: TimerKind::AckDeadline,
         person: id(who),
         alert: 0,
         step: CareLevel::Village,
@@ -433,7 +433,11 @@ fn check(history: &[Vec<Step>]) -> Result<(), TestCaseError> {
                 0 => drop(store.roll_up(usize::from(first.1)).unwrap()),
                 1 => {
                     let end = store.reader().last().unwrap();
-                    store.advance("uplink", CommitSeq(i64::from(first.1)).min(end)).unwrap();
+                    let to = Some(CommitSeq(i64::from(first.1)).min(end));
+                    let cursor = Change::Cursor { follower: "uplink".to_owned(), to };
+                    let mut unit = store.begin(NOON).unwrap();
+                    unit.change(&[cursor]).unwrap();
+                    unit.commit().unwrap();
                 }
                 2 if first.1 % 4 == 0 => store.reopen().unwrap(),
                 _ => store.checkpoint().unwrap(),

@@ -62,14 +62,6 @@ impl Store for ModelStore {
         Ok(())
     }
 
-    fn advance(&mut self, follower: &str, to: CommitSeq) -> Result<(), StoreError> {
-        if follower == ROLLUP {
-            return Err(StoreError::Asked { what: "the rollup follower moves by itself" });
-        }
-        self.move_follower(follower, to);
-        Ok(())
-    }
-
     fn roll_up(&mut self, limit: usize) -> Result<CommitSeq, StoreError> {
         let state = self.shared.now();
         let from = state.followers.get(ROLLUP).copied().unwrap_or_default();

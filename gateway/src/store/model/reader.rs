@@ -211,7 +211,8 @@ impl Reader for ModelReader {
     ) -> Result<Vec<(Crossing, Option<StoredReading>)>, StoreError> {
         let state = self.shared.now();
         let crossings = state.crossings().rev().filter(|crossing| crossing.alert == alert);
-        Ok(crossings.map(|found| (found.clone(), state.reading(&found.reading))).collect())
+        let reading = |found: &Crossing| found.reading.and_then(|id| state.reading(&id));
+        Ok(crossings.map(|found| (found.clone(), reading(found))).collect())
     }
 
     fn registered(

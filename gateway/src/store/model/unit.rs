@@ -1,9 +1,9 @@
 //! One unit: a copy of the state, which takes its place when it is committed.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::{
-    Shared,
+    ROLLUP, Shared,
     state::{Promise, State, county, named},
 };
 use crate::{
@@ -80,6 +80,29 @@ impl<'s> ModelUnit<'s> {
                     promise.owed.last_error.clone_from(last_error);
                 }
             }
+            Change::Hasten { alert, due_at } => {
+                for promise in state.promises.values_mut() {
+                    let untried = promise.owed.alert == *alert && promise.owed.attempts == 0;
+                    if untried {
+                        promise.due_at = promise.due_at.map(|before| before.min(*due_at));
+                    }
+                }
+            }
+            Change::Cursor { follower, to } => {
+                if follower == ROLLUP {
+                    let what = "the rollup follower moves by itself";
+                    return Err(StoreError::Asked { what });
+                }
+                match to {
+                    Some(to) => {
+                        let cursor = state.followers.entry(follower.clone()).or_default();
+                        *cursor = (*cursor).max(*to);
+                    }
+                    None => {
+                        state.followers.remove(follower);
+                    }
+                }
+            }
             Change::Session(session) => {
                 let name = (session.site.clone(), session.bench.clone(), session.from);
                 state.sessions.insert(name, session.clone());
@@ -146,6 +169,24 @@ pub(super) fn row(state: &State, key: &RegistryKey) -> Option<Registered> {
 }
 
 impl Unit for ModelUnit<'_> {
+    fn last(&mut self) -> Result<CommitSeq, StoreError> {
+        self.unspoiled()?;
+        Ok(self.state.last())
+    }
+
+    fn measured_since(&mut self, since: Timestamp) -> Result<Vec<PersonId>, StoreError> {
+        self.unspoiled()?;
+        let lately = self.state.readings().filter(|(_, stored)| stored.server_at >= since);
+        let owner = |stored: StoredReading| stored.attribution.map(|whose| whose.person);
+        let people: BTreeSet<_> = lately.filter_map(|(_, stored)| owner(stored)).collect();
+        Ok(people.into_iter().collect())
+    }
+
+    fn alert_by_key(&mut self, key: i64) -> Result<Option<Alert>, StoreError> {
+        self.unspoiled()?;
+        Ok(self.state.alerts.get(&key).cloned())
+    }
+
     fn held(&mut self, ids: &[ReadingId]) -> Result<Vec<Option<ContentDigest>>, StoreError> {
         self.unspoiled()?;
         let waiting = |id: &ReadingId| {

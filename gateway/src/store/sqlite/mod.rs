@@ -251,13 +251,6 @@ impl Store for SqliteStore {
         }
     }
 
-    fn advance(&mut self, follower: &str, to: CommitSeq) -> Result<(), StoreError> {
-        if follower == roll::FOLLOWER {
-            return Err(StoreError::Asked { what: "the rollup follower moves by itself" });
-        }
-        self.transact("moving a follower", |connection| roll::advance(connection, follower, to))
-    }
-
     fn roll_up(&mut self, limit: usize) -> Result<CommitSeq, StoreError> {
         let connection = self.connection()?;
         let last = feed::last(connection)?;

@@ -106,6 +106,10 @@ impl Unit for SqliteUnit<'_> {
         Ok(self.tally.last)
     }
 
+    fn measured_since(&mut self, since: Timestamp) -> Result<Vec<PersonId>, StoreError> {
+        self.work(|connection, _| reading::owners_since(connection, since))
+    }
+
     fn alert_by_key(&mut self, key: i64) -> Result<Option<Alert>, StoreError> {
         self.work(|connection, _| alert::by_key(connection, key))
     }

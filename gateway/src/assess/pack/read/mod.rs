@@ -17,8 +17,8 @@ use super::{
         quantity::{Convert, Pressure},
         symptoms::SymptomLists,
     },
-    Ages, AutoResolve, Indicators, Pack, PackError, Page, Persistence, PressureLimits, PressureRepeats,
-    RepeatFromReadings, Repeats, Rule, SessionNumbers, Spaced, Timers, Validity,
+    Ages, AutoResolve, Indicators, Pack, PackError, Page, Persistence, PressureLimits,
+    PressureRepeats, RepeatFromReadings, Repeats, Rule, SessionNumbers, Spaced, Timers, Validity,
     section::Section,
 };
 
