@@ -4,6 +4,8 @@
 //! store, and what follows the log: notify, export, serve. ARCHITECTURE.md is the map.
 
 pub mod config;
+#[cfg(feature = "faults")]
+mod fault;
 pub mod supervise;
 
 pub mod domain;

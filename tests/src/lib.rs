@@ -1,1 +1,27 @@
 //! The whole process through its real edges: what every suite here shares.
+//!
+//! [`gateway`] starts, kills and stops the real program. [`http`], [`mqtt`] and [`webhook`] are its
+//! edges, written here anew so that a mistake of the gateway's own libraries cannot hide itself.
+//! [`ledger`] is the oracle: it knows what was sent and what was acknowledged, and asks nobody.
+//! [`audit`] compares the oracle with the store, by the API and by reading the store's file.
+//! [`places`] are the disks and mounts that faults need, [`patience`] waits without sleeping.
+//!
+//! Nothing here may leave loopback, and nothing is killed that was not started here.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "clippy's exemptions for tests do not reach the functions that tests share"
+)]
+
+pub mod audit;
+pub mod gateway;
+pub mod http;
+pub mod ledger;
+pub mod load;
+pub mod mqtt;
+pub mod patience;
+pub mod places;
+pub mod registry;
+pub mod skip;
+pub mod webhook;

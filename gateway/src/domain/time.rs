@@ -204,7 +204,10 @@ impl Clock {
 
 #[expect(clippy::disallowed_methods, reason = "this is the door through which time enters")]
 fn system_now() -> Timestamp {
-    Timestamp(jiff::Timestamp::now().as_millisecond())
+    let now = Timestamp(jiff::Timestamp::now().as_millisecond());
+    #[cfg(feature = "faults")]
+    let now = now.plus(Millis(crate::fault::clock_ahead_ms()));
+    now
 }
 
 #[cfg(test)]

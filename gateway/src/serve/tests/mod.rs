@@ -341,13 +341,13 @@ fn alert(number: u8) -> Alert {
         opened_at: now().minus(Millis::minutes(18)),
         alert_at: now().minus(Millis::minutes(20)),
         deadline: Some(now().minus(Millis::minutes(3))),
+        ladder: Vec::new(),
         late: false,
         reasons: vec![Reason {
             line: "BP-E1".into(),
             zh: format!("收缩压 189 ≥180 {CANARY}"),
             en: format!("systolic 189 ≥180 {CANARY}"),
         }],
-        ladder: Vec::new(),
         pack: "cn-rural-default 1.1.0".into(),
     }
 }

@@ -1,0 +1,30 @@
+//! The suites. Names that begin with `soak_` take minutes and have limits of their own
+//! (.config/nextest.toml); what needs root, a loop device or a program of the system says so and
+//! is skipped where it cannot run, unless `XUNZHEN_TESTS=all`.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "clippy's exemptions for tests do not reach functions outside #[test]"
+)]
+
+mod bad_input;
+mod contract;
+mod disk;
+mod kill;
+mod mutants;
+mod power;
+mod shown_by;
+mod tidy;
+
+use std::path::Path;
+
+use end_to_end::gateway::Setup;
+
+/// The gateway that cargo built for these suites.
+const GATEWAY: &str = env!("CARGO_BIN_EXE_gateway-under-test");
+
+/// A gateway on a folder.
+fn setup(folder: &Path) -> Setup {
+    Setup::new(GATEWAY, folder)
+}
