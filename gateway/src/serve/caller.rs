@@ -161,13 +161,21 @@ async fn known(shared: &Arc<Shared>, proof: Proof, touch: bool) -> Result<Caller
     };
     let open_house = shared.settings.open_house;
     let resolved = shared.ask(move |shared| {
-        let (grant, csrf) = match (proof, found) {
-            (Proof::Session(_), Some(found)) => (found.grant, Some(found.csrf)),
-            (Proof::Session(_), None) => return Ok(None),
-            (Proof::Token(hash), _) => match shared.reader.token(&hash)? {
-                Some(row) if row.revoked_at.is_none() => (row.into(), None),
+        let token = match (proof, &found) {
+            (Proof::Token(hash), _) => Some(hash),
+            (Proof::Session(_), found) => found.as_ref().and_then(|found| found.token),
+        };
+        let row = match token {
+            Some(hash) => match shared.reader.token(&hash)? {
+                Some(row) if row.revoked_at.is_none() => Some(row),
                 Some(_) | None => return Ok(None),
             },
+            None => None,
+        };
+        let (grant, csrf) = match (found, row) {
+            (Some(found), _) => (found.grant, Some(found.csrf)),
+            (None, Some(row)) => (row.into(), None),
+            (None, None) => return Ok(None),
         };
         let reach = Reach::of(&grant, open_house, shared.reader.as_ref())?;
         Ok(Some(Caller { grant, reach, proof, csrf }))

@@ -23,6 +23,8 @@ const HELD_MAX: usize = 10_000;
 #[derive(Debug, Clone)]
 struct Session {
     grant: Grant,
+    /// The token it was opened with: it ends with it.
+    token: Option<[u8; 32]>,
     csrf: String,
     opened_at: Timestamp,
     used_at: Timestamp,
@@ -38,6 +40,7 @@ struct Link {
 #[derive(Debug, Clone)]
 pub(super) struct Found {
     pub(super) grant: Grant,
+    pub(super) token: Option<[u8; 32]>,
     pub(super) csrf: String,
 }
 
@@ -74,9 +77,15 @@ impl Sessions {
         if link.until <= now {
             return None;
         }
+        let id = self.open(link.grant.clone(), None)?;
+        Some((id, link.grant))
+    }
+
+    /// Opens a session, which ends with the token it was opened with. `None`: no randomness.
+    pub(super) fn open(&self, grant: Grant, token: Option<[u8; 32]>) -> Option<String> {
+        let now = self.clock.now();
         let (id, csrf) = (secret::text().ok()?, secret::text().ok()?);
-        let grant = link.grant;
-        let session = Session { grant: grant.clone(), csrf, opened_at: now, used_at: now };
+        let session = Session { grant, token, csrf, opened_at: now, used_at: now };
         let mut open = lock(&self.open);
         open.retain(|_, session| self.lives(session, now));
         if open.len() >= HELD_MAX {
@@ -86,7 +95,7 @@ impl Sessions {
             }
         }
         open.insert(secret::hash(&id), session);
-        Some((id, grant))
+        Some(id)
     }
 
     /// The session of an id. `touch`: a person did something, which keeps it open.
@@ -101,7 +110,11 @@ impl Sessions {
         if touch {
             session.used_at = now;
         }
-        Some(Found { grant: session.grant.clone(), csrf: session.csrf.clone() })
+        Some(Found {
+            grant: session.grant.clone(),
+            token: session.token,
+            csrf: session.csrf.clone(),
+        })
     }
 
     pub(super) fn log_out(&self, id: &[u8; 32]) {

@@ -4,15 +4,27 @@ use std::sync::Arc;
 
 use axum::{Json, extract::State};
 
-use crate::serve::{
-    caller::Caller,
-    describe,
-    extract::{Asked, paging},
-    refusal::Refusal,
-    scope::Right,
-    shared::Shared,
-    wire,
+use crate::{
+    serve::{
+        caller::Caller,
+        describe,
+        extract::{Asked, paging},
+        refusal::Refusal,
+        scope::Right,
+        shared::Shared,
+        wire,
+    },
+    store::{
+        StoreError,
+        view::{HeldQuarantine, HeldRefusal, Page, Paging},
+    },
 };
+
+/// Bytes of kept deliveries after which a page ends early: one may be a body of 8 MiB.
+const PAGE_BYTES: usize = 2 * 1024 * 1024;
+
+/// Kept deliveries read at once.
+const PART: usize = 8;
 
 /// What waits in quarantine, newest first.
 #[utoipa::path(get, path = "/api/v1/quarantine", tag = "kept aside", params(wire::PageAsked),
@@ -44,8 +56,32 @@ pub(in crate::serve) async fn refused(
     caller.need(Right::ReadHeld)?;
     let paging = paging(asked.limit, asked.after)?;
     let full = caller.full();
-    let page =
-        shared.ask(move |shared| shared.reader.refused(&caller.reach.board, &paging)).await?;
+    let page = shared
+        .ask(move |shared| {
+            let size = |held: &HeldRefusal| held.refused.raw.len();
+            let part = |part: &Paging| shared.reader.refused(&caller.reach.board, part);
+            gather(paging, size, part)
+        })
+        .await?;
     let items = page.items.iter().map(|held| describe::refused(held, full)).collect();
     Ok(Json(wire::List { items, next: page.next }))
+}
+
+/// A page of at most so many items that ends early where their bytes are many.
+fn gather<T>(
+    asked: Paging,
+    size: impl Fn(&T) -> usize,
+    part: impl Fn(&Paging) -> Result<Page<T>, StoreError>,
+) -> Result<Page<T>, StoreError> {
+    let (mut items, mut next, mut bytes) = (Vec::new(), asked.after, 0_usize);
+    loop {
+        let limit = asked.limit.saturating_sub(items.len()).min(PART);
+        let page = part(&Paging { limit, after: next })?;
+        bytes = page.items.iter().map(&size).fold(bytes, usize::saturating_add);
+        items.extend(page.items);
+        next = page.next;
+        if next.is_none() || items.len() >= asked.limit || bytes >= PAGE_BYTES {
+            return Ok(Page { items, next });
+        }
+    }
 }

@@ -11,7 +11,6 @@ use axum::{
 
 use super::page::{Guest, Refused};
 use crate::{
-    domain::Millis,
     serve::{
         caller::{COOKIE, Proof},
         refusal::Refusal,
@@ -42,14 +41,13 @@ fn open(shared: &Shared, method: &Method, code: &str) -> Result<Response, Refuse
     Ok(with_cookie(shared, Redirect::to(to), &id, "")?)
 }
 
-/// A wall's token becomes a session that does not idle out.
+/// A wall's token becomes a session that does not idle out, and ends with the token.
 pub(super) async fn wall_token(shared: &Arc<Shared>, token: &str) -> Result<Response, Refusal> {
     let hash = secret::hash(token);
     let row = shared.ask(move |shared| shared.reader.token(&hash)).await?;
     let row = row.filter(|row| row.role == Role::Wall && row.revoked_at.is_none());
     let row = row.ok_or(Refusal::unknown_caller())?;
-    let code = shared.sessions.make_link(row.into(), Millis::minutes(1));
-    let (id, _) = shared.sessions.log_in(&code).ok_or(Refusal::unknown_caller())?;
+    let id = shared.sessions.open(row.into(), Some(hash)).ok_or(Refusal::unknown_caller())?;
     with_cookie(shared, Redirect::to("/wall"), &id, "")
 }
 

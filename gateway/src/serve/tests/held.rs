@@ -22,3 +22,30 @@ async fn bytes_are_for_those_with_clinical_rights() {
         assert!(seen["items"][0]["reason"].is_string());
     }
 }
+
+#[tokio::test]
+async fn a_list_of_large_deliveries_ends_early_and_goes_on_where_it_ended() {
+    let gateway = gateway();
+    gateway.world.commit(|rows| {
+        let first = rows.refused[0].clone();
+        for number in 0..40 {
+            let mut held = first.clone();
+            held.refused.raw = vec![b'x'; if number % 4 == 0 { 700_000 } else { 10 }];
+            rows.refused.push(held);
+        }
+    });
+    let (mut after, mut seen, mut pages) = (String::new(), 0, 0);
+    loop {
+        let answer = gateway.get("township", &format!("/api/v1/refused?after={after}")).await;
+        assert!(answer.body.len() < 4 * 1024 * 1024, "{} bytes", answer.body.len());
+        let page = answer.json();
+        seen += page["items"].as_array().unwrap().len();
+        pages += 1;
+        match page["next"].as_str() {
+            Some(next) => after = next.to_owned(),
+            None => break,
+        }
+    }
+    assert_eq!(seen, 41, "over {pages} pages");
+    assert!(pages > 1);
+}

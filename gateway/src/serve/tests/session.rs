@@ -127,6 +127,18 @@ async fn a_wall_s_token_leaves_the_address_for_a_cookie() {
     assert_eq!(answer.status, StatusCode::SEE_OTHER);
     assert_eq!(answer.header(header::LOCATION), "/wall");
     assert!(answer.header(header::SET_COOKIE).starts_with("xz_session="));
+    let cookie = answer.header(header::SET_COOKIE).split(';').next().unwrap().to_owned();
+    let look = || {
+        let mut request = ask("", Method::GET, "/api/v1/board", "");
+        request.headers_mut().insert("cookie", cookie.parse().unwrap());
+        gateway.send(request)
+    };
+    assert_eq!(look().await.status, StatusCode::OK);
+    gateway.world.commit(|rows| {
+        let hash = crate::serve::secret::hash("wall");
+        rows.tokens.get_mut(&hash).unwrap().revoked_at = Some(super::now());
+    });
+    assert_eq!(look().await.status, StatusCode::UNAUTHORIZED, "it ends with its token");
     for token in ["doctor", "forged"] {
         let answer = gateway.get("", &format!("/wall?token={token}")).await;
         assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{token}");
