@@ -38,8 +38,13 @@ pub(in crate::serve) async fn quarantine(
     caller.need(Right::ReadHeld)?;
     let paging = paging(asked.limit, asked.after)?;
     let full = caller.full();
-    let page =
-        shared.ask(move |shared| shared.reader.quarantine(&caller.reach.board, &paging)).await?;
+    let page = shared
+        .ask(move |shared| {
+            let size = |held: &HeldQuarantine| held.raw.len();
+            let part = |part: &Paging| shared.reader.quarantine(&caller.reach.board, part);
+            gather(paging, size, part)
+        })
+        .await?;
     let items = page.items.iter().map(|held| describe::quarantined(held, full)).collect();
     Ok(Json(wire::List { items, next: page.next }))
 }
