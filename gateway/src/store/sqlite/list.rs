@@ -50,7 +50,13 @@ pub(super) fn readings(
             routed(connection, (roll::BY_DEVICE, device.as_str()), rest, limit)?
         }
         (None, None, site) => match (scope::few(connection, few_people, scope)?, site) {
-            (Some(people), _) => by_people(connection, people, rest, limit)?,
+            (Some(people), _) => {
+                let mut found = by_people(connection, people, rest, limit)?;
+                if let Scope::Place(_) = scope {
+                    found.extend(of_nobody(connection, rest, limit)?);
+                }
+                merged(found, limit)
+            }
             (None, Some(site)) => routed(connection, (roll::BY_SITE, site.as_str()), rest, limit)?,
             (None, None) => routed(connection, (roll::ALL, ""), rest, limit)?,
         },
@@ -138,7 +144,7 @@ fn merged(mut found: Vec<Found>, limit: usize) -> Vec<Found> {
     found
 }
 
-/// By way of each of a few people, and of the readings of nobody.
+/// By way of each of a few people.
 fn by_people(
     connection: &Connection,
     people: Clause,
@@ -160,10 +166,17 @@ fn by_people(
         inner.sql
     );
     let theirs = Clause::new(&sql, inner.values);
-    let mut found = ask(connection, "reading", theirs, reading::decode)?;
+    ask(connection, "reading", theirs, reading::decode)
+}
+
+/// The readings that belong to nobody yet.
+fn of_nobody(
+    connection: &Connection,
+    rest: impl Fn(&mut Clause),
+    limit: usize,
+) -> Result<Vec<Found>, StoreError> {
     let from = format!("SELECT {} FROM reading r WHERE r.person IS NULL", reading::COLUMNS);
-    found.extend(direct(connection, Clause::new(&from, []), rest, limit)?);
-    Ok(merged(found, limit))
+    direct(connection, Clause::new(&from, []), rest, limit)
 }
 
 /// The columns of a reading where another table stands beside it.
