@@ -202,7 +202,8 @@ pub(super) fn alerts(
             Clause::new(&sql, people.values)
         }
         None => {
-            let sql = format!("SELECT {} FROM alert a WHERE 1", alert::COLUMNS);
+            let by = if filter.person.is_some() { "alert_person" } else { "alert_rank" };
+            let sql = format!("SELECT {} FROM alert a INDEXED BY {by} WHERE 1", alert::COLUMNS);
             let mut clause = Clause::new(&sql, []);
             clause.and(scope::people(scope, "a.person"));
             clause
@@ -212,6 +213,9 @@ pub(super) fn alerts(
         let places = vec!["?"; filter.states.len()].join(", ");
         let states = filter.states.iter().map(|state| text(code::state(*state)));
         clause.push(&format!(" AND a.state IN ({places})"), states);
+        if filter.states.iter().all(|state| state.is_live()) {
+            clause.push(" AND a.live = 1", []);
+        }
     }
     if let Some(doctor) = &filter.doctor {
         clause.push(" AND a.owner = ?", [text(doctor.as_str())]);
