@@ -231,9 +231,8 @@ impl Pack {
     /// the state itself; a state made from nothing needs all facts of the person.
     #[must_use]
     pub fn window(&self) -> Millis {
-        let cohorts = [Cohort::C0, Cohort::C1, Cohort::C2, Cohort::C3];
-        let repeats = cohorts.map(|cohort| self.persistence.of(cohort).window);
-        let quiet = cohorts.map(|cohort| *self.suppression.quiet.of(cohort));
+        let repeats = Cohort::ALL.map(|cohort| self.persistence.of(cohort).window);
+        let quiet = Cohort::ALL.map(|cohort| *self.suppression.quiet.of(cohort));
         let fixed = self.suppression.quiet_fixed.iter().map(|(_, quiet)| *quiet);
         let relapse = &self.relapse;
         let valid = [
@@ -295,7 +294,7 @@ impl Pack {
     /// How many of the last glucose values some line asks for.
     pub(super) fn sugar_depth(&self) -> usize {
         let own = |cohort| self.persistence.of(cohort).glucose.m;
-        own(Cohort::C0).max(own(Cohort::C1)).max(own(Cohort::C2)).max(own(Cohort::C3))
+        Cohort::ALL.into_iter().map(own).max().unwrap_or(0)
     }
 
     /// What a pressure in mmHg is worth; `None` is one that no number of mmHg can hold.
