@@ -136,6 +136,8 @@ pub struct Rule {
     pub name: SmolStr,
     /// Whether the line is asked at all.
     pub enabled: bool,
+    /// Whether silence about its alert is told to the next step; not where no doctor is asked.
+    pub escalates: bool,
     /// Its family.
     pub family: Option<Family>,
     /// Days until the follow-up that its task names.
