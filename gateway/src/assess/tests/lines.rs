@@ -6,7 +6,7 @@ use crate::domain::Level;
 /// The one door: facts in, one text for each alert out: concept, level when opened, trigger, state.
 /// Time runs to 20 minutes after the last receipt.
 #[track_caller]
-fn check(patient: &Patient, facts: Vec<Fact>, expected: &[&str]) {
+pub(super) fn check(patient: &Patient, facts: Vec<Fact>, expected: &[&str]) {
     let facts = numbered(facts);
     let end = facts.iter().map(|fact| fact.received_at).max().unwrap().plus(Millis::minutes(20));
     let pack = Pack::built_in().unwrap();
