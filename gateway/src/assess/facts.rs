@@ -368,6 +368,55 @@ mod tests {
     }
 
     #[test]
+    fn a_stored_reading_becomes_a_fact_unless_it_is_control_solution() {
+        let glucose = |control| {
+            let value = GlucoseValue::Number("2.9".parse().unwrap());
+            Measurement::Glucose(firmware_protocols::Glucose {
+                control,
+                ..firmware_protocols::Glucose::new(value, GlucoseUnit::MmolPerL)
+            })
+        };
+        let of = |measurement| {
+            Fact::of_reading(&pack(), &stored_reading(measurement), Some(SiteRole::Van))
+        };
+        assert_eq!(of(glucose(true)), None);
+        let fact = of(glucose(false)).unwrap();
+        assert_eq!((fact.id.reading(), fact.at.as_millis()), (Key::from_bytes([7; 16]), 5));
+        let pressure =
+            BloodPressure::new(Decimal::from(120_u16), Decimal::from(70_u16), PressureUnit::MmHg);
+        let fact = of(Measurement::BloodPressure(pressure)).unwrap();
+        assert!(matches!(fact.body, Body::BloodPressure(Cuff { setting: Setting::Clinic, .. })));
+    }
+
+    fn stored_reading(measurement: Measurement) -> StoredReading {
+        use crate::domain::{DeviceId, Grade, Measured, Reading, Remarks, Road, SiteId, Standing};
+        let at = Timestamp::from_millis(5);
+        StoredReading {
+            reading: Reading {
+                id: Key::from_bytes([7; 16]),
+                content: Key::from_bytes([8; 16]),
+                measurement,
+                device: DeviceId::new("D1").unwrap(),
+                site: SiteId::new("van-1").unwrap(),
+                bench: None,
+                sequence: None,
+                device_time: None,
+                received_at: at,
+                measured: Measured { at, grade: Grade::A },
+                remarks: Remarks::default(),
+                road: Road::Mqtt,
+                unnumbered: false,
+                raw: None,
+            },
+            attribution: None,
+            standing: Standing::Stored,
+            late: false,
+            possible_duplicate: false,
+            server_at: at,
+        }
+    }
+
+    #[test]
     fn the_site_decides_the_setting_of_a_reading_that_does_not() {
         assert_eq!(usual_setting(Some(SiteRole::Van)), Setting::Clinic);
         assert_eq!(usual_setting(Some(SiteRole::Home)), Setting::Home);
