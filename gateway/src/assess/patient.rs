@@ -157,6 +157,14 @@ impl Patient {
         self
     }
 
+    /// The same person with a condition that holds from one day through another, open where absent.
+    #[must_use]
+    pub fn during(mut self, condition: Condition, from: Option<Date>, until: Option<Date>) -> Self {
+        let span = Span { from: from.map(day_number), until: until.map(day_number) };
+        self.conditions.push((condition, span));
+        self
+    }
+
     /// The same person, taken into care at an instant.
     #[must_use]
     pub const fn enrolled(mut self, at: Timestamp) -> Self {

@@ -7,9 +7,9 @@ use super::{
     patient::{Cohort, Condition, Patient},
     relapse::Component,
     state::State,
-    words::Words,
+    words::{Words, in_days},
 };
-use crate::domain::{Level, Millis, Timestamp};
+use crate::domain::{Level, Timestamp};
 
 /// Who is told of a silence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -156,7 +156,7 @@ impl State {
             Told::Doctor => (Concept::MissedDoctor, Level::Yellow),
         };
         let since = self.silence.last_value.or(bench.patient.enrolled_at).unwrap_or(due);
-        let days = due.since(since).0 / Millis::days(1).0;
+        let days = in_days(due.since(since));
         self.raise(bench, line, moment, || Words {
             zh: format!("已{days}天没有有效测量"),
             en: format!("no valid value for {days} days"),

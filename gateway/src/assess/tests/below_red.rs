@@ -378,3 +378,33 @@ fn silence_follows_the_cohort() {
     assert_eq!(silent(&patient().enrolled(minute(0))), 0);
     assert_eq!(silent(&patient().with(c(Cohort::C3)).enrolled(minute(0))), 2);
 }
+
+#[test]
+fn two_points_cross_the_poverty_relapse_line() {
+    let failed = || vec![no_silence(), followup(0, 150, 95), followup(DAY, 150, 95)];
+    let paid = |at| money(at, "county-example", MoneyKind::YearToDate, 5_000);
+    let closing = |at| act(at, Concept::PovertyRelapseRisk, ActOutcome::Closed);
+    let count = |person: &Patient, more: Vec<Fact>| {
+        let facts = numbered(failed().into_iter().chain(more).collect());
+        let pack = Pack::built_in().unwrap();
+        let end = facts.last().unwrap().at.plus(Millis::minutes(20));
+        let episodes = assess(&pack, person, &facts, end).episodes;
+        episodes.iter().filter(|it| it.concept == Concept::PovertyRelapseRisk).count()
+    };
+    let (c1, c3) = (hypertensive().with(c(Cohort::C1)), hypertensive().with(c(Cohort::C3)));
+    assert_eq!(count(&c3, vec![]), 1);
+    assert_eq!(count(&c1, vec![]), 0);
+    assert_eq!(count(&hypertensive(), vec![paid(2 * DAY)]), 0);
+    assert_eq!(
+        count(
+            &hypertensive().poor_by_illness(),
+            vec![money(2 * DAY, "county-example", MoneyKind::YearToDate, 20_000,)]
+        ),
+        1
+    );
+    // Closing what is not open forgets nothing; a component counts through its last day.
+    assert_eq!(count(&c1, vec![closing(2 * DAY), paid(181 * DAY)]), 1);
+    assert_eq!(count(&c1, vec![paid(182 * DAY)]), 0);
+    // After closing, older components count no more.
+    assert_eq!(count(&c1, vec![paid(2 * DAY), closing(3 * DAY), paid(400 * DAY)]), 1);
+}
