@@ -9,14 +9,12 @@ use super::{
     pack::PressureWorth,
     patient::Condition,
     quantity::Pressure,
+    session::Session,
     state::{Red, State},
     symptoms::{Symptoms, names},
     words::{Words, setting_en, setting_zh},
 };
-use crate::{
-    domain::{Level, Millis},
-    store::Disposition,
-};
+use crate::{domain::Level, store::Disposition};
 
 impl State {
     pub(super) fn judge_cuff(&mut self, bench: &mut Bench<'_>, moment: Moment, cuff: &Cuff) {
@@ -33,6 +31,7 @@ impl State {
         };
         if matches!(worth, PressureWorth::Accepted(_)) {
             self.value_of(Measure::BloodPressure);
+            self.sign_of_life(bench, moment.at);
         }
         self.danger_symptom(bench, moment, reliable, cuff.symptoms);
         match worth {
@@ -49,6 +48,9 @@ impl State {
                 self.red_pressure(bench, moment, pressure, &|| place_words(cuff));
                 self.settle_extreme(bench, moment, pressure);
                 self.remeasured(bench, moment, pressure, cuff.symptoms);
+                self.fast_pulse(bench, moment, cuff.pulse);
+                let open = self.session.take();
+                self.session = Some(Session::with(open, bench.pack, moment, (cuff, pressure)));
             }
         }
     }
@@ -164,9 +166,4 @@ impl State {
 /// Where a reading was taken, as its explanation says it.
 fn place_words(cuff: &Cuff) -> (String, String) {
     (setting_zh(cuff.setting).to_owned(), setting_en(cuff.setting).to_owned())
-}
-
-/// Minutes of a length of time, for words.
-pub(super) const fn minutes(length: Millis) -> i64 {
-    length.0 / Millis::minutes(1).0
 }

@@ -1,6 +1,6 @@
 //! What the lines put before a doctor, and what became of every crossing.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use smol_str::SmolStr;
 
@@ -56,7 +56,7 @@ pub struct Episode {
     pub clock: Timestamp,
     /// The first gateway stored its trigger more than `stale_hours` after it was measured.
     pub late: bool,
-    /// A glucose under 3.0, or LO: shorter times.
+    /// A glucose under 3.0, LO or HI: less time to acknowledge.
     pub severe: bool,
     /// Minutes from the clock until somebody must have taken it; `None` for blue.
     pub ack_minutes: Option<u32>,
@@ -152,7 +152,9 @@ impl Episode {
         let ack = Millis::minutes(i64::from(minutes));
         let township = self.clock.plus(ack);
         let fast = pack.escalation.fast.contains(&self.concept)
-            || (self.severe && pack.escalation.fast_severe_low);
+            || (self.concept == Concept::GluLowEmergency
+                && self.severe
+                && pack.escalation.fast_severe_low);
         let county =
             if fast { township.plus(ack) } else { self.clock.plus(pack.escalation.county) };
         let to_township = silent(township).then_some((CareLevel::Township, township));
@@ -220,21 +222,22 @@ pub struct Assessment {
 }
 
 impl Assessment {
-    /// Gathers the steps of a fold from nothing.
-    pub(super) fn gather(steps: Vec<Transition>, next_due: Option<Timestamp>) -> Self {
-        let mut crossings = Vec::new();
-        let mut episodes: BTreeMap<AlertId, Episode> = BTreeMap::new();
+    /// Goes on by the steps of one fact, or of time.
+    pub fn follow(&mut self, steps: Vec<Transition>, next_due: Option<Timestamp>) {
         for step in steps {
             match step {
-                Transition::Crossed(crossed) => crossings.push(crossed),
-                Transition::Changed(_, episode) => {
-                    episodes.insert(episode.id, *episode);
+                Transition::Crossed(crossed) => self.crossings.push(crossed),
+                Transition::Changed(_, changed) => {
+                    let known = self.episodes.iter_mut().find(|it| it.id == changed.id);
+                    match known {
+                        Some(known) => *known = *changed,
+                        None => self.episodes.push(*changed),
+                    }
                 }
             }
         }
-        let mut episodes: Vec<Episode> = episodes.into_values().collect();
-        episodes.sort_by_key(|episode| (episode.at, episode.concept, episode.id));
-        Self { episodes, crossings, next_due }
+        self.episodes.sort_by_key(|episode| (episode.at, episode.concept, episode.id));
+        self.next_due = next_due;
     }
 
     /// The alerts that somebody still has to do something about.

@@ -1,19 +1,21 @@
 //! Glucose, value by value: the red lines and the recovery from a low.
 
+use std::collections::VecDeque;
+
 use firmware_protocols::{Decimal, GlucoseUnit, GlucoseValue, Meal};
 
 use super::{
     concept::{Concept, Measure},
-    facts::{FollowUp, Meter},
+    facts::Meter,
     ledger::{Bench, Moment},
-    pack::PressureWorth,
+    pack::Pack,
     patient::Condition,
     quantity::Glycaemia,
     state::{Red, State},
     symptoms::{Symptoms, names},
     words::Words,
 };
-use crate::domain::Level;
+use crate::domain::{Level, Timestamp};
 
 /// An accepted glucose value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +57,40 @@ impl std::fmt::Display for Sugar {
     }
 }
 
+/// The last values that enter the control count, oldest first. Bounded: those that the counts ask
+/// for and those of the mean's days, at most [`PastSugars::MOST`].
+#[derive(Debug, Clone, Default)]
+pub(super) struct PastSugars(VecDeque<PastSugar>);
+
+/// What later windows need of a value.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PastSugar {
+    pub at: Timestamp,
+    pub fasting: bool,
+    pub value: Glycaemia,
+    pub over: bool,
+}
+
+impl PastSugars {
+    /// More finger pricks in a week than anybody bears: older ones leave the mean.
+    const MOST: usize = 512;
+
+    pub(super) fn push(&mut self, pack: &Pack, newest: PastSugar) {
+        self.0.push_back(newest);
+        let depth = pack.sugar_depth();
+        let in_mean = |past: &PastSugar| newest.at.since(past.at) < pack.repeat.mean_window;
+        while self.0.len() > depth
+            && (self.0.len() > Self::MOST || self.0.front().is_some_and(|it| !in_mean(it)))
+        {
+            self.0.pop_front();
+        }
+    }
+
+    pub(super) fn newest_first(&self) -> impl Iterator<Item = &PastSugar> + Clone {
+        self.0.iter().rev()
+    }
+}
+
 /// An accepted value and what it came with.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sample {
@@ -78,19 +114,26 @@ impl State {
             return;
         };
         self.value_of(Measure::Glucose);
+        self.sign_of_life(bench, moment.at);
         let sample = Sample { sugar, meal: meter.meal, symptoms: meter.symptoms };
         self.red_sugar(bench, moment, sugar);
-        self.pregnant_sugar(bench, moment, sample);
+        let judged = self.pregnant_sugar(bench, moment, sample);
         self.recovered(bench, moment, sugar);
+        self.low_again(bench, moment, sugar);
+        if !judged {
+            self.judge_sample(bench, moment, sample);
+        }
+        self.rising_fasting(bench, moment, sample);
     }
 
-    /// GL-E1: at or over 16.7, or HI (CN1). GL-E2: the low line of the person, or LO (CN1, G1, G2);
+    /// GL-E1: at or over 16.7, or HI, which is severe (CN1). GL-E2: the low line of the person, or LO (CN1, G1, G2);
     /// under 3.0 it is severe (I8).
     pub(super) fn red_sugar(&mut self, bench: &mut Bench<'_>, moment: Moment, sugar: Sugar) {
         let lines = &bench.pack.lines;
         let high = lines.glu_high_emergency_ge;
         if sugar.reaches(high) {
-            let red = Red { concept: Concept::GluHighEmergency, moment, severe: false };
+            let severe = sugar == Sugar::High;
+            let red = Red { concept: Concept::GluHighEmergency, moment, severe };
             self.raise_red(bench, red, || Words {
                 zh: format!("血糖{sugar},达到{high}"),
                 en: format!("{sugar}, at or over {high}"),
@@ -185,51 +228,12 @@ impl State {
             self.ledger.downgrade(bench, Concept::GluLowEmergency, moment.at);
         }
     }
-
-    /// A follow-up's own values and symptoms are judged by the red rules like a reading.
-    pub(super) fn judge_followup(
-        &mut self,
-        bench: &mut Bench<'_>,
-        moment: Moment,
-        followup: &FollowUp,
-    ) {
-        let pressure = followup.pressure.and_then(|pair| written_pressure(bench, pair));
-        let sugar =
-            followup.fasting.and_then(|value| accepted(bench, value, GlucoseUnit::MmolPerL));
-        if pressure.is_some() {
-            self.value_of(Measure::BloodPressure);
-        }
-        if sugar.is_some() {
-            self.value_of(Measure::Glucose);
-        }
-        self.danger_symptom(bench, moment, pressure, followup.symptoms);
-        if let Some(pressure) = pressure {
-            let place = || ("随访".to_owned(), "follow-up".to_owned());
-            self.red_pressure(bench, moment, pressure, &place);
-        }
-        if let Some(sugar) = sugar {
-            self.red_sugar(bench, moment, sugar);
-            let symptoms = Symptoms::default();
-            self.pregnant_sugar(bench, moment, Sample { sugar, meal: Meal::Fasting, symptoms });
-        }
-    }
 }
 
 /// A value within the pack's validity.
-fn accepted(bench: &Bench<'_>, value: Decimal, unit: GlucoseUnit) -> Option<Sugar> {
+pub(super) fn accepted(bench: &Bench<'_>, value: Decimal, unit: GlucoseUnit) -> Option<Sugar> {
     let number = bench.pack.convert.glycaemia(value, unit)?;
     bench.pack.accepts_glucose(value, unit).then_some(Sugar::Number(number))
-}
-
-fn written_pressure(
-    bench: &Bench<'_>,
-    (systolic, diastolic): (Decimal, Decimal),
-) -> Option<super::quantity::Pressure> {
-    let mmhg = |value| bench.pack.convert.mmhg(value, firmware_protocols::PressureUnit::MmHg);
-    match bench.pack.pressure_worth(mmhg(systolic).zip(mmhg(diastolic))) {
-        PressureWorth::Accepted(pressure) => Some(pressure),
-        PressureWorth::Extreme { .. } | PressureWorth::Illegible => None,
-    }
 }
 
 /// Diabetic, or on drugs that lower glucose: the line of 3.9 holds.

@@ -66,7 +66,7 @@ pub(super) struct Crossing {
     /// The family; of `stale_emergency` that of the red it replaces.
     pub family: Option<Family>,
     pub moment: Moment,
-    /// A glucose under 3.0, or LO.
+    /// A glucose under 3.0, LO or HI.
     pub severe: bool,
     /// It comes from a formal follow-up, which quiet times do not silence.
     pub formal: bool,

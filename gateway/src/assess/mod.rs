@@ -9,16 +9,27 @@
 mod bands;
 mod blood_pressure;
 mod concept;
+mod control;
 mod episode;
 mod facts;
+mod followup;
 mod glucose;
 mod ladder;
 mod ledger;
+mod money;
 mod pack;
 mod patient;
+mod pulse;
 mod quality;
 mod quantity;
+mod relapse;
+mod revise;
+mod scenarios;
+mod session;
+mod sessions;
+mod silence;
 mod state;
+mod sugars;
 mod symptoms;
 mod words;
 
@@ -34,5 +45,10 @@ pub use facts::{
 pub use pack::{Pack, PackError, Rule};
 pub use patient::{Cohort, Condition, Patient};
 pub use quantity::{Glycaemia, Pressure};
+pub use revise::{Revision, revise};
+pub use scenarios::{Counts, Feed, ScenarioError, run_scenarios};
 pub use state::{OutOfOrder, Position, State, assess, fold};
 pub use symptoms::Symptoms;
+
+#[cfg(test)]
+mod tests;

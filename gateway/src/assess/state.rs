@@ -7,11 +7,19 @@
 
 use super::{
     concept::{Concept, Measure},
+    control::Control,
     episode::{Assessment, Ended, Ending, Episode, Transition},
-    facts::{Body, Fact, FactId, distinct},
+    facts::{Act, ActOutcome, Body, Fact, FactId, distinct},
+    glucose::PastSugars,
     ledger::{Bench, Crossing, Ledger, Moment, Raised},
     pack::Pack,
     patient::Patient,
+    pulse::FastPulse,
+    relapse::{Component, Components},
+    session::{PastSessions, Rising, Session},
+    sessions::Screening,
+    silence::{Silence, Told, Upload, Uploads},
+    sugars::Findings,
     words::Words,
 };
 use crate::{
@@ -39,27 +47,56 @@ pub struct State {
     position: Position,
     pub(super) ledger: Ledger,
     /// Reds that wait for a second value of their measure (MM-3).
-    pub(super) unrepeated: Vec<(AlertId, Measure)>,
+    unrepeated: Vec<(AlertId, Measure)>,
     /// When a doubtful extreme becomes red, unless a reliable reading comes (BP-E0).
     pub(super) extreme_due: Option<Timestamp>,
+    /// The open blood-pressure session.
+    pub(super) session: Option<Session>,
+    pub(super) sessions: PastSessions,
+    pub(super) screening: Screening,
+    pub(super) rising_home: Rising,
+    pub(super) rising_clinic: Rising,
+    pub(super) pressure_control: Control,
+    pub(super) fast_pulse: FastPulse,
+    pub(super) sugars: PastSugars,
+    pub(super) findings: Findings,
+    pub(super) rising_fasting: Rising,
+    pub(super) glucose_control: Control,
+    pub(super) silence: Silence,
+    pub(super) components: Components,
 }
 
 /// What time alone does, in the order in which it does it at one instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Due {
+    SessionCloses,
     ExtremeToRed,
+    Silent(Told),
     Repeat(AlertId),
 }
 
 impl State {
     /// Nothing has happened yet.
     #[must_use]
-    pub fn new(_pack: &Pack, _patient: &Patient) -> Self {
+    pub fn new() -> Self {
         Self {
             position: Position { at: Timestamp::from_millis(i64::MIN), fact: None },
             ledger: Ledger::default(),
             unrepeated: Vec::new(),
             extreme_due: None,
+            session: None,
+            sessions: PastSessions::default(),
+            screening: Screening::default(),
+            rising_home: Rising::default(),
+            rising_clinic: Rising::default(),
+            pressure_control: Control::default(),
+            fast_pulse: FastPulse::default(),
+            sugars: PastSugars::default(),
+            findings: Findings::default(),
+            rising_fasting: Rising::default(),
+            glucose_control: Control::default(),
+            silence: Silence::default(),
+            components: Components::default(),
         }
     }
 
@@ -76,8 +113,8 @@ impl State {
 
     /// When time alone may change the answer next.
     #[must_use]
-    pub fn next_due(&self, pack: &Pack, _patient: &Patient) -> Option<Timestamp> {
-        self.next_timer(pack).map(|(due, _)| due)
+    pub fn next_due(&self, pack: &Pack, patient: &Patient) -> Option<Timestamp> {
+        self.next_timer(pack, patient).map(|(due, _)| due)
     }
 
     /// Judges one more fact. The steps that follow are added to `steps`.
@@ -92,6 +129,17 @@ impl State {
         steps: &mut Vec<Transition>,
     ) -> Result<(), OutOfOrder> {
         let place = Position { at: fact.effective(pack), fact: Some(fact.id) };
+        if matches!(fact.body, Body::Watermark) {
+            let upload = upload(pack, fact);
+            let fresh = self.position.at == Timestamp::from_millis(i64::MIN);
+            if self.silence.uploads.would_revise(upload, fresh) {
+                return Err(OutOfOrder);
+            }
+            self.silence.uploads.add(upload, self.position.at);
+            if place <= self.position {
+                return Ok(());
+            }
+        }
         if place <= self.position {
             return Err(OutOfOrder);
         }
@@ -113,6 +161,7 @@ impl State {
     fn take(&mut self, bench: &mut Bench<'_>, fact: &Fact, place: Position) {
         self.run(bench, place.at);
         self.position = place;
+        self.pass_uncovered(bench.pack, bench.patient, place.at);
         let moment = Moment::of(bench.pack, fact, place.at);
         if fact.is_reading() && fact.runs_ahead(bench.pack) {
             self.clock_ahead(bench, fact, moment);
@@ -121,34 +170,72 @@ impl State {
             Body::BloodPressure(cuff) => self.judge_cuff(bench, moment, cuff),
             Body::Glucose(meter) => self.judge_meter(bench, moment, meter),
             Body::FollowUp(followup) => self.judge_followup(bench, moment, followup),
-            Body::Act(act) => {
-                self.ledger.act(bench, *act, place.at);
-            }
-            Body::Money(_) | Body::Watermark | Body::Tick => {}
+            Body::Act(act) => self.judge_act(bench, moment, *act),
+            Body::Money(money) => self.judge_money(bench, moment, money),
+            Body::Watermark | Body::Tick => {}
         }
     }
 
     fn run(&mut self, bench: &mut Bench<'_>, to: Timestamp) {
-        while let Some((due, what)) = self.next_timer(bench.pack).filter(|(due, _)| *due <= to) {
+        while let Some((due, what)) = self.next_timer(bench.pack, bench.patient)
+            && due <= to
+        {
             self.position = self.position.max(Position { at: due, fact: None });
             match what {
+                Due::SessionCloses => self.close_session(bench),
                 Due::ExtremeToRed => self.extreme_to_red(bench, due),
+                Due::Silent(told) => self.silent(bench, due, told),
                 Due::Repeat(red) => self.repeat_missed(bench, red, due),
             }
         }
     }
 
-    fn next_timer(&self, pack: &Pack) -> Option<(Timestamp, Due)> {
+    fn next_timer(&self, pack: &Pack, patient: &Patient) -> Option<(Timestamp, Due)> {
+        let session =
+            self.session.as_ref().map(|session| (session.closes(pack), Due::SessionCloses));
         let extreme = self
             .extreme_due
             .filter(|_| self.ledger.is_open(Concept::BpExtremeUnreliable))
             .map(|due| (due, Due::ExtremeToRed));
-        let repeats = self.unrepeated.iter().filter_map(|(red, _)| {
+        let covered = self
+            .uncertain(pack, patient)
+            .filter(|(due, _)| self.silence.uploads.covers(*due).is_some());
+        session.into_iter().chain(extreme).chain(covered).min()
+    }
+
+    /// What waits for a value, and is judged only up to the watermark.
+    fn uncertain(&self, pack: &Pack, patient: &Patient) -> impl Iterator<Item = (Timestamp, Due)> {
+        let silent = [Told::Patient, Told::Doctor]
+            .map(|told| self.silence.due(pack, patient, told).map(|due| (due, Due::Silent(told))));
+        let after_red = pack.timers.repeat_after_red;
+        let repeats = self.unrepeated.iter().filter_map(move |(red, _)| {
             let open = self.ledger.live().find(|episode| episode.id == *red)?;
-            let due = open.clock.plus(pack.timers.repeat_after_red);
+            let due = open.clock.plus(after_red);
             (open.level == Level::Red).then_some((due, Due::Repeat(*red)))
         });
-        extreme.into_iter().chain(repeats).min()
+        silent.into_iter().flatten().chain(repeats)
+    }
+
+    /// Remembers what was due and could not be known: a later watermark may make it happen.
+    fn pass_uncovered(&mut self, pack: &Pack, patient: &Patient, at: Timestamp) {
+        let earliest = self.uncertain(pack, patient).map(|(due, _)| due).min();
+        if let Some(due) = earliest.filter(|due| *due <= at) {
+            self.silence.uploads.pass(due);
+        }
+    }
+
+    /// A doctor's act about the open alerts of a concept.
+    fn judge_act(&mut self, bench: &mut Bench<'_>, moment: Moment, act: Act) {
+        let confirmed = self.ledger.act(bench, act, moment.at);
+        if act.concept == Concept::PovertyRelapseRisk
+            && act.outcome == ActOutcome::Closed
+            && !self.ledger.is_open(Concept::PovertyRelapseRisk)
+        {
+            self.forget_components();
+        }
+        if confirmed {
+            self.component(bench, Component::EmergencyReferred, moment);
+        }
     }
 
     /// A value of a measure was taken: the reds before it have their repeat.
@@ -225,7 +312,9 @@ impl State {
         self.unrepeated.retain(|(waiting, _)| *waiting != red);
         let hours = bench.pack.timers.repeat_after_red.0 / 3_600_000;
         let line = (Concept::MissedRepeat, Level::Orange);
-        self.raise(bench, line, Moment::due(due), || Words {
+        let known_at = self.silence.uploads.covers(due).unwrap_or(due);
+        let moment = Moment { clock: known_at, ..Moment::due(due) };
+        self.raise(bench, line, moment, || Words {
             zh: format!("急症提醒后{hours}小时内没有再测"),
             en: format!("no further value within {hours} h of an open emergency"),
         });
@@ -256,14 +345,30 @@ pub fn fold(
     facts: &[Fact],
     as_of: Timestamp,
 ) -> (State, Assessment) {
-    let mut state = State::new(pack, patient);
+    let mut state = State::new();
     let mut steps = Vec::new();
     let mut bench = Bench { pack, patient, steps: &mut steps };
-    for fact in &distinct(pack, facts) {
+    let facts = distinct(pack, facts);
+    let watermarks = facts.iter().filter(|fact| matches!(fact.body, Body::Watermark));
+    let uploads = watermarks.map(|fact| upload(pack, fact)).collect();
+    state.silence.uploads = Uploads::foreseen(uploads);
+    for fact in &facts {
         let place = Position { at: fact.effective(pack), fact: Some(fact.id) };
         state.take(&mut bench, fact, place);
     }
     state.run(&mut bench, as_of);
-    let next_due = state.next_due(pack, patient);
-    (state, Assessment::gather(steps, next_due))
+    state.silence.uploads.trim(state.position.at);
+    let mut assessment = Assessment::default();
+    assessment.follow(steps, state.next_due(pack, patient));
+    (state, assessment)
+}
+
+fn upload(pack: &Pack, fact: &Fact) -> Upload {
+    Upload { until: fact.effective(pack), known_at: fact.received_at }
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self::new()
+    }
 }

@@ -3,6 +3,7 @@
 use std::{io::Write, path::PathBuf};
 
 use super::{Failure, pieces};
+use crate::assess::{Feed, run_scenarios};
 
 /// Judge a file of scenarios by the rule pack
 #[derive(Debug, Clone, clap::Args)]
@@ -26,7 +27,7 @@ pub(super) fn run(command: &Assess, out: &mut dyn Write) -> Result<(), Failure> 
     let text = std::fs::read_to_string(&command.scenarios).map_err(|error| {
         Failure::Failed(format!("cannot read {}: {error}", command.scenarios.display()))
     })?;
-    let counts = crate::assess::run_scenarios(&text, &pack, command.shuffle, command.duplicate, out)
-        .map_err(|error| Failure::of(&error))?;
+    let feed = Feed { shuffle: command.shuffle, duplicate: command.duplicate };
+    let counts = run_scenarios(&text, &pack, feed, out).map_err(|error| Failure::of(&error))?;
     if counts.failed == 0 { Ok(()) } else { Err(Failure::AnsweredNo) }
 }

@@ -9,6 +9,7 @@ mod configure;
 mod decode;
 mod demo;
 mod dev;
+mod judge;
 mod log;
 mod pieces;
 mod registry;
@@ -61,6 +62,8 @@ enum Command {
     Demo(demo::Demo),
     /// Decode device frames, or check a file of vectors
     Decode(decode::Decode),
+    /// Judge a file of scenarios by the rule pack
+    Assess(judge::Assess),
     /// Import or export people, households, doctors, devices, sites, cards
     #[command(subcommand)]
     Registry(registry::RegistryCommand),
@@ -170,6 +173,7 @@ fn run(command: Command, common: &Common, out: &mut dyn Write) -> Result<(), Fai
             Err(decode::DecodeFailure::Usage(text)) => Err(Failure::Usage(text)),
             Err(error) => Err(Failure::of(&error)),
         },
+        Command::Assess(assess) => judge::run(&assess, out),
         Command::Registry(command) => registry::run(&command, common, out),
         Command::Token(command) => registry::token(&command, common, out),
         Command::CheckConfig(check) => configure::check(&check, common, out),

@@ -3,7 +3,7 @@
 use crate::{
     care::{self, Step, Team},
     domain::Alert,
-    store::{Change, StoreError, Timer, TimerKind},
+    store::{Change, StoreError, Timer},
 };
 
 use super::{
@@ -69,11 +69,11 @@ impl Group<'_> {
             // First cleared: what it causes may set it anew.
             self.changes.push(Change::ClearTimer(timer.clone()));
             self.flush()?;
-            match timer.kind {
-                TimerKind::AckDeadline => self.deadline_passed(&timer)?,
-                TimerKind::Reassess => self.judge_again(&timer.person)?,
-            }
+            self.deadline_passed(&timer)?;
             self.flush()?;
+        }
+        for person in self.desk.people.take_due(self.now, TIMERS_MAX) {
+            self.judge_again(&person)?;
         }
         Ok(())
     }

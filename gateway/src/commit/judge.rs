@@ -5,13 +5,13 @@
 //! lies before the state is judged by folding everything again from nothing; the difference between
 //! what comes out and what stands is what changed. Both ways end in the same alerts.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::{
     admit::Stated,
     assess::{self, Fact as Judged, Patient, State, Transition},
-    domain::{CareLevel, Millis, PersonId, Timestamp},
-    store::{Change, Fact, StoreError, StoredReading, Timer, TimerKind},
+    domain::{Millis, PersonId, Timestamp},
+    store::{Fact, StoreError, StoredReading},
 };
 
 use super::group::Group;
@@ -25,6 +25,9 @@ const SESSION_WINDOW: Millis = Millis::minutes(10);
 pub(super) struct People {
     files: HashMap<PersonId, File>,
     limit: usize,
+    /// When time alone may change what the lines say of somebody. Derived from the readings, so not
+    /// rows; rebuilt at the start from whoever was measured of late. At most one for each person.
+    instants: BTreeSet<(Timestamp, PersonId)>,
 }
 
 /// One person between units.
@@ -32,13 +35,13 @@ pub(super) struct People {
 pub(super) struct File {
     patient: Patient,
     state: State,
-    /// The timer that stands for the person's next instant.
+    /// The instant that stands for the person.
     due_at: Option<Timestamp>,
 }
 
 impl People {
     pub(super) fn new(limit: usize) -> Self {
-        Self { files: HashMap::new(), limit }
+        Self { files: HashMap::new(), limit, instants: BTreeSet::new() }
     }
 
     pub(super) fn forget(&mut self) {
@@ -47,6 +50,26 @@ impl People {
 
     pub(super) fn forget_person(&mut self, person: &PersonId) {
         self.files.remove(person);
+    }
+
+    /// Whose instant has come, earliest first, at most so many.
+    pub(super) fn take_due(&mut self, now: Timestamp, most: usize) -> Vec<PersonId> {
+        let mut due = Vec::new();
+        while due.len() < most
+            && self.instants.first().is_some_and(|(at, _)| *at <= now)
+            && let Some((_, person)) = self.instants.pop_first()
+        {
+            if let Some(file) = self.files.get_mut(&person) {
+                file.due_at = None;
+            }
+            due.push(person);
+        }
+        due
+    }
+
+    /// Somebody is to be looked at as soon as there is time.
+    pub(super) fn look_at(&mut self, person: PersonId) {
+        self.instants.insert((Timestamp::from_millis(i64::MIN), person));
     }
 
     /// Full: everybody is forgotten, and read again when they come.
@@ -118,7 +141,7 @@ impl Group<'_> {
         let mut held = self.unit.readings(&[(person.clone(), Timestamp::from_millis(i64::MIN))])?;
         let held = held.pop().unwrap_or_default();
         if held.is_empty() {
-            let state = State::new(self.pack, &patient);
+            let state = State::new();
             return Ok(File { patient, state, due_at: None });
         }
         let facts: Vec<Judged> = held.iter().filter_map(|reading| self.fact(reading)).collect();
@@ -169,17 +192,11 @@ impl Group<'_> {
         if due_at == file.due_at {
             return;
         }
-        let timer = |due_at| Timer {
-            kind: TimerKind::Reassess,
-            person: person.clone(),
-            alert: 0,
-            step: CareLevel::Village,
-            due_at,
-        };
-        self.changes.push(match due_at {
-            Some(due_at) => Change::SetTimer(timer(due_at)),
-            None => Change::ClearTimer(timer(self.now)),
-        });
+        let instants = &mut self.desk.people.instants;
+        if let Some(before) = file.due_at {
+            instants.remove(&(before, person.clone()));
+        }
+        instants.extend(due_at.map(|due_at| (due_at, person.clone())));
         file.due_at = due_at;
     }
 

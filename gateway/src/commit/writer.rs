@@ -13,7 +13,7 @@ use tracing::{error, info, warn};
 
 use crate::{
     assess::Pack,
-    domain::{Clock, Timestamp},
+    domain::{Clock, Millis, Timestamp},
     intake::{INLET_DEPTH, Inlet},
     store::{CommitSeq, Committed, Counts, Store, StoreError},
     supervise::Supervisor,
@@ -34,6 +34,10 @@ const FULL_RETRY: Duration = Duration::from_secs(1);
 
 /// Time between two looks at the timers.
 const TICK: Duration = Duration::from_millis(250);
+
+/// The longest time after a reading at which time alone changes what the lines say of it: the
+/// repeat that a red wants within a day (LINES 6.3, MM-3), and an hour.
+const INSTANTS_LAST: Millis = Millis::hours(25);
 
 /// Facts that the rollups may lag behind while work is waiting.
 const ROLL_UP_LAG_MAX: i64 = 20_000;
@@ -151,6 +155,9 @@ struct Writer {
 
 impl Writer {
     fn run(&mut self) {
+        if let Err(error) = self.remember_instants() {
+            return self.break_off(&error);
+        }
         while let Some(first) = self.work.blocking_recv() {
             let works = self.collect(first);
             #[cfg(feature = "faults")]
@@ -165,6 +172,15 @@ impl Writer {
             self.catch_up();
         }
         info!("the writer has committed everything and ends");
+    }
+
+    /// Instants that follow from readings are no rows: whoever was measured of late is looked at
+    /// again after a start, a few at each tick.
+    fn remember_instants(&mut self) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        let people = self.store.begin(now)?.measured_since(now.minus(INSTANTS_LAST))?;
+        people.into_iter().for_each(|person| self.desk.people.look_at(person));
+        Ok(())
     }
 
     /// The first piece of work and what queued behind it, up to one transaction's worth.

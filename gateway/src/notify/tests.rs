@@ -245,7 +245,13 @@ async fn write(
                 store.script().forwarded.push((alert, note.unwrap_or_default()));
                 reply.send(Ok(Committed::for_tests())).unwrap();
             }
-            Work::Deliver(_) | Work::Register(_) | Work::Token { .. } | Work::Answered { .. } => {
+            Work::Deliver(_)
+            | Work::Register(_)
+            | Work::Token { .. }
+            | Work::Answered { .. }
+            | Work::Advance { .. }
+            | Work::Tick
+            | Work::Close => {
                 panic!("the notifier has no business with this work")
             }
         }
@@ -282,6 +288,7 @@ fn history(person: &str, level: Level) -> AlertHistory {
         opened_at: now(),
         alert_at: now(),
         deadline: Some(now().plus(Millis::hours(3))),
+        ladder: Vec::new(),
         late: false,
         reasons: vec![crate::domain::Reason {
             line: "BP-E1".into(),

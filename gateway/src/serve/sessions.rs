@@ -137,7 +137,7 @@ mod tests {
     fn a_session_ends_by_idling_by_age_by_log_out_and_its_link_works_once() {
         let clock = Clock::scripted(|| Timestamp::from_millis(NOW.load(Ordering::Relaxed)));
         let sessions = Sessions::new(clock, true);
-        let mut open = |role| {
+        let open = |role| {
             let code = sessions.make_link(grant(role), Millis::hours(100));
             let (id, _) = sessions.log_in(&code).unwrap();
             assert!(sessions.log_in(&code).is_none(), "a link works once");

@@ -371,8 +371,6 @@ pub struct Owed {
 pub enum TimerKind {
     /// The step that owns the alert should have acknowledged.
     AckDeadline,
-    /// Time alone may change the person's assessment. Derived, and rebuilt from the facts.
-    Reassess,
 }
 
 /// A timer: a row, not a task in memory, so a restart forgets none.

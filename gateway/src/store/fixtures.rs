@@ -189,6 +189,7 @@ pub(super) fn alert(key_number: i64, person: &str, owner: Option<&str>, level: L
         opened_at: after_noon(key_number),
         alert_at: NOON,
         deadline: Some(after_noon(15)),
+        ladder: vec![crate::domain::Rung { step: CareLevel::Township, after_minutes: 15 }],
         late: false,
         reasons: vec![Reason { line: "BP-E1".into(), zh: "高".to_owned(), en: "high".to_owned() }],
         pack: "default 1".into(),
@@ -210,7 +211,7 @@ pub(super) fn event(alert: &Alert, change: AlertChange) -> Fact {
 
 pub(super) fn crossing(reading: ReadingId, alert: &Alert) -> Fact {
     Fact::Crossing(Crossing {
-        reading,
+        reading: Some(reading),
         person: alert.person.clone(),
         concept: alert.concept.clone(),
         level: alert.level,

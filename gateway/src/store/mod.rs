@@ -9,6 +9,7 @@ mod error;
 mod facts;
 #[cfg(test)]
 mod fixtures;
+mod model;
 mod paging;
 mod port;
 pub mod sqlite;
@@ -20,5 +21,6 @@ pub use facts::{
     Crossing, Disposition, Fact, Origin, Owed, Presence, QuarantineReason, Quarantined, Refused,
     Registration, Role, Sending, StoredReading, Timer, TimerKind, TokenRow,
 };
+pub use model::ModelStore;
 pub use port::{ANSWER_KEPT, Change, Committed, Reader, RegistryKey, SESSION_MAX, Store, Unit};
 pub use sqlite::{Options, SqliteStore, Verified, restore_backup, verify_backup};

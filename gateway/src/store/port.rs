@@ -153,6 +153,12 @@ pub trait Unit {
         people: &[(PersonId, Timestamp)],
     ) -> Result<Vec<Vec<StoredReading>>, StoreError>;
 
+    /// Everybody with a reading that this gateway stored at or after an instant, by name.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn measured_since(&mut self, since: Timestamp) -> Result<Vec<PersonId>, StoreError>;
+
     /// Each person's alerts, live and ended, oldest first.
     ///
     /// # Errors
@@ -255,12 +261,6 @@ pub trait Store: Send {
     /// # Errors
     /// Any error of the store.
     fn reopen(&mut self) -> Result<(), StoreError>;
-
-    /// A follower has done everything up to a position. Never moves back.
-    ///
-    /// # Errors
-    /// [`StoreError::Asked`] for `rollup`, which [`Store::roll_up`] moves; any error of the store.
-    fn advance(&mut self, follower: &str, to: CommitSeq) -> Result<(), StoreError>;
 
     /// Derives rollups from the log up to a position: readings, people and crossings by site,
     /// village, hour and kind. Idempotent by the follower's cursor; returns the new cursor.

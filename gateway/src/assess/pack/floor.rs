@@ -19,7 +19,8 @@ enum May {
 
 /// What the floor is made of, by its place in the pack.
 const FLOOR: &[(&str, May)] = &[
-    ("convert", May::Stay),
+    ("convert.mgdl_per_mmoll", May::Stay),
+    ("convert.mmhg_per_kpa", May::Stay),
     ("validity.bp_reject.sbp_min", May::Fall),
     ("validity.bp_reject.sbp_max", May::Rise),
     ("validity.bp_reject.dbp_min", May::Fall),
@@ -102,7 +103,10 @@ pub(super) fn check(floor: &Value, laid: &Value) -> Result<(), PackError> {
 /// texts give equal floats.
 fn keeps(may: May, floor: &Value, laid: &Value) -> bool {
     match may {
-        May::Stay => floor == laid,
+        May::Stay => match (floor.as_f64(), laid.as_f64()) {
+            (Some(floor), Some(laid)) => floor.to_bits() == laid.to_bits(),
+            _ => floor == laid,
+        },
         May::Grow => match (floor.as_object(), laid.as_object()) {
             (Some(floor), Some(laid)) => floor.keys().all(|key| laid.contains_key(key)),
             _ => false,

@@ -7,6 +7,7 @@
 
 mod floor;
 mod lay;
+mod numbers;
 mod read;
 mod section;
 
@@ -18,10 +19,16 @@ use smol_str::SmolStr;
 use super::{
     concept::{Concept, Family},
     patient::Cohort,
-    quantity::{Convert, Glycaemia, Pressure},
+    quantity::{Convert, Pressure},
     symptoms::SymptomLists,
 };
 use crate::domain::{Level, Millis, Standing};
+pub(super) use numbers::{
+    AckMinutes, Ages, AutoResolve, ByCohort, ComponentRule, ControlLine, EarlyLine, Escalation,
+    Grade2, HomeScreen, Indicators, Lines, LowRecurrent, MissedDays, MoneyLine, MoneyProfile, Page,
+    Persistence, PressureLimits, PressureRepeats, Relapse, RepeatFromReadings, Repeats,
+    SessionNumbers, Spaced, Suppression, Tachycardia, Timers, Trend, Validity,
+};
 
 /// The pack that is built in.
 const BUILT_IN: &str = include_str!("../../../clinical/rulepack.json");
@@ -86,26 +93,6 @@ impl PackError {
     }
 }
 
-/// A value for each cohort.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct ByCohort<T> {
-    c0: T,
-    c1: T,
-    c2: T,
-    c3: T,
-}
-
-impl<T> ByCohort<T> {
-    pub(super) const fn of(&self, cohort: Cohort) -> &T {
-        match cohort {
-            Cohort::C0 => &self.c0,
-            Cohort::C1 => &self.c1,
-            Cohort::C2 => &self.c2,
-            Cohort::C3 => &self.c3,
-        }
-    }
-}
-
 /// The versioned set of warning lines with all their numbers.
 #[derive(Debug, Clone)]
 pub struct Pack {
@@ -139,309 +126,8 @@ pub struct Pack {
     pub(super) silence_cohorts: Vec<Cohort>,
     pub(super) relapse: Relapse,
     pub(super) symptoms: SymptomLists,
+    pub(super) indicators: Indicators,
     rules: BTreeMap<Concept, Rule>,
-}
-
-/// Ages at which lines change, in years.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Ages {
-    pub older_from: u16,
-    pub oldest_from: u16,
-}
-
-/// What counts as a value at all (`validity`).
-#[derive(Debug, Clone)]
-pub(super) struct Validity {
-    pub accept: PressureLimits,
-    pub legible: PressureLimits,
-    pub accept_mmoll: (Decimal, Decimal),
-    pub accept_mgdl: (Decimal, Decimal),
-    pub plausible_mmoll: Decimal,
-    pub plausible_mgdl: Decimal,
-    pub unreliable: Vec<SmolStr>,
-    pub stale: Millis,
-    pub future_skew: Millis,
-}
-
-/// A box of pressures, its edges included.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct PressureLimits {
-    pub lowest: Pressure,
-    pub highest: Pressure,
-}
-
-impl PressureLimits {
-    const fn hold(self, pressure: Pressure) -> bool {
-        pressure.systolic >= self.lowest.systolic
-            && pressure.systolic <= self.highest.systolic
-            && pressure.diastolic >= self.lowest.diastolic
-            && pressure.diastolic <= self.highest.diastolic
-    }
-}
-
-/// What a blood-pressure session is (`session`).
-#[derive(Debug, Clone, Copy)]
-pub(super) struct SessionNumbers {
-    pub window: Millis,
-    pub confirm_min_readings: u32,
-}
-
-/// The lines' own numbers (`lines`).
-#[derive(Debug, Clone)]
-pub(super) struct Lines {
-    pub bp_emergency: Pressure,
-    pub bp_symptom_nodx: Pressure,
-    pub bp_pregnancy: Pressure,
-    pub bp_grade2: Grade2,
-    pub bp_low_sbp_lt: u16,
-    pub bp_low_orange_age_ge: u16,
-    pub bp_control: ByCohort<ControlLine>,
-    pub bp_home_from_office: Vec<(Pressure, Pressure)>,
-    pub bp_early_lt65: EarlyLine,
-    pub bp_early_nodx: EarlyLine,
-    pub bp_screen_office: Pressure,
-    pub bp_screen_home_mean: Pressure,
-    pub irregular_marked_min: u32,
-    pub irregular_readings_min: u32,
-    pub clinic_screen_days: usize,
-    pub home_screen: HomeScreen,
-    pub tachycardia: Tachycardia,
-    pub glu_high_emergency_ge: Glycaemia,
-    pub glu_low_emergency_le_dm: Glycaemia,
-    pub glu_low_emergency_lt_nodm: Glycaemia,
-    pub glu_low_severe_lt: Glycaemia,
-    pub glu_low_refused_gt: Decimal,
-    pub glu_low_recovered_gt: Glycaemia,
-    pub glu_symptom_ge: Glycaemia,
-    pub glu_symptom_le: Glycaemia,
-    pub glu_pregnancy_fasting_ge: Glycaemia,
-    pub glu_pregnancy_red_ge: Glycaemia,
-    pub glu_high_urgent_ge: Glycaemia,
-    pub glu_control_fasting_ge: Glycaemia,
-    pub glu_control_other_ge: ByCohort<Glycaemia>,
-    pub glu_early_low_lt: Glycaemia,
-    pub glu_early_low_cohorts: Vec<Cohort>,
-    pub glu_nodx_early_fasting_ge: Glycaemia,
-    pub glu_nodx_early_post_ge: Glycaemia,
-    pub glu_nodx_early_cohorts: Vec<Cohort>,
-    pub glu_nodx_fasting_ge: Glycaemia,
-    pub glu_nodx_random_ge: Glycaemia,
-    pub low_recurrent: LowRecurrent,
-}
-
-/// Grade 2 (BP-G2).
-#[derive(Debug, Clone)]
-pub(super) struct Grade2 {
-    pub line: Pressure,
-    pub sessions_k: usize,
-    pub sessions_m: usize,
-    pub days: usize,
-    pub one_reading_cohorts: Vec<Cohort>,
-}
-
-/// The office control line of a cohort, by age.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct ControlLine {
-    pub younger: Pressure,
-    pub older: Pressure,
-    pub oldest: Pressure,
-}
-
-/// The early line (BP-B1).
-#[derive(Debug, Clone)]
-pub(super) struct EarlyLine {
-    pub cohorts: Vec<Cohort>,
-    pub office: Pressure,
-    pub home_sbp: u16,
-}
-
-/// The home week (BP-S3).
-#[derive(Debug, Clone, Copy)]
-pub(super) struct HomeScreen {
-    pub days: usize,
-    pub dropped_days: usize,
-    pub readings_min: u32,
-}
-
-/// Fast pulse (GL-HR).
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Tachycardia {
-    pub pulse_gt: u16,
-    pub apart_min: Millis,
-    pub apart_max: Millis,
-}
-
-/// Recurrent lows (GL-H3).
-#[derive(Debug, Clone, Copy)]
-pub(super) struct LowRecurrent {
-    pub episodes: usize,
-    pub apart_gt: Millis,
-    pub window: Millis,
-}
-
-/// How often a control line must be crossed (`persistence`).
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Persistence {
-    pub window: Millis,
-    pub pressure: PressureRepeats,
-    pub glucose: Repeats,
-}
-
-/// `k` of the last `m`, on at least `days` calendar days.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Repeats {
-    pub k: usize,
-    pub m: usize,
-    pub days: usize,
-}
-
-/// How the repeats of pressure are counted.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum PressureRepeats {
-    /// `k` of `m` on days, or `k` of `m` that span a time.
-    Sessions { repeats: Repeats, spaced: Option<Spaced> },
-    /// One confirmed session, or `k` of `m` single ones.
-    Confirmed { singles: Repeats },
-}
-
-/// `k` of the last `m`, the first and the last of them at least `min_span` apart.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Spaced {
-    pub k: usize,
-    pub m: usize,
-    pub min_span: Millis,
-}
-
-/// Waiting times (`timers_minutes`).
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Timers {
-    pub extreme_to_red: Millis,
-    pub recheck_after: Millis,
-    pub recheck_until: Millis,
-    pub sugar_recheck_after: Millis,
-    pub sugar_recheck_until: Millis,
-    pub repeat_after_red: Millis,
-}
-
-/// Minutes to acknowledge, by level.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct AckMinutes {
-    pub red: u32,
-    pub orange: u32,
-    pub yellow: u32,
-}
-
-/// When the first page to a doctor may leave from a site with staff (`page`).
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Page {
-    pub settle: Millis,
-    pub at_once_sbp_ge: u16,
-    pub at_once_dbp_ge: u16,
-}
-
-/// When the county is told (`escalation`).
-#[derive(Debug, Clone)]
-pub(super) struct Escalation {
-    /// After the alert clock.
-    pub county: Millis,
-    /// Concepts whose county step comes at twice the time to acknowledge.
-    pub fast: Vec<Concept>,
-    /// Whether a severe low glucose is among them.
-    pub fast_severe_low: bool,
-}
-
-/// Days without a value until somebody is told.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct MissedDays {
-    pub prompt: Millis,
-    pub doctor: Millis,
-}
-
-/// A local line for out-of-pocket money.
-#[derive(Debug, Clone)]
-pub(super) struct MoneyProfile {
-    pub low_income: MoneyLine,
-    pub general: MoneyLine,
-    pub outpatient_month_ge: Option<Decimal>,
-}
-
-/// A sum and its comparator; localities differ (LINES finding 3).
-#[derive(Debug, Clone, Copy)]
-pub(super) enum MoneyLine {
-    /// More than.
-    Over(Decimal),
-    /// This much or more.
-    From(Decimal),
-}
-
-impl MoneyLine {
-    pub(super) fn reached_by(self, yuan: Decimal) -> bool {
-        match self {
-            Self::Over(line) => yuan > line,
-            Self::From(line) => yuan >= line,
-        }
-    }
-}
-
-/// What keeps alerts quiet (`suppression`).
-#[derive(Debug, Clone)]
-pub(super) struct Suppression {
-    pub family: Millis,
-    pub episode: Millis,
-    pub blue_repeat: Millis,
-    pub quiet: ByCohort<Millis>,
-    pub quiet_concepts: Vec<Concept>,
-    pub quiet_fixed: Vec<(Concept, Millis)>,
-    pub first_after_repeat: Millis,
-    pub formal_bypasses: bool,
-}
-
-/// The second failure from readings alone (`repeat_from_readings`).
-#[derive(Debug, Clone, Copy)]
-pub(super) struct RepeatFromReadings {
-    pub after_first: Millis,
-    pub mean_window: Millis,
-    pub mean_min: usize,
-}
-
-/// When values under the line end an alert (`auto_resolve`).
-#[derive(Debug, Clone)]
-pub(super) struct AutoResolve {
-    pub concepts: Vec<Concept>,
-    pub consecutive_under: u32,
-    pub on_days: u32,
-}
-
-/// The poverty-relapse line (`poverty_relapse`).
-#[derive(Debug, Clone)]
-pub(super) struct Relapse {
-    pub cohorts: Vec<Cohort>,
-    pub or_cause_illness: bool,
-    pub threshold: u32,
-    pub weak: u32,
-    pub strong: ByCohort<u32>,
-    pub repeat_failure: ComponentRule,
-    pub emergency_referred: ComponentRule,
-    pub rising_trend: ComponentRule,
-    pub missed_visits: ComponentRule,
-    pub money_line: ComponentRule,
-    pub trend: Trend,
-}
-
-/// How a component counts.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct ComponentRule {
-    pub strong: bool,
-    pub valid_days: i64,
-}
-
-/// What rises.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Trend {
-    pub sessions: usize,
-    pub min_gap: Millis,
-    pub sbp_step: u16,
-    pub fasting_step: u16,
 }
 
 /// A line's name and place (`rules`).
@@ -592,6 +278,25 @@ impl Pack {
             },
         };
         if accepted { Standing::Stored } else { Standing::Rejected }
+    }
+
+    /// How many of the last sessions some line asks for, however old they are.
+    pub(super) fn session_depth(&self) -> usize {
+        let own = |cohort| match self.persistence.of(cohort).pressure {
+            PressureRepeats::Confirmed { singles } => singles.m,
+            PressureRepeats::Sessions { repeats, spaced } => {
+                repeats.m.max(spaced.map_or(0, |spaced| spaced.m))
+            }
+        };
+        let cohorts =
+            own(Cohort::C0).max(own(Cohort::C1)).max(own(Cohort::C2)).max(own(Cohort::C3));
+        cohorts.max(self.lines.bp_grade2.sessions_m)
+    }
+
+    /// How many of the last glucose values some line asks for.
+    pub(super) fn sugar_depth(&self) -> usize {
+        let own = |cohort| self.persistence.of(cohort).glucose.m;
+        own(Cohort::C0).max(own(Cohort::C1)).max(own(Cohort::C2)).max(own(Cohort::C3))
     }
 
     /// What a pressure in mmHg is worth; `None` is one that no number of mmHg can hold.

@@ -24,10 +24,10 @@ pub(super) struct Section {
 
 impl Section {
     pub(super) fn new(path: String, value: Value) -> Result<Self> {
-        match value {
-            Value::Object(unread) => Ok(Self { path, unread }),
-            other => Err(PackError::wrong(path, "an object", &other)),
+        if let Value::Object(unread) = value {
+            return Ok(Self { path, unread });
         }
+        Err(PackError::wrong(path, "an object", &value))
     }
 
     /// Where a key of this section stands.
@@ -196,9 +196,9 @@ impl Section {
         let path = self.path;
         self.unread
             .into_iter()
-            .map(|(key, value)| match value {
-                Value::String(text) => Ok((SmolStr::new(&key), SmolStr::new(text))),
-                other => Err(PackError::wrong(format!("{path}.{key}"), "a text", &other)),
+            .map(|(key, value)| match value.as_str() {
+                Some(text) => Ok((SmolStr::new(&key), SmolStr::new(text))),
+                None => Err(PackError::wrong(format!("{path}.{key}"), "a text", &value)),
             })
             .collect()
     }

@@ -7,9 +7,9 @@ use std::{
 
 use super::events::{Kind, Prepared};
 use crate::{
-    domain::{PersonId, SiteId},
+    domain::{PersonId, Registered, SiteId},
     serve::{refusal::Refusal, shared::Shared},
-    store::{RegistryKey, view::Scope},
+    store::{RegistryKey, StoreError, view::Scope},
 };
 
 /// People and sites remembered. Full: all are forgotten.
@@ -51,15 +51,7 @@ impl Reached {
             return Ok(known);
         }
         let (asked, key) = (scope.clone(), subject.clone());
-        let reached = shared
-            .ask(move |shared| {
-                let key = match key {
-                    Subject::Person(person) => RegistryKey::Person(person),
-                    Subject::Site(site) => RegistryKey::Site(site),
-                };
-                shared.reader.registered(&asked, &key).map(|row| row.is_some())
-            })
-            .await?;
+        let reached = shared.ask(move |shared| reaches(shared, &asked, key)).await?;
         self.keep(generation, scope, subject, reached);
         Ok(reached)
     }
@@ -100,4 +92,22 @@ impl Reached {
             answers.push((scope.clone(), reached));
         }
     }
+}
+
+/// A site belongs to the places that its row names, and to no doctor: what nobody is known for yet
+/// is not theirs to see.
+fn reaches(shared: &Shared, scope: &Scope, subject: Subject) -> Result<bool, StoreError> {
+    let key = match subject {
+        Subject::Person(person) => RegistryKey::Person(person),
+        Subject::Site(site) => RegistryKey::Site(site),
+    };
+    let row = shared.reader.registered(scope, &key)?;
+    Ok(match (row, scope) {
+        (Some(Registered::Site(site)), Scope::Place(place)) => {
+            let county = site.attributes.get("county");
+            site.village == *place || site.township == *place || county == Some(place)
+        }
+        (Some(Registered::Site(_)), Scope::Doctor(_)) | (None, _) => false,
+        (Some(_), _) => true,
+    })
 }

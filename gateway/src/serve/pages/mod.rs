@@ -13,3 +13,6 @@ pub(super) mod people;
 pub(super) mod session;
 pub(super) mod start;
 mod words;
+
+#[cfg(test)]
+pub(super) use page::STYLE;

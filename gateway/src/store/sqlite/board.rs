@@ -246,17 +246,16 @@ impl Today {
 }
 
 fn hourly(area: &Area, today: &Today) -> Vec<HourRow> {
+    let mut hours = BTreeMap::<i64, (i64, i64)>::new();
+    for row in today.hours.iter().filter(|row| area.counts(&row.village, &row.site)) {
+        let (readings, crossings) = hours.entry(row.hour).or_default();
+        *readings = readings.saturating_add(row.readings);
+        *crossings = crossings.saturating_add(row.crossings);
+    }
     (0..24)
         .map(|hour| {
-            let rows = today
-                .hours
-                .iter()
-                .filter(|row| row.hour == i64::from(hour) && area.counts(&row.village, &row.site));
-            HourRow {
-                hour,
-                readings: natural(rows.clone().map(|row| row.readings).sum()),
-                crossings: natural(rows.map(|row| row.crossings).sum()),
-            }
+            let (readings, crossings) = hours.get(&i64::from(hour)).copied().unwrap_or_default();
+            HourRow { hour, readings: natural(readings), crossings: natural(crossings) }
         })
         .collect()
 }
@@ -345,9 +344,13 @@ fn sites(connection: &Connection, area: &Area, today: &Today) -> Result<Vec<Site
         })
     })?;
     rows.retain(|row| area.has_site(row.site.as_str()));
+    let mut readings = BTreeMap::<&str, i64>::new();
+    for hour in &today.hours {
+        let sum = readings.entry(&hour.site).or_default();
+        *sum = sum.saturating_add(hour.readings);
+    }
     for row in &mut rows {
-        let here = today.hours.iter().filter(|hour| hour.site == row.site.as_str());
-        row.readings_today = natural(here.map(|hour| hour.readings).sum());
+        row.readings_today = natural(readings.get(row.site.as_str()).copied().unwrap_or(0));
     }
     Ok(rows)
 }

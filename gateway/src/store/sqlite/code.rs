@@ -142,11 +142,10 @@ pub(super) const fn disposition(disposition: Disposition) -> &'static str {
     }
 }
 
-pub(super) const TIMERS: [TimerKind; 2] = [TimerKind::AckDeadline, TimerKind::Reassess];
+pub(super) const TIMERS: [TimerKind; 1] = [TimerKind::AckDeadline];
 pub(super) const fn timer(kind: TimerKind) -> &'static str {
     match kind {
         TimerKind::AckDeadline => "ack_deadline",
-        TimerKind::Reassess => "reassess",
     }
 }
 

@@ -8,7 +8,7 @@ use super::{
     scope::{self, Clause, text},
 };
 use crate::{
-    domain::{Alert, DoctorId, Person, Registered, Timestamp},
+    domain::{Alert, Person, Registered, Timestamp},
     store::{
         CommitSeq, StoreError, StoredReading, paging,
         view::{AlertFilter, HeldQuarantine, HeldRefusal, Page, Paging, ReadingFilter, Scope},
@@ -33,7 +33,7 @@ type Found = (CommitSeq, StoredReading);
 
 /// Readings, newest measured first.
 pub(super) fn readings(
-    connection: &Connection,
+    (connection, few_people): (&Connection, u64),
     scope: &Scope,
     filter: &ReadingFilter,
     page: &Paging,
@@ -41,22 +41,19 @@ pub(super) fn readings(
     let limit = paging::limit_of(page);
     let after = paging::read::<2>(page)?;
     let rest = |clause: &mut Clause| narrow(clause, scope, filter, after);
-    let found = match (&filter.person, &filter.device, &filter.site, scope) {
-        (Some(person), _, _, _) => {
+    let found = match (&filter.person, &filter.device, &filter.site) {
+        (Some(person), _, _) => {
             let from = format!("SELECT {} FROM reading r WHERE r.person = ?", reading::COLUMNS);
-            let mut clause = Clause::new(&from, [text(person.as_str())]);
-            rest(&mut clause);
-            newest(&mut clause, limit);
-            ask(connection, "reading", clause, reading::decode)?
+            direct(connection, Clause::new(&from, [text(person.as_str())]), rest, limit)?
         }
-        (None, Some(device), _, _) => {
+        (None, Some(device), _) => {
             routed(connection, (roll::BY_DEVICE, device.as_str()), rest, limit)?
         }
-        (None, None, Some(site), _) => {
-            routed(connection, (roll::BY_SITE, site.as_str()), rest, limit)?
-        }
-        (None, None, None, Scope::Doctor(doctor)) => by_people(connection, doctor, rest, limit)?,
-        (None, None, None, _) => routed(connection, (roll::ALL, ""), rest, limit)?,
+        (None, None, site) => match (scope::few(connection, few_people, scope)?, site) {
+            (Some(people), _) => by_people(connection, people, rest, limit)?,
+            (None, Some(site)) => routed(connection, (roll::BY_SITE, site.as_str()), rest, limit)?,
+            (None, None) => routed(connection, (roll::ALL, ""), rest, limit)?,
+        },
     };
     Ok(paging::cut(found, limit, |(seq, stored)| {
         paging::write([stored.reading.measured.at.as_millis(), seq.0])
@@ -65,6 +62,18 @@ pub(super) fn readings(
 
 fn newest(clause: &mut Clause, limit: usize) {
     clause.push(" ORDER BY r.measured_at DESC, r.seq DESC LIMIT ?", [probe(limit)]);
+}
+
+/// From the table itself, where an index leads to the rows.
+fn direct(
+    connection: &Connection,
+    mut clause: Clause,
+    rest: impl Fn(&mut Clause),
+    limit: usize,
+) -> Result<Vec<Found>, StoreError> {
+    rest(&mut clause);
+    newest(&mut clause, limit);
+    ask(connection, "reading", clause, reading::decode)
 }
 
 /// Scope, filter and cursor, as conditions on `reading r`.
@@ -99,7 +108,6 @@ fn routed(
     limit: usize,
 ) -> Result<Vec<Found>, StoreError> {
     let done = roll::cursor(connection, roll::FOLLOWER)?;
-    let columns = format!("r.{}", reading::COLUMNS.replace(", ", ", r."));
     // The bounds of the walk are those of `k`: the same columns, in the order of its key.
     let mut inner = Clause::default();
     rest(&mut inner);
@@ -108,8 +116,9 @@ fn routed(
         values: inner.values,
     };
     let from = format!(
-        "SELECT {columns} FROM route k CROSS JOIN reading r ON r.seq = k.seq \
-         WHERE k.kind = ? AND k.name = ?"
+        "SELECT {} FROM route k CROSS JOIN reading r ON r.seq = k.seq \
+         WHERE k.kind = ? AND k.name = ?",
+        columns_of_r()
     );
     let mut old = Clause::new(&from, [Value::Integer(kind), text(name)]);
     old.push(&inner.sql, inner.values);
@@ -117,49 +126,75 @@ fn routed(
     let mut found = ask(connection, "reading", old, reading::decode)?;
 
     let from = format!("SELECT {} FROM reading r WHERE r.seq > ?", reading::COLUMNS);
-    let mut new = Clause::new(&from, [Value::Integer(done.0)]);
-    rest(&mut new);
-    newest(&mut new, limit);
-    found.extend(ask(connection, "reading", new, reading::decode)?);
-    found.sort_by_key(|(seq, stored)| std::cmp::Reverse((stored.reading.measured.at, *seq)));
-    found.truncate(limit.saturating_add(1));
-    Ok(found)
+    let new = Clause::new(&from, [Value::Integer(done.0)]);
+    found.extend(direct(connection, new, rest, limit)?);
+    Ok(merged(found, limit))
 }
 
-/// By way of the people whom a doctor sees: they are few.
+/// The newest of what two ways have found.
+fn merged(mut found: Vec<Found>, limit: usize) -> Vec<Found> {
+    found.sort_by_key(|(seq, stored)| std::cmp::Reverse((stored.reading.measured.at, *seq)));
+    found.truncate(limit.saturating_add(1));
+    found
+}
+
+/// By way of each of a few people, and of the readings of nobody.
 fn by_people(
     connection: &Connection,
-    doctor: &DoctorId,
+    people: Clause,
     rest: impl Fn(&mut Clause),
     limit: usize,
 ) -> Result<Vec<Found>, StoreError> {
-    let people = scope::list_of_doctor(doctor);
     let from = format!(
-        "SELECT {} FROM ({}) s CROSS JOIN reading r ON r.person = s.person WHERE 1",
-        "r.seq AS seq, r.measured_at AS measured_at", people.sql
+        "SELECT r.seq AS seq, r.measured_at AS measured_at FROM ({}) s \
+         CROSS JOIN reading r ON r.person = s.person WHERE 1",
+        people.sql
     );
     let mut inner = Clause::new(&from, people.values);
     rest(&mut inner);
     newest(&mut inner, limit);
-    let columns = format!("r.{}", reading::COLUMNS.replace(", ", ", r."));
     let sql = format!(
-        "SELECT {columns} FROM ({}) k CROSS JOIN reading r ON r.seq = k.seq \
+        "SELECT {} FROM ({}) k CROSS JOIN reading r ON r.seq = k.seq \
          ORDER BY k.measured_at DESC, k.seq DESC",
+        columns_of_r(),
         inner.sql
     );
-    ask(connection, "reading", Clause::new(&sql, inner.values), reading::decode)
+    let theirs = Clause::new(&sql, inner.values);
+    let mut found = ask(connection, "reading", theirs, reading::decode)?;
+    let from = format!("SELECT {} FROM reading r WHERE r.person IS NULL", reading::COLUMNS);
+    found.extend(direct(connection, Clause::new(&from, []), rest, limit)?);
+    Ok(merged(found, limit))
+}
+
+/// The columns of a reading where another table stands beside it.
+fn columns_of_r() -> String {
+    format!("r.{}", reading::COLUMNS.replace(", ", ", r."))
 }
 
 /// Alerts: live ones first, gravest first, then newest.
 pub(super) fn alerts(
-    connection: &Connection,
+    (connection, few_people): (&Connection, u64),
     scope: &Scope,
     filter: &AlertFilter,
     page: &Paging,
 ) -> Result<Page<Alert>, StoreError> {
     let limit = paging::limit_of(page);
-    let mut clause = Clause::new(&format!("SELECT {} FROM alert a WHERE 1", alert::COLUMNS), []);
-    clause.and(scope::people(scope, "a.person"));
+    let mut clause = match scope::few(connection, few_people, scope)? {
+        Some(people) => {
+            let columns = alert::COLUMNS.replace(", ", ", a.");
+            let sql = format!(
+                "SELECT a.{columns} FROM ({}) s CROSS JOIN alert a ON a.person = s.person WHERE 1",
+                people.sql
+            );
+            Clause::new(&sql, people.values)
+        }
+        None => {
+            let sql = format!("SELECT {} FROM alert a WHERE 1", alert::COLUMNS);
+            let mut clause = Clause::new(&sql, []);
+            clause.and(scope::people(scope, "a.person"));
+            clause
+        }
+    };
     if !filter.states.is_empty() {
         let places = vec!["?"; filter.states.len()].join(", ");
         let states = filter.states.iter().map(|state| text(code::state(*state)));
@@ -194,7 +229,7 @@ fn beyond(text: &str) -> Value {
 
 /// People whose name or id begins with a text, by id.
 pub(super) fn people(
-    connection: &Connection,
+    (connection, few_people): (&Connection, u64),
     scope: &Scope,
     query: &str,
     page: &Paging,
@@ -202,7 +237,14 @@ pub(super) fn people(
     let limit = paging::limit_of(page);
     let sql = "SELECT g.body FROM person p JOIN registration g ON g.seq = p.seq WHERE 1";
     let mut clause = Clause::new(sql, []);
-    clause.and(scope::people(scope, "p.person"));
+    match scope::few(connection, few_people, scope)? {
+        Some(people) => {
+            clause.push(&format!(" AND p.person IN ({})", people.sql), people.values);
+        }
+        None => {
+            clause.and(scope::people(scope, "p.person"));
+        }
+    }
     if !query.is_empty() {
         let begins = " AND ((p.person >= ? AND p.person < ?) OR (p.name >= ? AND p.name < ?))";
         clause.push(begins, [text(query), beyond(query), text(query), beyond(query)]);

@@ -10,11 +10,15 @@ mod backup;
 mod board;
 mod change;
 mod code;
+#[cfg(test)]
+mod durability;
 mod fact;
 mod fault;
 mod feed;
 mod files;
 mod list;
+#[cfg(test)]
+mod measure;
 mod pool;
 mod reader;
 mod reading;
@@ -49,6 +53,9 @@ pub struct Options {
     pub wal_bytes_max: u64,
     /// Most pages of 4 KiB that the database may have; beyond them it is full. For a quota.
     pub pages_max: Option<u32>,
+    /// Up to so many people a list is found by way of each of them; beyond, by walking the list
+    /// and asking for each item whether the scope reaches it: then most steps find one.
+    pub few_people: u64,
 }
 
 impl Options {
@@ -56,6 +63,9 @@ impl Options {
     pub const PAGE_CACHE_BYTES: u64 = 64 * 1024 * 1024;
     /// Limit of the write-ahead file where nobody says otherwise.
     pub const WAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+    /// People that count as few where nobody says otherwise.
+    pub const FEW_PEOPLE: u64 = 5000;
 
     /// The usual numbers for a folder.
     #[must_use]
@@ -65,6 +75,7 @@ impl Options {
             page_cache_bytes: Self::PAGE_CACHE_BYTES,
             wal_bytes_max: Self::WAL_BYTES_MAX,
             pages_max: None,
+            few_people: Self::FEW_PEOPLE,
         }
     }
 }
@@ -110,7 +121,7 @@ impl SqliteStore {
         connection.set_prepared_statement_cache_capacity(pool::STATEMENTS);
         let cache_kib = self.options.page_cache_bytes / 1024;
         let pragmas = format!(
-            "PRAGMA busy_timeout = 2000; PRAGMA locking_mode = NORMAL; PRAGMA page_size = \
+            "PRAGMA busy_timeout = 1000; PRAGMA locking_mode = NORMAL; PRAGMA page_size = \
              {PAGE_BYTES}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
              PRAGMA foreign_keys = OFF; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0; \
              PRAGMA cache_size = -{cache_kib}; PRAGMA wal_autocheckpoint = 0"
@@ -126,6 +137,8 @@ impl SqliteStore {
         }
         copy_back(&connection, "TRUNCATE")?;
         schema::bring_up(&connection)?;
+        // Whatever becomes of the write-ahead file, the database itself knows what it is.
+        copy_back(&connection, "TRUNCATE")?;
         Ok(connection)
     }
 
@@ -142,11 +155,15 @@ impl SqliteStore {
     /// Decides whether a failure means a full disk, and gives up the connection where the failure
     /// ends the trust in it.
     fn judge(&mut self, error: StoreError) -> StoreError {
-        let error = fault::excuse(error, || files::is_full(&self.options.dir));
-        if !(error.is_full() || error.is_asked()) {
+        let error = self.excuse(error);
+        if ends_trust(&error) {
             self.connection = None;
         }
         error
+    }
+
+    fn excuse(&self, error: StoreError) -> StoreError {
+        fault::excuse(error, || files::is_full(&self.options.dir))
     }
 
     /// Runs something in a transaction of its own.
@@ -180,6 +197,11 @@ impl SqliteStore {
             Err(error) => Err(self.judge(error)),
         }
     }
+}
+
+/// Whether a failure says that the connection must not be used any more.
+const fn ends_trust(error: &StoreError) -> bool {
+    !(error.is_full() || error.is_asked())
 }
 
 fn transact<T>(
@@ -229,13 +251,6 @@ impl Store for SqliteStore {
         }
     }
 
-    fn advance(&mut self, follower: &str, to: CommitSeq) -> Result<(), StoreError> {
-        if follower == roll::FOLLOWER {
-            return Err(StoreError::Asked { what: "the rollup follower moves by itself" });
-        }
-        self.transact("moving a follower", |connection| roll::advance(connection, follower, to))
-    }
-
     fn roll_up(&mut self, limit: usize) -> Result<CommitSeq, StoreError> {
         let connection = self.connection()?;
         let last = feed::last(connection)?;
@@ -256,6 +271,6 @@ impl Store for SqliteStore {
     }
 
     fn reader(&self) -> Arc<dyn Reader> {
-        Arc::new(SqliteReader::new(Arc::clone(&self.pool)))
+        Arc::new(SqliteReader::new(Arc::clone(&self.pool), self.options.few_people))
     }
 }

@@ -26,11 +26,12 @@ use crate::{
 /// Reads through the pool's connections.
 pub(super) struct SqliteReader {
     pool: Arc<Pool>,
+    few_people: u64,
 }
 
 impl SqliteReader {
-    pub(super) const fn new(pool: Arc<Pool>) -> Self {
-        Self { pool }
+    pub(super) const fn new(pool: Arc<Pool>, few_people: u64) -> Self {
+        Self { pool, few_people }
     }
 
     fn see<T>(
@@ -104,7 +105,8 @@ impl Reader for SqliteReader {
         filter: &ReadingFilter,
         paging: &Paging,
     ) -> Result<Page<(CommitSeq, StoredReading)>, StoreError> {
-        self.see(|connection| list::readings(connection, scope, filter, paging))
+        let few = self.few_people;
+        self.see(|connection| list::readings((connection, few), scope, filter, paging))
     }
 
     fn alerts(
@@ -113,7 +115,8 @@ impl Reader for SqliteReader {
         filter: &AlertFilter,
         paging: &Paging,
     ) -> Result<Page<Alert>, StoreError> {
-        self.see(|connection| list::alerts(connection, scope, filter, paging))
+        let few = self.few_people;
+        self.see(|connection| list::alerts((connection, few), scope, filter, paging))
     }
 
     fn alert(&self, scope: &Scope, id: &AlertId) -> Result<Option<AlertHistory>, StoreError> {
@@ -163,7 +166,8 @@ impl Reader for SqliteReader {
         query: &str,
         paging: &Paging,
     ) -> Result<Page<Person>, StoreError> {
-        self.see(|connection| list::people(connection, scope, query, paging))
+        let few = self.few_people;
+        self.see(|connection| list::people((connection, few), scope, query, paging))
     }
 
     fn registry(&self, kind: &str, paging: &Paging) -> Result<Page<Registered>, StoreError> {

@@ -5,12 +5,16 @@ use std::sync::LazyLock;
 use firmware_protocols::{
     BloodPressure, Decimal, Glucose, GlucoseUnit, GlucoseValue, Measurement, PressureUnit,
 };
-use rusqlite::{CachedStatement, Connection, ToSql};
+use rusqlite::{CachedStatement, Connection, ToSql, params};
 use smol_str::SmolStr;
 
-use super::{code, fault::failed, row::Cells};
+use super::{
+    code,
+    fault::failed,
+    row::{Cells, fetch, number},
+};
 use crate::{
-    domain::{Attribution, Measured, Reading, Remarks, Sequence},
+    domain::{Attribution, Measured, PersonId, Reading, Remarks, Sequence, Timestamp},
     store::{CommitSeq, StoreError, StoredReading},
 };
 
@@ -171,6 +175,9 @@ pub(super) fn json<T: serde::Serialize + ?Sized>(value: &T) -> Result<String, St
     })
 }
 
+/// Most readings that are looked through for whoever was measured lately.
+const LATELY_MAX: i64 = 1_000_000;
+
 /// A reading from the columns of [`COLUMNS`].
 pub(super) fn decode(cells: &mut Cells<'_, '_>) -> Result<(CommitSeq, StoredReading), StoreError> {
     let seq = cells.seq()?;
@@ -275,4 +282,21 @@ fn glucose(cells: &mut Cells<'_, '_>) -> Result<Glucose, StoreError> {
         sequence: cells.small_or_none()?,
         user: cells.small_or_none()?,
     })
+}
+
+/// Whose readings were stored at or after an instant. Positions grow with the time of storing, so
+/// the newest readings are walked backwards until one is older.
+pub(super) fn owners_since(
+    connection: &Connection,
+    since: Timestamp,
+) -> Result<Vec<PersonId>, StoreError> {
+    let oldest = "SELECT coalesce(max(seq), 0) FROM reading WHERE server_at < ? \
+                  AND seq > (SELECT coalesce(max(seq), 0) FROM reading) - ?";
+    let after = number(connection, oldest, params![since.as_millis(), LATELY_MAX])?;
+    let floor = "SELECT coalesce(max(seq), 0) FROM reading";
+    let floor = number(connection, floor, [])?.saturating_sub(LATELY_MAX);
+    let sql = "SELECT DISTINCT person FROM reading WHERE seq > ? AND server_at >= ? \
+               AND person IS NOT NULL ORDER BY person";
+    let params = params![after.max(floor), since.as_millis()];
+    fetch(connection, "reading", (sql, params), |cells| cells.id())
 }

@@ -1,8 +1,12 @@
 //! Scopes as conditions of a query. Every list about people is built with one of these.
 
-use rusqlite::types::Value;
+use rusqlite::{Connection, params_from_iter, types::Value};
 
-use crate::{domain::DoctorId, store::view::Scope};
+use super::row::number;
+use crate::{
+    domain::DoctorId,
+    store::{StoreError, view::Scope},
+};
 
 /// A piece of SQL with the values of its places, in order.
 #[derive(Debug, Clone, Default)]
@@ -97,6 +101,26 @@ pub(super) fn readings(scope: &Scope, person: &str, site: &str) -> Clause {
         clause.push(&format!(" OR ({person} IS NULL AND {})", sites.sql), sites.values);
     }
     clause
+}
+
+/// The people whom the scope reaches, where they are few.
+pub(super) fn few(
+    connection: &Connection,
+    few_people: u64,
+    scope: &Scope,
+) -> Result<Option<Clause>, StoreError> {
+    match scope {
+        Scope::Everything | Scope::Nobody => Ok(None),
+        Scope::Doctor(doctor) => Ok(Some(list_of_doctor(doctor))),
+        Scope::Place(place) => {
+            let mut count = Clause::new("SELECT sum(people) FROM village v WHERE 1", []);
+            count.and(villages("v.village", place));
+            let people = number(connection, &count.sql, params_from_iter(count.values))?;
+            let mut list = Clause::new("SELECT sp.person FROM person sp WHERE 1", []);
+            list.and(villages("sp.village", place));
+            Ok((people.unsigned_abs() <= few_people).then_some(list))
+        }
+    }
 }
 
 /// The people that a doctor sees, as a list of names.

@@ -27,6 +27,8 @@ pub(super) struct SqliteUnit<'s> {
     now: Timestamp,
     /// Something failed: the transaction may be half of what was asked for.
     spoiled: bool,
+    /// What failed ends the trust in the connection.
+    fatal: bool,
     ended: bool,
 }
 
@@ -38,7 +40,7 @@ impl<'s> SqliteUnit<'s> {
     }
 
     pub(super) fn new(store: &'s mut SqliteStore, last: CommitSeq, now: Timestamp) -> Self {
-        Self { store, tally: Tally::after(last), now, spoiled: false, ended: false }
+        Self { store, tally: Tally::after(last), now, spoiled: false, fatal: false, ended: false }
     }
 
     /// Does something with the connection; a failure spoils the unit.
@@ -54,8 +56,10 @@ impl<'s> SqliteUnit<'s> {
             Err(error) => Err(error),
         };
         done.map_err(|error| {
+            let error = self.store.excuse(error);
             self.spoiled = true;
-            super::fault::excuse(error, || super::files::is_full(&self.store.options.dir))
+            self.fatal |= super::ends_trust(&error);
+            error
         })
     }
 
@@ -63,7 +67,8 @@ impl<'s> SqliteUnit<'s> {
         self.ended = true;
         let Some(connection) = &self.store.connection else { return };
         let open = !connection.is_autocommit();
-        if open && connection.execute_batch("ROLLBACK").is_err() {
+        let failed = open && connection.execute_batch("ROLLBACK").is_err();
+        if failed || self.fatal {
             // Closing the connection ends the transaction without a commit.
             self.store.connection = None;
         }
@@ -99,6 +104,10 @@ fn each<K: ToSql, T>(
 impl Unit for SqliteUnit<'_> {
     fn last(&mut self) -> Result<CommitSeq, StoreError> {
         Ok(self.tally.last)
+    }
+
+    fn measured_since(&mut self, since: Timestamp) -> Result<Vec<PersonId>, StoreError> {
+        self.work(|connection, _| reading::owners_since(connection, since))
     }
 
     fn alert_by_key(&mut self, key: i64) -> Result<Option<Alert>, StoreError> {

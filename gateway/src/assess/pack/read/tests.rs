@@ -3,7 +3,7 @@ use super::super::{Pack, PackError};
 #[track_caller]
 fn check(over: &str, expected: Result<(), &str>) {
     let got = Pack::laid_over(over).map(|_| ()).map_err(|error| error.to_string());
-    assert_eq!(got.as_ref().map(|()| ()).map_err(String::as_str), expected, "{over}");
+    assert_eq!(got.as_ref().copied().map_err(String::as_str), expected, "{over}");
 }
 
 #[test]

@@ -147,7 +147,7 @@ async fn who_does_not_connect_in_time_is_cut() {
     let bench = bench();
     let begun = Instant::now();
     let mut silent = bench.dial();
-    assert_eq!(silent.rest().await, []);
+    assert_eq!(silent.rest().await, [0_u8; 0]);
     assert_eq!(begun.elapsed().as_secs(), CONNECT_DEADLINE.as_secs());
     // One byte a second is as good as silence.
     let mut slow = bench.dial();
@@ -158,7 +158,7 @@ async fn who_does_not_connect_in_time_is_cut() {
         }
         sleep(Duration::from_secs(1)).await;
     }
-    assert_eq!(slow.rest().await, []);
+    assert_eq!(slow.rest().await, [0_u8; 0]);
     assert!(begun.elapsed() <= CONNECT_DEADLINE + Duration::from_secs(1));
     assert_eq!(bench.shared.metrics().too_slow.get(), 2);
 }

@@ -137,7 +137,7 @@ async fn who_says_goodbye_leaves_no_will() {
         let mut client =
             bench.connected(Connect { level, ..v3("a").will("xz/1/van/state", "offline") }).await;
         client.send(goodbye).await;
-        assert_eq!(client.rest().await, []);
+        assert_eq!(client.rest().await, [0_u8; 0]);
         assert!(bench.committer.is_idle().await, "{level} {goodbye:02x?}");
     }
 }
@@ -210,7 +210,7 @@ async fn what_was_sent_before_the_end_is_handed_over() {
     let sent = [publish(4, QOS1, READING, 1, b"2"), vec![0x20, 2, 0, 0]].concat();
     client.send(&sent).await;
     assert_eq!(payloads(&bench.committer.take().await)[0].1, "2");
-    assert_eq!(client.rest().await, []);
+    assert_eq!(client.rest().await, [0_u8; 0]);
 }
 
 #[tokio::test(start_paused = true)]

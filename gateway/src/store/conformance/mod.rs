@@ -1,10 +1,12 @@
 //! What every store must do. Each case runs against each implementation of the port.
 
+mod random;
+
 use std::sync::Arc;
 
 use super::{
-    AlertChange, Change, CommitSeq, Committed, Fact, Options, Reader, RegistryKey, SqliteStore,
-    Store, StoreError, Timer, TimerKind,
+    AlertChange, Change, CommitSeq, Committed, Fact, ModelStore, Options, Reader, RegistryKey,
+    SqliteStore, Store, StoreError, Timer, TimerKind,
     fixtures::{
         NOON, after_noon, alert, card, commit, crossing, doctor, event, household, id, key, owed,
         person, person_with_cards, quarantined, reading, reading_fact, refused, site,
@@ -18,6 +20,7 @@ use crate::domain::{Attribution, Basis, CareLevel, Level, Registered};
 fn check(case: impl Fn(&mut dyn Store)) {
     let folder = tempfile::tempdir().unwrap();
     let mut sqlite = SqliteStore::open(Options::new(folder.path())).unwrap();
+    case(&mut ModelStore::new());
     case(&mut sqlite);
     assert_eq!(sqlite.reader().recount().unwrap(), Vec::<String>::new(), "recount of SQLite");
 }

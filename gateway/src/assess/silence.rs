@@ -1,0 +1,159 @@
+//! Silence: days without a valid value (MM-1, MM-2), as far as the uploads are known.
+
+use super::{
+    concept::Concept,
+    ledger::{Bench, Moment},
+    pack::Pack,
+    patient::{Condition, Patient},
+    relapse::Component,
+    state::State,
+    words::Words,
+};
+use crate::domain::{Level, Millis, Timestamp};
+
+/// Who is told of a silence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Told {
+    /// MM-1: the patient.
+    Patient,
+    /// MM-2: the doctor.
+    Doctor,
+}
+
+/// What silence remembers.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Silence {
+    /// The last valid value: accepted readings, HI and LO, follow-ups, flagged readings too.
+    last_value: Option<Timestamp>,
+    /// Whether this silence has been told of, to each.
+    prompted: bool,
+    doctor_told: bool,
+    pub uploads: Uploads,
+}
+
+impl Silence {
+    /// When the silence that lasts now reaches somebody who has not been told.
+    pub(super) fn due(&self, pack: &Pack, patient: &Patient, told: Told) -> Option<Timestamp> {
+        let since = self.last_value.or(patient.enrolled_at)?;
+        let days = pack.missed.of(patient.cohort(pack, since));
+        let (done, days) = match told {
+            Told::Patient => (self.prompted, days.prompt),
+            Told::Doctor => (self.doctor_told, days.doctor),
+        };
+        (!done).then(|| since.plus(days))
+    }
+
+    pub(super) const fn value_at(&mut self, at: Timestamp) {
+        self.last_value = Some(at);
+        self.prompted = false;
+        self.doctor_told = false;
+    }
+
+    pub(super) const fn tell(&mut self, told: Told) {
+        match told {
+            Told::Patient => self.prompted = true,
+            Told::Doctor => self.doctor_told = true,
+        }
+    }
+}
+
+/// All readings up to `until` had been uploaded by `known_at`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Upload {
+    pub until: Timestamp,
+    pub known_at: Timestamp,
+}
+
+/// Up to when the uploads are known. Without any watermark wall time counts.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Uploads {
+    /// By `until`; those that no later due instant can ask for are forgotten.
+    known: Vec<Upload>,
+    /// The earliest due instant that was passed while no watermark covered it.
+    passed: Option<Timestamp>,
+}
+
+impl Uploads {
+    /// All watermarks of a set of facts, before it is judged.
+    pub(super) fn foreseen(mut known: Vec<Upload>) -> Self {
+        known.sort_by_key(|upload| (upload.until, upload.known_at));
+        Self { known, passed: None }
+    }
+
+    /// When a silence due at an instant could first be known; `None` while it cannot.
+    pub(super) fn covers(&self, due: Timestamp) -> Option<Timestamp> {
+        if self.known.is_empty() {
+            return Some(due);
+        }
+        let covering = self.known.iter().filter(|upload| upload.until >= due);
+        covering.map(|upload| upload.known_at).min().map(|known_at| known_at.max(due))
+    }
+
+    /// Whether a new watermark changes what has been judged: the first one ends wall time, one that
+    /// covers a passed due instant makes it happen in the past, and one that was known earlier than
+    /// a later one makes what both cover known earlier.
+    pub(super) fn would_revise(&self, upload: Upload, fresh: bool) -> bool {
+        let earlier =
+            |known: &Upload| known.until >= upload.until && known.known_at > upload.known_at;
+        !self.known.contains(&upload)
+            && ((self.known.is_empty() && !fresh)
+                || self.passed.is_some_and(|passed| passed <= upload.until)
+                || self.known.iter().any(earlier))
+    }
+
+    pub(super) fn add(&mut self, upload: Upload, judged_to: Timestamp) {
+        if self.known.contains(&upload) {
+            return;
+        }
+        self.known.push(upload);
+        self.known.sort_by_key(|upload| (upload.until, upload.known_at));
+        self.trim(judged_to);
+    }
+
+    /// Forgets what no due instant after `judged_to` can ask for; the latest stays.
+    pub(super) fn trim(&mut self, judged_to: Timestamp) {
+        let latest = self.known.last().map(|upload| upload.until);
+        self.known.retain(|known| known.until > judged_to || Some(known.until) == latest);
+    }
+
+    pub(super) fn pass(&mut self, due: Timestamp) {
+        self.passed = Some(self.passed.map_or(due, |passed| passed.min(due)));
+    }
+}
+
+impl State {
+    /// A valid value was taken: silence begins anew, and its alerts end.
+    pub(super) fn sign_of_life(&mut self, bench: &mut Bench<'_>, at: Timestamp) {
+        self.silence.value_at(at);
+        self.ledger.resolve(bench, Concept::Missed, at);
+        self.ledger.resolve(bench, Concept::MissedDoctor, at);
+    }
+
+    /// A silence is due: for people with a diagnosis, or in the cohorts that are watched without one
+    /// (SEED3, SEED4, A7).
+    pub(super) fn silent(&mut self, bench: &mut Bench<'_>, due: Timestamp, told: Told) {
+        self.silence.tell(told);
+        let has = |condition| bench.patient.has(condition, due);
+        let watched = has(Condition::Hypertension)
+            || has(Condition::Diabetes)
+            || bench.pack.silence_cohorts.iter().any(|cohort| has(Condition::Cohort(*cohort)));
+        let Some(known_at) = self.silence.uploads.covers(due) else { return };
+        if !watched {
+            return;
+        }
+        let moment = Moment { clock: known_at, ..Moment::due(due) };
+        let line = match told {
+            Told::Patient => (Concept::Missed, Level::Blue),
+            Told::Doctor => (Concept::MissedDoctor, Level::Yellow),
+        };
+        let since = self.silence.last_value.or(bench.patient.enrolled_at).unwrap_or(due);
+        let days = due.since(since).0 / Millis::days(1).0;
+        self.raise(bench, line, moment, || Words {
+            zh: format!("已{days}天没有有效测量"),
+            en: format!("no valid value for {days} days"),
+        });
+        if told == Told::Doctor {
+            self.component(bench, Component::MissedVisits, moment);
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! The answer is a function of the set of facts: order, copies and the way they came change nothing.
+
+use proptest::{
+    prelude::*,
+    test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
+};
+
+use super::*;
+
+/// Facts of a person: dense in time, so that sessions, re-measures, runs and silences meet.
+fn facts() -> impl Strategy<Value = Vec<Fact>> {
+    let at = prop_oneof![0..90_i64, 0..3 * DAY, (0..200_i64).prop_map(|day| day * DAY)];
+    let delay = prop_oneof![4 => Just(0_i64), 2 => 0..60_i64, 1 => 0..4 * DAY, 1 => Just(-20_i64)];
+    let one = (at, delay, 0..12_u8, 0..1000_i64);
+    proptest::collection::vec(one, 1..40).prop_map(|items| {
+        let make = |(at, delay, kind, value)| stored(of(at, kind, value), at + delay);
+        numbered(items.into_iter().map(make).collect())
+    })
+}
+
+fn of(at: i64, kind: u8, value: i64) -> Fact {
+    let acts = [ActOutcome::Seen, ActOutcome::ConfirmedReferred, ActOutcome::Closed];
+    let concepts = [
+        Concept::BpEmergency,
+        Concept::BpExtremeUnreliable,
+        Concept::GluLowEmergency,
+        Concept::BpUncontrolledFirst,
+        Concept::PovertyRelapseRisk,
+    ];
+    let turn = usize::try_from(value).unwrap();
+    let (systolic, diastolic) = (80 + value % 240, 50 + value % 70);
+    match kind {
+        0..=3 => bp(at, systolic, diastolic),
+        4 => loose(bp(at, systolic, diastolic)),
+        5 | 6 => fasting(at, &format!("{}.{}", value % 24, value % 10)),
+        7 => sugar(at, ["HI", "LO", "320", "0.4", "55"][turn % 5]),
+        8 => followup(at, systolic, diastolic),
+        9 => act(at, concepts[turn % 5], acts[turn % 3]),
+        10 => watermark(at, at + value % 50),
+        _ => sugar(at, &format!("{}.{}", value % 20, value % 10)),
+    }
+}
+
+fn people() -> [Patient; 3] {
+    let c2 = Condition::Cohort(Cohort::C2);
+    let c3 = Condition::Cohort(Cohort::C3);
+    [
+        hypertensive().with(Condition::Diabetes).with(c2),
+        patient().with(c3).enrolled(minute(0)),
+        diabetic().with(Condition::Pregnant),
+    ]
+}
+
+#[track_caller]
+fn check(property: impl Fn(&Pack, &Patient, &[Fact], u64)) {
+    let pack = Pack::built_in().unwrap();
+    let seed = [7; 32];
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
+    let config = Config { cases: 250, failure_persistence: None, ..Config::default() };
+    let mut runner = TestRunner::new_with_rng(config, rng);
+    let cases = (facts(), 0..3_usize, any::<u64>());
+    let run = runner.run(&cases, |(facts, who, seed)| {
+        property(&pack, &people()[who], &facts, seed);
+        Ok(())
+    });
+    assert!(run.is_ok(), "seed {seed:?}: {}", run.unwrap_err());
+}
+
+fn end_of(facts: &[Fact]) -> Timestamp {
+    facts.iter().map(|fact| fact.received_at.max(fact.at)).max().unwrap().plus(Millis::days(2))
+}
+
+/// A permutation that depends on the seed alone.
+fn shuffled(facts: &[Fact], seed: u64) -> Vec<Fact> {
+    let mut mixed = facts.to_vec();
+    mixed.sort_by_key(|fact| {
+        blake3::hash(&[&fact.id.0[..], &seed.to_be_bytes()].concat()).as_bytes().to_vec()
+    });
+    mixed
+}
+
+#[test]
+fn a_permutation_and_copies_change_nothing() {
+    check(|pack, patient, facts, seed| {
+        let end = end_of(facts);
+        let plain = assess(pack, patient, facts, end);
+        let mut mixed = shuffled(facts, seed);
+        mixed.extend(facts.iter().cloned());
+        assert_eq!(assess(pack, patient, &mixed, end), plain);
+    });
+}
+
+#[test]
+fn going_on_fact_by_fact_comes_to_the_same_as_judging_all_from_nothing() {
+    check(|pack, patient, facts, seed| {
+        let arriving = match seed % 2 {
+            0 => shuffled(facts, seed),
+            _ => {
+                let mut by_receipt = facts.to_vec();
+                by_receipt.sort_by_key(|fact| (fact.received_at, fact.id));
+                by_receipt
+            }
+        };
+        let mut state = State::new();
+        let mut assessment = Assessment::default();
+        for (place, fact) in arriving.iter().enumerate() {
+            let mut steps = Vec::new();
+            let now = fact.received_at;
+            if state.apply(pack, patient, fact, &mut steps).is_ok() {
+                state.advance(pack, patient, now, &mut steps);
+                assessment.follow(steps, state.next_due(pack, patient));
+            } else {
+                let known = &arriving[..=place];
+                let now = known.iter().map(|fact| fact.received_at).max().unwrap();
+                (state, assessment) = fold(pack, patient, known, now);
+            }
+        }
+        let mut steps = Vec::new();
+        state.advance(pack, patient, end_of(facts), &mut steps);
+        assessment.follow(steps, state.next_due(pack, patient));
+        let whole = assess(pack, patient, facts, end_of(facts));
+        assert_eq!(summary(&assessment), summary(&whole));
+        assert_eq!(assessment, whole);
+    });
+}
+
+fn summary(assessment: &Assessment) -> Vec<String> {
+    let shown = |it: &Episode| {
+        format!("{} {:?} {:?} {} {:?}", it.concept, it.trigger, it.clock, it.at, it.end)
+    };
+    assessment.episodes.iter().map(shown).collect()
+}
+
+#[test]
+fn every_crossing_names_an_alert_that_exists() {
+    check(|pack, patient, facts, _| {
+        let assessment = assess(pack, patient, facts, end_of(facts));
+        let known = |id| assessment.episodes.iter().any(|episode| episode.id == id);
+        assert!(assessment.crossings.iter().all(|crossed| known(crossed.episode)));
+        let opened = |crossed: &&Crossed| crossed.disposition == crate::store::Disposition::Opened;
+        assert_eq!(assessment.crossings.iter().filter(opened).count(), assessment.episodes.len());
+    });
+}

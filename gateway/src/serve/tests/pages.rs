@@ -1,0 +1,163 @@
+//! Pages without script: escaped, small, in two languages, and private before signing in.
+
+use axum::http::{Method, StatusCode, header};
+
+use super::{Answer, CANARY, Gateway, alert_id, ask, gateway};
+use crate::domain::DoctorId;
+
+/// Largest page, as sent (UX section 7: HTML of 30 KB).
+const PAGE_MAX: usize = 30 * 1024;
+
+fn paths() -> Vec<String> {
+    let alert = format!("/lite/alerts/{}", alert_id(1));
+    ["/lite", "/lite/inbox", "/lite/people", "/lite/people/P1", "/wall", &alert]
+        .map(str::to_owned)
+        .to_vec()
+}
+
+#[track_caller]
+fn check(path: &str, answer: &Answer) {
+    let text = answer.text();
+    assert_eq!(answer.status, StatusCode::OK, "{path}: {text}");
+    assert!(!text.contains("<script"), "{path} lets a script through");
+    assert!(!text.contains(CANARY), "{path}");
+    assert!(text.len() <= PAGE_MAX, "{path} has {} bytes", text.len());
+    assert!(text.contains("2026-03-02 10:00"), "{path} does not say of when its data is");
+    let policy = answer.header(header::CONTENT_SECURITY_POLICY);
+    assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"), "{policy}");
+    assert!(policy.contains("frame-ancestors 'none'") && !policy.contains("unsafe"), "{policy}");
+    assert!(!text.contains(" style=\""), "{path} has a style that the policy forbids");
+    for (name, value) in [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+    ] {
+        assert_eq!(answer.header(name), value, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn every_page_escapes_what_people_wrote_and_says_of_when_it_is() {
+    let gateway = gateway();
+    let path = format!("/api/v1/alerts/{}/note", alert_id(1));
+    let note = serde_json::json!({ "text": CANARY }).to_string();
+    assert_eq!(gateway.post("doctor", &path, &note).await.status, StatusCode::OK);
+    for path in paths() {
+        for lang in ["zh", "en"] {
+            let answer = gateway.get("doctor", &format!("{path}?lang={lang}")).await;
+            check(&path, &answer);
+            let html = if lang == "en" { "<html lang=\"en\">" } else { "<html lang=\"zh-CN\">" };
+            assert!(answer.text().contains(html), "{path}");
+            assert!(answer.header(header::SET_COOKIE).starts_with(&format!("xz_lang={lang}")));
+        }
+    }
+    let search = gateway.get("doctor", "/lite/people?query=%22%3E%3Cscript%3E").await;
+    check("search", &search);
+}
+
+#[tokio::test]
+async fn levels_are_a_shape_a_number_a_word_and_a_colour() {
+    let gateway = gateway();
+    let inbox = gateway.get("doctor", "/lite/inbox").await.text();
+    assert!(inbox.contains("<span class=\"mark red\">⬡1 红色预警</span>"), "{inbox}");
+    assert!(inbox.contains("超时未确认"), "overdue is a word");
+    let person = gateway.get("doctor", "/lite/people/P1").await.text();
+    assert!(person.contains("<rect class=\"red\""), "the band of the person's own line");
+    assert!(person.contains("189/112"), "{person}");
+    assert!(person.contains("红线 ≥180"), "{person}");
+}
+
+#[tokio::test]
+async fn another_s_people_are_not_found_and_strangers_are_told_how_to_sign_in() {
+    let gateway = gateway();
+    let alert = format!("/lite/alerts/{}", alert_id(2));
+    for path in ["/lite/people/P2", &alert] {
+        assert_eq!(gateway.get("doctor", path).await.status, StatusCode::NOT_FOUND);
+    }
+    for path in paths().iter().map(String::as_str).chain(["/"]) {
+        let answer = gateway.get("", path).await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{path}");
+        assert!(answer.text().contains("一次性链接"), "{path}");
+    }
+    for path in ["/lite/inbox", "/lite/people", "/lite/people/P1"] {
+        assert_eq!(gateway.get("wall", path).await.status, StatusCode::FORBIDDEN, "{path}");
+    }
+    let wall = gateway.get("wall", "/wall").await.text();
+    assert!(wall.contains("QS") && wall.contains("王医生DR1"), "{wall}");
+    for word in ["陈桂芳1", "189", "138000", "收缩压", "大河村", "血压"] {
+        assert!(!wall.contains(word), "a wall says {word}: {wall}");
+    }
+}
+
+#[tokio::test]
+async fn without_the_script_pages_the_first_page_is_the_plain_board() {
+    let gateway = gateway();
+    let answer = gateway.get("doctor", "/").await;
+    assert_eq!(answer.header(header::LOCATION), "/lite");
+    assert_eq!(gateway.get("wall", "/").await.header(header::LOCATION), "/wall");
+}
+
+fn press(path: &str, act: &str, step: &str) -> axum::http::Request<axum::body::Body> {
+    let mut request = ask("", Method::POST, path, &format!("act={act}&step={step}"));
+    let form = "application/x-www-form-urlencoded".parse().unwrap();
+    request.headers_mut().insert(header::CONTENT_TYPE, form);
+    request
+}
+
+fn acts(gateway: &Gateway) -> Vec<String> {
+    gateway.world.rows().acts.clone()
+}
+
+#[tokio::test]
+async fn a_link_shows_no_name_and_no_value_and_only_its_buttons_do_anything() {
+    let gateway = gateway();
+    let doctor = DoctorId::new("DR1").unwrap();
+    let path = gateway.shared.alert_links().path(&alert_id(1), &doctor);
+    for _ in 0..3 {
+        let page = gateway.get("", &path).await;
+        check("link", &page);
+        let text = page.text();
+        assert!(text.len() <= 6 * 1024, "{} bytes", text.len());
+        assert!(text.contains("QS") && text.contains("红色预警") && text.contains("09:57"));
+        for word in ["陈桂芳", "189", "138000", "收缩压", "大河村", "P1", "血压", "DR1"]
+        {
+            assert!(!text.contains(word), "a link says {word}");
+        }
+    }
+    gateway.send(ask("", Method::HEAD, &path, "")).await;
+    assert!(acts(&gateway).is_empty(), "a look changes nothing");
+    let pressed = gateway.send(press(&path, "ack", "village")).await;
+    assert_eq!(pressed.status, StatusCode::SEE_OTHER, "{}", pressed.text());
+    gateway.send(press(&path, "ack", "village")).await;
+    assert_eq!(acts(&gateway), ["Acknowledge by DR1"], "a second press does nothing");
+    let after = gateway.get("", &path).await.text();
+    assert!(after.contains("已确认") && !after.contains("<button"), "{after}");
+}
+
+#[tokio::test]
+async fn handing_on_twice_by_one_page_is_once() {
+    let gateway = gateway();
+    let path = gateway.shared.alert_links().path(&alert_id(1), &DoctorId::new("DR1").unwrap());
+    gateway.send(press(&path, "forward", "village")).await;
+    gateway.send(press(&path, "forward", "village")).await;
+    assert_eq!(acts(&gateway), ["Forward(None) by DR1"]);
+}
+
+#[tokio::test]
+async fn a_link_for_an_alert_out_of_the_doctor_s_reach_or_a_forged_one_is_nothing() {
+    let gateway = gateway();
+    let foreign = gateway.shared.alert_links().path(&alert_id(2), &DoctorId::new("DR1").unwrap());
+    for path in [foreign.as_str(), "/a/forged", "/a/AAAA"] {
+        assert_eq!(gateway.get("", path).await.status, StatusCode::NOT_FOUND, "{path}");
+        let pressed = gateway.send(press(path, "ack", "village")).await;
+        assert_eq!(pressed.status, StatusCode::NOT_FOUND, "{path}");
+    }
+    assert!(acts(&gateway).is_empty());
+}
+
+#[test]
+fn the_style_fits_its_budget_uncompressed() {
+    let style = crate::serve::pages::STYLE;
+    assert!(style.len() <= 4 * 1024, "{} bytes", style.len());
+}

@@ -1,0 +1,522 @@
+//! A small world in memory: the reading side and a writer, enough to ask every route.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard},
+};
+
+use tokio::sync::{mpsc, watch};
+
+use crate::{
+    commit::{Act, ActRefused, Deed, Work},
+    domain::*,
+    intake::{Delivery, INLET_DEPTH, Inlet, Item, Outcome, Receipt, Status},
+    store::{
+        view::{
+            AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
+            HourRow, Page, Paging, ReadingFilter, Scope, SiteRow, VillageRow,
+        },
+        *,
+    },
+};
+
+#[derive(Default)]
+pub(super) struct Rows {
+    pub(super) facts: Vec<FeedEntry>,
+    pub(super) readings: Vec<(CommitSeq, StoredReading)>,
+    pub(super) alerts: Vec<AlertHistory>,
+    pub(super) registry: BTreeMap<RegistryKey, Registered>,
+    pub(super) tokens: HashMap<[u8; 32], TokenRow>,
+    pub(super) answers: HashMap<String, Answer>,
+    pub(super) quarantine: Vec<HeldQuarantine>,
+    pub(super) refused: Vec<HeldRefusal>,
+    pub(super) deliveries: usize,
+    pub(super) acts: Vec<String>,
+}
+
+impl Rows {
+    pub(super) fn append(&mut self, fact: Fact) -> CommitSeq {
+        let seq = CommitSeq(count(self.facts.len()) + 1);
+        self.facts.push(FeedEntry { seq, fact });
+        seq
+    }
+
+    pub(super) fn store(&mut self, stored: StoredReading) -> CommitSeq {
+        let seq = self.append(Fact::Reading(Box::new(stored.clone())));
+        self.readings.push((seq, stored));
+        seq
+    }
+
+    pub(super) fn step(&mut self, alert: Alert, change: AlertChange, by: Option<&str>) {
+        let event = AlertEvent {
+            alert: alert.clone(),
+            change,
+            at: super::now(),
+            claimed_at: None,
+            by: by.map(Into::into),
+            note: None,
+            from: Some(AlertState::Open),
+            alias: None,
+        };
+        let seq = self.append(Fact::Alert(Box::new(event.clone())));
+        match self.alerts.iter_mut().find(|known| known.alert.key == alert.key) {
+            Some(known) => {
+                known.alert = alert;
+                known.events.push((seq, event));
+            }
+            None => self.alerts.push(AlertHistory { alert, events: vec![(seq, event)] }),
+        }
+    }
+
+    fn person(&self, id: &PersonId) -> Option<&Person> {
+        let row = self.registry.get(&RegistryKey::Person(id.clone()));
+        let Some(Registered::Person(person)) = row else { return None };
+        Some(person)
+    }
+
+    fn household(&self, person: &Person) -> Option<&Household> {
+        let row = self.registry.get(&RegistryKey::Household(person.household.clone()?));
+        let Some(Registered::Household(household)) = row else { return None };
+        Some(household)
+    }
+
+    fn sites(&self) -> impl Iterator<Item = &Site> {
+        self.registry.values().filter_map(|row| {
+            let Registered::Site(site) = row else { return None };
+            Some(site)
+        })
+    }
+
+    fn in_place(&self, village: &str, place: &str) -> bool {
+        village == place
+            || self.sites().any(|site| site.village == village && site.township == place)
+    }
+
+    fn reaches(&self, scope: &Scope, person: &PersonId) -> bool {
+        let household = self.person(person).and_then(|person| self.household(person));
+        match scope {
+            Scope::Everything => true,
+            Scope::Nobody => false,
+            Scope::Place(place) => household.is_some_and(|of| self.in_place(&of.village, place)),
+            Scope::Doctor(doctor) => {
+                let owns = |known: &AlertHistory| {
+                    known.alert.person == *person && known.alert.owner.as_ref() == Some(doctor)
+                };
+                household.is_some_and(|of| of.doctor.as_ref() == Some(doctor))
+                    || self.alerts.iter().any(owns)
+            }
+        }
+    }
+
+    fn reaches_site(&self, scope: &Scope, site: Option<&SiteId>) -> bool {
+        match scope {
+            Scope::Everything => true,
+            Scope::Nobody | Scope::Doctor(_) => false,
+            Scope::Place(place) => self.sites().any(|row| {
+                Some(&row.site) == site && (row.township == *place || row.village == *place)
+            }),
+        }
+    }
+}
+
+pub(super) struct World {
+    rows: Mutex<Rows>,
+    pub(super) committed: watch::Sender<CommitSeq>,
+}
+
+impl World {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new(Self { rows: Mutex::default(), committed: watch::channel(CommitSeq(0)).0 })
+    }
+
+    pub(super) fn rows(&self) -> MutexGuard<'_, Rows> {
+        self.rows.lock().unwrap()
+    }
+
+    /// Changes rows as one commit.
+    pub(super) fn commit<T>(&self, change: impl FnOnce(&mut Rows) -> T) -> T {
+        let mut rows = self.rows();
+        let value = change(&mut rows);
+        let last = CommitSeq(count(rows.facts.len()));
+        drop(rows);
+        self.committed.send_replace(last);
+        value
+    }
+
+    /// A writer that works for as long as its inlet lives. It commits only while `open` says so.
+    pub(super) fn writer(
+        self: &Arc<Self>,
+        open: watch::Receiver<bool>,
+        supervisor: &crate::supervise::Supervisor,
+    ) -> Inlet {
+        let (work, mut queue) = mpsc::channel(INLET_DEPTH);
+        let world = Arc::clone(self);
+        let mut open = open;
+        supervisor.spawn("writer", async move {
+            while let Some(work) = queue.recv().await {
+                if open.wait_for(|open| *open).await.is_err() {
+                    return;
+                }
+                world.work(work);
+            }
+        });
+        Inlet::new(work)
+    }
+
+    fn work(&self, work: Work) {
+        match work {
+            Work::Deliver(delivery) => self.deliver(delivery),
+            Work::Act(act) => self.act(act),
+            Work::Register(registering) => {
+                let changed = self.commit(|rows| {
+                    let mut changed = 0;
+                    for row in registering.rows {
+                        let key = match &row {
+                            Registered::Person(row) => RegistryKey::Person(row.person.clone()),
+                            Registered::Doctor(row) => RegistryKey::Doctor(row.doctor.clone()),
+                            other => panic!("{other:?}"),
+                        };
+                        if rows.registry.get(&key) != Some(&row) {
+                            changed += 1;
+                            rows.registry.insert(key, row);
+                        }
+                    }
+                    changed
+                });
+                registering.reply.send((Committed::for_tests(), changed)).unwrap();
+            }
+            Work::Token { row, reply } => {
+                self.commit(|rows| rows.tokens.insert(row.hash, row));
+                told(&reply.send(Committed::for_tests()));
+            }
+            Work::Answered { answer, reply } => {
+                self.commit(|rows| rows.answers.insert(answer.key.clone(), answer));
+                told(&reply.send(Committed::for_tests()));
+            }
+            other => panic!("not over HTTP: {other:?}"),
+        }
+    }
+
+    fn deliver(&self, delivery: Delivery) {
+        let outcomes = self.commit(|rows| {
+            rows.deliveries += 1;
+            delivery.items.iter().map(|item| take(rows, item)).collect()
+        });
+        delivery.acknowledge(Receipt { proof: Committed::for_tests(), outcomes });
+    }
+
+    fn act(&self, act: Act) {
+        let done = self.commit(|rows| {
+            let known = rows.alerts.iter().find(|known| known.alert.id == act.alert);
+            let Some(mut alert) = known.map(|known| known.alert.clone()) else {
+                return Err(ActRefused::Unknown);
+            };
+            if !alert.state.is_live() {
+                return Err(ActRefused::Ended);
+            }
+            rows.acts.push(format!("{:?} by {}", act.deed, act.by));
+            let change = match &act.deed {
+                Deed::Acknowledge => {
+                    alert.state = AlertState::Acknowledged;
+                    AlertChange::Acknowledged
+                }
+                Deed::Forward(_) => {
+                    alert.step = alert.step.next().ok_or(ActRefused::NobodyNext)?;
+                    AlertChange::Forwarded
+                }
+                Deed::Note => AlertChange::Noted,
+            };
+            rows.step(alert, change, Some(&act.by));
+            if let Some(last) = rows.alerts.iter_mut().find(|known| known.alert.id == act.alert) {
+                last.events.last_mut().unwrap().1.note = act.note;
+            }
+            Ok(Committed::for_tests())
+        });
+        told(&act.reply.send(done));
+    }
+}
+
+fn take(rows: &mut Rows, item: &Item) -> Outcome {
+    match item {
+        Item::Reading(reading) => {
+            let id = Some(reading.id);
+            if rows.readings.iter().any(|(_, known)| known.reading.id == reading.id) {
+                return Outcome { id, status: Status::Duplicate, reason: None };
+            }
+            rows.store(super::stored((**reading).clone()));
+            Outcome { id, status: Status::Stored, reason: None }
+        }
+        Item::Refused(refused) => {
+            let seq = rows.append(Fact::Refused(refused.clone()));
+            rows.refused.push(HeldRefusal { seq, refused: refused.clone() });
+            let reason = Some(refused.reason.clone());
+            Outcome { id: None, status: Status::Refused, reason }
+        }
+        Item::Quarantined(held) => {
+            let reason = Some(held.reason.as_str().to_owned());
+            Outcome { id: None, status: Status::Quarantined, reason }
+        }
+        Item::Card(_) | Item::Presence(_) => panic!("not over HTTP"),
+    }
+}
+
+fn page<T>(items: Vec<T>, paging: &Paging) -> Page<T> {
+    let limit = if paging.limit == 0 { Paging::LIMIT } else { paging.limit };
+    let from: usize = paging.after.as_deref().map_or(0, |after| after.parse().unwrap());
+    let more = items.len() > from + limit;
+    let items = items.into_iter().skip(from).take(limit).collect();
+    Page { items, next: more.then(|| (from + limit).to_string()) }
+}
+
+impl Reader for World {
+    fn last(&self) -> Result<CommitSeq, StoreError> {
+        Ok(CommitSeq(count(self.rows().facts.len())))
+    }
+
+    fn gateway(&self) -> Result<(String, u64), StoreError> {
+        Ok(("gw".to_owned(), 1))
+    }
+
+    fn feed(&self, after: CommitSeq, limit: usize) -> Result<Vec<FeedEntry>, StoreError> {
+        let rows = self.rows();
+        Ok(rows.facts.iter().filter(|entry| entry.seq > after).take(limit).cloned().collect())
+    }
+
+    fn cursor(&self, _follower: &str) -> Result<CommitSeq, StoreError> {
+        self.last()
+    }
+
+    fn readings(
+        &self,
+        scope: &Scope,
+        filter: &ReadingFilter,
+        paging: &Paging,
+    ) -> Result<Page<(CommitSeq, StoredReading)>, StoreError> {
+        let rows = self.rows();
+        let mut found: Vec<_> = rows
+            .readings
+            .iter()
+            .filter(|(_, stored)| {
+                let (reading, at) = (&stored.reading, stored.reading.measured.at);
+                let person = stored.attribution.as_ref().map(|of| &of.person);
+                person.is_some_and(|person| rows.reaches(scope, person))
+                    && filter.person.as_ref().is_none_or(|of| Some(of) == person)
+                    && filter.device.as_ref().is_none_or(|of| *of == reading.device)
+                    && filter.site.as_ref().is_none_or(|of| *of == reading.site)
+                    && filter.from.is_none_or(|from| at >= from)
+                    && filter.to.is_none_or(|to| at < to)
+            })
+            .cloned()
+            .collect();
+        found.sort_by_key(|(_, stored)| std::cmp::Reverse(stored.reading.measured.at));
+        Ok(page(found, paging))
+    }
+
+    fn alerts(
+        &self,
+        scope: &Scope,
+        filter: &AlertFilter,
+        paging: &Paging,
+    ) -> Result<Page<Alert>, StoreError> {
+        let rows = self.rows();
+        let wanted = |alert: &&Alert| {
+            rows.reaches(scope, &alert.person)
+                && (filter.states.is_empty() || filter.states.contains(&alert.state))
+                && filter.person.as_ref().is_none_or(|of| *of == alert.person)
+                && filter.level.is_none_or(|of| of == alert.level)
+                && filter.doctor.as_ref().is_none_or(|of| Some(of) == alert.owner.as_ref())
+        };
+        let alerts = rows.alerts.iter().map(|known| &known.alert).filter(wanted);
+        Ok(page(alerts.cloned().collect(), paging))
+    }
+
+    fn alert(&self, scope: &Scope, id: &AlertId) -> Result<Option<AlertHistory>, StoreError> {
+        let rows = self.rows();
+        let known = rows.alerts.iter().find(|known| known.alert.id == *id);
+        Ok(known.filter(|known| rows.reaches(scope, &known.alert.person)).cloned())
+    }
+
+    fn crossings_of(
+        &self,
+        alert: i64,
+    ) -> Result<Vec<(Crossing, Option<StoredReading>)>, StoreError> {
+        let rows = self.rows();
+        let alert = &rows.alerts.iter().find(|known| known.alert.key == alert).unwrap().alert;
+        let of = |(_, stored): &&(CommitSeq, StoredReading)| {
+            stored.attribution.as_ref().map(|of| &of.person) == Some(&alert.person)
+        };
+        let crossing = |(_, stored): &(CommitSeq, StoredReading)| {
+            let crossing = Crossing {
+                reading: Some(stored.reading.id),
+                person: alert.person.clone(),
+                concept: alert.concept.clone(),
+                level: alert.level,
+                disposition: Disposition::Opened,
+                alert: alert.key,
+            };
+            (crossing, Some(stored.clone()))
+        };
+        Ok(rows.readings.iter().filter(of).map(crossing).collect())
+    }
+
+    fn registered(
+        &self,
+        scope: &Scope,
+        key: &RegistryKey,
+    ) -> Result<Option<Registered>, StoreError> {
+        let rows = self.rows();
+        let reached = match key {
+            RegistryKey::Person(person) => rows.reaches(scope, person),
+            RegistryKey::Household(_)
+            | RegistryKey::Doctor(_)
+            | RegistryKey::Device(_)
+            | RegistryKey::Site(_)
+            | RegistryKey::Card(_) => *scope != Scope::Nobody,
+        };
+        Ok(rows.registry.get(key).filter(|_| reached).cloned())
+    }
+
+    fn people(
+        &self,
+        scope: &Scope,
+        query: &str,
+        paging: &Paging,
+    ) -> Result<Page<Person>, StoreError> {
+        let rows = self.rows();
+        let people = rows.registry.values().filter_map(|row| {
+            let Registered::Person(person) = row else { return None };
+            Some(person)
+        });
+        let wanted = |person: &&Person| {
+            rows.reaches(scope, &person.person)
+                && (person.name.starts_with(query) || person.person.as_str().starts_with(query))
+        };
+        Ok(page(people.filter(wanted).cloned().collect(), paging))
+    }
+
+    fn registry(&self, kind: &str, paging: &Paging) -> Result<Page<Registered>, StoreError> {
+        let rows = self.rows();
+        let people = rows
+            .registry
+            .values()
+            .filter(|row| matches!((kind, row), ("person", Registered::Person(_))));
+        Ok(page(people.cloned().collect(), paging))
+    }
+
+    fn quarantine(
+        &self,
+        scope: &Scope,
+        paging: &Paging,
+    ) -> Result<Page<HeldQuarantine>, StoreError> {
+        let rows = self.rows();
+        let held = rows.quarantine.iter();
+        let held = held.filter(|held| rows.reaches_site(scope, held.origin.site.as_ref()));
+        Ok(page(held.cloned().collect(), paging))
+    }
+
+    fn refused(&self, scope: &Scope, paging: &Paging) -> Result<Page<HeldRefusal>, StoreError> {
+        let rows = self.rows();
+        let held = rows.refused.iter();
+        let held = held.filter(|held| rows.reaches_site(scope, held.refused.origin.site.as_ref()));
+        Ok(page(held.cloned().collect(), paging))
+    }
+
+    fn board(
+        &self,
+        scope: &Scope,
+        place: Option<&str>,
+        _now: Timestamp,
+    ) -> Result<Board, StoreError> {
+        let cursor = self.last()?;
+        let rows = self.rows();
+        let inside = |person: &PersonId| {
+            let place = place.map(|place| Scope::Place(place.to_owned()));
+            rows.reaches(scope, person) && place.is_none_or(|place| rows.reaches(&place, person))
+        };
+        let of = |stored: &StoredReading| stored.attribution.as_ref().map(|of| of.person.clone());
+        let readings = rows.readings.iter().filter_map(|(_, stored)| of(stored));
+        let mut open = [0; 4];
+        for known in rows.alerts.iter().filter(|known| inside(&known.alert.person)) {
+            open[known.alert.level as usize] += u64::from(known.alert.state.is_live());
+        }
+        Ok(Board {
+            cursor,
+            people: 2,
+            readings_today: readings.filter(|person| inside(person)).count() as u64,
+            people_today: 1,
+            open,
+            overdue: 1,
+            oldest_unacknowledged: Some(super::now().minus(Millis::minutes(18))),
+            quarantined: rows.quarantine.len() as u64,
+            refused: rows.refused.len() as u64,
+            sites: rows
+                .sites()
+                .map(|site| SiteRow {
+                    site: site.site.clone(),
+                    name: site.name.clone(),
+                    kind: site.kind,
+                    online: Some(true),
+                    last_seen: Some(super::now()),
+                    readings_today: 1,
+                    people_today: 1,
+                    quarantined: 0,
+                })
+                .collect(),
+            villages: vec![VillageRow {
+                village: "大河村".to_owned(),
+                people: 2,
+                people_today: 1,
+                worst: Some(Level::Red),
+            }],
+            hourly: vec![HourRow { hour: 9, readings: 2, crossings: 1 }],
+        })
+    }
+
+    fn owed(&self, _now: Timestamp, _limit: usize) -> Result<Vec<Owed>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
+        Ok(None)
+    }
+
+    fn delivered_to(
+        &self,
+        _doctor: &DoctorId,
+        _after: CommitSeq,
+        _limit: usize,
+    ) -> Result<Vec<Delivered>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn token(&self, hash: &[u8; 32]) -> Result<Option<TokenRow>, StoreError> {
+        Ok(self.rows().tokens.get(hash).cloned())
+    }
+
+    fn answer(&self, key: &str, _now: Timestamp) -> Result<Option<Answer>, StoreError> {
+        Ok(self.rows().answers.get(key).cloned())
+    }
+
+    fn counts(&self) -> Result<Counts, StoreError> {
+        let rows = self.rows();
+        let (stored, refused) = (rows.readings.len() as u64, rows.refused.len() as u64);
+        Ok(Counts { received: stored + refused, stored, refused, ..Counts::default() })
+    }
+
+    fn recount(&self) -> Result<Vec<String>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn back_up(&self, to: &Path) -> Result<(), StoreError> {
+        std::fs::write(to, "copy").unwrap();
+        Ok(())
+    }
+}
+
+/// A requester may have hung up; its work is done all the same.
+fn told<T>(_told: &Result<(), T>) {}
+
+pub(super) fn count(length: usize) -> i64 {
+    i64::try_from(length).unwrap()
+}

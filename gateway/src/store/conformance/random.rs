@@ -1,0 +1,467 @@
+//! Random units against SQLite and the model: every answer of every question must be the same.
+
+use std::io::Write as _;
+
+use proptest::{
+    collection::vec,
+    prelude::any,
+    test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner},
+};
+
+use crate::{
+    domain::{
+        Alert, AlertState, Attribution, Basis, CareLevel, Device, Level, Registered, Standing,
+    },
+    store::{
+        AlertChange, Answer, Attempt, BenchSession, CardScan, Change, CommitSeq, Fact, ModelStore,
+        Options, Presence, Reader, RegistryKey, Role, Sending, SqliteStore, Store, Timer,
+        TimerKind, TokenRow, Unit,
+        fixtures::{
+            NOON, after_noon, alert, card, counted, crossing, doctor, event, household, id, key,
+            owed, person_with_cards, quarantined, reading, refused, registration, site,
+        },
+        view::{AlertFilter, Paging, ReadingFilter, Scope},
+    },
+};
+
+/// Change it to try other histories; a failure prints the shortest history that shows it.
+const SEED: [u8; 32] = *b"xunzhen store conformance seed 1";
+const CASES: u32 = 12;
+
+/// One random step: what, and three numbers that say which.
+type Step = (u8, u8, u8, u8);
+
+/// What the steps have made so far.
+#[derive(Default)]
+struct History {
+    readings: u64,
+    alerts: Vec<Alert>,
+    owed: u64,
+}
+
+/// What one unit does.
+#[derive(Default)]
+struct Work {
+    facts: Vec<Fact>,
+    changes: Vec<Change>,
+}
+
+const PLACES: [&str; 7] = ["V0", "V1", "V2", "T0", "T1", "C0", ""];
+
+fn name(prefix: &str, number: u8, of: u8) -> String {
+    format!("{prefix}{}", number % of)
+}
+
+impl History {
+    fn plan(&mut self, steps: &[Step]) -> Work {
+        let mut work = Work::default();
+        for step in steps {
+            self.one(*step, &mut work);
+        }
+        work
+    }
+
+    fn one(&mut self, (what, a, b, c): Step, work: &mut Work) {
+        let who = name("P", a, 7);
+        let at = name("S", b, 5);
+        let minutes = i64::from(c) * 23 - 2000;
+        match what % 20 {
+            0..=5 => {
+                // Sometimes a number that was used before: the unit must then fail in both.
+                let number = if c == 0 { u64::from(a % 4) } else { self.readings };
+                self.readings += 1;
+                let person = (a % 5 != 0).then_some(who.as_str());
+                let mut stored = reading(number, person, &at, minutes);
+                if b % 9 == 0 {
+                    stored.standing = Standing::Rejected;
+                }
+                work.facts.push(Fact::Reading(Box::new(stored)));
+            }
+            6 => {
+                let held = u64::from(a) + 1_000_000;
+                work.facts.push(quarantined(held, (b % 2 == 0).then_some(who.as_str()), &at));
+            }
+            7 => work.facts.push(refused((b % 4 != 0).then_some(at.as_str()))),
+            8 => work.facts.push(self.registered((a, b, c))),
+            9 => {
+                let village = PLACES[usize::from(c % 4)];
+                let home = name("H", b, 3);
+                let home = (b % 4 != 0).then_some(home.as_str());
+                let cards = [name("K", a.wrapping_add(b), 4)];
+                let cards = cards.each_ref().map(String::as_str);
+                work.facts.push(person_with_cards(
+                    &who,
+                    home,
+                    village,
+                    &cards[..usize::from(c % 2)],
+                ));
+            }
+            10..=12 => self.alert(&who, (a, b, c), work),
+            13 => self.cross((a, b), work),
+            14 => self.promise((a, b, c), work),
+            15 if self.readings > 0 => {
+                let number = u64::from(a) % self.readings;
+                let basis = Basis::Claim;
+                let to = Attribution { person: id(&name("P", b, 7)), basis };
+                let to = (c % 4 != 0).then_some(to);
+                // Only what surely exists: a missing one fails the unit, which has its own case.
+                if self.stored(number) {
+                    work.changes.push(Change::Reattribute(key(number), to));
+                }
+            }
+            16 => work.facts.push(Fact::Presence(Presence {
+                site: id(&at),
+                online: a % 2 == 0,
+                detail: None,
+                at: after_noon(minutes),
+            })),
+            17 => work.facts.push(Fact::CardScan(CardScan {
+                site: id(&at),
+                bench: id("B1"),
+                card: name("K", a, 4),
+                person: None,
+                at: after_noon(minutes),
+                received_at: after_noon(minutes),
+                out: false,
+            })),
+            _ => working(&who, (a, b, c), work),
+        }
+    }
+
+    /// Whether a reading with that number surely exists: numbers below four are also used for
+    /// readings that come twice, and some of the steps below fail.
+    const fn stored(&self, number: u64) -> bool {
+        number >= 4 && number < self.readings
+    }
+
+    fn registered(&self, (a, b, c): (u8, u8, u8)) -> Fact {
+        let place = PLACES[usize::from(b % 3)];
+        let doctor_name = name("D", c, 3);
+        match a % 5 {
+            0 => household(&name("H", b, 3), PLACES[usize::from(c % 4)], Some(&doctor_name)),
+            1 => {
+                site(&name("S", b, 5), place, &name("T", c, 2), if c % 3 == 0 { "C0" } else { "" })
+            }
+            2 => doctor(&doctor_name, CareLevel::Village, place),
+            3 => card(&name("K", b, 4), &name("P", c, 7)),
+            _ => registration(Registered::Device(Device {
+                device: id(&name("cuff", b, 3)),
+                model: String::new(),
+                site: None,
+                bench: None,
+                owner: (c % 2 == 0).then(|| id(&name("P", c, 7))),
+                attributes: std::collections::BTreeMap::new(),
+            })),
+        }
+    }
+
+    fn alert(&mut self, who: &str, (a, b, c): (u8, u8, u8), work: &mut Work) {
+        let level = [Level::Blue, Level::Yellow, Level::Orange, Level::Red][usize::from(a % 4)];
+        let owner = name("D", b, 3);
+        let chosen = usize::from(c) % (self.alerts.len() + 1);
+        if chosen == self.alerts.len() {
+            let number = i64::try_from(chosen).unwrap() + 1;
+            self.alerts.push(alert(number, who, (b % 4 != 0).then_some(&*owner), level));
+        }
+        let now = &mut self.alerts[chosen];
+        now.level = level;
+        now.state =
+            [AlertState::Open, AlertState::Acknowledged, AlertState::Closed, AlertState::Withdrawn]
+                [usize::from(b % 4)];
+        if c % 7 == 0 {
+            work.changes.push(Change::Alias(now.id, now.key));
+            now.id = key(u64::from(c) + (1 << 50) + (now.key.unsigned_abs() << 20));
+        }
+        work.facts.push(event(now, AlertChange::Raised));
+        work.changes.push(Change::Alert(Box::new(now.clone())));
+    }
+
+    fn cross(&self, (a, b): (u8, u8), work: &mut Work) {
+        let number = u64::from(a) % self.readings.max(1);
+        let Some(alert) = self.alerts.get(usize::from(b) % self.alerts.len().max(1)) else {
+            return;
+        };
+        if self.stored(number) {
+            work.facts.push(crossing(key(number), alert));
+        }
+    }
+
+    fn promise(&mut self, (a, b, c): (u8, u8, u8), work: &mut Work) {
+        let Some(alert) = self.alerts.get(usize::from(b) % self.alerts.len().max(1)) else {
+            return;
+        };
+        if a % 3 != 0 || self.owed == 0 {
+            self.owed += 1;
+            let mut message = owed(alert, &name("D", a, 3), self.owed);
+            message.due_at = after_noon(i64::from(c));
+            work.changes.push(Change::Owe(Box::new(message)));
+            return;
+        }
+        let message = key(u64::from(c) % self.owed + 1 + (1 << 43));
+        let failed = c % 2 == 0;
+        let retry_at = failed.then(|| after_noon(500));
+        let why = "timeout".to_owned();
+        let sending = if failed { Sending::Failed { why, retry_at } } else { Sending::Delivered };
+        work.facts.push(Fact::Attempt(Attempt { key: message, sending, at: NOON }));
+        let last_error = failed.then(|| "timeout".to_owned());
+        work.changes.push(Change::Resend { key: message, due_at: retry_at, last_error });
+    }
+}
+
+/// Rows beside the log.
+fn working(who: &str, (a, b, c): (u8, u8, u8), work: &mut Work) {
+    let timer = Timer {
+        kind: TimerKind::AckDeadline,
+        person: id(who),
+        alert: 0,
+        step: CareLevel::Village,
+        due_at: after_noon(i64::from(c)),
+    };
+    work.changes.push(match b % 5 {
+        0 | 1 => Change::SetTimer(timer),
+        2 => Change::ClearTimer(timer),
+        3 => Change::Session(BenchSession {
+            site: id(&name("S", a, 5)),
+            bench: id("B1"),
+            person: id(who),
+            from: after_noon(i64::from(c) * 30),
+            until: after_noon(i64::from(c) * 30 + i64::from(a)),
+        }),
+        _ if c % 2 == 0 => Change::Answer(Box::new(Answer {
+            key: name("A", a, 3),
+            request: key(u64::from(c)),
+            status: 200,
+            body: "{}".to_owned(),
+            at: after_noon(i64::from(c)),
+        })),
+        _ => Change::Token(Box::new(TokenRow {
+            hash: [a % 2; 32],
+            role: Role::ALL[usize::from(c % 8)],
+            place: None,
+            doctor: (c % 3 == 0).then(|| id("D1")),
+            device: None,
+            created_at: NOON,
+            revoked_at: None,
+        })),
+    });
+}
+
+/// Does the work as one unit; says how it ended and what the unit saw on the way.
+fn perform(store: &mut dyn Store, work: &Work, keep: bool) -> Vec<String> {
+    let mut seen = Vec::new();
+    let mut unit = store.begin(NOON).unwrap();
+    let appended = unit.append(&work.facts);
+    seen.push(format!("{:?}", appended.as_ref().map_err(ToString::to_string)));
+    if appended.is_err() {
+        return seen;
+    }
+    unit.change(&[Change::Count(counted(&work.facts))]).unwrap();
+    let changed = unit.change(&work.changes);
+    seen.push(format!("{:?}", changed.as_ref().map_err(ToString::to_string)));
+    if changed.is_err() {
+        return seen;
+    }
+    look_within(&mut *unit, &mut seen);
+    if keep {
+        seen.push(format!("{:?}", unit.commit().unwrap()));
+    }
+    seen
+}
+
+fn look_within(unit: &mut dyn Unit, seen: &mut Vec<String>) {
+    let people: Vec<_> = (0..7).map(|number| id(&name("P", number, 7))).collect();
+    let since: Vec<_> = people.iter().cloned().map(|person| (person, after_noon(-900))).collect();
+    let ids: Vec<_> = (0..40).chain(1_000_000..1_000_255).map(key).collect();
+    let contents: Vec<_> = (1_000_000_u64..1_000_255).map(|n| key(n + (1 << 41))).collect();
+    seen.push(format!("{:?}", unit.held(&ids).unwrap()));
+    seen.push(format!("{:?}", unit.waiting(&contents).unwrap()));
+    seen.push(format!("{:?}", unit.registered(&keys()).unwrap()));
+    seen.push(format!("{:?}", unit.readings(&since).unwrap()));
+    seen.push(format!("{:?}", unit.alerts(&people).unwrap()));
+    seen.push(format!("{:?}", unit.next_alert_key().unwrap()));
+    seen.push(format!("{:?}", unit.doctors(CareLevel::Village).unwrap()));
+    seen.push(format!("{:?}", unit.due_timers(after_noon(100), 100).unwrap()));
+    for place in PLACES {
+        seen.push(format!("{:?}", unit.places_above(place).unwrap()));
+    }
+    for minutes in (0..4000).step_by(500) {
+        let at = after_noon(minutes);
+        seen.push(format!("{:?}", unit.sessions(&id("S1"), &id("B1"), at).unwrap()));
+    }
+    for alert in 0..5 {
+        let mut owed = unit.owed_for(alert).unwrap();
+        owed.sort_by_key(|owed| owed.key);
+        seen.push(format!("{owed:?}"));
+    }
+    seen.push(format!("{:?}", unit.answer("A1").unwrap()));
+}
+
+fn keys() -> Vec<RegistryKey> {
+    let mut keys = Vec::new();
+    for number in 0..7 {
+        keys.push(RegistryKey::Person(id(&name("P", number, 7))));
+        keys.push(RegistryKey::Household(id(&name("H", number, 3))));
+        keys.push(RegistryKey::Site(id(&name("S", number, 5))));
+        keys.push(RegistryKey::Device(id(&name("cuff", number, 3))));
+        keys.push(RegistryKey::Card(name("K", number, 4)));
+    }
+    keys
+}
+
+fn scopes() -> Vec<Scope> {
+    let places = PLACES.map(|place| Scope::Place(place.to_owned()));
+    let doctors = ["D0", "D1", "D2"].map(|doctor| Scope::Doctor(id(doctor)));
+    [Scope::Everything, Scope::Nobody].into_iter().chain(places).chain(doctors).collect()
+}
+
+/// All pages of a list, so small that cursors matter.
+fn pages<T: std::fmt::Debug>(
+    ask: impl Fn(&Paging) -> Result<crate::store::view::Page<T>, crate::store::StoreError>,
+) -> String {
+    let mut paging = Paging { limit: 2, after: None };
+    let mut all = Vec::new();
+    loop {
+        let page = ask(&paging).unwrap();
+        assert!(page.items.len() <= 2);
+        all.extend(page.items);
+        paging.after = page.next;
+        if paging.after.is_none() {
+            return format!("{all:?}");
+        }
+    }
+}
+
+/// Every answer of a reader.
+fn look(reader: &dyn Reader) -> Vec<String> {
+    let mut seen = vec![format!("{:?} {:?}", reader.last().unwrap(), reader.counts().unwrap())];
+    let mut after = CommitSeq(0);
+    loop {
+        let fed = reader.feed(after, 3).unwrap();
+        let Some(last) = fed.last() else { break };
+        assert_eq!(last.seq.0, after.0 + i64::try_from(fed.len()).unwrap(), "the feed has a gap");
+        after = last.seq;
+        seen.push(format!("{fed:?}"));
+    }
+    for scope in scopes() {
+        look_in_scope(reader, &scope, &mut seen);
+    }
+    for kind in ["person", "household", "doctor", "device", "site", "card"] {
+        seen.push(pages(|page| reader.registry(kind, page)));
+    }
+    for alert in 0..5 {
+        seen.push(format!("{:?}", reader.crossings_of(alert).unwrap()));
+    }
+    let mut owed = reader.owed(after_noon(400), 1000).unwrap();
+    owed.sort_by_key(|owed| owed.key);
+    seen.push(format!("{owed:?} {:?}", reader.next_due().unwrap()));
+    for doctor in ["D0", "D1"] {
+        let delivered = reader.delivered_to(&id(doctor), CommitSeq(3), 1000).unwrap();
+        let positions: Vec<_> = delivered.iter().map(|message| message.seq).collect();
+        seen.push(format!("{positions:?}"));
+    }
+    seen.push(format!("{:?}", reader.token(&[1; 32]).unwrap()));
+    seen.push(format!("{:?}", reader.answer("A0", after_noon(60 * 24 * 30)).unwrap()));
+    seen.push(format!("{:?}", reader.cursor("uplink").unwrap()));
+    seen
+}
+
+fn look_in_scope(reader: &dyn Reader, scope: &Scope, seen: &mut Vec<String>) {
+    let filters = [
+        ReadingFilter::default(),
+        ReadingFilter { person: Some(id("P1")), ..ReadingFilter::default() },
+        ReadingFilter { site: Some(id("S1")), ..ReadingFilter::default() },
+        ReadingFilter {
+            device: Some(id("cuff1")),
+            from: Some(after_noon(-1500)),
+            to: Some(after_noon(1500)),
+            ..ReadingFilter::default()
+        },
+        ReadingFilter { from: Some(after_noon(0)), ..ReadingFilter::default() },
+    ];
+    for filter in filters {
+        seen.push(pages(|page| reader.readings(scope, &filter, page)));
+    }
+    let filters = [
+        AlertFilter::default(),
+        AlertFilter { states: vec![AlertState::Open], ..AlertFilter::default() },
+        AlertFilter { doctor: Some(id("D1")), ..AlertFilter::default() },
+        AlertFilter { level: Some(Level::Red), person: Some(id("P1")), ..AlertFilter::default() },
+    ];
+    for filter in filters {
+        seen.push(pages(|page| reader.alerts(scope, &filter, page)));
+    }
+    for number in 1..4 {
+        let first = alert(number, "P1", None, Level::Red).id;
+        seen.push(format!("{:?}", reader.alert(scope, &first).unwrap()));
+    }
+    for key in keys() {
+        seen.push(format!("{:?}", reader.registered(scope, &key).unwrap()));
+    }
+    for query in ["", "P", "P1", "王", "王P3", "%"] {
+        seen.push(pages(|page| reader.people(scope, query, page)));
+    }
+    seen.push(pages(|page| reader.quarantine(scope, page)));
+    seen.push(pages(|page| reader.refused(scope, page)));
+    for place in [None].into_iter().chain(PLACES.map(Some)) {
+        let board = reader.board(scope, place, after_noon(30)).unwrap();
+        seen.push(format!("{scope:?} {place:?} {board:?}"));
+    }
+}
+
+#[track_caller]
+fn check(history: &[Vec<Step>]) -> Result<(), TestCaseError> {
+    let folder = tempfile::tempdir().unwrap();
+    // Lists are found in two ways; histories of every length try both.
+    let few_people = u64::try_from(history.len() % 4).unwrap();
+    let options = Options { few_people, ..Options::new(folder.path()) };
+    let mut sqlite = SqliteStore::open(options).unwrap();
+    let mut model = ModelStore::new();
+    let mut made = History::default();
+    for (number, steps) in history.iter().enumerate() {
+        let first = steps.first().copied().unwrap_or_default();
+        let before = (made.readings, made.alerts.clone(), made.owed);
+        let work = made.plan(steps);
+        let keep = first.3 % 8 != 0;
+        let expected = perform(&mut model, &work, keep);
+        let found = perform(&mut sqlite, &work, keep);
+        proptest::prop_assert_eq!(&found, &expected);
+        if !expected.last().is_some_and(|last| last.starts_with("Committed")) {
+            (made.readings, made.alerts, made.owed) = before;
+        }
+        for store in [&mut sqlite as &mut dyn Store, &mut model] {
+            match first.2 % 4 {
+                0 => drop(store.roll_up(usize::from(first.1)).unwrap()),
+                1 => {
+                    let end = store.reader().last().unwrap();
+                    let to = Some(CommitSeq(i64::from(first.1)).min(end));
+                    let cursor = Change::Cursor { follower: "uplink".to_owned(), to };
+                    let mut unit = store.begin(NOON).unwrap();
+                    unit.change(&[cursor]).unwrap();
+                    unit.commit().unwrap();
+                }
+                2 if first.1 % 4 == 0 => store.reopen().unwrap(),
+                _ => store.checkpoint().unwrap(),
+            }
+        }
+        if number == 5 || number + 1 == history.len() {
+            let (found, expected) = (look(&*sqlite.reader()), look(&*model.reader()));
+            for (found, expected) in found.iter().zip(&expected) {
+                proptest::prop_assert_eq!(found, expected);
+            }
+            proptest::prop_assert_eq!(found.len(), expected.len());
+        }
+    }
+    let differences = sqlite.reader().recount().unwrap();
+    proptest::prop_assert_eq!(differences, Vec::<String>::new());
+    Ok(())
+}
+
+#[test]
+fn any_history_gives_the_same_answers_as_the_model() {
+    writeln!(std::io::stdout(), "seed {SEED:?}").unwrap();
+    let config = Config { cases: CASES, failure_persistence: None, ..Config::default() };
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &SEED);
+    let steps = vec(any::<Step>(), 0..14);
+    let mut runner = TestRunner::new_with_rng(config, rng);
+    runner.run(&vec(steps, 4..16), |history| check(&history)).unwrap();
+}

@@ -1,0 +1,333 @@
+//! The reading side of the store in memory.
+
+use std::{cmp::Reverse, path::Path};
+
+use super::{
+    Shared, board,
+    state::{Promise, State},
+    unit,
+};
+use crate::{
+    domain::{Alert, AlertId, DoctorId, Person, PersonId, Registered, SiteId, Standing, Timestamp},
+    store::{
+        Answer, Channel, CommitSeq, Counts, Crossing, Fact, Owed, Reader, RegistryKey, StoreError,
+        StoredReading, TokenRow, paging,
+        view::{
+            AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
+            Page, Paging, ReadingFilter, Scope,
+        },
+    },
+};
+
+/// Reads what is committed.
+pub(super) struct ModelReader {
+    shared: Shared,
+}
+
+impl ModelReader {
+    pub(super) const fn new(shared: Shared) -> Self {
+        Self { shared }
+    }
+}
+
+/// Cuts a sorted list by a key that descends, at the cursor of the page.
+fn page_of<T, const N: usize>(
+    mut items: Vec<T>,
+    page: &Paging,
+    key: impl Fn(&T) -> [i64; N],
+) -> Result<Page<T>, StoreError> {
+    let after = paging::read::<N>(page)?;
+    items.sort_by_key(|item| Reverse(key(item)));
+    items.retain(|item| after.is_none_or(|after| key(item) < after));
+    Ok(paging::cut(items, paging::limit_of(page), |item| paging::write(key(item))))
+}
+
+/// Cuts a list sorted by name at the cursor of the page.
+fn page_by_name<T>(mut items: Vec<T>, page: &Paging, name: impl Fn(&T) -> String) -> Page<T> {
+    let after = page.after.as_deref().unwrap_or_default();
+    items.retain(|item| name(item).as_str() > after);
+    paging::cut(items, paging::limit_of(page), name)
+}
+
+fn at_site(state: &State, scope: &Scope, site: Option<&SiteId>) -> bool {
+    match (scope, site) {
+        (Scope::Everything, _) => true,
+        (Scope::Place(place), Some(site)) => state.sites_of(place).contains(site),
+        (Scope::Place(_), None) | (Scope::Nobody | Scope::Doctor(_), _) => false,
+    }
+}
+
+/// Whether the scope reaches a reading.
+fn reaches(state: &State, scope: &Scope, stored: &StoredReading) -> bool {
+    match &stored.attribution {
+        Some(attribution) => state.reaches(scope, &attribution.person),
+        None => at_site(state, scope, Some(&stored.reading.site)),
+    }
+}
+
+fn wanted(filter: &ReadingFilter, stored: &StoredReading) -> bool {
+    let reading = &stored.reading;
+    let person: Option<&PersonId> =
+        stored.attribution.as_ref().map(|attribution| &attribution.person);
+    filter.person.as_ref().is_none_or(|wanted| person == Some(wanted))
+        && filter.device.as_ref().is_none_or(|device| reading.device == *device)
+        && filter.site.as_ref().is_none_or(|site| reading.site == *site)
+        && filter.from.is_none_or(|from| reading.measured.at >= from)
+        && filter.to.is_none_or(|to| reading.measured.at < to)
+}
+
+/// What waits in quarantine within a scope.
+pub(super) fn quarantined(state: &State, scope: &Scope) -> Vec<HeldQuarantine> {
+    let reached = state.quarantine().filter(|(_, item)| match scope {
+        Scope::Doctor(_) => {
+            let named = item.reading.as_ref().and_then(|held| held.remarks.person.as_ref());
+            named.is_some_and(|person| state.reaches(scope, person))
+        }
+        Scope::Everything | Scope::Place(_) | Scope::Nobody => {
+            at_site(state, scope, item.origin.site.as_ref())
+        }
+    });
+    reached
+        .map(|(seq, item)| HeldQuarantine {
+            seq,
+            reason: item.reason,
+            detail: item.detail.clone(),
+            raw: item.raw.clone(),
+            origin: item.origin.clone(),
+            received_at: item.received_at,
+            reading: item.reading.as_ref().map(|held| StoredReading {
+                reading: (**held).clone(),
+                attribution: None,
+                standing: Standing::Stored,
+                late: false,
+                possible_duplicate: false,
+                server_at: item.received_at,
+            }),
+        })
+        .collect()
+}
+
+/// What was refused within a scope.
+pub(super) fn refused(state: &State, scope: &Scope) -> Vec<HeldRefusal> {
+    let all = state.refusals();
+    let reached = all.filter(|(_, refused)| at_site(state, scope, refused.origin.site.as_ref()));
+    reached.map(|(seq, refused)| HeldRefusal { seq, refused: refused.clone() }).collect()
+}
+
+fn visible(state: &State, scope: &Scope, row: &Registered) -> bool {
+    match row {
+        Registered::Person(row) => state.reaches(scope, &row.person),
+        Registered::Card(row) => state.reaches(scope, &row.person),
+        Registered::Household(row) => match scope {
+            Scope::Everything => true,
+            Scope::Nobody => false,
+            Scope::Place(place) => state.villages_of(place).contains(&row.village),
+            Scope::Doctor(doctor) => row.doctor.as_ref() == Some(doctor),
+        },
+        Registered::Device(row) => match &row.owner {
+            Some(owner) => state.reaches(scope, owner),
+            None => *scope != Scope::Nobody,
+        },
+        Registered::Doctor(_) | Registered::Site(_) => *scope != Scope::Nobody,
+    }
+}
+
+impl Reader for ModelReader {
+    fn last(&self) -> Result<CommitSeq, StoreError> {
+        Ok(self.shared.now().last())
+    }
+
+    fn gateway(&self) -> Result<(String, u64), StoreError> {
+        Ok(("gw-model".to_owned(), 1))
+    }
+
+    fn feed(&self, after: CommitSeq, limit: usize) -> Result<Vec<FeedEntry>, StoreError> {
+        let state = self.shared.now();
+        let later = state.log().filter(|(seq, _)| *seq > after).take(limit);
+        let entries = later.map(|(seq, fact)| {
+            let fact = if let Fact::Reading(stored) = fact {
+                Fact::Reading(Box::new(state.latest(stored)))
+            } else {
+                fact.clone()
+            };
+            FeedEntry { seq, fact }
+        });
+        Ok(entries.collect())
+    }
+
+    fn cursor(&self, follower: &str) -> Result<CommitSeq, StoreError> {
+        Ok(self.shared.now().followers.get(follower).copied().unwrap_or_default())
+    }
+
+    fn readings(
+        &self,
+        scope: &Scope,
+        filter: &ReadingFilter,
+        paging: &Paging,
+    ) -> Result<Page<(CommitSeq, StoredReading)>, StoreError> {
+        let state = self.shared.now();
+        let all = state.readings().filter(|(_, stored)| wanted(filter, stored));
+        let found = all.filter(|(_, stored)| reaches(&state, scope, stored)).collect();
+        page_of(found, paging, |(seq, stored)| [stored.reading.measured.at.as_millis(), seq.0])
+    }
+
+    fn alerts(
+        &self,
+        scope: &Scope,
+        filter: &AlertFilter,
+        paging: &Paging,
+    ) -> Result<Page<Alert>, StoreError> {
+        let state = self.shared.now();
+        let wanted = |alert: &&Alert| {
+            (filter.states.is_empty() || filter.states.contains(&alert.state))
+                && filter.doctor.as_ref().is_none_or(|owner| alert.owner.as_ref() == Some(owner))
+                && filter.level.is_none_or(|level| alert.level == level)
+                && filter.person.as_ref().is_none_or(|person| alert.person == *person)
+                && state.reaches(scope, &alert.person)
+        };
+        let found = state.alerts.values().filter(wanted).cloned().collect();
+        page_of(found, paging, |alert: &Alert| {
+            let live = i64::from(alert.state.is_live());
+            [live, board::rank(alert.level), alert.opened_at.as_millis(), alert.key]
+        })
+    }
+
+    fn alert(&self, scope: &Scope, id: &AlertId) -> Result<Option<AlertHistory>, StoreError> {
+        let state = self.shared.now();
+        let alert = state.alert(id).filter(|alert| state.reaches(scope, &alert.person));
+        Ok(alert.map(|alert| AlertHistory {
+            alert: alert.clone(),
+            events: state
+                .events()
+                .filter(|(_, event)| event.alert.key == alert.key)
+                .map(|(seq, event)| (seq, event.clone()))
+                .collect(),
+        }))
+    }
+
+    fn crossings_of(
+        &self,
+        alert: i64,
+    ) -> Result<Vec<(Crossing, Option<StoredReading>)>, StoreError> {
+        let state = self.shared.now();
+        let crossings = state.crossings().rev().filter(|crossing| crossing.alert == alert);
+        let reading = |found: &Crossing| found.reading.and_then(|id| state.reading(&id));
+        Ok(crossings.map(|found| (found.clone(), reading(found))).collect())
+    }
+
+    fn registered(
+        &self,
+        scope: &Scope,
+        key: &RegistryKey,
+    ) -> Result<Option<Registered>, StoreError> {
+        let state = self.shared.now();
+        Ok(unit::row(&state, key).filter(|row| visible(&state, scope, row)))
+    }
+
+    fn people(
+        &self,
+        scope: &Scope,
+        query: &str,
+        paging: &Paging,
+    ) -> Result<Page<Person>, StoreError> {
+        let state = self.shared.now();
+        let begins = |person: &&Person| {
+            (person.person.as_str().starts_with(query) || person.name.starts_with(query))
+                && state.reaches(scope, &person.person)
+        };
+        let found = state.people().filter(begins).cloned().collect();
+        Ok(page_by_name(found, paging, |person: &Person| person.person.to_string()))
+    }
+
+    fn registry(&self, kind: &str, paging: &Paging) -> Result<Page<Registered>, StoreError> {
+        if !["person", "household", "doctor", "device", "site", "card"].contains(&kind) {
+            return Err(StoreError::Asked { what: "the registry has no such kind" });
+        }
+        let state = self.shared.now();
+        let rows = state.registry.iter().filter(|((of, _), _)| *of == kind);
+        let rows = rows.map(|(_, (_, row))| row.clone()).collect();
+        Ok(page_by_name(rows, paging, |row| super::state::named(row).1))
+    }
+
+    fn quarantine(
+        &self,
+        scope: &Scope,
+        paging: &Paging,
+    ) -> Result<Page<HeldQuarantine>, StoreError> {
+        page_of(quarantined(&self.shared.now(), scope), paging, |held| [held.seq.0])
+    }
+
+    fn refused(&self, scope: &Scope, paging: &Paging) -> Result<Page<HeldRefusal>, StoreError> {
+        page_of(refused(&self.shared.now(), scope), paging, |held| [held.seq.0])
+    }
+
+    fn board(
+        &self,
+        scope: &Scope,
+        place: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Board, StoreError> {
+        Ok(board::board(&self.shared.now(), scope, place, now))
+    }
+
+    fn owed(&self, now: Timestamp, limit: usize) -> Result<Vec<Owed>, StoreError> {
+        let state = self.shared.now();
+        let all = state.promises.values().filter_map(unit::still_owed);
+        let mut due: Vec<_> = all.filter(|owed| owed.due_at <= now).collect();
+        due.sort_by_key(|owed| owed.due_at);
+        due.truncate(limit);
+        Ok(due)
+    }
+
+    fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
+        let state = self.shared.now();
+        let timers = state.timers.values().map(|timer| timer.due_at);
+        Ok(timers.chain(state.promises.values().filter_map(|promise| promise.due_at)).min())
+    }
+
+    fn delivered_to(
+        &self,
+        doctor: &DoctorId,
+        after: CommitSeq,
+        limit: usize,
+    ) -> Result<Vec<Delivered>, StoreError> {
+        let state = self.shared.now();
+        let theirs = |promise: &&Promise| {
+            promise.owed.recipient == *doctor
+                && promise.owed.channel == Channel::Mqtt
+                && promise.seq > after
+        };
+        let mut found: Vec<_> = state.promises.values().filter(theirs).collect();
+        found.sort_by_key(|promise| promise.seq);
+        let first = found.into_iter().take(limit);
+        Ok(first
+            .map(|Promise { owed, seq, .. }| Delivered {
+                seq: *seq,
+                alert: owed.alert_id,
+                level: owed.level,
+                change: owed.change,
+                deadline: owed.deadline,
+            })
+            .collect())
+    }
+
+    fn token(&self, hash: &[u8; 32]) -> Result<Option<TokenRow>, StoreError> {
+        Ok(self.shared.now().tokens.get(hash).cloned())
+    }
+
+    fn answer(&self, key: &str, now: Timestamp) -> Result<Option<Answer>, StoreError> {
+        Ok(unit::answer(&self.shared.now(), key, now))
+    }
+
+    fn counts(&self) -> Result<Counts, StoreError> {
+        Ok(self.shared.now().counts)
+    }
+
+    fn recount(&self) -> Result<Vec<String>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn back_up(&self, _to: &Path) -> Result<(), StoreError> {
+        Err(StoreError::Asked { what: "a store in memory has nothing to copy" })
+    }
+}

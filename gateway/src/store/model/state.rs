@@ -1,0 +1,225 @@
+//! Everything that a store in memory knows.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use crate::{
+    domain::{
+        Alert, AlertId, Attribution, BenchId, Card, Doctor, DoctorId, Household, NotificationKey,
+        Person, PersonId, ReadingId, Registered, Site, SiteId, Timestamp,
+    },
+    store::{
+        AlertEvent, Answer, BenchSession, CommitSeq, Counts, Crossing, Fact, Owed, Quarantined,
+        Refused, StoredReading, Timer, TimerKind, TokenRow, view::Scope,
+    },
+};
+
+/// A notification, when it is due again if ever, and the position it is listed under.
+#[derive(Debug, Clone)]
+pub(super) struct Promise {
+    pub(super) owed: Owed,
+    pub(super) due_at: Option<Timestamp>,
+    pub(super) seq: CommitSeq,
+}
+
+#[derive(Debug, Clone, Default)]
+pub(super) struct State {
+    /// The log: the fact at position n stands at n - 1.
+    pub(super) facts: Vec<Arc<Fact>>,
+    /// Where each reading stands in `facts`.
+    pub(super) ids: HashMap<ReadingId, usize>,
+    /// Attributions that are later than the reading.
+    pub(super) attributed: HashMap<ReadingId, Option<Attribution>>,
+    /// Rows in force, by kind and name, with the position of their registration.
+    pub(super) registry: BTreeMap<(&'static str, String), (CommitSeq, Registered)>,
+    pub(super) counts: Counts,
+    pub(super) followers: BTreeMap<String, CommitSeq>,
+    pub(super) alerts: BTreeMap<i64, Alert>,
+    pub(super) aliases: BTreeMap<AlertId, i64>,
+    pub(super) timers: BTreeMap<(TimerKind, PersonId, i64), Timer>,
+    pub(super) promises: BTreeMap<NotificationKey, Promise>,
+    pub(super) sessions: BTreeMap<(SiteId, BenchId, Timestamp), BenchSession>,
+    pub(super) answers: BTreeMap<String, Answer>,
+    pub(super) tokens: BTreeMap<[u8; 32], TokenRow>,
+}
+
+/// The kind and the name of a row.
+pub(super) fn named(row: &Registered) -> (&'static str, String) {
+    match row {
+        Registered::Person(row) => ("person", row.person.to_string()),
+        Registered::Household(row) => ("household", row.household.to_string()),
+        Registered::Doctor(row) => ("doctor", row.doctor.to_string()),
+        Registered::Device(row) => ("device", row.device.to_string()),
+        Registered::Site(row) => ("site", row.site.to_string()),
+        Registered::Card(row) => ("card", row.card.clone()),
+    }
+}
+
+impl State {
+    pub(super) fn last(&self) -> CommitSeq {
+        CommitSeq(i64::try_from(self.facts.len()).unwrap_or(i64::MAX))
+    }
+
+    /// Facts with their positions.
+    pub(super) fn log(&self) -> impl DoubleEndedIterator<Item = (CommitSeq, &Fact)> {
+        let numbered = self.facts.iter().enumerate();
+        numbered.map(|(index, fact)| {
+            let before = i64::try_from(index).unwrap_or(i64::MAX);
+            (CommitSeq(before.saturating_add(1)), &**fact)
+        })
+    }
+
+    /// A reading with its latest attribution.
+    pub(super) fn latest(&self, stored: &StoredReading) -> StoredReading {
+        let mut stored = stored.clone();
+        if let Some(later) = self.attributed.get(&stored.reading.id) {
+            stored.attribution.clone_from(later);
+        }
+        stored
+    }
+
+    pub(super) fn readings(&self) -> impl Iterator<Item = (CommitSeq, StoredReading)> {
+        self.log().filter_map(|(seq, fact)| {
+            if let Fact::Reading(stored) = fact { Some((seq, self.latest(stored))) } else { None }
+        })
+    }
+
+    pub(super) fn quarantine(&self) -> impl Iterator<Item = (CommitSeq, &Quarantined)> {
+        self.log().filter_map(|(seq, fact)| {
+            if let Fact::Quarantined(item) = fact { Some((seq, &**item)) } else { None }
+        })
+    }
+
+    pub(super) fn refusals(&self) -> impl Iterator<Item = (CommitSeq, &Refused)> {
+        self.log().filter_map(|(seq, fact)| {
+            if let Fact::Refused(refused) = fact { Some((seq, refused)) } else { None }
+        })
+    }
+
+    pub(super) fn crossings(&self) -> impl DoubleEndedIterator<Item = &Crossing> {
+        self.log().filter_map(|(_, fact)| {
+            if let Fact::Crossing(crossing) = fact { Some(crossing) } else { None }
+        })
+    }
+
+    pub(super) fn events(&self) -> impl DoubleEndedIterator<Item = (CommitSeq, &AlertEvent)> {
+        self.log().filter_map(|(seq, fact)| {
+            if let Fact::Alert(event) = fact { Some((seq, &**event)) } else { None }
+        })
+    }
+
+    pub(super) fn reading(&self, id: &ReadingId) -> Option<StoredReading> {
+        let fact = self.facts.get(*self.ids.get(id)?)?;
+        if let Fact::Reading(stored) = &**fact { Some(self.latest(stored)) } else { None }
+    }
+
+    /// An alert by an id that it has or had.
+    pub(super) fn alert(&self, id: &AlertId) -> Option<&Alert> {
+        let now = self.alerts.values().find(|alert| alert.id == *id);
+        now.or_else(|| self.alerts.get(self.aliases.get(id)?))
+    }
+
+    fn in_force(&self, kind: &'static str, name: &str) -> Option<&Registered> {
+        self.registry.get(&(kind, name.to_owned())).map(|(_, row)| row)
+    }
+
+    /// The row under a kind and a name; cards also from the rows of people.
+    pub(super) fn row(&self, kind: &'static str, name: &str) -> Option<Registered> {
+        let row = self.in_force(kind, name).cloned();
+        if row.is_some() || kind != "card" {
+            return row;
+        }
+        let holders = self.registry.values().filter_map(|(seq, row)| {
+            if let Registered::Person(person) = row { Some((seq, person)) } else { None }
+        });
+        let holders = holders.filter(|(_, person)| person.cards.iter().any(|card| card == name));
+        let (_, person) = holders.max_by_key(|(seq, _)| **seq)?;
+        Some(Registered::Card(Card { card: name.to_owned(), person: person.person.clone() }))
+    }
+
+    pub(super) fn people(&self) -> impl Iterator<Item = &Person> {
+        self.registry.values().filter_map(|(_, row)| {
+            if let Registered::Person(person) = row { Some(person) } else { None }
+        })
+    }
+
+    pub(super) fn doctors(&self) -> impl Iterator<Item = &Doctor> {
+        self.registry.values().filter_map(|(_, row)| {
+            if let Registered::Doctor(doctor) = row { Some(doctor) } else { None }
+        })
+    }
+
+    pub(super) fn sites(&self) -> impl Iterator<Item = &Site> {
+        self.registry
+            .values()
+            .filter_map(|(_, row)| if let Registered::Site(site) = row { Some(site) } else { None })
+    }
+
+    fn household_of(&self, person: &Person) -> Option<&Household> {
+        let row = self.in_force("household", person.household.as_ref()?.as_str())?;
+        if let Registered::Household(household) = row { Some(household) } else { None }
+    }
+
+    /// Where a person lives: the household's village, else their own.
+    pub(super) fn village_of<'s>(&'s self, person: &'s Person) -> &'s str {
+        let household = self.household_of(person).map(|household| household.village.as_str());
+        household.filter(|village| !village.is_empty()).unwrap_or(&person.village)
+    }
+
+    /// Where somebody lives; nowhere if the registry lacks them.
+    pub(super) fn village(&self, person: Option<&PersonId>) -> String {
+        let person = person.and_then(|person| self.in_force("person", person.as_str()));
+        match person {
+            Some(Registered::Person(person)) => self.village_of(person).to_owned(),
+            Some(_) | None => String::new(),
+        }
+    }
+
+    /// The villages of a place, with the place itself.
+    pub(super) fn villages_of(&self, place: &str) -> BTreeSet<String> {
+        if place.is_empty() {
+            return BTreeSet::new();
+        }
+        let within = self.sites().filter(|site| site.township == place || county(site) == place);
+        let villages = within.map(|site| site.village.clone());
+        villages.filter(|village| !village.is_empty()).chain([place.to_owned()]).collect()
+    }
+
+    /// The sites of a place.
+    pub(super) fn sites_of(&self, place: &str) -> BTreeSet<SiteId> {
+        let here = |site: &&Site| [&site.village, &site.township, county(site)].contains(&place);
+        let sites = self.sites().filter(|_| !place.is_empty()).filter(here);
+        sites.map(|site| site.site.clone()).collect()
+    }
+
+    /// Whether an alert about a person ever came to a doctor.
+    fn came_to(&self, doctor: &DoctorId, person: &PersonId) -> bool {
+        self.events().any(|(_, event)| {
+            event.alert.owner.as_ref() == Some(doctor) && event.alert.person == *person
+        })
+    }
+
+    pub(super) fn reaches(&self, scope: &Scope, person: &PersonId) -> bool {
+        match scope {
+            Scope::Everything => true,
+            Scope::Nobody => false,
+            Scope::Place(place) => {
+                self.in_force("person", person.as_str()).is_some()
+                    && self.villages_of(place).contains(&self.village(Some(person)))
+            }
+            Scope::Doctor(doctor) => {
+                let known = self.people().find(|known| known.person == *person);
+                let signed = known.and_then(|person| self.household_of(person));
+                signed.is_some_and(|household| household.doctor.as_ref() == Some(doctor))
+                    || self.came_to(doctor, person)
+            }
+        }
+    }
+}
+
+/// The county that a site names among its attributes.
+pub(super) fn county(site: &Site) -> &str {
+    site.attributes.get("county").map(String::as_str).unwrap_or_default()
+}
