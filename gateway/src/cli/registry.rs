@@ -180,7 +180,8 @@ impl Import<'_> {
             lines.push_str(&serde_json::to_string(row).map_err(|error| Failure::of(&error))?);
             lines.push('\n');
         }
-        let path = format!("/admin/registry?author={}", escaped(self.author));
+        let (kind, author) = (self.kind.as_str(), escaped(self.author));
+        let path = format!("/admin/registry?kind={kind}&author={author}");
         let answer = admin.call(Method::POST, &path, lines)?;
         let changed = answer.get("new_or_changed").and_then(Value::as_u64).unwrap_or_default();
         self.changed = self.changed.saturating_add(changed);
