@@ -184,7 +184,7 @@ impl Copy {
             ),
             (
                 "readings stored",
-                self.number("SELECT COUNT(*) FROM reading"),
+                self.number(READINGS_OF_PEOPLE),
                 "SELECT stored + rejected FROM state",
             ),
             (
@@ -234,6 +234,11 @@ const FACTS: [&str; 9] = [
     "alert_event",
     "attempt",
 ];
+
+/// A reading of nobody is kept too, and counted in quarantine; a conflict is a second reading under
+/// the first one's id.
+const READINGS_OF_PEOPLE: &str = "SELECT COUNT(*) FROM reading WHERE id NOT IN (SELECT held.id \
+    FROM quarantined_reading AS held JOIN quarantine USING (seq) WHERE reason <> 'conflict')";
 
 const CROSSING_WITHOUT_ALERT: &str = "SELECT hex(reading) FROM crossing WHERE \
     disposition NOT IN ('opened', 'joined', 'held') OR alert NOT IN (SELECT key FROM alert)";

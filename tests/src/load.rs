@@ -79,7 +79,9 @@ impl Sender<'_> {
         let mut under_way: BTreeMap<u16, Vec<u64>> = BTreeMap::new();
         loop {
             let mut bytes = Vec::new();
-            while under_way.len() < WINDOW && !self.progress.stop.load(Ordering::Relaxed) {
+            let more =
+                |again: &[u64]| !again.is_empty() || !self.progress.stop.load(Ordering::Relaxed);
+            while under_way.len() < WINDOW && more(&again) {
                 let numbers = self.choose(&mut random, &mut again);
                 let id = connection.next_id();
                 bytes.extend(self.message(id, &numbers));

@@ -105,9 +105,11 @@ fn no_clinical_constant_stands_without_its_source() {
         let lines: Vec<&str> = text.get(..tests).unwrap_or_default().lines().collect();
         for (place, line) in lines.iter().enumerate().filter(|_| clinical) {
             let declares = line.trim_start().trim_start_matches("pub ").starts_with("const ");
-            let number = line
-                .split_once('=')
-                .is_some_and(|(_, value)| value.chars().any(|letter| letter.is_ascii_digit()));
+            let value = line.split_once('=').map_or("", |(_, value)| value);
+            let number =
+                value.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '_')).any(
+                    |word| word.len() > 1 && word.starts_with(|first: char| first.is_ascii_digit()),
+                );
             if !declares || !number || line.contains("const fn") {
                 continue;
             }
@@ -145,7 +147,11 @@ fn the_default_configuration_lists_every_key_and_is_valid() {
     assert!(output.status.success());
     let text = String::from_utf8(output.stdout).unwrap();
     let keys = fs::read_to_string(root().join("gateway/src/config/keys.rs")).unwrap();
-    let named = keys.split("(\"").skip(1).filter_map(|rest| rest.split_once("\", \""));
+    let named = keys
+        .split("key(\n        (\"")
+        .chain(keys.split("key((\""))
+        .filter_map(|rest| rest.split_once("\", \""))
+        .filter(|(section, _)| section.chars().all(|letter| letter.is_ascii_lowercase()));
     let mut count = 0;
     for (section, rest) in named {
         let name = rest.split('"').next().unwrap();

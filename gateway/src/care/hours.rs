@@ -4,7 +4,7 @@ use crate::domain::{Millis, Timestamp};
 
 /// Day hours begin, on the clocks of China (proposed; no norm fixes it: UX section 3.2, rule 6).
 pub const DAY_BEGINS_HOUR: i64 = 7;
-/// Day hours end.
+/// Day hours end (proposed; UX section 3.2, rule 6).
 pub const DAY_ENDS_HOUR: i64 = 21;
 
 const DAY: Millis = Millis::days(1);

@@ -78,8 +78,12 @@ impl Admin {
         let text = String::from_utf8_lossy(&bytes).into_owned();
         if !(200..300).contains(&status) {
             let said: Option<Value> = serde_json::from_str(&text).ok();
-            let message = said.as_ref().and_then(|said| said.get("message")?.as_str());
-            return Err(Failure::Failed(message.map_or(text.clone(), str::to_owned)));
+            let told = |name: &str| said.as_ref().and_then(|said| said.get(name)?.as_str());
+            return Err(Failure::Failed(match (told("message"), told("detail")) {
+                (Some(message), Some(detail)) => format!("{message}: {detail}"),
+                (Some(message), None) => message.to_owned(),
+                (None, _) => text,
+            }));
         }
         serde_json::from_str(&text).map_err(|error| Failure::of(&error))
     }
