@@ -126,6 +126,7 @@ fn decoded(measurement: Measurement, raw: &[u8]) -> Decoded {
         device_time: measurement.device_time().map(|time| -> SmolStr { time.to_smolstr() }),
         remarks: Remarks { attributes, ..Remarks::default() },
         raw: Some(raw.to_vec()),
+        written: None,
         measurement,
     }
 }

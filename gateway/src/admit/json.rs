@@ -54,16 +54,20 @@ pub fn readings(payload: &[u8], source: &Source<'_>) -> Vec<Item> {
     objects.into_iter().map(|object| one(object, source, &mut read_out)).collect()
 }
 
-/// Admits a posted payload, in which every reading names its device and site.
+/// Admits a posted payload, in which every reading names its device and site. A reading without
+/// number and time is the same when it is posted again under the same key.
 #[must_use]
-pub fn posted(payload: &[u8], received_at: Timestamp) -> Vec<Item> {
+pub fn posted(payload: &[u8], received_at: Timestamp, key: Option<&str>) -> Vec<Item> {
     let nowhere = || Origin { road: Road::Http, site: None, device: None };
     let objects = match split(payload) {
         Ok(objects) => objects,
         Err(reason) => return vec![super::refuse(nowhere(), received_at, reason, payload)],
     };
     let mut read_outs: Vec<(DeviceId, ReadOut)> = Vec::new();
+    let mut position = 0_u32;
     let mut admit = |object: &RawValue| {
+        let request = key.map(|key| (key.to_owned(), position));
+        position = position.saturating_add(1);
         let (device, site) = match place(object) {
             Ok(place) => place,
             Err(reason) => {
@@ -87,6 +91,7 @@ pub fn posted(payload: &[u8], received_at: Timestamp) -> Vec<Item> {
         };
         let mut lone = ReadOut::default();
         let read_out = read_outs.get_mut(at).map_or(&mut lone, |(_, read_out)| read_out);
+        read_out.request = request;
         one(object, &source, read_out)
     };
     objects.into_iter().map(&mut admit).collect()
@@ -161,7 +166,8 @@ fn read(object: &RawValue, road: Road) -> Result<Said, Trouble> {
     let setting = setting(&mut fields);
     let symptoms = fields.texts("symptoms").iter().map(SmolStr::new).collect();
     let remarks = Remarks { person, setting, symptoms, attributes: fields.attributes() };
-    let decoded = Decoded { measurement, sequence, device_time, remarks, raw: None };
+    let written = Some(object.get().into());
+    let decoded = Decoded { measurement, sequence, device_time, remarks, raw: None, written };
     Ok(Said { decoded, bad_person })
 }
 
@@ -465,7 +471,7 @@ mod tests {
         let body =
             br#"[{"kind":"glucose","unit":"mmol/L","value":5.5,"seq":1,"device":"G1","site":"C1"},
             {"kind":"glucose","unit":"mmol/L","value":5.5,"seq":1,"site":"C1"}]"#;
-        let items = posted(body, received);
+        let items = posted(body, received, None);
         let [Item::Reading(reading), Item::Refused(refused)] = items.as_slice() else {
             panic!("{items:?}")
         };

@@ -90,6 +90,8 @@ pub fn refuse(
 #[derive(Debug, Default)]
 struct ReadOut {
     seen: Vec<(ReadingId, u32)>,
+    /// The request that brought the next record, and the record's position in it.
+    request: Option<(String, u32)>,
 }
 
 impl ReadOut {
@@ -111,6 +113,7 @@ struct Decoded {
     device_time: Option<SmolStr>,
     remarks: Remarks,
     raw: Option<Vec<u8>>,
+    written: Option<Box<str>>,
 }
 
 impl Decoded {
@@ -134,6 +137,7 @@ impl Decoded {
             road: source.road,
             unnumbered,
             raw: self.raw,
+            written: self.written,
         }
     }
 
@@ -153,7 +157,12 @@ impl Decoded {
                 let ordinal = read_out.ordinal(first);
                 (of(Numbering::Time { device_time, ordinal }), false)
             }
-            (None, None) => (of(Numbering::Time { device_time: "", ordinal: 0 }), true),
+            (None, None) => match &read_out.request {
+                Some((key, position)) => {
+                    (of(Numbering::Request { key, position: *position }), false)
+                }
+                None => (of(Numbering::Time { device_time: "", ordinal: 0 }), true),
+            },
         }
     }
 }

@@ -406,6 +406,7 @@ mod tests {
                 remarks: Remarks::default(),
                 road: Road::Mqtt,
                 unnumbered: false,
+                written: None,
                 raw: None,
             },
             attribution: None,

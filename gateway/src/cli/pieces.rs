@@ -108,7 +108,10 @@ pub(super) fn shared(
         },
         bundle: serve::Bundle::embedded(),
         metrics: serve::metrics::Registry::default(),
-        admit: Arc::new(|posted| admit::posted(&posted.body, posted.received_at)),
+        admit: Arc::new(|posted| {
+            let key = posted.idempotency_key.as_deref();
+            admit::posted(&posted.body, posted.received_at, key)
+        }),
         lines_for: Arc::new(move |person, at| super::bands::lines_for(&pack, person, at)),
         alert_links: serve::AlertLinks::open(&config.store.dir)?,
         supervisor: supervisor.clone(),

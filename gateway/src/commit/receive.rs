@@ -122,8 +122,7 @@ impl Group<'_> {
             Whose::Unknown(person) => (QuarantineReason::UnknownPerson, person.to_string()),
         };
         let id = reading.id;
-        let raw = reading.raw.clone().unwrap_or_default();
-        let held = waiting(&reading, reason, detail, raw);
+        let held = waiting(&reading, reason, detail);
         self.store(reading, None, standing);
         known.waiting.insert(held.content, true);
         self.facts.push(Fact::Quarantined(Box::new(held)));
@@ -133,11 +132,12 @@ impl Group<'_> {
     /// Keeps a reading; what belongs to somebody is judged at the end of the group.
     fn store(
         &mut self,
-        reading: Reading,
+        mut reading: Reading,
         attribution: Option<Attribution>,
         standing: Standing,
     ) -> Outcome {
         let id = Some(reading.id);
+        reading.written = None;
         let lateness = reading.received_at.since(reading.effective_at(self.pack.future_skew()));
         let stored = StoredReading {
             late: lateness > self.pack.stale_after(),
@@ -160,8 +160,7 @@ impl Group<'_> {
 
     /// Same id, other content: both are kept, the second waits.
     fn conflict(&mut self, reading: &Reading, known: &mut Known) -> Result<Outcome, StoreError> {
-        let raw = reading.raw.clone().unwrap_or_default();
-        let held = waiting(reading, QuarantineReason::Conflict, reading.id.to_string(), raw);
+        let held = waiting(reading, QuarantineReason::Conflict, reading.id.to_string());
         if self.unit.waiting(&[held.content])?.contains(&true) {
             known.waiting.insert(held.content, true);
         }
@@ -200,12 +199,10 @@ const fn default_setting(site: Option<SiteRole>) -> Setting {
     }
 }
 
-fn waiting(
-    reading: &Reading,
-    reason: QuarantineReason,
-    detail: String,
-    raw: Vec<u8>,
-) -> Quarantined {
+fn waiting(reading: &Reading, reason: QuarantineReason, detail: String) -> Quarantined {
+    let mut reading = reading.clone();
+    let written = reading.written.take().map(|written| written.into_string().into_bytes());
+    let raw = reading.raw.clone().or(written).unwrap_or_default();
     Quarantined {
         reason,
         detail,
@@ -217,6 +214,6 @@ fn waiting(
         },
         received_at: reading.received_at,
         content: quarantine_digest(&reading.id, &reading.content),
-        reading: Some(Box::new(reading.clone())),
+        reading: Some(Box::new(reading)),
     }
 }

@@ -39,7 +39,14 @@ pub enum Numbering<'a> {
         /// Position among equal records of that time in one read-out, oldest first, from 0.
         ordinal: u32,
     },
-    /// Neither: the first gateway numbered the frame on receipt.
+    /// Neither, but the request that brought it has a key of its own and may be repeated.
+    Request {
+        /// The request's key.
+        key: &'a str,
+        /// Position in the request, from 0.
+        position: u32,
+    },
+    /// Nothing at all: the first gateway numbered the frame on receipt.
     Receipt {
         /// The first gateway's own name.
         gateway: &'a str,
@@ -144,6 +151,12 @@ pub fn reading_id(
             encoder.field(device_time.as_bytes());
             encoder.number(u64::from(ordinal));
             encoder.measurement(measurement);
+        }
+        Numbering::Request { key, position } => {
+            encoder.field(b"request");
+            encoder.text(device);
+            encoder.field(key.as_bytes());
+            encoder.number(u64::from(position));
         }
         Numbering::Receipt { gateway, epoch, number } => {
             encoder.field(b"receipt");

@@ -85,6 +85,8 @@ pub struct Reading {
     pub unnumbered: bool,
     /// The device frame, where there was one.
     pub raw: Option<Vec<u8>>,
+    /// The JSON it was written in, on its way to the store: kept only with what has to wait.
+    pub written: Option<Box<str>>,
 }
 
 impl Reading {

@@ -252,6 +252,7 @@ pub(crate) mod tests {
                 },
                 road: Road::Mqtt,
                 unnumbered: false,
+                written: None,
                 raw: None,
             },
             attribution: Some(Attribution { person, basis: Basis::Payload }),

@@ -62,6 +62,7 @@ pub(super) fn reading(
             remarks: Remarks { person: person.map(id), ..Remarks::default() },
             road: Road::Mqtt,
             unnumbered: false,
+            written: None,
             raw: None,
         },
         attribution,

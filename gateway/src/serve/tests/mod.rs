@@ -127,7 +127,7 @@ fn gateway_with(settings: Settings, bundle: Bundle) -> Gateway {
         settings,
         bundle,
         metrics: super::metrics::Registry::default(),
-        admit: Arc::new(|posted| crate::admit::posted(&posted.body, posted.received_at)),
+        admit: Arc::new(|posted| crate::admit::posted(&posted.body, posted.received_at, None)),
         lines_for: Arc::new(band),
         alert_links: AlertLinks::with_key([7; 32]),
         supervisor: supervisor.clone(),
@@ -312,6 +312,7 @@ fn reading(person: u8, number: u64, systolic: u16) -> Reading {
         remarks,
         road: Road::Mqtt,
         unnumbered: false,
+        written: None,
         raw: None,
     }
 }

@@ -206,6 +206,7 @@ pub(super) fn decode(cells: &mut Cells<'_, '_>) -> Result<(CommitSeq, StoredRead
     };
     let sequence = number.map(|number| Sequence { epoch, number });
     let reading = Reading {
+        written: None,
         id,
         content,
         measurement,

@@ -274,10 +274,15 @@ fn counters(connection: &Connection) -> Result<Vec<String>, StoreError> {
     if sum != received {
         found.push(format!("{received} items were received and {sum} accounted for"));
     }
+    // A reading of nobody stands in the log and waits in quarantine; it was counted as waiting.
+    const STORED: &str = "SELECT count(*) FROM reading WHERE standing = 0 \
+                          AND id NOT IN (SELECT id FROM quarantined_reading)";
+    const REJECTED: &str = "SELECT count(*) FROM reading WHERE standing = 1 \
+                            AND id NOT IN (SELECT id FROM quarantined_reading)";
     let kept = |sql| number(connection, sql, []).map(i64::cast_unsigned);
     let readings = [
-        ("stored", stored, "SELECT count(*) FROM reading WHERE standing = 0"),
-        ("rejected", rejected, "SELECT count(*) FROM reading WHERE standing = 1"),
+        ("stored", stored, STORED),
+        ("rejected", rejected, REJECTED),
         ("refused", refused, "SELECT count(*) FROM refused"),
     ];
     for (word, counted, sql) in readings {
