@@ -458,7 +458,8 @@ fn check(history: &[Vec<Step>]) -> Result<(), TestCaseError> {
 
 #[test]
 fn any_history_gives_the_same_answers_as_the_model() {
-    writeln!(std::io::stdout(), "seed {SEED:?}").unwrap();
+    let seed = String::from_utf8_lossy(&SEED);
+    writeln!(std::io::stdout(), "seed: {seed}").unwrap();
     let config = Config { cases: CASES, failure_persistence: None, ..Config::default() };
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &SEED);
     let steps = vec(any::<Step>(), 0..14);

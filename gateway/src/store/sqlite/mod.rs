@@ -65,7 +65,7 @@ impl Options {
     pub const WAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
     /// People that count as few where nobody says otherwise.
-    pub const FEW_PEOPLE: u64 = 5000;
+    pub const FEW_PEOPLE: u64 = 1000;
 
     /// The usual numbers for a folder.
     #[must_use]
