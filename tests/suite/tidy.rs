@@ -104,7 +104,9 @@ fn no_clinical_constant_stands_without_its_source() {
         let tests = text.find("\n#[cfg(test)]").unwrap_or(text.len());
         let lines: Vec<&str> = text.get(..tests).unwrap_or_default().lines().collect();
         for (place, line) in lines.iter().enumerate().filter(|_| clinical) {
-            let declares = line.trim_start().trim_start_matches("pub ").starts_with("const ");
+            let declares = ["const ", "pub const ", "pub(super) const ", "pub(crate) const "]
+                .iter()
+                .any(|word| line.starts_with(word));
             let value = line.split_once('=').map_or("", |(_, value)| value);
             let number =
                 value.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '_')).any(
