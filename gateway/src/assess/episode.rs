@@ -142,7 +142,8 @@ impl Episode {
     /// ended; what happens at the very instant comes after it (LINES 6.1, "Escalation").
     #[must_use]
     pub fn escalations(&self, pack: &Pack, until: Timestamp) -> Vec<(CareLevel, Timestamp)> {
-        let Some(minutes) = self.ack_minutes else { return Vec::new() };
+        let escalates = pack.rule(self.concept).is_some_and(|rule| rule.escalates);
+        let Some(minutes) = self.ack_minutes.filter(|_| escalates) else { return Vec::new() };
         let before = |instant: Option<Timestamp>, due| instant.is_some_and(|it| it < due);
         let silent = |due: Timestamp| {
             due <= until

@@ -310,3 +310,116 @@ fn same_values(one: &Body, other: &Body) -> bool {
         _ => one == other,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pack() -> Pack {
+        Pack::built_in().unwrap()
+    }
+
+    fn reading(place: u64, at: i64, received_at: i64, source: (&str, Option<u64>)) -> Fact {
+        let pressure =
+            BloodPressure::new(Decimal::from(184_u16), Decimal::from(100_u16), PressureUnit::MmHg);
+        Fact {
+            id: FactId::of_place(place),
+            at: Timestamp::from_millis(at),
+            received_at: Timestamp::from_millis(received_at),
+            source: Some(Source::Device { device: source.0.into(), sequence: source.1 }),
+            body: Body::BloodPressure(Cuff::of(&pressure)),
+        }
+    }
+
+    #[track_caller]
+    fn check(facts: &[Fact], expected: &[u128]) {
+        let kept: Vec<u128> = distinct(&pack(), facts).iter().map(|fact| fact.id.place()).collect();
+        assert_eq!(kept, expected);
+    }
+
+    #[test]
+    fn of_copies_the_one_that_was_stored_earliest_stays() {
+        let first = || reading(0, 0, 900, ("A", Some(7)));
+        check(&[first(), reading(1, 0, 60, ("A", Some(7)))], &[1]);
+        check(&[first(), reading(1, 0, 900, ("A", Some(7)))], &[0]);
+        check(&[first(), reading(1, 5, 60, ("A", Some(7)))], &[1]);
+        check(&[first(), reading(1, 0, 60, ("A", Some(8)))], &[1]);
+        check(&[first(), reading(1, 5, 60, ("A", Some(8)))], &[0, 1]);
+        check(&[first(), reading(1, 0, 60, ("B", Some(7)))], &[0, 1]);
+        check(&[reading(0, 0, 0, ("A", None)), reading(1, 5, 0, ("A", None))], &[0, 1]);
+    }
+
+    #[test]
+    fn facts_without_a_device_are_copies_only_with_the_same_content() {
+        let act = |place, at, outcome| Fact {
+            source: Some(Source::Content),
+            body: Body::Act(Act { concept: Concept::BpEmergency, outcome }),
+            ..reading(place, at, at, ("", None))
+        };
+        check(&[act(0, 1, ActOutcome::Seen), act(1, 1, ActOutcome::Seen)], &[0]);
+        check(&[act(0, 1, ActOutcome::Seen), act(1, 1, ActOutcome::Closed)], &[0, 1]);
+        check(&[act(0, 2, ActOutcome::Seen), act(1, 1, ActOutcome::Seen)], &[1, 0]);
+    }
+
+    #[test]
+    fn without_a_source_the_id_alone_tells_copies() {
+        let stored = |place| Fact { source: None, ..reading(place, 0, 0, ("A", Some(7))) };
+        check(&[stored(0), stored(1), stored(0)], &[0, 1]);
+    }
+
+    #[test]
+    fn a_stored_reading_becomes_a_fact_unless_it_is_control_solution() {
+        let glucose = |control| {
+            let value = GlucoseValue::Number("2.9".parse().unwrap());
+            Measurement::Glucose(firmware_protocols::Glucose {
+                control,
+                ..firmware_protocols::Glucose::new(value, GlucoseUnit::MmolPerL)
+            })
+        };
+        let of = |measurement| {
+            Fact::of_reading(&pack(), &stored_reading(measurement), Some(SiteRole::Van))
+        };
+        assert_eq!(of(glucose(true)), None);
+        let fact = of(glucose(false)).unwrap();
+        assert_eq!((fact.id.reading(), fact.at.as_millis()), (Key::from_bytes([7; 16]), 5));
+        let pressure =
+            BloodPressure::new(Decimal::from(120_u16), Decimal::from(70_u16), PressureUnit::MmHg);
+        let fact = of(Measurement::BloodPressure(pressure)).unwrap();
+        assert!(matches!(fact.body, Body::BloodPressure(Cuff { setting: Setting::Clinic, .. })));
+    }
+
+    fn stored_reading(measurement: Measurement) -> StoredReading {
+        use crate::domain::{DeviceId, Grade, Measured, Reading, Remarks, Road, SiteId, Standing};
+        let at = Timestamp::from_millis(5);
+        StoredReading {
+            reading: Reading {
+                id: Key::from_bytes([7; 16]),
+                content: Key::from_bytes([8; 16]),
+                measurement,
+                device: DeviceId::new("D1").unwrap(),
+                site: SiteId::new("van-1").unwrap(),
+                bench: None,
+                sequence: None,
+                device_time: None,
+                received_at: at,
+                measured: Measured { at, grade: Grade::A },
+                remarks: Remarks::default(),
+                road: Road::Mqtt,
+                unnumbered: false,
+                raw: None,
+            },
+            attribution: None,
+            standing: Standing::Stored,
+            late: false,
+            possible_duplicate: false,
+            server_at: at,
+        }
+    }
+
+    #[test]
+    fn the_site_decides_the_setting_of_a_reading_that_does_not() {
+        assert_eq!(usual_setting(Some(SiteRole::Van)), Setting::Clinic);
+        assert_eq!(usual_setting(Some(SiteRole::Home)), Setting::Home);
+        assert_eq!(usual_setting(None), Setting::Home);
+    }
+}

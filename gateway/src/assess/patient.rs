@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 
 use super::pack::Pack;
-use crate::domain::{Dated, Household, Person, PersonId, Timestamp};
+use crate::domain::{Dated, Household, Millis, Person, PersonId, Timestamp};
 
 /// A dated class of a person (LINES 6.2). `C0` is everybody else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,6 +19,9 @@ pub enum Cohort {
 }
 
 impl Cohort {
+    /// Every cohort.
+    pub const ALL: [Self; 4] = [Self::C0, Self::C1, Self::C2, Self::C3];
+
     /// The code's cohort.
     #[must_use]
     pub fn parse(code: &str) -> Option<Self> {
@@ -76,6 +79,9 @@ fn day_number(date: Date) -> i64 {
     let epoch = Date::constant(1970, 1, 1);
     date.duration_since(epoch).as_hours().div_euclid(24)
 }
+
+/// Days of the pack's time zone begin this much before those of UTC.
+const SHANGHAI: Millis = Millis::hours(8);
 
 /// How old a person is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -151,6 +157,14 @@ impl Patient {
         self
     }
 
+    /// The same person with a condition that holds from one day through another, open where absent.
+    #[must_use]
+    pub fn during(mut self, condition: Condition, from: Option<Date>, until: Option<Date>) -> Self {
+        let span = Span { from: from.map(day_number), until: until.map(day_number) };
+        self.conditions.push((condition, span));
+        self
+    }
+
     /// The same person, taken into care at an instant.
     #[must_use]
     pub const fn enrolled(mut self, at: Timestamp) -> Self {
@@ -178,6 +192,23 @@ impl Patient {
         self.conditions.iter().any(|(it, span)| *it == condition && span.holds(day))
     }
 
+    /// The first instant from `from` on at which something holds that changes only with the
+    /// person's conditions.
+    pub(super) fn first_instant(
+        &self,
+        from: Timestamp,
+        holds: impl Fn(Timestamp) -> bool,
+    ) -> Option<Timestamp> {
+        if holds(from) {
+            return Some(from);
+        }
+        let changes = self.conditions.iter().flat_map(|(_, span)| {
+            let after = span.until.map(|until| until.saturating_add(1));
+            [span.from, after].into_iter().flatten()
+        });
+        changes.map(day_begins).filter(|at| *at > from && holds(*at)).min()
+    }
+
     /// Age in whole years, or `None`.
     #[must_use]
     pub fn age(&self, at: Timestamp) -> Option<u16> {
@@ -202,6 +233,12 @@ impl Patient {
     }
 }
 
+/// The instant at which a day begins in China.
+fn day_begins(day: i64) -> Timestamp {
+    let utc = Timestamp::from_millis(0).plus(Millis(day.saturating_mul(Millis::days(1).0)));
+    utc.minus(SHANGHAI)
+}
+
 fn condition_of(code: &str) -> Option<Condition> {
     match code {
         "htn" => Some(Condition::Hypertension),
@@ -212,5 +249,79 @@ fn condition_of(code: &str) -> Option<Condition> {
         "pregnant" => Some(Condition::Pregnant),
         "lactating" => Some(Condition::Lactating),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dated(code: &str, from: Option<&str>, until: Option<&str>) -> Dated {
+        let day = |text: &str| text.parse().unwrap();
+        Dated { code: code.into(), from: from.map(day), until: until.map(day) }
+    }
+
+    fn registered() -> Patient {
+        let person = Person {
+            person: PersonId::new("P1").unwrap(),
+            name: String::new(),
+            sex: None,
+            birth_date: Some("1961-03-02".parse().unwrap()),
+            id_number: String::new(),
+            cards: Vec::new(),
+            phone: String::new(),
+            consent: String::new(),
+            household: None,
+            village: String::new(),
+            diagnoses: vec![dated("htn", None, None)],
+            medicines: vec![dated("insulin", Some("2026-03-02"), None)],
+            cohorts: vec![
+                dated("脱贫户", None, None),
+                dated("C2", Some("2026-03-10"), Some("2026-03-12")),
+            ],
+            pregnant: Vec::new(),
+            attributes: Default::default(),
+        };
+        Patient::registered(&Pack::built_in().unwrap(), &person, None, None)
+    }
+
+    fn at(text: &str) -> Timestamp {
+        Timestamp::parse(text).unwrap()
+    }
+
+    #[test]
+    fn conditions_hold_by_the_calendar_of_china() {
+        let patient = registered();
+        let treated = |text| patient.has(Condition::InsulinOrSulphonylurea, at(text));
+        assert!(!treated("2026-03-01T23:59:59+08:00"));
+        assert!(treated("2026-03-02T00:00:00+08:00"));
+        let pack = Pack::built_in().unwrap();
+        let cohort = |text| patient.cohort(&pack, at(text));
+        assert_eq!(cohort("2026-03-09T23:59:59+08:00"), Cohort::C1);
+        assert_eq!(cohort("2026-03-10T00:00:00+08:00"), Cohort::C2);
+        assert_eq!(cohort("2026-03-12T23:59:59+08:00"), Cohort::C2);
+        assert_eq!(cohort("2026-03-13T00:00:00+08:00"), Cohort::C1);
+    }
+
+    #[test]
+    fn a_birthday_counts_from_its_midnight() {
+        let patient = registered();
+        assert_eq!(patient.age(at("2026-03-01T23:59:59+08:00")), Some(64));
+        assert_eq!(patient.age(at("2026-03-02T00:00:00+08:00")), Some(65));
+    }
+
+    #[test]
+    fn the_first_instant_is_now_or_the_beginning_of_a_day_on_which_something_changes() {
+        let (patient, pack) = (registered(), Pack::built_in().unwrap());
+        let first = |from: &str, cohort| {
+            let first = patient.first_instant(at(from), |it| patient.cohort(&pack, it) == cohort);
+            first.map(|at| at.to_string())
+        };
+        let text = |text: &str| Some(text.to_owned());
+        let (inside, day) = ("2026-03-11T07:00:00+08:00", "2026-03-10T00:00:00+08:00");
+        assert_eq!(first(inside, Cohort::C2), text(inside));
+        assert_eq!(first("2026-03-02T07:00:00+08:00", Cohort::C2), text(day));
+        assert_eq!(first(inside, Cohort::C1), text("2026-03-13T00:00:00+08:00"));
+        assert_eq!(first("2026-03-13T07:00:00+08:00", Cohort::C2), None);
     }
 }

@@ -12,7 +12,7 @@ use super::{
     state::{Red, State},
     words::Words,
 };
-use crate::domain::Timestamp;
+use crate::domain::{Millis, Timestamp};
 
 /// When the pulse was fast, since it was last slower. Bounded: of three within the length of the
 /// window that is asked for, the middle one can never decide and is forgotten.
@@ -21,7 +21,7 @@ pub(super) struct FastPulse(VecDeque<Timestamp>);
 
 impl FastPulse {
     fn push(&mut self, numbers: Tachycardia, at: Timestamp) {
-        let window = crate::domain::Millis(numbers.apart_max.0.saturating_sub(numbers.apart_min.0));
+        let window = Millis(numbers.apart_max.0.saturating_sub(numbers.apart_min.0));
         while self.0.front().is_some_and(|first| at.since(*first) > numbers.apart_max) {
             self.0.pop_front();
         }
@@ -33,9 +33,10 @@ impl FastPulse {
     }
 
     fn lasts(&self, numbers: Tachycardia, at: Timestamp) -> bool {
-        let apart = |earlier: &Timestamp| at.since(*earlier);
-        let apart = self.0.iter().map(apart);
-        apart.into_iter().any(|apart| apart >= numbers.apart_min && apart <= numbers.apart_max)
+        self.0.iter().any(|earlier| {
+            let apart = at.since(*earlier);
+            apart >= numbers.apart_min && apart <= numbers.apart_max
+        })
     }
 }
 

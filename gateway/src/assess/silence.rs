@@ -4,12 +4,12 @@ use super::{
     concept::Concept,
     ledger::{Bench, Moment},
     pack::Pack,
-    patient::{Condition, Patient},
+    patient::{Cohort, Condition, Patient},
     relapse::Component,
     state::State,
-    words::Words,
+    words::{Words, in_days},
 };
-use crate::domain::{Level, Millis, Timestamp};
+use crate::domain::{Level, Timestamp};
 
 /// Who is told of a silence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,15 +32,24 @@ pub(super) struct Silence {
 }
 
 impl Silence {
-    /// When the silence that lasts now reaches somebody who has not been told.
+    /// When the silence that lasts now reaches somebody who has not been told: in the cohort of that
+    /// instant, and of people with a diagnosis or in a cohort that is watched without one.
     pub(super) fn due(&self, pack: &Pack, patient: &Patient, told: Told) -> Option<Timestamp> {
-        let since = self.last_value.or(patient.enrolled_at)?;
-        let days = pack.missed.of(patient.cohort(pack, since));
-        let (done, days) = match told {
-            Told::Patient => (self.prompted, days.prompt),
-            Told::Doctor => (self.doctor_told, days.doctor),
+        let done = match told {
+            Told::Patient => self.prompted,
+            Told::Doctor => self.doctor_told,
         };
-        (!done).then(|| since.plus(days))
+        let since = self.last_value.or(patient.enrolled_at).filter(|_| !done)?;
+        let of_cohort = |cohort| {
+            let days = match told {
+                Told::Patient => pack.missed.of(cohort).prompt,
+                Told::Doctor => pack.missed.of(cohort).doctor,
+            };
+            patient.first_instant(since.plus(days), |at| {
+                patient.cohort(pack, at) == cohort && watched(pack, patient, at)
+            })
+        };
+        Cohort::ALL.into_iter().filter_map(of_cohort).min()
     }
 
     pub(super) const fn value_at(&mut self, at: Timestamp) {
@@ -121,6 +130,14 @@ impl Uploads {
     }
 }
 
+/// Silence lines hold for people with a diagnosis, or in C2 and C3 (DESIGN section 6).
+fn watched(pack: &Pack, patient: &Patient, at: Timestamp) -> bool {
+    let has = |condition| patient.has(condition, at);
+    has(Condition::Hypertension)
+        || has(Condition::Diabetes)
+        || pack.silence_cohorts.iter().any(|cohort| has(Condition::Cohort(*cohort)))
+}
+
 impl State {
     /// A valid value was taken: silence begins anew, and its alerts end.
     pub(super) fn sign_of_life(&mut self, bench: &mut Bench<'_>, at: Timestamp) {
@@ -129,25 +146,17 @@ impl State {
         self.ledger.resolve(bench, Concept::MissedDoctor, at);
     }
 
-    /// A silence is due: for people with a diagnosis, or in the cohorts that are watched without one
-    /// (SEED3, SEED4, A7).
+    /// A silence is due (SEED3, SEED4, A7).
     pub(super) fn silent(&mut self, bench: &mut Bench<'_>, due: Timestamp, told: Told) {
         self.silence.tell(told);
-        let has = |condition| bench.patient.has(condition, due);
-        let watched = has(Condition::Hypertension)
-            || has(Condition::Diabetes)
-            || bench.pack.silence_cohorts.iter().any(|cohort| has(Condition::Cohort(*cohort)));
         let Some(known_at) = self.silence.uploads.covers(due) else { return };
-        if !watched {
-            return;
-        }
         let moment = Moment { clock: known_at, ..Moment::due(due) };
         let line = match told {
             Told::Patient => (Concept::Missed, Level::Blue),
             Told::Doctor => (Concept::MissedDoctor, Level::Yellow),
         };
         let since = self.silence.last_value.or(bench.patient.enrolled_at).unwrap_or(due);
-        let days = due.since(since).0 / Millis::days(1).0;
+        let days = in_days(due.since(since));
         self.raise(bench, line, moment, || Words {
             zh: format!("已{days}天没有有效测量"),
             en: format!("no valid value for {days} days"),

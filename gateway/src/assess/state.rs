@@ -9,7 +9,7 @@ use super::{
     concept::{Concept, Measure},
     control::Control,
     episode::{Assessment, Ended, Ending, Episode, Transition},
-    facts::{Act, ActOutcome, Body, Fact, FactId, distinct},
+    facts::{Act, Body, Fact, FactId, distinct},
     glucose::PastSugars,
     ledger::{Bench, Crossing, Ledger, Moment, Raised},
     pack::Pack,
@@ -20,7 +20,7 @@ use super::{
     sessions::Screening,
     silence::{Silence, Told, Upload, Uploads},
     sugars::Findings,
-    words::Words,
+    words::{Words, in_hours, in_minutes},
 };
 use crate::{
     domain::{AlertId, Level, Timestamp},
@@ -46,7 +46,7 @@ pub struct OutOfOrder;
 pub struct State {
     position: Position,
     pub(super) ledger: Ledger,
-    /// Reds that wait for a second value of their measure (MM-3).
+    /// Open reds that wait for a second value of their measure (MM-3).
     unrepeated: Vec<(AlertId, Measure)>,
     /// When a doubtful extreme becomes red, unless a reliable reading comes (BP-E0).
     pub(super) extreme_due: Option<Timestamp>,
@@ -226,11 +226,9 @@ impl State {
 
     /// A doctor's act about the open alerts of a concept.
     fn judge_act(&mut self, bench: &mut Bench<'_>, moment: Moment, act: Act) {
+        let at_risk = self.ledger.is_open(Concept::PovertyRelapseRisk);
         let confirmed = self.ledger.act(bench, act, moment.at);
-        if act.concept == Concept::PovertyRelapseRisk
-            && act.outcome == ActOutcome::Closed
-            && !self.ledger.is_open(Concept::PovertyRelapseRisk)
-        {
+        if at_risk && !self.ledger.is_open(Concept::PovertyRelapseRisk) {
             self.forget_components();
         }
         if confirmed {
@@ -273,6 +271,8 @@ impl State {
             Crossing { concept, level: Level::Red, family, moment, severe, formal: false };
         let raised = self.ledger.raise(bench, crossing, why)?;
         if raised.disposition == Disposition::Opened {
+            let ledger = &self.ledger;
+            self.unrepeated.retain(|(red, _)| ledger.live().any(|open| open.id == *red));
             self.unrepeated.push((raised.episode, concept.measure()));
         }
         Some(raised)
@@ -294,7 +294,7 @@ impl State {
     /// "High side: becomes BP-E1 after 30 min without a reliable reading" (BP-E0).
     fn extreme_to_red(&mut self, bench: &mut Bench<'_>, due: Timestamp) {
         self.extreme_due = None;
-        let minutes = bench.pack.timers.extreme_to_red.0 / 60_000;
+        let minutes = in_minutes(bench.pack.timers.extreme_to_red);
         let red = Red { concept: Concept::BpEmergency, moment: Moment::due(due), severe: false };
         let raised = self.raise_red(bench, red, || Words {
             zh: format!("极端血压存疑,{minutes}分钟内没有可靠的复测"),
@@ -310,7 +310,7 @@ impl State {
     /// "Red still open and no further value of that measure 24 h after its clock" (MM-3).
     fn repeat_missed(&mut self, bench: &mut Bench<'_>, red: AlertId, due: Timestamp) {
         self.unrepeated.retain(|(waiting, _)| *waiting != red);
-        let hours = bench.pack.timers.repeat_after_red.0 / 3_600_000;
+        let hours = in_hours(bench.pack.timers.repeat_after_red);
         let line = (Concept::MissedRepeat, Level::Orange);
         let known_at = self.silence.uploads.covers(due).unwrap_or(due);
         let moment = Moment { clock: known_at, ..Moment::due(due) };

@@ -15,7 +15,7 @@ use super::{
     quantity::{Glycaemia, mean},
     relapse::Component,
     state::State,
-    words::Words,
+    words::{Words, in_days},
 };
 use crate::domain::{Level, Timestamp};
 
@@ -227,7 +227,7 @@ impl State {
         }
         let near = starts.iter().filter(|start| moment.at.since(**start) <= numbers.window).count();
         if near >= numbers.episodes {
-            let days = numbers.window.0 / crate::domain::Millis::days(1).0;
+            let days = in_days(numbers.window);
             let line = (Concept::GluLowRecurrent, Level::Orange);
             self.raise(bench, line, moment, || Words {
                 zh: format!("{days}天内{near}次低血糖,本次{sugar}"),

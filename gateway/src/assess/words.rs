@@ -1,7 +1,7 @@
 //! Why an alert opened, in words a doctor reads: the input, the line, the pack.
 
 use super::pack::{Pack, Rule};
-use crate::domain::{Reason, Setting};
+use crate::domain::{Millis, Reason, Setting};
 
 /// What was found and which number it crossed, in both languages, without the line's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,7 +15,7 @@ impl Words {
     pub(super) fn reason(self, pack: &Pack, rule: Option<&Rule>, late: bool) -> Reason {
         let (name, zh, en) =
             rule.map_or(("", "", ""), |rule| (rule.name.as_str(), rule.zh.as_str(), &rule.en));
-        let hours = pack.stale_after().0 / crate::domain::Millis::hours(1).0;
+        let hours = in_hours(pack.stale_after());
         let (late_zh, late_en) = if late {
             (format!("测量后超过{hours}小时才收到。"), format!(" Stored over {hours} h late."))
         } else {
@@ -28,6 +28,21 @@ impl Words {
             en: format!("{en}: {}.{late_en} Line {name} of {title}.", self.en),
         }
     }
+}
+
+/// Whole minutes of a length of time.
+pub(super) const fn in_minutes(length: Millis) -> i64 {
+    length.0 / Millis::minutes(1).0
+}
+
+/// Whole hours of a length of time.
+pub(super) const fn in_hours(length: Millis) -> i64 {
+    length.0 / Millis::hours(1).0
+}
+
+/// Whole days of 24 hours of a length of time.
+pub(super) const fn in_days(length: Millis) -> i64 {
+    length.0 / Millis::days(1).0
 }
 
 /// 家庭 or 诊室.

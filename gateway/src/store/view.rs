@@ -132,7 +132,8 @@ pub struct HeldRefusal {
     pub refused: super::Refused,
 }
 
-/// The counted numbers of a place.
+/// The counted numbers of a place: of the people of its villages, and, where nobody's village is
+/// known, of its sites, so that each reading counts in one place.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Board {
     /// The position up to which everything is counted.
@@ -174,7 +175,7 @@ pub struct SiteRow {
     pub online: Option<bool>,
     /// When it was last heard.
     pub last_seen: Option<Timestamp>,
-    /// Readings received there today.
+    /// Readings received there that were measured today.
     pub readings_today: u64,
     /// People with a reading there today.
     pub people_today: u64,

@@ -137,6 +137,8 @@ pub struct Rule {
     pub name: SmolStr,
     /// Whether the line is asked at all.
     pub enabled: bool,
+    /// Whether silence about its alert is told to the next step; not where no doctor is asked.
+    pub escalates: bool,
     /// Its family.
     pub family: Option<Family>,
     /// Days until the follow-up that its task names.
@@ -232,9 +234,8 @@ impl Pack {
     /// the state itself; a state made from nothing needs all facts of the person.
     #[must_use]
     pub fn window(&self) -> Millis {
-        let cohorts = [Cohort::C0, Cohort::C1, Cohort::C2, Cohort::C3];
-        let repeats = cohorts.map(|cohort| self.persistence.of(cohort).window);
-        let quiet = cohorts.map(|cohort| *self.suppression.quiet.of(cohort));
+        let repeats = Cohort::ALL.map(|cohort| self.persistence.of(cohort).window);
+        let quiet = Cohort::ALL.map(|cohort| *self.suppression.quiet.of(cohort));
         let fixed = self.suppression.quiet_fixed.iter().map(|(_, quiet)| *quiet);
         let relapse = &self.relapse;
         let valid = [
@@ -266,11 +267,9 @@ impl Pack {
     pub fn standing(&self, measurement: &Measurement) -> Standing {
         let accepted = match measurement {
             Measurement::BloodPressure(pressure) => {
-                let native = (pressure.systolic, pressure.diastolic);
-                let systolic = self.convert.mmhg(native.0, pressure.unit);
-                let diastolic = self.convert.mmhg(native.1, pressure.unit);
-                let worth = self.pressure_worth(systolic.zip(diastolic));
-                matches!(worth, PressureWorth::Accepted(_))
+                let mmhg = |native| self.convert.mmhg(native, pressure.unit);
+                let pair = mmhg(pressure.systolic).zip(mmhg(pressure.diastolic));
+                matches!(self.pressure_worth(pair), PressureWorth::Accepted(_))
             }
             Measurement::Glucose(glucose) => match glucose.value {
                 GlucoseValue::Number(value) => self.accepts_glucose(value, glucose.unit),
@@ -296,7 +295,34 @@ impl Pack {
     /// How many of the last glucose values some line asks for.
     pub(super) fn sugar_depth(&self) -> usize {
         let own = |cohort| self.persistence.of(cohort).glucose.m;
-        own(Cohort::C0).max(own(Cohort::C1)).max(own(Cohort::C2)).max(own(Cohort::C3))
+        Cohort::ALL.into_iter().map(own).max().unwrap_or(0)
+    }
+
+    /// Whether a measurement of nobody known could be an emergency: by the lines that are strictest
+    /// for anybody, so that a site's duty is asked rather than nobody.
+    #[must_use]
+    pub fn may_be_emergency(&self, measurement: &Measurement) -> bool {
+        let lines = &self.lines;
+        match measurement {
+            Measurement::BloodPressure(pressure) => {
+                let mmhg = |native| self.convert.mmhg(native, pressure.unit);
+                match self.pressure_worth(mmhg(pressure.systolic).zip(mmhg(pressure.diastolic))) {
+                    PressureWorth::Accepted(pressure) => pressure.reaches(lines.bp_emergency),
+                    PressureWorth::Extreme { .. } => true,
+                    PressureWorth::Illegible => false,
+                }
+            }
+            Measurement::Glucose(glucose) if glucose.control => false,
+            Measurement::Glucose(glucose) => match glucose.value {
+                GlucoseValue::High | GlucoseValue::Low => true,
+                GlucoseValue::Number(value) => {
+                    self.convert.glycaemia(value, glucose.unit).is_some_and(|value| {
+                        value >= lines.glu_high_emergency_ge
+                            || value <= lines.glu_low_emergency_le_dm
+                    })
+                }
+            },
+        }
     }
 
     /// What a pressure in mmHg is worth; `None` is one that no number of mmHg can hold.

@@ -96,6 +96,11 @@ impl Section {
         value.as_bool().ok_or_else(|| self.wrong(key, "true or false", &value))
     }
 
+    pub(super) fn optional_flag(&mut self, key: &str) -> Result<Option<bool>> {
+        let present = self.unread.contains_key(key);
+        if present { self.flag(key).map(Some) } else { Ok(None) }
+    }
+
     pub(super) fn decimal(&mut self, key: &str) -> Result<Decimal> {
         let value = self.take(key)?;
         decimal(&value).ok_or_else(|| self.wrong(key, "a number", &value))

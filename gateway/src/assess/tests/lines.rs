@@ -6,7 +6,7 @@ use crate::domain::Level;
 /// The one door: facts in, one text for each alert out: concept, level when opened, trigger, state.
 /// Time runs to 20 minutes after the last receipt.
 #[track_caller]
-fn check(patient: &Patient, facts: Vec<Fact>, expected: &[&str]) {
+pub(super) fn check(patient: &Patient, facts: Vec<Fact>, expected: &[&str]) {
     let facts = numbered(facts);
     let end = facts.iter().map(|fact| fact.received_at).max().unwrap().plus(Millis::minutes(20));
     let pack = Pack::built_in().unwrap();
@@ -326,4 +326,34 @@ fn a_late_fact_revises_and_withdraws() {
         ]
     );
     assert!(revise(&now, &now).is_empty());
+}
+
+#[test]
+fn validity_and_possible_emergencies_need_no_person() {
+    use crate::domain::Standing;
+    use firmware_protocols::{BloodPressure, Glucose, GlucoseUnit, Measurement, PressureUnit};
+    let pack = Pack::built_in().unwrap();
+    let cuff = |systolic: i64, diastolic: i64| {
+        let pair = (Decimal::from(systolic), Decimal::from(diastolic));
+        Measurement::BloodPressure(BloodPressure::new(pair.0, pair.1, PressureUnit::MmHg))
+    };
+    let meter = |value: &str| {
+        let value = GlucoseValue::Number(value.parse().unwrap());
+        Measurement::Glucose(Glucose::new(value, GlucoseUnit::MmolPerL))
+    };
+    let check = |measurement: Measurement, stored: bool, emergency: bool| {
+        let got = (pack.standing(&measurement), pack.may_be_emergency(&measurement));
+        let standing = if stored { Standing::Stored } else { Standing::Rejected };
+        assert_eq!(got, (standing, emergency), "{measurement:?}");
+    };
+    check(cuff(120, 70), true, false);
+    check(cuff(300, 200), true, true);
+    check(cuff(301, 200), false, true);
+    check(cuff(50, 30), true, false);
+    check(cuff(90, 120), false, false);
+    check(meter("0.6"), true, true);
+    check(meter("0.59"), false, true);
+    check(meter("4.0"), true, false);
+    check(meter("33.3"), true, true);
+    check(meter("33.31"), false, true);
 }

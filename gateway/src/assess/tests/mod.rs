@@ -1,5 +1,6 @@
 //! The lines at their edges, the order of facts, and what a reading costs.
 
+mod below_red;
 mod lines;
 mod measure;
 mod order;

@@ -41,13 +41,19 @@ fn of(at: i64, kind: u8, value: i64) -> Fact {
     }
 }
 
-fn people() -> [Patient; 3] {
+fn people() -> [Patient; 4] {
     let c2 = Condition::Cohort(Cohort::C2);
     let c3 = Condition::Cohort(Cohort::C3);
+    let day = |text: &str| text.parse().ok();
+    let tracked_for_a_while = patient()
+        .during(c2, day("2026-03-04"), day("2026-05-20"))
+        .during(c3, day("2026-05-10"), None)
+        .during(Condition::Hypertension, day("2026-04-20"), None);
     [
         hypertensive().with(Condition::Diabetes).with(c2),
         patient().with(c3).enrolled(minute(0)),
         diabetic().with(Condition::Pregnant),
+        tracked_for_a_while,
     ]
 }
 
@@ -58,7 +64,7 @@ fn check(property: impl Fn(&Pack, &Patient, &[Fact], u64)) {
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
     let config = Config { cases: 250, failure_persistence: None, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, rng);
-    let cases = (facts(), 0..3_usize, any::<u64>());
+    let cases = (facts(), 0..4_usize, any::<u64>());
     let run = runner.run(&cases, |(facts, who, seed)| {
         property(&pack, &people()[who], &facts, seed);
         Ok(())

@@ -47,8 +47,7 @@ impl Mosquitto {
         let path = folder.path().display();
         let config = format!(
             "user root\nlistener {port} 127.0.0.1\nallow_anonymous true\npersistence true\n\
-             persistence_location {path}/\nmax_inflight_messages 1000\nmax_queued_messages 0\n\
-             autosave_on_changes true\nautosave_interval 1\n"
+             persistence_location {path}/\nmax_inflight_messages 1000\nmax_queued_messages 0\n"
         );
         std::fs::write(folder.path().join("mosquitto.conf"), config).unwrap();
         let process = Self::run(folder.path());

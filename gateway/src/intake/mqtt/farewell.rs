@@ -11,7 +11,7 @@ use tracing::{debug, info, warn};
 
 use super::{
     alerts::Subscription,
-    handshake::Will,
+    hello::Will,
     limits::{DRAIN, FAREWELL},
     session::{Done, End, Session},
     shared::Kick,
@@ -34,7 +34,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             self.forget().await;
         }
         let will = self.client.will.take().filter(|_| wants_will(&end));
-        let later = self.publish_if_due(will).await;
+        let expelled = matches!(end, End::Kicked(Kick::Expelled));
+        let later = self.publish_if_due(will, expelled).await;
         if let Some(code) = farewell_code(&end) {
             self.wire.disconnect(code);
         }
@@ -48,10 +49,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
     }
 
-    /// Publishes a will that is due now, and gives back one that has a delay.
-    async fn publish_if_due(&mut self, will: Option<Will>) -> Option<Will> {
+    /// Publishes a will that is due now, and gives back one that has a delay. Who is expelled is not
+    /// waited for.
+    async fn publish_if_due(&mut self, will: Option<Will>, expelled: bool) -> Option<Will> {
         let will = will?;
-        if !will.delay.is_zero() {
+        if !will.delay.is_zero() && !expelled {
             return Some(will);
         }
         self.publish_will(&will).await;

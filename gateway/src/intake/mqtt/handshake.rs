@@ -2,10 +2,8 @@
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use rmqtt_codec::{
     types::QoS,
-    v3,
     v5::{self, ConnectAckReason},
 };
 use tokio::{
@@ -15,7 +13,11 @@ use tokio::{
 
 use super::{
     alerts::{self, Subscription},
-    limits::{CLIENT_ID_MAX, KEEP_ALIVE_MAX, SILENCE_MAX, WILL_DELAY_MAX},
+    hello::{
+        BAD_CLIENT_ID, BUSY, Hello, LOGIN_DENIED, Refusal, TAKEN, UNAVAILABLE, WILL_DENIED,
+        WRONG_LOGIN, Will, hello_v3, hello_v5, sniff,
+    },
+    limits::{CLIENT_ID_MAX, KEEP_ALIVE_MAX, SILENCE_MAX},
     shared::{Login, LoginError, Place, Shared},
     strict::{self, Version, Violation},
     wire::{Moved, Wire},
@@ -45,15 +47,6 @@ pub(super) struct Joined {
     pub(super) resumed: Option<(Subscription, CommitSeq)>,
 }
 
-/// What a client wants published when it is lost.
-#[derive(Debug)]
-pub(super) struct Will {
-    pub(super) topic: String,
-    pub(super) payload: Bytes,
-    pub(super) retain: bool,
-    pub(super) delay: Duration,
-}
-
 /// A client that is not let in.
 #[derive(Debug)]
 pub(super) enum Turned {
@@ -64,48 +57,6 @@ pub(super) enum Turned {
     /// Its log-in is refused; CONNACK is in the outbox.
     Login(LoginError),
 }
-
-/// What CONNECT says, in either version.
-struct Hello {
-    version: Version,
-    client_id: String,
-    assigned: bool,
-    clean: bool,
-    keep_alive: u16,
-    will: Option<Will>,
-    user: Option<String>,
-    password: Option<Vec<u8>>,
-    expiry_seconds: u32,
-    window: u16,
-    packet_max: Option<u32>,
-}
-
-/// Why CONNACK says no, in the words of both versions.
-struct Refusal {
-    v3: u8,
-    v5: ConnectAckReason,
-    what: &'static str,
-}
-
-const fn refusal(v3: u8, v5: ConnectAckReason, what: &'static str) -> Refusal {
-    Refusal { v3, v5, what }
-}
-
-const BAD_CLIENT_ID: Refusal =
-    refusal(2, ConnectAckReason::ClientIdentifierNotValid, "client id not allowed");
-const BAD_WILL: Refusal = refusal(5, ConnectAckReason::TopicNameInvalid, "topic of the will");
-const WILL_DENIED: Refusal = refusal(5, ConnectAckReason::NotAuthorized, "will outside its rights");
-const WILL_RETAIN: Refusal = refusal(5, ConnectAckReason::RetainNotSupported, "retained will");
-const WILL_QOS: Refusal = refusal(5, ConnectAckReason::QosNotSupported, "will at QoS 2");
-const BAD_METHOD: Refusal =
-    refusal(5, ConnectAckReason::BadAuthenticationMethod, "authentication method");
-const QUOTA: Refusal = refusal(5, ConnectAckReason::QuotaExceeded, "too many user properties");
-const BUSY: Refusal = refusal(3, ConnectAckReason::ServerBusy, "too many connections");
-const UNAVAILABLE: Refusal = refusal(3, ConnectAckReason::ServerUnavailable, "cannot check log-in");
-const WRONG_LOGIN: Refusal = refusal(4, ConnectAckReason::BadUserNameOrPassword, "log-in");
-const LOGIN_DENIED: Refusal = refusal(5, ConnectAckReason::NotAuthorized, "log-in");
-const TAKEN: Refusal =
-    refusal(2, ConnectAckReason::ClientIdentifierNotValid, "client id of somebody else");
 
 /// Lets a client in, or not. The caller bounds the time.
 pub(super) async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
@@ -151,7 +102,8 @@ pub(super) async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
         Ok(resumed) => resumed,
         Err(_error) => return Err(refuse(wire, &UNAVAILABLE)),
     };
-    welcome(wire, &hello, shared, resumed.is_some())?;
+    let keeps = matches!(identity.rights, Rights::Doctor(_));
+    welcome(wire, &hello, shared, (keeps, resumed.is_some()))?;
     Ok(Box::new(join(hello, identity, (place, room), resumed)))
 }
 
@@ -217,88 +169,6 @@ async fn hello<S: AsyncRead + AsyncWrite + Unpin>(
     }
 }
 
-/// The version that a CONNECT's body begins with, else the level it asks for.
-fn sniff(body: &[u8]) -> Result<Version, Option<u8>> {
-    if let Some(rest) = body.strip_prefix(b"\0\x04MQTT") {
-        return match rest.first() {
-            Some(4) => Ok(Version::V3),
-            Some(5) => Ok(Version::V5),
-            level => Err(level.copied()),
-        };
-    }
-    match body.strip_prefix(b"\0\x06MQIsdp").and_then(<[u8]>::first) {
-        Some(3) => Ok(Version::V3),
-        Some(level) => Err(Some(*level)),
-        None => Err(None),
-    }
-}
-
-fn hello_v3(connect: v3::Connect) -> Result<Hello, Refusal> {
-    let will = match connect.last_will {
-        None => None,
-        Some(will) => {
-            let topic = will.topic.to_string();
-            strict::topic_name(&topic).map_err(|_violation| BAD_WILL)?;
-            let payload = Bytes::copy_from_slice(&will.message);
-            Some(Will { topic, payload, retain: will.retain, delay: Duration::ZERO })
-        }
-    };
-    Ok(Hello {
-        version: Version::V3,
-        client_id: connect.client_id.to_string(),
-        assigned: false,
-        clean: connect.clean_session,
-        keep_alive: connect.keep_alive,
-        will,
-        user: connect.username.map(|text| text.to_string()),
-        password: connect.password.map(|bytes| bytes.to_vec()),
-        expiry_seconds: if connect.clean_session { 0 } else { u32::MAX },
-        window: u16::MAX,
-        packet_max: None,
-    })
-}
-
-fn hello_v5(connect: v5::Connect) -> Result<Hello, Refusal> {
-    if connect.auth_method.is_some() || connect.auth_data.is_some() {
-        return Err(BAD_METHOD);
-    }
-    strict::user_properties(connect.user_properties.len()).map_err(|_violation| QUOTA)?;
-    let will = match connect.last_will {
-        None => None,
-        Some(will) => Some(will_v5(&will, connect.session_expiry_interval_secs)?),
-    };
-    Ok(Hello {
-        version: Version::V5,
-        client_id: connect.client_id.to_string(),
-        assigned: false,
-        clean: connect.clean_start,
-        keep_alive: connect.keep_alive,
-        will,
-        user: connect.username.map(|text| text.to_string()),
-        password: connect.password.map(|bytes| bytes.to_vec()),
-        expiry_seconds: connect.session_expiry_interval_secs,
-        window: connect.receive_max.map_or(u16::MAX, std::num::NonZeroU16::get),
-        packet_max: connect.max_packet_size.map(std::num::NonZeroU32::get),
-    })
-}
-
-fn will_v5(will: &v5::LastWill, expiry_seconds: u32) -> Result<Will, Refusal> {
-    if will.retain {
-        return Err(WILL_RETAIN);
-    }
-    if will.qos == QoS::ExactlyOnce {
-        return Err(WILL_QOS);
-    }
-    strict::user_properties(will.user_properties.len()).map_err(|_violation| QUOTA)?;
-    let topic = will.topic.to_string();
-    for name in will.response_topic.as_deref().into_iter().chain([topic.as_str()]) {
-        strict::topic_name(name).map_err(|_violation| BAD_WILL)?;
-    }
-    let asked = will.will_delay_interval_sec.unwrap_or(0).min(expiry_seconds);
-    let delay = Duration::from_secs(u64::from(asked)).min(WILL_DELAY_MAX);
-    Ok(Will { topic, payload: Bytes::copy_from_slice(&will.message), retain: false, delay })
-}
-
 /// An empty client id is given one; any other must be visible ASCII without the letters of topics,
 /// so that it can stand in a log line and in the name of a follower.
 fn settle_client_id(hello: &mut Hello, shared: &Shared) -> Result<(), Refusal> {
@@ -354,7 +224,7 @@ fn welcome<S: AsyncRead + AsyncWrite + Unpin>(
     wire: &mut Wire<S>,
     hello: &Hello,
     shared: &Shared,
-    session_present: bool,
+    (keeps, session_present): (bool, bool),
 ) -> Result<(), Turned> {
     let limits = &shared.wiring.limits;
     wire.speak(hello.version, limits.packet_bytes, hello.packet_max);
@@ -374,6 +244,8 @@ fn welcome<S: AsyncRead + AsyncWrite + Unpin>(
         subscription_identifiers_available: false,
         shared_subscription_available: false,
         server_keepalive_sec: imposed_keep_alive(hello),
+        // Only doctors' clients have something here that could outlive the connection.
+        session_expiry_interval_secs: (is_durable(hello) && !keeps).then_some(0),
         ..v5::ConnectAck::default()
     };
     wire.connack_v5(connack).map_err(|_too_large| Turned::Violation("no room for CONNACK"))
@@ -419,27 +291,4 @@ fn answer_v5<S: AsyncRead + AsyncWrite + Unpin>(wire: &mut Wire<S>, reason_code:
     let connack = v5::ConnectAck { reason_code, ..v5::ConnectAck::default() };
     // A CONNACK without properties always fits; without it the connection ends all the same.
     drop(wire.connack_v5(connack));
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn check(body: &[u8], expected: Result<Version, Option<u8>>) {
-        assert_eq!(sniff(body), expected, "{body:?}");
-    }
-
-    #[test]
-    fn the_version_is_in_the_first_bytes() {
-        check(b"\0\x04MQTT\x04", Ok(Version::V3));
-        check(b"\0\x04MQTT\x05", Ok(Version::V5));
-        check(b"\0\x06MQIsdp\x03", Ok(Version::V3));
-        check(b"\0\x04MQTT\x03", Err(Some(3)));
-        check(b"\0\x04MQTT\x06", Err(Some(6)));
-        check(b"\0\x06MQIsdp\x04", Err(Some(4)));
-        check(b"\0\x04MQTX\x04", Err(None));
-        check(b"\0\x04MQTT", Err(None));
-        check(b"", Err(None));
-    }
 }

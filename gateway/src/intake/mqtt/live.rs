@@ -92,6 +92,30 @@ mod tests {
         assert_eq!(matches(filter, topic), expected, "{filter} {topic}");
     }
 
+    #[tokio::test]
+    async fn a_slow_reader_loses_the_oldest_and_the_loss_is_counted() {
+        let (values, receiver) = tokio::sync::broadcast::channel(4);
+        let (mut view, metrics) = (LiveView::new(receiver), MqttMetrics::default());
+        assert!(view.add("#".to_owned()));
+        for number in 0..10 {
+            let value = LiveValue { topic: number.to_string(), payload: Bytes::new() };
+            values.send(Arc::new(value)).unwrap();
+        }
+        assert_eq!(view.next(&metrics).await.topic, "6");
+        assert_eq!(metrics.live_skipped.get(), 6);
+    }
+
+    #[test]
+    fn a_view_has_few_filters() {
+        let mut view = LiveView::new(tokio::sync::broadcast::channel(1).1);
+        for number in 0..LIVE_FILTERS_MAX {
+            assert!(view.add(number.to_string()));
+        }
+        assert!(view.add("0".to_owned()), "known already");
+        assert!(!view.add("one more".to_owned()));
+        assert!(view.remove("0") && !view.remove("0") && !view.is_empty());
+    }
+
     #[test]
     fn filters_match_level_by_level() {
         check("xz/1/+/+/reading", "xz/1/van/cuff/reading", true);

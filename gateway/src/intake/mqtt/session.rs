@@ -7,10 +7,7 @@
 use std::{io, num::NonZeroU16, pin::Pin, sync::Arc};
 
 use futures_util::future::BoxFuture;
-use rmqtt_codec::{
-    types::Publish,
-    v5::{DisconnectReasonCode as Code, PublishAckReason},
-};
+use rmqtt_codec::v5::DisconnectReasonCode as Code;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::oneshot::error::RecvError,
@@ -20,18 +17,18 @@ use tracing::warn;
 
 use super::{
     alerts::{AlertFeed, AlertsError, AlertsEvent, Subscription},
-    batch::{InFlight, Repeat, Slot, digest},
+    batch::{InFlight, Slot},
     handshake::Joined,
-    limits::{HEARD_BYTES, LIVE_BYTES_MAX},
+    limits::HEARD_BYTES,
     live::{LiveValue, LiveView},
+    packet::Packet,
     shared::{Kick, Shared},
-    strict::{self, Version, Violation},
+    strict::{Version, Violation},
     subscribe::Opening,
-    wire::{Moved, Packet, Wire},
+    wire::{Moved, Wire},
 };
 use crate::{
-    domain::Road,
-    intake::{Arrival, Item, NotCommitted, Pending, Receipt, Topic},
+    intake::{NotCommitted, Pending, Receipt},
     store::CommitSeq,
 };
 
@@ -153,7 +150,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     }
 
     async fn next_event(&mut self, stop: Pin<&mut impl Future<Output = ()>>) -> Event {
-        let reading = self.may_take();
+        let (reading, clogged) = (self.may_take(), self.wire.is_clogged());
         tokio::select! {
             biased;
             () = stop => Event::Stop,
@@ -161,7 +158,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             receipt = of(self.in_flight.front()) => Event::Committed(receipt),
             done = of(self.doing.as_mut()) => Event::Done(done),
             moved = self.wire.moved(reading) => Event::Moved(moved),
-            alerts = next_alerts(&mut self.alerts) => Event::Alerts(alerts),
+            alerts = next_alerts(&mut self.alerts), if !clogged => Event::Alerts(alerts),
             value = next_live(&mut self.live, &self.shared) => Event::Live(value),
             () = self.alarm.as_mut() => Event::Alarm,
         }
@@ -222,7 +219,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         free && within && self.in_flight.has_room() && !self.wire.is_clogged()
     }
 
-    fn owed_max(&self) -> usize {
+    pub(super) fn owed_max(&self) -> usize {
         usize::from(self.shared.wiring.limits.in_flight)
     }
 
@@ -247,88 +244,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             }
         }
         Ok(())
-    }
-
-    fn on_publish(&mut self, publish: &Publish) -> Result<(), End> {
-        let metrics = self.shared.metrics();
-        metrics.publishes.add_one();
-        let id = strict::packet_id(publish);
-        let digest = id.map(|id| (id, digest(&publish.topic, &publish.payload)));
-        if let Some((id, digest)) = digest.filter(|_| publish.dup) {
-            match self.in_flight.repeats(id, &digest) {
-                Repeat::No => {}
-                Repeat::InFlight => {
-                    metrics.repeats.add_one();
-                    return Ok(());
-                }
-                Repeat::Acknowledged => {
-                    metrics.repeats.add_one();
-                    return self.owe(Slot { id, digest, refused: None });
-                }
-            }
-        }
-        let topic = Topic::read(&publish.topic);
-        if !self.client.identity.rights.may_publish(&topic) {
-            metrics.publishes_denied.add_one();
-            return match digest {
-                Some((id, digest)) if self.wire.version() == Version::V5 => {
-                    self.owe(Slot { id, digest, refused: Some(PublishAckReason::NotAuthorized) })
-                }
-                _ => Err(Violation::new(Code::NotAuthorized, "topic outside its rights").into()),
-            };
-        }
-        if let Some((id, digest)) = digest {
-            self.owe(Slot { id, digest, refused: None })?;
-        }
-        let flags = (publish.retain, publish.dup);
-        let items = self.admit(&publish.topic, &topic, &publish.payload, flags);
-        self.watch(&topic, publish);
-        let forming = &mut self.in_flight.forming;
-        forming.items.extend(items);
-        forming.bytes += publish.payload.len() + publish.topic.len();
-        Ok(())
-    }
-
-    /// Version 5 was told how many may be owed; 3.1.1 is simply not read beyond.
-    fn owe(&mut self, slot: Slot) -> Result<(), End> {
-        if self.wire.version() == Version::V5 && self.in_flight.owed() >= self.owed_max() {
-            let what = "more in flight than the receive maximum";
-            return Err(Violation::new(Code::ReceiveMaximumExceeded, what).into());
-        }
-        self.in_flight.owe(slot);
-        Ok(())
-    }
-
-    /// Makes items of a message; never none.
-    pub(super) fn admit(
-        &self,
-        name: &str,
-        topic: &Topic,
-        payload: &[u8],
-        (retained, duplicate): (bool, bool),
-    ) -> Vec<Item> {
-        if matches!(topic, Topic::Unknown { .. }) {
-            self.shared.metrics().topics_unknown.add_one();
-        }
-        let (sender, road) = (&self.client.identity, Road::Mqtt);
-        let received_at = self.shared.wiring.clock.now();
-        let arrival = Arrival { road, topic, payload, received_at, sender, retained, duplicate };
-        self.shared.wiring.admission.items(name, &arrival)
-    }
-
-    /// Readings are shown live after their commit, where somebody watches.
-    fn watch(&mut self, topic: &Topic, publish: &Publish) {
-        if self.shared.live.receiver_count() == 0 || !matches!(topic, Topic::Reading { .. }) {
-            return;
-        }
-        if publish.payload.len() > LIVE_BYTES_MAX {
-            self.shared.metrics().live_skipped.add_one();
-            return;
-        }
-        // A copy, for the payload is a view of the whole read.
-        let payload = bytes::Bytes::copy_from_slice(&publish.payload);
-        let value = LiveValue { topic: publish.topic.to_string(), payload };
-        self.in_flight.forming.live.push(value);
     }
 
     /// Begins the next thing that takes time: the batch first, then the subscription after it.

@@ -12,10 +12,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::{
     alerts::{self, Subscription},
     live::LiveView,
+    packet::Subscribe,
     session::{Done, End, Session},
     shared::Alerts,
     strict::{self, Version, Violation},
-    wire::Subscribe,
 };
 use crate::{domain::DoctorId, intake::Topic};
 

@@ -148,6 +148,8 @@ async fn each_viewer_sees_what_is_theirs() {
     for who in ["doctor", "other", "wall", "operator", "township"] {
         let mut events = stream(&gateway, who, Some(from)).await;
         assert_eq!(events.next().await.unwrap().name, "hello");
+        // From here on a board comes after the events that it counts.
+        events.until("board").await;
         viewers.push((who, events));
     }
     gateway.world.commit(|rows| {
@@ -163,7 +165,6 @@ async fn each_viewer_sees_what_is_theirs() {
     for (who, events) in &mut viewers {
         let mut seen = Vec::new();
         let mut text = String::new();
-        // The board that counts everything comes after the events it counts.
         loop {
             let event = events.next().await.unwrap();
             let counted = event.name == "board" && event.data["board"]["cursor"] == json!(end);

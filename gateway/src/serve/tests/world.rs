@@ -175,7 +175,10 @@ impl World {
                         let key = match &row {
                             Registered::Person(row) => RegistryKey::Person(row.person.clone()),
                             Registered::Doctor(row) => RegistryKey::Doctor(row.doctor.clone()),
-                            other => panic!("{other:?}"),
+                            Registered::Household(_)
+                            | Registered::Device(_)
+                            | Registered::Site(_)
+                            | Registered::Card(_) => panic!("{row:?}"),
                         };
                         if rows.registry.get(&key) != Some(&row) {
                             changed += 1;
@@ -194,7 +197,9 @@ impl World {
                 self.commit(|rows| rows.answers.insert(answer.key.clone(), answer));
                 told(&reply.send(Committed::for_tests()));
             }
-            other => panic!("not over HTTP: {other:?}"),
+            Work::Attempted { .. } | Work::Advance { .. } | Work::Tick | Work::Close => {
+                panic!("not over HTTP")
+            }
         }
     }
 

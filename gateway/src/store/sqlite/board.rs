@@ -288,7 +288,7 @@ fn count_alerts(
 ) -> Result<(), StoreError> {
     let mut clause = Clause::new(
         "SELECT a.level, a.state, a.deadline, a.opened_at, coalesce(p.village, '') FROM alert a \
-         LEFT JOIN person p ON p.person = a.person WHERE a.live = 1",
+         INDEXED BY alert_live_board LEFT JOIN person p ON p.person = a.person WHERE a.live = 1",
         [],
     );
     if let Scope::Doctor(_) = scope {

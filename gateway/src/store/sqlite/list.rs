@@ -50,7 +50,13 @@ pub(super) fn readings(
             routed(connection, (roll::BY_DEVICE, device.as_str()), rest, limit)?
         }
         (None, None, site) => match (scope::few(connection, few_people, scope)?, site) {
-            (Some(people), _) => by_people(connection, people, rest, limit)?,
+            (Some(people), _) => {
+                let mut found = by_people(connection, people, rest, limit)?;
+                if let Scope::Place(_) = scope {
+                    found.extend(of_nobody(connection, rest, limit)?);
+                }
+                merged(found, limit)
+            }
             (None, Some(site)) => routed(connection, (roll::BY_SITE, site.as_str()), rest, limit)?,
             (None, None) => routed(connection, (roll::ALL, ""), rest, limit)?,
         },
@@ -138,7 +144,7 @@ fn merged(mut found: Vec<Found>, limit: usize) -> Vec<Found> {
     found
 }
 
-/// By way of each of a few people, and of the readings of nobody.
+/// By way of each of a few people.
 fn by_people(
     connection: &Connection,
     people: Clause,
@@ -160,10 +166,17 @@ fn by_people(
         inner.sql
     );
     let theirs = Clause::new(&sql, inner.values);
-    let mut found = ask(connection, "reading", theirs, reading::decode)?;
+    ask(connection, "reading", theirs, reading::decode)
+}
+
+/// The readings that belong to nobody yet.
+fn of_nobody(
+    connection: &Connection,
+    rest: impl Fn(&mut Clause),
+    limit: usize,
+) -> Result<Vec<Found>, StoreError> {
     let from = format!("SELECT {} FROM reading r WHERE r.person IS NULL", reading::COLUMNS);
-    found.extend(direct(connection, Clause::new(&from, []), rest, limit)?);
-    Ok(merged(found, limit))
+    direct(connection, Clause::new(&from, []), rest, limit)
 }
 
 /// The columns of a reading where another table stands beside it.
@@ -189,7 +202,8 @@ pub(super) fn alerts(
             Clause::new(&sql, people.values)
         }
         None => {
-            let sql = format!("SELECT {} FROM alert a WHERE 1", alert::COLUMNS);
+            let by = if filter.person.is_some() { "alert_person" } else { "alert_rank" };
+            let sql = format!("SELECT {} FROM alert a INDEXED BY {by} WHERE 1", alert::COLUMNS);
             let mut clause = Clause::new(&sql, []);
             clause.and(scope::people(scope, "a.person"));
             clause
@@ -199,6 +213,9 @@ pub(super) fn alerts(
         let places = vec!["?"; filter.states.len()].join(", ");
         let states = filter.states.iter().map(|state| text(code::state(*state)));
         clause.push(&format!(" AND a.state IN ({places})"), states);
+        if filter.states.iter().all(|state| state.is_live()) {
+            clause.push(" AND a.live = 1", []);
+        }
     }
     if let Some(doctor) = &filter.doctor {
         clause.push(" AND a.owner = ?", [text(doctor.as_str())]);

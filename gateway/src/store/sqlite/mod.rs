@@ -226,11 +226,9 @@ fn transact<T>(
 /// Copies the write-ahead file into the database; says how many of its pages are not there yet.
 fn copy_back(connection: &Connection, mode: &str) -> Result<u64, StoreError> {
     let sql = format!("PRAGMA wal_checkpoint({mode})");
-    let counts = row::fetch_one(connection, "the write-ahead file", (&sql, []), |cells| {
-        cells.skip(1);
-        Ok((cells.take::<i64>()?, cells.take::<i64>()?))
-    })?;
-    let (pages, copied) = counts.unwrap_or_default();
+    let counts = connection.query_row(&sql, [], |row| Ok((row.get(1)?, row.get(2)?)));
+    let (pages, copied): (i64, i64) =
+        counts.map_err(failed("copying the write-ahead file into the database"))?;
     Ok(u64::try_from(pages.saturating_sub(copied)).unwrap_or(0))
 }
 

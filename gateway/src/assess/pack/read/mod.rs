@@ -200,7 +200,7 @@ fn persistence(section: &mut Section, cohort: &str) -> Result<Persistence> {
     let window = own.days("window_days")?;
     let glucose =
         Repeats { k: own.whole("glu_k")?, m: own.whole("glu_m")?, days: own.whole("glu_days")? };
-    let confirmed = own.optional("bp_confirmed_session") == Some(Value::Bool(true));
+    let confirmed = own.optional_flag("bp_confirmed_session")?.unwrap_or(false);
     let pressure = if confirmed {
         let singles =
             Repeats { k: own.whole("or_bp_k_single")?, m: own.whole("single_m")?, days: 1 };
@@ -365,6 +365,7 @@ fn rule(mut section: Section) -> Result<Rule> {
     let rule = Rule {
         name: section.text("rule")?,
         enabled: section.flag("enabled")?,
+        escalates: section.optional_flag("escalates")?.unwrap_or(true),
         family,
         followup_due_days,
         zh: section.text("zh")?,

@@ -135,6 +135,20 @@ async fn version_5_is_told_what_there_is() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_device_is_told_that_nothing_is_kept_for_it() {
+    let bench = bench();
+    for (user, kept) in [("cuff", false), ("DR1", true)] {
+        let mut client = bench.dial();
+        client.send(&v5("a").user(user).durable().bytes()).await;
+        let connack = client.packet().await;
+        let refused = connack.windows(5).any(|window| window == [0x11, 0, 0, 0, 0]);
+        assert_eq!(!refused, kept, "{user} {connack:02x?}");
+        client.send(&[0xe0, 0]).await;
+        client.rest().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn devices_of_mqtt_3_1_may_come_too() {
     let bench = bench();
     let mut client = bench.dial();

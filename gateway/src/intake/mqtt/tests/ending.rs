@@ -199,6 +199,36 @@ async fn a_will_may_wait_for_its_client_to_come_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_will_of_who_is_expelled_does_not_wait() {
+    let mut bench = bench();
+    let delayed = Connect {
+        will_properties: vec![0x18, 0, 0, 0, 60],
+        ..v5("a").durable().user("box").will("xz/1/van/state", "offline")
+    };
+    let mut client = bench.connected(delayed).await;
+    assert_eq!(bench.shared.expel("box"), 1);
+    assert_eq!(payloads(&bench.committer.take().await)[0].0, "van false");
+    assert_eq!(client.rest().await, [0xe0, 1, 0x98]);
+    bench.supervisor.stop();
+    assert_eq!(bench.supervisor.wait().await, Ok(()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_takes_over_waits_until_the_old_connection_has_handed_over_its_will() {
+    let mut bench = bench();
+    let _old = bench.connected(v3("a").will("xz/1/van/state", "offline")).await;
+    // The writer is busy, and its queue is full.
+    for _ in 0..WRITER_DEPTH {
+        drop(bench.shared.wiring.inlet.deliver(Vec::new(), 1).await.unwrap());
+    }
+    let mut new = bench.dial();
+    new.send(&v3("a").bytes()).await;
+    new.quiet().await;
+    drop(bench.committer.take().await);
+    new.expect(&[0x20, 2, 0, 0]).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_was_sent_before_the_end_is_handed_over() {
     let mut bench = bench();
     let mut client = bench.connected(v3("a")).await;

@@ -30,6 +30,9 @@ use crate::{
 /// Longest wait for anything that should happen; with paused time it costs nothing.
 const PATIENCE: Duration = Duration::from_secs(3);
 
+/// Deliveries that wait for the scripted committer.
+const WRITER_DEPTH: usize = 64;
+
 /// The log and the cursors of doctors' clients.
 #[derive(Default)]
 struct Log {
@@ -189,7 +192,7 @@ fn bench() -> Bench {
 }
 
 fn bench_with(limits: Limits) -> Bench {
-    let (work, works) = mpsc::channel(64);
+    let (work, works) = mpsc::channel(WRITER_DEPTH);
     let log = Arc::new(Log::default());
     let (commits, ticks) = watch::channel(CommitSeq(0));
     let wiring = Wiring {

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 
 use super::{
     super::{
+        packet::Packet,
         strict::{self, Version},
-        wire::{Packet, Wire},
+        wire::Wire,
     },
     *,
 };
@@ -377,6 +378,40 @@ fn we_and_an_independent_codec_take_the_same_frames() {
 fn kind(error: &str) -> &str {
     let error = error.strip_prefix("Common(").unwrap_or(error);
     error.split('(').next().unwrap_or(error)
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_packets_of_a_client_bring_its_connection_task_down() {
+    let mut random = Random(SEED);
+    let bench = bench();
+    let shared = Arc::clone(&bench.shared);
+    bench.supervisor.spawn("committer", bench.committer.run());
+    for round in 0..400_u32 {
+        let (version, connect) = match round % 2 {
+            0 => (Version::V3, v3("a")),
+            _ => (Version::V5, v5("a")),
+        };
+        let (mut ours, theirs) = duplex(1 << 16);
+        let serving = serve(theirs, None, Arc::clone(&shared), bench.supervisor.stopping());
+        bench.supervisor.spawn("connection", serving);
+        let mut sent = connect.will("xz/1/van/state", "lost").bytes();
+        for _ in 0..random.below(8) {
+            let original = generate(&mut random, version);
+            sent.extend(if random.one_in(3) { mutate(&mut random, &original) } else { original });
+        }
+        // It may have been closed meanwhile, which is its right.
+        drop(ours.write_all(&sent).await);
+        drop(ours.shutdown().await);
+        let mut answers = Vec::new();
+        let end = timeout(PATIENCE, ours.read_to_end(&mut answers)).await;
+        assert!(end.is_ok(), "seed {SEED:#x}, round {round}: {sent:02x?}");
+    }
+    assert!(shared.metrics().violations.get() > 100, "{:?}", shared.metrics());
+    sleep(PATIENCE).await;
+    assert_eq!(shared.metrics().connected.get(), 0);
+    drop((shared, bench.shared));
+    bench.supervisor.stop();
+    assert_eq!(bench.supervisor.wait().await, Ok(()));
 }
 
 #[test]

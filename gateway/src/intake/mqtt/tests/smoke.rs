@@ -106,10 +106,26 @@ fn resident_kib() -> u64 {
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
-/// The goal is 4 KiB a connection (DESIGN section 10). The clients' ends are plain descriptors, so
-/// what is measured is ours; the build is not optimized, so the bound is looser.
-#[tokio::test]
-async fn an_idle_connection_costs_little() {
+/// Set for the process that measures.
+const ALONE: &str = "XUNZHEN_TEST_ALONE";
+
+/// The goal is 4 KiB a connection (DESIGN section 10), here in a build that is not optimized. The
+/// clients' ends are plain descriptors, and the process has nothing else to do, so what is measured
+/// is ours.
+#[test]
+fn an_idle_connection_costs_little() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    if std::env::var_os(ALONE).is_some() {
+        runtime().block_on(measure_idle_connections());
+        return;
+    }
+    let test = "intake::mqtt::tests::smoke::an_idle_connection_costs_little";
+    let mut alone = std::process::Command::new(std::env::current_exe().unwrap());
+    alone.args(["--exact", test, "--nocapture"]).env(ALONE, "1");
+    assert!(alone.status().unwrap().success());
+}
+
+async fn measure_idle_connections() {
     const CLIENTS: u64 = 1000;
     let mut bench = bench();
     let address = listening(&bench, None).await;
@@ -131,6 +147,6 @@ async fn an_idle_connection_costs_little() {
     }
     let each = (resident_kib().saturating_sub(before)) * 1024 / CLIENTS;
     writeln!(std::io::stderr(), "{each} bytes for an idle connection that has published").unwrap();
-    assert!(each < 8 * 1024, "{each} bytes");
+    assert!(each < 4 * 1024 + 512, "{each} bytes");
     assert_eq!(bench.shared.metrics().connected.get(), CLIENTS + 50);
 }
