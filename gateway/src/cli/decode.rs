@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 /// What to decode, and how.
 #[derive(Debug, Clone, clap::Args)]
-pub struct Decode {
+pub(super) struct Decode {
     /// The wire format; see --list
     #[arg(long, value_name = "NAME")]
     format: Option<String>,
@@ -38,7 +38,7 @@ pub struct Decode {
 
 /// Why nothing could be decoded.
 #[derive(Debug, thiserror::Error)]
-pub enum DecodeFailure {
+pub(super) enum DecodeFailure {
     /// The command line asks for nothing, or for something that is not there.
     #[error("{0}")]
     Usage(String),
@@ -67,7 +67,7 @@ pub enum DecodeFailure {
 ///
 /// # Errors
 /// [`DecodeFailure`].
-pub fn run(command: &Decode, out: &mut dyn Write) -> Result<bool, DecodeFailure> {
+pub(super) fn run(command: &Decode, out: &mut dyn Write) -> Result<bool, DecodeFailure> {
     if command.list {
         list(out)?;
         return Ok(true);
@@ -185,7 +185,7 @@ fn split(
     let mut deframer: Deframer = Deframer::new(framing);
     let mut take = |piece: Piece<'_>| {
         pieces.push(match piece {
-            Piece::Frame(frame) => decode(format, selector, frame).map_err(|error| error.name()),
+            Piece::Frame(frame) => decode(format, selector, frame).map_err(DecodeError::name),
             Piece::Refused { reason, .. } => Err(reason.name()),
         });
     };
@@ -249,7 +249,7 @@ fn check(vector: &Map<String, Value>) -> Value {
         let part = Part::from_name(text("part").unwrap_or("frame")).ok_or("unknown_part")?;
         let bytes = text("hex").and_then(unhex).ok_or("bad_hex")?;
         let selector = Selector { model: text("model"), part };
-        decode(format, selector, &bytes).map_err(|error| error.name())
+        decode(format, selector, &bytes).map_err(DecodeError::name)
     });
     let expected_error = text("expected_error");
     match decoded {

@@ -75,7 +75,8 @@ async fn show(command: &Demo, folder: &Path, out: &mut dyn Write) -> Result<(), 
     let ending = supervisor.stopping();
     supervisor.spawn("simulated township", async move {
         // Nobody waits for the report of a day that was broken off.
-        drop(told.send(world.run(door, async move { ending.wait().await }).await));
+        let report = world.run(door, async move { ending.wait().await }).await;
+        told.send(report).unwrap_or_default();
     });
     if command.once {
         let (mut over, all) = (over, supervisor.clone());

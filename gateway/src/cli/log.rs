@@ -7,7 +7,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 /// How the log is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
+pub(crate) enum LogFormat {
     /// Pretty on a terminal, JSON elsewhere
     Auto,
     /// For people

@@ -26,7 +26,7 @@ use std::{
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-pub use log::LogFormat;
+use log::LogFormat;
 
 /// Wrong usage.
 const EXIT_USAGE: u8 = 2;
@@ -45,13 +45,13 @@ struct CommandLine {
 
 /// What every command understands.
 #[derive(Debug, Clone, clap::Args)]
-pub struct Common {
+pub(crate) struct Common {
     /// The configuration file [default: xunzhen.toml here, if it is there]
     #[arg(long, value_name = "FILE", global = true)]
-    pub config: Option<PathBuf>,
+    pub(crate) config: Option<PathBuf>,
     /// How to write the log
     #[arg(long, value_name = "FORMAT", global = true, value_enum, default_value = "auto")]
-    pub log_format: LogFormat,
+    pub(crate) log_format: LogFormat,
 }
 
 #[derive(Debug, Subcommand)]
@@ -91,7 +91,7 @@ enum Command {
 
 /// How a command failed.
 #[derive(Debug, thiserror::Error)]
-pub enum Failure {
+pub(crate) enum Failure {
     /// It was asked in a wrong way.
     #[error("{0}")]
     Usage(String),
@@ -108,7 +108,7 @@ pub enum Failure {
 
 impl Failure {
     /// A failure with everything that its sources say.
-    pub fn of(error: &(dyn std::error::Error + 'static)) -> Self {
+    pub(crate) fn of(error: &(dyn std::error::Error + 'static)) -> Self {
         let mut text = error.to_string();
         let mut source = error.source();
         while let Some(cause) = source {

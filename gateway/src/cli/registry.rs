@@ -286,6 +286,11 @@ fn export(admin: &mut Admin, kind: Kind, out: &mut dyn Write) -> Result<(), Fail
     Ok(())
 }
 
+/// A digit of a number under 16.
+fn hex_digit(number: u8) -> char {
+    char::from_digit(u32::from(number), 16).unwrap_or('0').to_ascii_uppercase()
+}
+
 /// Text as part of a query.
 pub(super) fn escaped(text: &str) -> String {
     let plain =
@@ -294,7 +299,7 @@ pub(super) fn escaped(text: &str) -> String {
         if plain(byte) {
             escaped.push(char::from(byte));
         } else {
-            escaped.push_str(&format!("%{byte:02X}"));
+            escaped.extend(['%', hex_digit(byte >> 4), hex_digit(byte & 0xF)]);
         }
         escaped
     })

@@ -96,8 +96,6 @@ pub(super) struct Running {
     pub(super) mqtt: SocketAddr,
     /// The one-time link's address.
     pub(super) link: String,
-    /// Its pieces.
-    pub(super) core: Arc<Core>,
 }
 
 /// Starts everything. On return it takes readings and answers.
@@ -140,7 +138,7 @@ pub(super) async fn start(
         line.insert("token".to_owned(), token.into());
     }
     info!(%http, %mqtt, "ready");
-    Ok(Running { ready, mqtt, link, core })
+    Ok(Running { ready, mqtt, link })
 }
 
 /// The operator's door, for the command line on this machine.

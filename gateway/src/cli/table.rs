@@ -14,7 +14,7 @@ use crate::domain::{
 
 /// Which rows a file holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Kind {
+pub(super) enum Kind {
     /// People
     People,
     /// Households and the doctors who signed for them
@@ -32,7 +32,7 @@ pub enum Kind {
 impl Kind {
     /// The kind's name in the registry.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::People => "person",
             Self::Households => "household",
@@ -45,7 +45,7 @@ impl Kind {
 
     /// The columns that have a meaning to us, in the order in which they are exported.
     #[must_use]
-    pub const fn columns(self) -> &'static [&'static str] {
+    pub(super) const fn columns(self) -> &'static [&'static str] {
         match self {
             Self::People => &[
                 "person",
@@ -77,7 +77,7 @@ impl Kind {
 /// Why a row is none: the column and what is wrong with its cell.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{column}: {why}")]
-pub struct CellError {
+pub(super) struct CellError {
     /// The column.
     pub column: String,
     /// What is wrong, without the value.
@@ -85,11 +85,11 @@ pub struct CellError {
 }
 
 /// A row's cells by column name; each is taken once, the rest are attributes.
-pub struct Cells<'a>(Vec<(&'a str, &'a str)>);
+pub(super) struct Cells<'a>(Vec<(&'a str, &'a str)>);
 
 impl<'a> Cells<'a> {
     /// The cells of a record under its headers, trimmed.
-    pub fn new(headers: &'a csv::StringRecord, record: &'a csv::StringRecord) -> Self {
+    pub(super) fn new(headers: &'a csv::StringRecord, record: &'a csv::StringRecord) -> Self {
         let cells = headers.iter().zip(record.iter());
         Self(cells.map(|(name, cell)| (name.trim(), cell.trim())).collect())
     }
@@ -179,7 +179,7 @@ fn pregnancy(cells: &mut Cells<'_>) -> Result<Vec<Dated>, CellError> {
 ///
 /// # Errors
 /// The first cell that cannot be what its column needs.
-pub fn row(kind: Kind, mut cells: Cells<'_>) -> Result<Registered, CellError> {
+pub(super) fn row(kind: Kind, mut cells: Cells<'_>) -> Result<Registered, CellError> {
     Ok(match kind {
         Kind::People => Registered::Person(person(cells)?),
         Kind::Households => Registered::Household(Household {
@@ -279,7 +279,7 @@ fn site(mut cells: Cells<'_>) -> Result<Site, CellError> {
 
 /// A row's cells, in the order of [`Kind::columns`], and its attributes.
 #[must_use]
-pub fn cells(row: &Registered) -> (Vec<String>, Attributes) {
+pub(super) fn cells(row: &Registered) -> (Vec<String>, Attributes) {
     let text = |value: Option<String>| value.unwrap_or_default();
     match row {
         Registered::Person(row) => (person_cells(row), row.attributes.clone()),

@@ -16,6 +16,7 @@ use crate::{
     export,
     intake::{
         Admission, Arrival, DeviceBook, Identity, Item, NotCommitted, Rights, Sites, Topic,
+        broker::{BrokerConfig, BrokerWiring, consume},
         mqtt::{self, Alerts, CursorKeeper, Limits, Login, LoginError},
         serial::{Arrived, SerialArrival, SerialIntake, SerialLine},
     },
@@ -23,6 +24,9 @@ use crate::{
     store::{CommitSeq, Origin, Reader, Role, TokenRow, view::Delivered},
     supervise::Supervisor,
 };
+
+/// The port of MQTT without TLS, as registered.
+const MQTT_PORT: &str = "1883";
 
 /// The own MQTT listener.
 pub(super) fn mqtt(config: &Config, core: &Arc<Core>) -> mqtt::Wiring {
@@ -277,10 +281,37 @@ pub(super) fn broker(
     core: &Arc<Core>,
     supervisor: &Supervisor,
 ) -> Result<(), Failure> {
-    let (None, _) = (&config.broker, (core, supervisor)) else {
-        return Err(Failure::Configuration("broker.url: not supported yet".to_owned()));
+    let Some(broker) = &config.broker else { return Ok(()) };
+    let (host, port) = broker_address(&broker.url)?;
+    let settings = BrokerConfig {
+        host,
+        port,
+        client_id: broker.client_id.clone(),
+        credentials: broker.login.clone(),
+        tls: None,
+        group: "xunzhen".to_owned(),
     };
+    let wiring = BrokerWiring {
+        inlet: core.writer.inlet.clone(),
+        admission: admission(core.book.clone()),
+        clock: core.clock.clone(),
+        metrics: Arc::default(),
+    };
+    supervisor.spawn("broker", consume(settings, wiring, supervisor.stopping()));
     Ok(())
+}
+
+/// Host and port of `mqtt://host:port`; the port may be left out.
+fn broker_address(url: &str) -> Result<(String, u16), Failure> {
+    let wrong = || {
+        Failure::Configuration(format!(
+            "broker.url: {url:?}: expected mqtt://host:port, as mqtt://127.0.0.1:1884 / 消息服务器地址"
+        ))
+    };
+    let address = url.strip_prefix("mqtt://").ok_or_else(wrong)?.trim_end_matches('/');
+    let (host, port) = address.rsplit_once(':').unwrap_or((address, MQTT_PORT));
+    let port = port.parse().map_err(|_not_a_port| wrong())?;
+    if host.is_empty() { Err(wrong()) } else { Ok((host.to_owned(), port)) }
 }
 
 /// Exports readings, where a server is configured.

@@ -71,12 +71,12 @@ impl Desk {
     fn row(
         &mut self,
         unit: &mut dyn Unit,
-        key: RegistryKey,
+        key: &RegistryKey,
     ) -> Result<Option<&Registered>, StoreError> {
-        if !self.registry.contains_key(&key) {
+        if !self.registry.contains_key(key) {
             self.load(unit, vec![key.clone()])?;
         }
-        Ok(self.registry.get(&key).and_then(Option::as_ref))
+        Ok(self.registry.get(key).and_then(Option::as_ref))
     }
 
     pub(super) fn person(
@@ -84,7 +84,7 @@ impl Desk {
         unit: &mut dyn Unit,
         id: &PersonId,
     ) -> Result<Option<&Person>, StoreError> {
-        let row = self.row(unit, RegistryKey::Person(id.clone()))?;
+        let row = self.row(unit, &RegistryKey::Person(id.clone()))?;
         Ok(if let Some(Registered::Person(person)) = row { Some(person) } else { None })
     }
 
@@ -93,7 +93,7 @@ impl Desk {
         unit: &mut dyn Unit,
         id: &DeviceId,
     ) -> Result<Option<&Device>, StoreError> {
-        let row = self.row(unit, RegistryKey::Device(id.clone()))?;
+        let row = self.row(unit, &RegistryKey::Device(id.clone()))?;
         Ok(if let Some(Registered::Device(device)) = row { Some(device) } else { None })
     }
 
@@ -102,7 +102,7 @@ impl Desk {
         unit: &mut dyn Unit,
         card: &str,
     ) -> Result<Option<PersonId>, StoreError> {
-        let row = self.row(unit, RegistryKey::Card(card.to_owned()))?;
+        let row = self.row(unit, &RegistryKey::Card(card.to_owned()))?;
         Ok(if let Some(Registered::Card(card)) = row { Some(card.person.clone()) } else { None })
     }
 
@@ -112,7 +112,7 @@ impl Desk {
         unit: &mut dyn Unit,
         id: &SiteId,
     ) -> Result<Option<SiteRole>, StoreError> {
-        let row = self.row(unit, RegistryKey::Site(id.clone()))?;
+        let row = self.row(unit, &RegistryKey::Site(id.clone()))?;
         Ok(if let Some(Registered::Site(Site { kind, .. })) = row { Some(*kind) } else { None })
     }
 
@@ -123,7 +123,7 @@ impl Desk {
         person: &Person,
     ) -> Result<Option<Household>, StoreError> {
         let Some(household) = &person.household else { return Ok(None) };
-        let row = self.row(unit, RegistryKey::Household(household.clone()))?;
+        let row = self.row(unit, &RegistryKey::Household(household.clone()))?;
         Ok(if let Some(Registered::Household(row)) = row { Some(row.clone()) } else { None })
     }
 
@@ -137,7 +137,7 @@ impl Desk {
         let contracted = household.as_ref().and_then(|household| household.doctor.clone());
         let contracted = match contracted {
             Some(doctor) => {
-                let row = self.row(unit, RegistryKey::Doctor(doctor))?;
+                let row = self.row(unit, &RegistryKey::Doctor(doctor))?;
                 if let Some(Registered::Doctor(doctor)) = row { Some(doctor.clone()) } else { None }
             }
             None => None,

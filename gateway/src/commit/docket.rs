@@ -191,11 +191,11 @@ impl Group<'_> {
             self.take(care::revise(&standing, after, change, &docket.team, self.now));
         }
         docket.crossed.extend(&assessment.crossings);
-        self.record_crossings(docket);
+        self.record_crossings(&docket);
         Ok(())
     }
 
-    pub(super) fn record_crossings(&mut self, docket: Docket) {
+    pub(super) fn record_crossings(&mut self, docket: &Docket) {
         for crossed in docket.crossed.iter().filter(|crossed| docket.is_news(crossed)) {
             let Some(alert) = docket.standing.get(&crossed.episode) else { continue };
             if crossed.disposition == Disposition::Joined && docket.staffed {

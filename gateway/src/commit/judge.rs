@@ -245,7 +245,7 @@ impl Group<'_> {
                 Transition::Crossed(crossed) => docket.crossed.push(crossed),
             }
         }
-        self.record_crossings(docket);
+        self.record_crossings(&docket);
         Ok(())
     }
 }

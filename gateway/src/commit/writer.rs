@@ -105,7 +105,8 @@ pub fn start(
         .name("writer".to_owned())
         .spawn(move || {
             writer.run();
-            drop(ended_tx.send(()));
+            // Whoever waits for it is gone only when the process is.
+            ended_tx.send(()).unwrap_or_default();
         })
         .map_err(|source| StoreError::File {
             what: "starting the writer's thread",

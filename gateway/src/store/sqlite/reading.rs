@@ -298,5 +298,8 @@ pub(super) fn owners_since(
     let sql = "SELECT DISTINCT person FROM reading WHERE seq > ? AND server_at >= ? \
                AND person IS NOT NULL ORDER BY person";
     let params = params![after.max(floor), since.as_millis()];
-    fetch(connection, "reading", (sql, params), |cells| cells.id())
+    fetch(connection, "reading", (sql, params), |cells| {
+        let owner: PersonId = cells.id()?;
+        Ok(owner)
+    })
 }
