@@ -64,9 +64,14 @@ pub(crate) fn clock_ahead_ms() -> i64 {
 /// The transaction that was acknowledged and is still open.
 static OPEN: AtomicBool = AtomicBool::new(false);
 
+/// Units that the mutant puts into one transaction.
+const UNITS_LEFT_OPEN: u64 = 8;
+
 /// Leaves a transaction open in place of committing it.
 pub(crate) fn leave_open() -> bool {
-    let leave = is(Mutant::AckBeforeSync);
+    static UNITS: AtomicU64 = AtomicU64::new(1);
+    let leave = is(Mutant::AckBeforeSync)
+        && !UNITS.fetch_add(1, Ordering::Relaxed).is_multiple_of(UNITS_LEFT_OPEN);
     OPEN.store(leave, Ordering::Relaxed);
     leave
 }

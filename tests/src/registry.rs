@@ -29,15 +29,16 @@ impl County {
     /// When the folder cannot be written.
     #[must_use]
     pub fn write(&self, folder: &Path) -> Vec<(&'static str, PathBuf)> {
-        let mut households = "household,village,doctor\n".to_owned();
-        let mut people = "person,name,sex,birth_date,household,village\n".to_owned();
-        for number in 1..=self.people {
-            let person = person(number);
-            households.push_str(&format!("H{number:06},Stone Village,DR1\n"));
-            people.push_str(&format!(
-                "{person},Person {number},female,1950-01-01,H{number:06},Stone Village\n"
-            ));
-        }
+        let household = |number| format!("H{number:06},Stone Village,DR1\n");
+        let one = |number| {
+            let name = person(number);
+            format!("{name},Person {number},female,1950-01-01,H{number:06},Stone Village\n")
+        };
+        let all = || 1..=self.people;
+        let households =
+            "household,village,doctor\n".to_owned() + &all().map(household).collect::<String>();
+        let people = "person,name,sex,birth_date,household,village\n".to_owned()
+            + &all().map(one).collect::<String>();
         let sites = "site,kind,name,village,township\n\
                      home,home,Homes,Stone Village,Stone Township\n\
                      V01,van,Van 1,Stone Village,Stone Township\n"

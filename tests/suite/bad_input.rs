@@ -79,7 +79,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 fn unhex(text: &str) -> Vec<u8> {
-    let pair = |at| u8::from_str_radix(&text[at..at + 2], 16).unwrap();
+    let pair = |at| u8::from_str_radix(text.get(at..at + 2).unwrap(), 16).unwrap();
     (0..text.len()).step_by(2).map(pair).collect()
 }
 

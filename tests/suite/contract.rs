@@ -170,16 +170,16 @@ fn each_item_of_a_post_is_told_what_became_of_it_in_order() {
         "quarantined",
     ];
     assert_eq!(told, expected, "{answer}");
-    let reasons: Vec<String> = gateway
-        .list("/api/v1/quarantine")
-        .iter()
-        .rev()
-        .map(|item| item["reason"].as_str().unwrap_or_default().to_owned())
-        .collect();
+    let mut waiting = gateway.list("/api/v1/quarantine");
+    waiting.reverse();
+    let reasons: Vec<&str> = waiting.iter().map(|item| item["reason"].as_str().unwrap()).collect();
     assert_eq!(
         reasons,
         ["conflict", "unknown_person", "unknown_unit", "unknown_kind", "no_person"]
     );
+    for item in &waiting {
+        assert!(item["raw"].as_str().is_some_and(|raw| !raw.is_empty()), "no bytes: {item}");
+    }
     assert_eq!(gateway.list("/api/v1/refused").len(), 1);
     finish((folder, gateway));
 }

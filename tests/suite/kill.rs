@@ -4,10 +4,10 @@ use std::{path::Path, time::Duration};
 
 use end_to_end::{
     audit,
-    gateway::{END, READY, Setup},
+    gateway::{READY, Setup},
     ledger::{Ledger, World},
     load,
-    patience::{wait_at_most, wait_for},
+    patience::wait_at_most,
     registry::County,
     skip,
     webhook::Sink,
@@ -62,6 +62,7 @@ pub(crate) fn live_and_die(setup: &Setup, ledger: &mut Ledger, random: &mut fast
 /// Starts a gateway that ends by itself at a failpoint, and lets every device publish until then.
 #[cfg(feature = "faults")]
 pub(crate) fn live_until_it_dies(doomed: &Setup, ledger: &mut Ledger) {
+    use end_to_end::{gateway::END, patience::wait_for};
     let mut process = doomed.spawn();
     if let Some(line) = process.ready(READY) {
         let address = line["mqtt"].as_str().unwrap().parse().unwrap();
@@ -87,6 +88,8 @@ pub(crate) fn settle(setup: &Setup, ledger: &mut Ledger) -> Vec<String> {
     assert!(ledger.acknowledged() > before);
     let mut found = audit::api(&gateway, ledger);
     gateway.stop();
+    // The gateway's own recount, as a second opinion.
+    setup.run_well(&["db", "check"]);
     found.extend(audit::file(setup.folder(), ledger));
     found
 }

@@ -7,6 +7,7 @@
 use std::{
     fs::{self, File},
     io::Write,
+    sync::atomic::Ordering,
     time::Duration,
 };
 
@@ -50,6 +51,7 @@ pub(crate) fn live_until_cut(
         let begun = wait_at_most(READY, || progress.begun());
         assert!(begun.is_some(), "nothing was acknowledged; its log:\n{}", gateway.process.log());
         wait_at_most(life, || None::<()>);
+        progress.cut.store(true, Ordering::SeqCst);
         disk.cut();
         gateway.kill();
     });

@@ -114,16 +114,24 @@ fn check_nothing_added(gateway: &Gateway, sink: &Sink, alert: &Value) {
 fn an_acknowledgement_is_a_fact_that_survives_a_kill() {
     let folder = tempdir().unwrap();
     let (setup, ..) = imported(folder.path());
-    let gateway = setup.start();
+    let role = ["token", "create", "--role", "doctor", "--doctor", "DR1"];
+    let token = setup.run_well(&role).trim().to_owned();
+    let start = || {
+        let mut gateway = setup.start();
+        gateway.token.clone_from(&token);
+        gateway
+    };
+    let mut gateway = setup.start();
     let posted = json!([with_source(emergency(1))]);
     assert_eq!(gateway.post("/api/v1/readings", "r", &posted).status, 200);
+    gateway.token.clone_from(&token);
     let id = gateway.alerts("person=P000001", 1)[0]["id"].as_str().unwrap().to_owned();
     let path = format!("/api/v1/alerts/{id}/ack");
     let answer = gateway.post(&path, "a", &json!({"note": "on my way"}));
     assert_eq!(answer.status, 200, "{}", answer.body);
     assert_eq!(answer.json()["state"], "acknowledged");
     gateway.kill();
-    let gateway = setup.start();
+    let gateway = start();
     let alert = gateway.get_json(&format!("/api/v1/alerts/{id}"));
     assert_eq!(alert["state"], "acknowledged");
     let history = alert["history"].as_array().unwrap();

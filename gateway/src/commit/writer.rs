@@ -254,11 +254,17 @@ impl Writer {
         warn!(%error, "waiting for room, acknowledgements withheld");
         self.set_health(Health::Refusing { why: error.to_string() });
         self.desk.forget();
-        if self.supervisor.stopping().is_set() {
-            return Err(StoreError::Full { what: "the last deliveries before the end" });
+        loop {
+            if self.supervisor.stopping().is_set() {
+                return Err(StoreError::Full { what: "the last deliveries before the end" });
+            }
+            thread::park_timeout(FULL_RETRY);
+            match self.store.reopen() {
+                // Opening takes room too: it copies the write-ahead file into the database.
+                Err(error) if error.is_full() => {}
+                opened => return opened,
+            }
         }
-        thread::park_timeout(FULL_RETRY);
-        self.store.reopen()
     }
 
     /// The file is not to be trusted any more: answer nobody, so that every sender keeps its own.

@@ -143,13 +143,16 @@ impl SqliteStore {
     }
 
     fn connection(&self) -> Result<&Connection, StoreError> {
-        let missing = StoreError::Asked { what: "the store must be reopened" };
-        let connection = self.connection.as_ref().ok_or(missing)?;
-        #[cfg(feature = "faults")]
-        if crate::fault::take_left_open() {
-            connection.execute_batch("COMMIT").map_err(failed("committing too late"))?;
+        self.connection.as_ref().ok_or(StoreError::Asked { what: "the store must be reopened" })
+    }
+
+    #[cfg(feature = "faults")]
+    fn commit_left_open(&self) -> Result<(), StoreError> {
+        if !crate::fault::take_left_open() {
+            return Ok(());
         }
-        Ok(connection)
+        let late = "committing too late";
+        self.connection()?.execute_batch("COMMIT").map_err(failed(late))
     }
 
     /// Decides whether a failure means a full disk, and gives up the connection where the failure
@@ -172,6 +175,8 @@ impl SqliteStore {
         what: &'static str,
         work: impl FnOnce(&Connection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
+        #[cfg(feature = "faults")]
+        self.commit_left_open()?;
         let connection = self.connection()?;
         let done = transact(connection, what, work);
         self.after_commit(done)
@@ -188,7 +193,10 @@ impl SqliteStore {
 
     fn copy_back_now(&mut self, mode: &str) -> Result<(), StoreError> {
         #[cfg(feature = "faults")]
-        crate::fault::point("before_checkpoint");
+        {
+            self.commit_left_open()?;
+            crate::fault::point("before_checkpoint");
+        }
         match self.connection().and_then(|connection| copy_back(connection, mode)) {
             Ok(pages) => {
                 self.wal_pages = pages;
