@@ -97,7 +97,14 @@ impl Supervisor {
     /// Asks every task to stop; the process then ends with a failure.
     pub fn fail(&self, why: String) {
         error!(%why, "stopping");
-        self.wish.send_replace(Wish::Fail(why));
+        // The first cause is the one to tell; what falls over after it is its consequence.
+        self.wish.send_if_modified(|wish| {
+            let first = !matches!(wish, Wish::Fail(_));
+            if first {
+                *wish = Wish::Fail(why);
+            }
+            first
+        });
     }
 
     /// Waits for the wish to stop, then for every task, at most [`STOP_LIMIT`].

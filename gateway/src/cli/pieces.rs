@@ -104,7 +104,7 @@ pub(super) fn shared(
                 why_zh: said(gate.why_zh()),
                 why_en: said(gate.why_en()),
             },
-            case_prefix: "QS".into(),
+            case_prefix: super::wiring::CASE_PREFIX.into(),
         },
         bundle: serve::Bundle::embedded(),
         metrics: serve::metrics::Registry::default(),

@@ -66,7 +66,7 @@ pub(super) fn run(command: &Serve, common: &Common, out: &mut dyn Write) -> Resu
         }
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
+    let ended = runtime.block_on(async {
         let supervisor = Supervisor::new();
         let mode = if command.dev { Mode::Dev } else { Mode::Serve };
         let running = start(&config, mode, &supervisor).await?;
@@ -74,7 +74,10 @@ pub(super) fn run(command: &Serve, common: &Common, out: &mut dyn Write) -> Resu
         out.flush()?;
         supervisor.spawn("signals", stop_on_signal(supervisor.clone()));
         supervisor.wait().await.map_err(Failure::Failed)
-    })
+    });
+    // A question to the store that hangs with its disk must not hold the process.
+    runtime.shutdown_background();
+    ended
 }
 
 /// How the gateway is run.
@@ -218,6 +221,7 @@ fn notify(
     let settings = NotifyConfig {
         public_url: config.http.public_url.clone().unwrap_or_else(|| format!("{scheme}://{http}")),
         allow_private: config.notify_allow_private || core.practice,
+        case_prefix: wiring::CASE_PREFIX.into(),
         ..NotifyConfig::default()
     };
     let notifier =

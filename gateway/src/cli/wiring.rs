@@ -12,7 +12,7 @@ use crate::{
     admit::{self, Source},
     commit::Work,
     config::{Config, Serial},
-    domain::{DeviceId, DoctorId, Road, SiteId},
+    domain::{DeviceId, DoctorId, Road, SiteId, case_code},
     export,
     intake::{
         Admission, Arrival, DeviceBook, Identity, Item, NotCommitted, Rights, Sites, Topic,
@@ -20,10 +20,13 @@ use crate::{
         mqtt::{self, Alerts, CursorKeeper, Limits, Login, LoginError},
         serial::{Arrived, SerialArrival, SerialIntake, SerialLine},
     },
-    notify, serve,
+    notify,
     store::{CommitSeq, Origin, Reader, Role, TokenRow, view::Delivered},
     supervise::Supervisor,
 };
+
+/// First letters of case codes.
+pub(super) const CASE_PREFIX: &str = "QS";
 
 /// The port of MQTT without TLS, as registered.
 const MQTT_PORT: &str = "1883";
@@ -55,12 +58,7 @@ pub(super) fn mqtt(config: &Config, core: &Arc<Core>) -> mqtt::Wiring {
         inlet: core.writer.inlet.clone(),
         admission: admission(core.book.clone()),
         authenticate: authenticate(core),
-        alerts: Alerts::from_reader(
-            Arc::clone(&core.reader),
-            core.writer.committed.clone(),
-            Arc::new(alert_message),
-            cursors,
-        ),
+        alerts: alerts(core, cursors),
         clock: core.clock.clone(),
         limits: Limits {
             packet_bytes: usize::try_from(config.mqtt.packet_max).unwrap_or(usize::MAX),
@@ -68,6 +66,22 @@ pub(super) fn mqtt(config: &Config, core: &Arc<Core>) -> mqtt::Wiring {
             connections: config.mqtt.connections_max,
             ..defaults
         },
+    }
+}
+
+/// Alerts for doctors' clients; none while messages may not leave (DESIGN section 11).
+fn alerts(core: &Arc<Core>, cursors: CursorKeeper) -> Alerts {
+    let (reader, last, gate) =
+        (Arc::clone(&core.reader), Arc::clone(&core.reader), core.gate.subscribe());
+    Alerts {
+        after: Arc::new(move |doctor, after, limit| {
+            let open = gate.borrow().is_open();
+            if open { reader.delivered_to(doctor, after, limit) } else { Ok(Vec::new()) }
+        }),
+        last: Arc::new(move || last.last()),
+        commits: core.writer.committed.clone(),
+        message: Arc::new(alert_message),
+        cursors,
     }
 }
 
@@ -98,7 +112,7 @@ async fn advance(
 fn alert_message(_doctor: &DoctorId, delivered: &Delivered) -> Vec<u8> {
     json!({
         "alert": delivered.alert,
-        "case": serve::case_code("QS", &delivered.alert),
+        "case": case_code(CASE_PREFIX, &delivered.alert),
         "level": notify::level_code(delivered.level),
         "change": delivered.change.as_str(),
         "deadline": delivered.deadline,

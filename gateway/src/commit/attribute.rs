@@ -38,16 +38,49 @@ pub(super) fn attribute(
     let bench = bench_of(reading.bench.as_ref(), device);
     let owner = device.and_then(|device| device.owner.clone());
     if let Some(bench) = bench {
-        // Two sessions that could both be meant are none.
-        let open = unit.sessions(&reading.site, &bench, reading.measured.at)?;
-        if let [session] = open.as_slice() {
-            return known(desk, unit, &session.person, Basis::BenchSession);
+        match session_of(unit, reading, &bench)? {
+            Meant::One(person) => return known(desk, unit, &person, Basis::BenchSession),
+            Meant::Several => return Ok(Whose::Nobody),
+            Meant::None => {}
         }
     }
     match owner {
         Some(owner) => known(desk, unit, &owner, Basis::DeviceOwner),
         None => Ok(Whose::Nobody),
     }
+}
+
+/// Whose session a reading at a bench belongs to.
+enum Meant {
+    One(PersonId),
+    /// Two people could be meant, so nobody is.
+    Several,
+    None,
+}
+
+/// Many clocks tell no seconds: a reading that states a whole minute was taken at some time within
+/// it, and the card may have changed hands in that minute.
+fn session_of(
+    unit: &mut dyn Unit,
+    reading: &Reading,
+    bench: &BenchId,
+) -> Result<Meant, StoreError> {
+    const MINUTE: Millis = Millis::minutes(1);
+    let at = reading.measured.at;
+    let whole_minute = reading.device_time.is_some() && at.as_millis() % MINUTE.0 == 0;
+    let mut sessions = unit.sessions(&reading.site, bench, at)?;
+    if whole_minute {
+        let end = at.plus(MINUTE).minus(Millis(1));
+        sessions.extend(unit.sessions(&reading.site, bench, end)?);
+    }
+    let mut people: Vec<_> = sessions.into_iter().map(|session| session.person).collect();
+    people.sort_unstable();
+    people.dedup();
+    Ok(match (people.pop(), people.is_empty()) {
+        (Some(person), true) => Meant::One(person),
+        (Some(_), false) => Meant::Several,
+        (None, _) => Meant::None,
+    })
 }
 
 fn known(

@@ -3,6 +3,7 @@
 //! Nothing here does I/O, reads a clock, or knows how a value is stored or sent.
 
 mod alert;
+mod case;
 mod id;
 mod identity;
 mod reading;
@@ -10,6 +11,7 @@ mod registry;
 mod time;
 
 pub use alert::{Alert, AlertState, CareLevel, Level, Reason, Rung};
+pub use case::case_code;
 pub use id::{
     AlertId, AlertKind, BenchId, BenchKind, ContentDigest, ContentKind, DeviceId, DeviceKind,
     DoctorId, DoctorKind, HouseholdId, HouseholdKind, Id, Key, KeyError, NAME_MAX, NameError,

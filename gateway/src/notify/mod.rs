@@ -41,7 +41,7 @@ pub use pace::{Cap, Caps};
 pub use plan::Wording;
 pub use post::{Answer, Client, Envelope, NoClient};
 pub use sign::{Secret, SecretError, timestamp};
-pub use text::{Kind, Link, ThirdPartyText, case_code, level_code, level_zh};
+pub use text::{Kind, Link, ThirdPartyText, level_code, level_zh};
 
 use crate::{
     domain::{AlertId, Clock, Doctor, Level, Timestamp},

@@ -7,17 +7,9 @@ use serde_json::{Value, json};
 use smol_str::SmolStr;
 
 use crate::{
-    domain::{AlertId, DoctorId, Level, Timestamp},
+    domain::{AlertId, DoctorId, Level, Timestamp, case_code},
     store::AlertChange,
 };
-
-/// The code by which people speak of an alert, on walls, in messages and on the telephone: a prefix
-/// and five digits of the alert's id. Two alerts may share one: it is no key.
-#[must_use]
-pub fn case_code(prefix: &str, alert: &AlertId) -> String {
-    let number = u128::from_be_bytes(*alert.as_bytes()) % 100_000;
-    format!("{prefix}{number:05}")
-}
 
 /// The level's word for doctors (突发事件应对法 article 42).
 #[must_use]

@@ -11,7 +11,6 @@ mod api;
 mod assets;
 mod bundle;
 mod caller;
-mod case;
 mod describe;
 mod extract;
 mod http;
@@ -35,7 +34,6 @@ pub use self::{
     admin::admin_router,
     bundle::{Asset, Bundle},
     caller::Grant,
-    case::case_code,
     http::{CONNECTIONS_MAX, Listener, serve_http},
     links::{AlertLinks, LINK_MAX},
     router::router,

@@ -3,7 +3,7 @@
 use super::{Describer, filled, person::sex, reading::reading};
 use crate::{
     domain::{Alert, AlertState, Millis},
-    serve::{case::case_code, wire},
+    serve::wire,
     store::{
         AlertChange, AlertEvent, CommitSeq, StoreError, StoredReading,
         view::{AlertHistory, Paging, ReadingFilter, Scope},
@@ -80,7 +80,7 @@ impl Describer<'_> {
         let late = |deadline| open && deadline < now;
         Ok(wire::Alert {
             id: alert.id.to_string(),
-            case: case_code(&self.shared.settings.case_prefix, &alert.id),
+            case: crate::domain::case_code(&self.shared.settings.case_prefix, &alert.id),
             concept: None,
             concept_zh: None,
             concept_en: None,

@@ -199,7 +199,7 @@ impl Describer<'_> {
             kind: if act { "act" } else { "alert" },
             reading: None,
             alert: Some(event.alert.id.to_string()),
-            case: Some(crate::serve::case::case_code(prefix, &event.alert.id)),
+            case: Some(crate::domain::case_code(prefix, &event.alert.id)),
             level: Some(event.alert.level),
             step: Some(step(event)),
         }

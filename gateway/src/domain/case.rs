@@ -1,6 +1,6 @@
 //! The code by which people speak of an alert, on walls, in messages and on the telephone.
 
-use crate::domain::AlertId;
+use super::AlertId;
 
 /// A prefix and five digits of the alert's id. Two alerts may share one: it says which alert is
 /// meant, it is no key.
