@@ -9,6 +9,7 @@ mod configure;
 mod decode;
 mod demo;
 mod dev;
+mod figures;
 mod judge;
 mod log;
 mod pieces;

@@ -44,6 +44,8 @@ pub(super) struct Core {
     pub(super) clock: Clock,
     /// Whether messages may leave.
     pub(super) gate: watch::Sender<Gate>,
+    /// What is counted, for `/metrics`.
+    pub(super) metrics: serve::metrics::Registry,
     /// `demo` and `--dev`.
     pub(super) practice: bool,
 }
@@ -72,7 +74,8 @@ pub(super) fn core(
         book.clone().follow(Arc::clone(&reader), writer.registered.clone(), supervisor.stopping());
     supervisor.spawn("device book", following);
     let gate = watch::Sender::new(Gate::of(practice, pack.signed_by(), Some(pack.hash())));
-    Ok(Core { pack, reader, writer, book, clock, gate, practice })
+    let metrics = serve::metrics::Registry::default();
+    Ok(Core { pack, reader, writer, book, clock, gate, metrics, practice })
 }
 
 /// What pages and the API share.
@@ -107,7 +110,7 @@ pub(super) fn shared(
             case_prefix: super::wiring::CASE_PREFIX.into(),
         },
         bundle: serve::Bundle::embedded(),
-        metrics: serve::metrics::Registry::default(),
+        metrics: core.metrics.clone(),
         admit: Arc::new(|posted| {
             let key = posted.idempotency_key.as_deref();
             admit::posted(&posted.body, posted.received_at, key)

@@ -14,7 +14,7 @@ use tokio::{
 };
 use tracing::info;
 
-use super::{Common, Failure, admin, configure, dev, pieces, pieces::Core, wiring};
+use super::{Common, Failure, admin, configure, dev, figures, pieces, pieces::Core, wiring};
 use crate::{
     config::Config,
     domain::{Millis, Registered},
@@ -201,6 +201,7 @@ async fn serve_mqtt(
     let listener = bind("mqtt.listen", config.mqtt.listen).await?;
     let address = listener.local_addr()?;
     let shared = mqtt::Shared::new(wiring::mqtt(config, core));
+    figures::of_mqtt(&core.metrics, Arc::clone(&shared));
     supervisor.spawn("mqtt", mqtt::listen(listener, None, shared, supervisor.clone()));
     Ok(address)
 }
@@ -226,6 +227,7 @@ fn notify(
     };
     let notifier =
         Notifier::new(wiring::notify(core), settings).map_err(|error| Failure::of(&error))?;
+    figures::of_notify(&core.metrics, notifier.board());
     supervisor.spawn("notify", notifier.run(supervisor.stopping()));
     Ok(())
 }

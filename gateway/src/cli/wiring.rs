@@ -7,7 +7,7 @@ use serde_json::json;
 use smol_str::SmolStr;
 use tokio::sync::oneshot;
 
-use super::{Failure, pieces::Core};
+use super::{Failure, figures, pieces::Core};
 use crate::{
     admit::{self, Source},
     commit::Work,
@@ -241,12 +241,13 @@ pub(super) fn serial(
     };
     for line in &config.serial {
         let wanted = serial_line(line)?;
-        if intake.start(wanted).is_none() {
+        let Some(watch) = intake.start(wanted) else {
             return Err(Failure::Configuration(format!(
                 "serial.format: {:?} is not carried by serial lines / 此协议不用于串口",
                 line.format
             )));
-        }
+        };
+        figures::of_line(&core.metrics, &line.device, watch);
     }
     Ok(())
 }
@@ -311,6 +312,7 @@ pub(super) fn broker(
         clock: core.clock.clone(),
         metrics: Arc::default(),
     };
+    figures::of_broker(&core.metrics, Arc::clone(&wiring.metrics));
     supervisor.spawn("broker", consume(settings, wiring, supervisor.stopping()));
     Ok(())
 }
@@ -354,6 +356,7 @@ pub(super) fn export(
         token: influx.token.clone(),
     };
     let exporter = export::Influx::new(&settings, log).map_err(|error| Failure::of(&error))?;
+    figures::of_export(&core.metrics, exporter.progress(), Arc::clone(&core.reader));
     supervisor.spawn("export to influx", exporter.run(supervisor.stopping()));
     Ok(())
 }

@@ -5,6 +5,8 @@ use std::sync::{
     atomic::{AtomicI64, AtomicU64, Ordering},
 };
 
+use smol_str::SmolStr;
+
 /// Counts what happened. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Counter(Arc<AtomicU64>);
@@ -63,9 +65,21 @@ struct Row {
     value: Value,
 }
 
+/// Looks up values when they are asked for.
+pub type Probe = Arc<dyn Fn() -> Vec<Sample> + Send + Sync>;
+
 /// Every counter of the process. Cheap to clone.
-#[derive(Debug, Clone, Default)]
-pub struct Registry(Arc<Mutex<Vec<Row>>>);
+#[derive(Clone, Default)]
+pub struct Registry {
+    rows: Arc<Mutex<Vec<Row>>>,
+    probes: Arc<Mutex<Vec<Probe>>>,
+}
+
+impl std::fmt::Debug for Registry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Registry").finish_non_exhaustive()
+    }
+}
 
 impl Registry {
     /// A counter; the same name and labels give the same one.
@@ -91,6 +105,11 @@ impl Registry {
         }
     }
 
+    /// Asks a probe at every look from now on.
+    pub fn probe(&self, probe: Probe) {
+        self.probes.lock().unwrap_or_else(PoisonError::into_inner).push(probe);
+    }
+
     fn row(
         &self,
         name: &'static str,
@@ -99,7 +118,7 @@ impl Registry {
         new: Value,
     ) -> Value {
         let labels = written(labels);
-        let mut rows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(row) = rows.iter().find(|row| row.name == name && row.labels == labels) {
             return row.value.clone();
         }
@@ -110,7 +129,7 @@ impl Registry {
     /// Everything as Prometheus text, followed by further samples.
     #[must_use]
     pub fn text(&self, further: &[Sample]) -> String {
-        let mut rows = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner).clone();
         rows.sort_by(|a, b| (a.name, &a.labels).cmp(&(b.name, &b.labels)));
         let mut text = String::new();
         let mut last = "";
@@ -122,9 +141,14 @@ impl Registry {
             heading(&mut text, &mut last, (row.name, row.help, kind));
             line(&mut text, row.name, &row.labels, &value);
         }
-        for sample in further {
+        let probes = self.probes.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut probed: Vec<Sample> = probes.iter().flat_map(|probe| probe()).collect();
+        probed.sort_by_key(|sample| sample.name);
+        for sample in probed.iter().chain(further) {
             heading(&mut text, &mut last, (sample.name, sample.help, sample.kind));
-            line(&mut text, sample.name, &written(&sample.labels), &sample.value.to_string());
+            let labels: Vec<_> =
+                sample.labels.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            line(&mut text, sample.name, &written(&labels), &sample.value.to_string());
         }
         text
     }
@@ -140,7 +164,7 @@ pub struct Sample {
     /// `counter` or `gauge`.
     pub kind: &'static str,
     /// Its labels.
-    pub labels: Vec<(&'static str, &'static str)>,
+    pub labels: Vec<(&'static str, SmolStr)>,
     /// Its value.
     pub value: i64,
 }

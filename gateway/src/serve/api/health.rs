@@ -66,18 +66,18 @@ fn store_samples(shared: &Shared) -> Result<Vec<Sample>, crate::store::StoreErro
     let now = shared.clock.now();
     let board = shared.reader.board(&Scope::Everything, None, now)?;
     let [blue, yellow, orange, red] = board.open;
-    let item = |status, count| Sample {
+    let item = |status: &'static str, count| Sample {
         name: "xunzhen_items_total",
         help: "Items received since the store was made, by what became of them.",
         kind: "counter",
-        labels: vec![("status", status)],
+        labels: vec![("status", status.into())],
         value: whole(count),
     };
-    let open = |level, count| Sample {
+    let open = |level: &'static str, count| Sample {
         name: "xunzhen_alerts_open",
         help: "Alerts that have not ended, by level.",
         kind: "gauge",
-        labels: vec![("level", level)],
+        labels: vec![("level", level.into())],
         value: whole(count),
     };
     let oldest = board.oldest_unacknowledged.map_or(0, |at| now.since(at).0 / 1000);
