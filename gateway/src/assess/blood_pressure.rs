@@ -71,7 +71,7 @@ impl State {
         let over = |line: Pressure, whom: (&str, &str)| {
             let (zh, en) = place();
             Words {
-                zh: format!("{}{zh}血压{pressure} mmHg,达到{line}(任一项)", whom.0),
+                zh: format!("{}{zh}血压{pressure} mmHg，达到{line}（任一项）", whom.0),
                 en: format!("{}{en} {pressure} mmHg, at or over {line} (either)", whom.1),
             }
         };
@@ -81,7 +81,7 @@ impl State {
         }
         if expecting && pressure.reaches(pregnancy) {
             let red = Red { concept: Concept::BpPregnancy, moment, severe: false };
-            let whom = ("孕期或哺乳期,", "pregnant or lactating, ");
+            let whom = ("孕期或哺乳期，", "pregnant or lactating, ");
             self.raise_red(bench, red, || over(pregnancy, whom));
         }
     }
@@ -109,7 +109,7 @@ impl State {
             let (zh, en) = names(&pack.symptoms.hypertension, symptoms.hypertension);
             let value = reliable.map(|pressure| pressure.to_string());
             let value = value.as_deref().unwrap_or("—");
-            Words { zh: format!("{zh},血压{value} mmHg"), en: format!("{en}, with {value} mmHg") }
+            Words { zh: format!("{zh}，血压{value} mmHg"), en: format!("{en}, with {value} mmHg") }
         });
     }
 
@@ -118,7 +118,7 @@ impl State {
     fn extreme(&mut self, bench: &mut Bench<'_>, moment: Moment, pressure: Pressure, high: bool) {
         let line = (Concept::BpExtremeUnreliable, Level::Orange);
         let raised = self.raise(bench, line, moment, || Words {
-            zh: format!("血压{pressure} mmHg,测量不可靠,请立即复测"),
+            zh: format!("血压{pressure} mmHg，测量不可靠，请立即复测"),
             en: format!("{pressure} mmHg from a doubtful measurement, measure again now"),
         });
         let Some(raised) = raised else { return };

@@ -53,7 +53,7 @@ impl State {
         let line = control_line(bench, Setting::Clinic, true, moment.at);
         let over = pressure.reaches(line);
         self.judge_formal(bench, (Measure::BloodPressure, over), moment, &|| Words {
-            zh: format!("随访血压{pressure} mmHg,控制线{line}"),
+            zh: format!("随访血压{pressure} mmHg，控制线{line}"),
             en: format!("follow-up {pressure} mmHg, control line {line}"),
         });
     }
@@ -67,7 +67,7 @@ impl State {
         let line = bench.pack.lines.glu_control_fasting_ge;
         let over = sugar.reaches(line);
         self.judge_formal(bench, (Measure::Glucose, over), moment, &|| Words {
-            zh: format!("随访空腹血糖{sugar},控制线{line}"),
+            zh: format!("随访空腹血糖{sugar}，控制线{line}"),
             en: format!("follow-up fasting {sugar}, control line {line}"),
         });
     }

@@ -135,14 +135,14 @@ impl State {
             let severe = sugar == Sugar::High;
             let red = Red { concept: Concept::GluHighEmergency, moment, severe };
             self.raise_red(bench, red, || Words {
-                zh: format!("血糖{sugar},达到{high}"),
+                zh: format!("血糖{sugar}，达到{high}"),
                 en: format!("{sugar}, at or over {high}"),
             });
         } else if is_low(bench, moment, sugar) {
             let severe = sugar.number().is_none_or(|value| value < lines.glu_low_severe_lt);
             let red = Red { concept: Concept::GluLowEmergency, moment, severe };
             self.raise_red(bench, red, || Words {
-                zh: format!("血糖{sugar},低于急症线{}", if severe { "(严重)" } else { "" }),
+                zh: format!("血糖{sugar}，低于急症线{}", if severe { "（严重）" } else { "" }),
                 en: format!(
                     "{sugar}, beyond the low line{}",
                     if severe { " (severe)" } else { "" }
@@ -175,7 +175,7 @@ impl State {
         self.raise_red(bench, red, || {
             let (zh, en) = names(&pack.symptoms.diabetes, symptoms.diabetes);
             let value = sugar.map_or_else(|| "—".to_owned(), |sugar| sugar.to_string());
-            Words { zh: format!("{zh},血糖{value}"), en: format!("{en}, with {value}") }
+            Words { zh: format!("{zh}，血糖{value}"), en: format!("{en}, with {value}") }
         });
     }
 
@@ -198,7 +198,7 @@ impl State {
         if sugar.reaches(any) || (fasting_over && sample.symptoms.diabetes != 0) {
             let red = Red { concept: Concept::GluPregnancy, moment, severe: false };
             self.raise_red(bench, red, || Words {
-                zh: format!("孕期血糖{sugar},达到{any},或空腹达到{fasting}并有危险体征"),
+                zh: format!("孕期血糖{sugar}，达到{any}，或空腹达到{fasting}并有危险体征"),
                 en: format!(
                     "pregnant, {sugar}: at or over {any}, or fasting {fasting} with a danger sign"
                 ),
@@ -206,7 +206,7 @@ impl State {
             true
         } else if fasting_over {
             self.raise(bench, (Concept::GluPregnancy, Level::Orange), moment, || Words {
-                zh: format!("孕期空腹血糖{sugar},达到{fasting}"),
+                zh: format!("孕期空腹血糖{sugar}，达到{fasting}"),
                 en: format!("pregnant, fasting {sugar}, at or over {fasting}"),
             });
             true

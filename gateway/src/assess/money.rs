@@ -33,7 +33,7 @@ impl State {
                 MoneyLine::From(sum) => ("达到", "at or over", sum),
             };
             Words {
-                zh: format!("自付{yuan}元,{zh}本地线{sum}元"),
+                zh: format!("自付{yuan}元，{zh}本地线{sum}元"),
                 en: format!("{yuan} yuan out of pocket, {en} the local line of {sum}"),
             }
         });

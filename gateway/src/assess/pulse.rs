@@ -60,7 +60,7 @@ impl State {
         if lasts && bench.patient.has(Condition::Diabetes, moment.at) {
             let red = Red { concept: Concept::DmTachycardia, moment, severe: false };
             self.raise_red(bench, red, || Words {
-                zh: format!("脉搏{pulse}次/分,持续超过{}", numbers.pulse_gt),
+                zh: format!("脉搏{pulse}次/分，持续超过{}", numbers.pulse_gt),
                 en: format!("pulse {pulse}, persistently over {}", numbers.pulse_gt),
             });
         }

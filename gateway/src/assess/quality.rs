@@ -18,7 +18,7 @@ impl State {
     pub(super) fn clock_ahead(&mut self, bench: &mut Bench<'_>, fact: &Fact, moment: Moment) {
         let (at, received_at) = (fact.at, fact.received_at);
         self.raise(bench, (Concept::DqClock, Level::Blue), moment, || Words {
-            zh: format!("设备时间{at}晚于接收时间{received_at},按接收时间处理"),
+            zh: format!("设备时间{at}晚于接收时间{received_at}，按接收时间处理"),
             en: format!("device time {at} is after receipt at {received_at}, which is used"),
         });
     }
@@ -27,7 +27,7 @@ impl State {
     pub(super) fn pressure_refused(&mut self, bench: &mut Bench<'_>, moment: Moment, cuff: &Cuff) {
         let (systolic, diastolic, unit) = (cuff.systolic, cuff.diastolic, cuff.unit.name());
         self.raise(bench, (Concept::DqReject, Level::Blue), moment, || Words {
-            zh: format!("血压{systolic}/{diastolic} {unit}不可能,请重测"),
+            zh: format!("血压{systolic}/{diastolic} {unit}不可能，请重测"),
             en: format!("{systolic}/{diastolic} {unit} cannot be, measure again"),
         });
     }
@@ -49,26 +49,26 @@ impl State {
             Hidden::Red { concept, severe } => {
                 let red = Red { concept, moment, severe };
                 self.raise_red(bench, red, || Words {
-                    zh: format!("血糖{value} {declared}超出量程,无论哪种单位都是急症"),
+                    zh: format!("血糖{value} {declared}超出量程，无论哪种单位都是急症"),
                     en: format!("{value} {declared} is refused and an emergency in either unit"),
                 });
             }
             Hidden::Unit => {
                 let line = (Concept::PossibleEmergencyUnit, Level::Orange);
                 self.raise(bench, line, moment, || Words {
-                    zh: format!("血糖{value} {declared},若单位有误可能是急症,请立即复测"),
+                    zh: format!("血糖{value} {declared}，若单位有误可能是急症，请立即复测"),
                     en: format!("{value} {declared} may be an emergency in the other unit"),
                 });
             }
         }
         if fits_other {
             self.raise(bench, (Concept::DqUnit, Level::Blue), moment, || Words {
-                zh: format!("血糖{value} {declared}不可能,可能是{fits}"),
+                zh: format!("血糖{value} {declared}不可能，可能是{fits}"),
                 en: format!("{value} {declared} cannot be, it may be {fits}"),
             });
         } else {
             self.raise(bench, (Concept::DqReject, Level::Blue), moment, || Words {
-                zh: format!("血糖{value} {declared}不可能,请重测"),
+                zh: format!("血糖{value} {declared}不可能，请重测"),
                 en: format!("{value} {declared} cannot be, measure again"),
             });
         }

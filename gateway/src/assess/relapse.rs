@@ -125,7 +125,7 @@ impl State {
             let zh: Vec<&str> = holding().map(|component| component.words().0).collect();
             let en: Vec<&str> = holding().map(|component| component.words().1).collect();
             Words {
-                zh: format!("{},共{points}分", zh.join("、")),
+                zh: format!("{}，共{points}分", zh.join("、")),
                 en: format!("{}: {points} points", en.join(", ")),
             }
         });

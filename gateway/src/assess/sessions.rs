@@ -50,7 +50,7 @@ impl Closed {
     fn words(&self, zh: &str, en: &str) -> Words {
         let (setting, mean, count) = (self.session.setting, self.mean, self.session.sums.count);
         Words {
-            zh: format!("{}血压均值{mean} mmHg({count}次),{zh}", setting_zh(setting)),
+            zh: format!("{}血压均值{mean} mmHg（{count}次），{zh}", setting_zh(setting)),
             en: format!("{} mean {mean} mmHg of {count}, {en}", setting_en(setting)),
         }
     }
@@ -161,7 +161,7 @@ impl State {
         let line = closed.control;
         self.judge_control(bench, judged, &|| {
             let (zh, en) = match week {
-                Some(mean) => (format!(",七日均值{mean}"), format!(", {mean} over seven days")),
+                Some(mean) => (format!("，七日均值{mean}"), format!(", {mean} over seven days")),
                 None => (String::new(), String::new()),
             };
             closed.words(&format!("控制线{line}{zh}"), &format!("control line {line}{en}"))
@@ -217,7 +217,7 @@ impl State {
         if reached {
             let (office, home) = (line.office, line.home_sbp);
             self.raise(bench, (Concept::BpEarlyLine, Level::Blue), closed.session.last, || {
-                let zh = format!("达到早期线(诊室{office},家庭收缩压{home})");
+                let zh = format!("达到早期线（诊室{office}，家庭收缩压{home}）");
                 let en = format!("at the early line (office {office}, home systolic {home})");
                 closed.words(&zh, &en)
             });
@@ -263,7 +263,7 @@ impl State {
         }
         if let Some(mean) = screened.week.filter(|mean| mean.reaches(home)) {
             self.raise(bench, (Concept::BpSuspectedHome, Level::Yellow), last, || Words {
-                zh: format!("家庭自测均值{mean} mmHg(去掉首日),达到{home}"),
+                zh: format!("家庭自测均值{mean} mmHg（去掉首日），达到{home}"),
                 en: format!("home mean {mean} mmHg without the first day, at or over {home}"),
             });
         }

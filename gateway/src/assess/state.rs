@@ -297,7 +297,7 @@ impl State {
         let minutes = in_minutes(bench.pack.timers.extreme_to_red);
         let red = Red { concept: Concept::BpEmergency, moment: Moment::due(due), severe: false };
         let raised = self.raise_red(bench, red, || Words {
-            zh: format!("极端血压存疑,{minutes}分钟内没有可靠的复测"),
+            zh: format!("极端血压存疑，{minutes}分钟内没有可靠的复测"),
             en: format!("a doubtful extreme value, and no reliable reading for {minutes} min"),
         });
         if let Some(raised) = raised {

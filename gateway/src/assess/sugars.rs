@@ -127,7 +127,7 @@ impl State {
         };
         self.judge_control(bench, judged, &|| match week {
             Some(mean) => value.words(
-                &format!("控制线{line},七日均值{mean}"),
+                &format!("控制线{line}，七日均值{mean}"),
                 &format!("control line {line}, {mean} over seven days"),
             ),
             None => value.words(&format!("控制线{line}"), &format!("control line {line}")),
@@ -230,7 +230,7 @@ impl State {
             let days = in_days(numbers.window);
             let line = (Concept::GluLowRecurrent, Level::Orange);
             self.raise(bench, line, moment, || Words {
-                zh: format!("{days}天内{near}次低血糖,本次{sugar}"),
+                zh: format!("{days}天内{near}次低血糖，本次{sugar}"),
                 en: format!("{near} low episodes in {days} days, now {sugar}"),
             });
         }
@@ -248,7 +248,7 @@ impl State {
         if value.sample.meal == Meal::Unknown && between {
             self.raise(bench, (Concept::DqContext, Level::Blue), value.moment, || {
                 value.words(
-                    &format!("若为空腹则达到{from},请补充餐次"),
+                    &format!("若为空腹则达到{from}，请补充餐次"),
                     &format!("over {from} if it was fasting: ask for the meal"),
                 )
             });

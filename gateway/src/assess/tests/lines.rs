@@ -293,7 +293,7 @@ fn an_alert_explains_itself_in_two_languages() {
     assert_eq!(reason.line, "BP-E1");
     assert_eq!(
         reason.zh,
-        "血压急症线:家庭血压184/100 mmHg,达到180/110(任一项)。依据BP-E1,规则包cn-rural-default 1.1.0。"
+        "血压急症线：家庭血压184/100 mmHg，达到180/110（任一项）。依据BP-E1，规则包cn-rural-default 1.1.0。"
     );
     assert_eq!(
         reason.en,
