@@ -24,7 +24,7 @@ impl Words {
         let title = pack.title();
         Reason {
             line: name.into(),
-            zh: format!("{zh}:{}。{late_zh}依据{name}，规则包{title}。", self.zh),
+            zh: format!("{zh}：{}。{late_zh}依据{name}，规则包{title}。", self.zh),
             en: format!("{en}: {}.{late_en} Line {name} of {title}.", self.en),
         }
     }
