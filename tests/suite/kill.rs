@@ -114,7 +114,10 @@ fn check(seed: u64) {
         let begun = tokio::time::Instant::now();
         let found = audit::file(folder.path(), &ledger);
         spent[1] += begun.elapsed();
-        assert!(found.is_empty(), "seed {seed}, kill {kill}: {found:#?}");
+        if !found.is_empty() {
+            let kept = folder.keep();
+            panic!("seed {seed}, kill {kill}, store kept in {}: {found:#?}", kept.display());
+        }
     }
     let found = settle(&setup, &mut ledger);
     assert!(found.is_empty(), "seed {seed}, after {kills} kills: {found:#?}");
@@ -162,7 +165,10 @@ mod at_failpoints {
             let doomed = sound.clone().with("XUNZHEN_FAIL", &format!("{point}:{passes}"));
             live_until_it_dies(&doomed, &mut ledger);
             let found = audit::file(folder.path(), &ledger);
-            assert!(found.is_empty(), "{point}:{passes}: {found:#?}");
+            if !found.is_empty() {
+                let kept = folder.keep();
+                panic!("{point}:{passes}, store kept in {}: {found:#?}", kept.display());
+            }
         }
         let found = settle(&sound, &mut ledger);
         assert!(found.is_empty(), "after {point}: {found:#?}");
