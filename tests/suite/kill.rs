@@ -59,6 +59,10 @@ pub(crate) fn live_and_die(setup: &Setup, ledger: &mut Ledger, random: &mut fast
     });
 }
 
+/// Time between two bursts, in which the gateway's own work has its turn.
+#[cfg(feature = "faults")]
+const IDLE: Duration = Duration::from_secs(1);
+
 /// Starts a gateway that ends by itself at a failpoint, and lets every device publish until then.
 #[cfg(feature = "faults")]
 pub(crate) fn live_until_it_dies(doomed: &Setup, ledger: &mut Ledger) {
@@ -71,7 +75,7 @@ pub(crate) fn live_until_it_dies(doomed: &Setup, ledger: &mut Ledger) {
             load::run(ledger, address, |progress| {
                 wait_at_most(READY, || progress.begun().or(process.ended().map(|_| ())));
             });
-            process.ended()
+            wait_at_most(IDLE, || process.ended())
         });
     }
     assert!(!process.wait(END).success(), "ended well; its log:\n{}", process.log());
@@ -114,7 +118,10 @@ fn check(seed: u64) {
         let begun = tokio::time::Instant::now();
         let found = audit::file(folder.path(), &ledger);
         spent[1] += begun.elapsed();
-        assert!(found.is_empty(), "seed {seed}, kill {kill}: {found:#?}");
+        if !found.is_empty() {
+            let kept = folder.keep();
+            panic!("seed {seed}, kill {kill}, store kept in {}: {found:#?}", kept.display());
+        }
     }
     let found = settle(&setup, &mut ledger);
     assert!(found.is_empty(), "seed {seed}, after {kills} kills: {found:#?}");
@@ -162,7 +169,10 @@ mod at_failpoints {
             let doomed = sound.clone().with("XUNZHEN_FAIL", &format!("{point}:{passes}"));
             live_until_it_dies(&doomed, &mut ledger);
             let found = audit::file(folder.path(), &ledger);
-            assert!(found.is_empty(), "{point}:{passes}: {found:#?}");
+            if !found.is_empty() {
+                let kept = folder.keep();
+                panic!("{point}:{passes}, store kept in {}: {found:#?}", kept.display());
+            }
         }
         let found = settle(&sound, &mut ledger);
         assert!(found.is_empty(), "after {point}: {found:#?}");

@@ -4,6 +4,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::panic,
     clippy::print_stdout,
     reason = "clippy's exemptions for tests do not reach functions outside #[test]; seeds and \
               figures are printed"

@@ -42,7 +42,10 @@ impl Docket {
     fn is_news(&self, crossed: &Crossed) -> bool {
         match crossed.trigger {
             Trigger::Fact(fact) => {
-                self.fresh.contains(&fact.reading()) || self.moved.contains(&crossed.episode)
+                // An alert that a late fact split off, or moved, says anew what is beyond its line.
+                self.fresh.contains(&fact.reading())
+                    || self.moved.contains(&crossed.episode)
+                    || self.opened.contains(&crossed.episode)
             }
             Trigger::Timer(_) => self.all_news || self.opened.contains(&crossed.episode),
         }
