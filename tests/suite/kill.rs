@@ -59,6 +59,10 @@ pub(crate) fn live_and_die(setup: &Setup, ledger: &mut Ledger, random: &mut fast
     });
 }
 
+/// Time between two bursts, in which the gateway's own work has its turn.
+#[cfg(feature = "faults")]
+const IDLE: Duration = Duration::from_secs(1);
+
 /// Starts a gateway that ends by itself at a failpoint, and lets every device publish until then.
 #[cfg(feature = "faults")]
 pub(crate) fn live_until_it_dies(doomed: &Setup, ledger: &mut Ledger) {
@@ -71,7 +75,7 @@ pub(crate) fn live_until_it_dies(doomed: &Setup, ledger: &mut Ledger) {
             load::run(ledger, address, |progress| {
                 wait_at_most(READY, || progress.begun().or(process.ended().map(|_| ())));
             });
-            process.ended()
+            wait_at_most(IDLE, || process.ended())
         });
     }
     assert!(!process.wait(END).success(), "ended well; its log:\n{}", process.log());
