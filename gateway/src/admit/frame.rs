@@ -8,7 +8,7 @@ use smol_str::{SmolStr, ToSmolStr};
 
 use super::{Decoded, ReadOut, Source};
 use crate::{
-    domain::{Remarks, Sequence},
+    domain::{Grade, Remarks, Sequence},
     intake::Item,
 };
 
@@ -67,6 +67,10 @@ pub fn memory(records: &[Record], source: &Source<'_>) -> Vec<Item> {
                 let mut decoded = decoded(measurement, &raw);
                 decoded.device_time = decoded.device_time.or(time);
                 let reading = decoded.into_reading(source, &mut read_out);
+                // A shared meter whose clock says nothing: it may be anybody's who came before.
+                if source.bench.is_some() && reading.measured.grade == Grade::D {
+                    return source.wait_for_person(reading, &raw);
+                }
                 Item::Reading(Box::new(reading))
             }
             Ok(Meaning::Event(event)) => source.refuse(format!("no_measurement: {event}"), &raw),

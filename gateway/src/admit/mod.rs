@@ -22,7 +22,7 @@ pub use self::{
 use crate::{
     domain::{
         BenchId, ContentDigest, DeviceId, Numbering, Reading, ReadingId, Remarks, Road, Sequence,
-        SiteId, Timestamp, content_digest, raw_digest, reading_id,
+        SiteId, Timestamp, content_digest, quarantine_digest, raw_digest, reading_id,
     },
     intake::Item,
     store::{Origin, QuarantineReason, Quarantined, Refused},
@@ -59,6 +59,19 @@ impl Source<'_> {
 
     fn refuse(&self, reason: impl Into<String>, raw: &[u8]) -> Item {
         refuse(self.origin(), self.received_at, reason, raw)
+    }
+
+    /// Keeps a reading of which nobody can say whose it is.
+    fn wait_for_person(&self, reading: Reading, raw: &[u8]) -> Item {
+        Item::Quarantined(Box::new(Quarantined {
+            reason: QuarantineReason::NoPerson,
+            detail: String::new(),
+            raw: raw.to_vec(),
+            origin: self.origin(),
+            received_at: self.received_at,
+            content: quarantine_digest(&reading.id, &reading.content),
+            reading: Some(Box::new(reading)),
+        }))
     }
 
     fn quarantine(&self, reason: QuarantineReason, detail: &str, raw: &[u8]) -> Item {

@@ -109,7 +109,9 @@ impl State {
             let (zh, en) = names(&pack.symptoms.hypertension, symptoms.hypertension);
             let value = reliable.map(|pressure| pressure.to_string());
             let value = value.as_deref().unwrap_or("—");
-            Words { zh: format!("{zh}，血压{value} mmHg"), en: format!("{en}, with {value} mmHg") }
+            Words {
+                zh: format!("{zh}，血压{value} mmHg"), en: format!("{en}, with {value} mmHg")
+            }
         });
     }
 

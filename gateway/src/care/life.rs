@@ -102,7 +102,7 @@ pub fn open(opening: Opening, team: &Team, now: Timestamp) -> Step {
 }
 
 /// Carries a change that later facts made: its level, its reasons, its end. A message is owed only
-/// when the level rises.
+/// when the level rises, or when an alert that had ended is open again.
 #[must_use]
 pub fn revise(
     before: &Alert,
@@ -112,12 +112,18 @@ pub fn revise(
     now: Timestamp,
 ) -> Step {
     let mut changes = Vec::new();
+    let mut after = after;
+    let reopened = after.state.is_live() && !before.state.is_live();
+    if reopened {
+        let patience = first_step(&after);
+        after.deadline = patience.map(|patience| self::after(now, patience, after.late));
+    }
     if !after.state.is_live() {
         changes.push(Change::ClearTimer(deadline_timer(&after, now)));
-    } else if after.deadline != before.deadline {
+    } else if reopened || after.deadline != before.deadline {
         changes.extend(set_deadline(&after));
     }
-    if change == AlertChange::Raised
+    if (reopened || change == AlertChange::Raised)
         && let Some(doctor) = after.owner.as_ref().and_then(|owner| team.member(owner))
     {
         let due_at = page_at(&after, Paging::AtOnce, now);
@@ -161,6 +167,7 @@ pub fn forward(
 ) -> Option<Step> {
     let doctor = match to {
         Some(name) => team.member(name),
+        None if before.owner.is_none() => team.first(),
         None => team.after(before.step),
     }?;
     let mut step = hand_over(before, doctor, AlertChange::Forwarded, now);
@@ -175,8 +182,26 @@ pub fn escalate(before: &Alert, team: &Team, now: Timestamp) -> Option<Step> {
     if before.state != AlertState::Open {
         return None;
     }
-    let doctor = team.after(before.step)?;
+    let doctor = next_in_line(before, team)?;
     Some(hand_over(before, doctor, AlertChange::Escalated, now))
+}
+
+/// Who is asked next: whoever is first where nobody owns it yet, else the next step, no further
+/// than the rule pack's escalation goes.
+fn next_in_line<'a>(alert: &Alert, team: &'a Team) -> Option<&'a Doctor> {
+    let last = alert.ladder.last()?.step;
+    match alert.owner {
+        None => team.first(),
+        Some(_) => team.after(alert.step).filter(|doctor| doctor.level <= last),
+    }
+}
+
+/// An alert that nobody owns is asked about again: somebody may be registered by then.
+#[must_use]
+pub fn ask_again(alert: &Alert, now: Timestamp) -> Option<Change> {
+    let waits = alert.state == AlertState::Open && alert.owner.is_none();
+    let patience = first_step(alert).filter(|_| waits)?;
+    Some(Change::SetTimer(deadline_timer(alert, now.plus(patience))))
 }
 
 fn hand_over(before: &Alert, doctor: &Doctor, change: AlertChange, now: Timestamp) -> Step {
@@ -244,18 +269,17 @@ fn owe(alert: &Alert, change: AlertChange, doctor: &Doctor, due_at: Timestamp) -
     wanted.map(owed).collect()
 }
 
-/// The state change that a message tells of. One that can happen again says which time it is: a
-/// raise by its level, a hand-over by its instant.
+/// The state change that a message tells of. One that can happen again says when it happened.
 fn state_change(alert: &Alert, change: AlertChange, at: Timestamp) -> String {
     let change_name = change.as_str();
     match change {
-        AlertChange::Raised => format!("{change_name} {:?}", alert.level),
-        AlertChange::Forwarded => format!("{change_name} {}", at.as_millis()),
+        AlertChange::Raised
+        | AlertChange::Forwarded
+        | AlertChange::Escalated
+        | AlertChange::Revised => format!("{change_name} {:?} {}", alert.level, at.as_millis()),
         AlertChange::Opened
         | AlertChange::Lowered
-        | AlertChange::Revised
         | AlertChange::Acknowledged
-        | AlertChange::Escalated
         | AlertChange::Noted
         | AlertChange::Visited
         | AlertChange::Closed

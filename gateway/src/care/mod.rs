@@ -9,5 +9,7 @@ mod life;
 mod team;
 
 pub use hours::{DAY_BEGINS_HOUR, DAY_ENDS_HOUR, add_day_time, next_day_time};
-pub use life::{Opening, Paging, Step, acknowledge, actor, escalate, forward, note, open, revise};
+pub use life::{
+    Opening, Paging, Step, acknowledge, actor, ask_again, escalate, forward, note, open, revise,
+};
 pub use team::Team;

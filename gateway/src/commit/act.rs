@@ -36,7 +36,6 @@ impl Group<'_> {
         };
         step.event.claimed_at = act.claimed_at;
         self.take(step);
-        self.desk.people.forget_person(&alert.person);
         Ok(Ok(()))
     }
 
@@ -50,9 +49,9 @@ impl Group<'_> {
     fn deadline_passed(&mut self, timer: &Timer) -> Result<(), StoreError> {
         let Some(alert) = self.unit.alert_by_key(timer.alert)? else { return Ok(()) };
         let team = self.team_of(&alert)?;
-        if let Some(step) = care::escalate(&alert, &team, self.now) {
-            self.take(step);
-            self.desk.people.forget_person(&alert.person);
+        match care::escalate(&alert, &team, self.now) {
+            Some(step) => self.take(step),
+            None => self.changes.extend(care::ask_again(&alert, self.now)),
         }
         Ok(())
     }

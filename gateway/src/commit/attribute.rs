@@ -5,7 +5,8 @@
 //! replaced by anybody else.
 
 use crate::{
-    domain::{Attribution, Basis, BenchId, Millis, PersonId, Reading},
+    admit::Stated,
+    domain::{Attribution, Basis, BenchId, Grade, Millis, PersonId, Reading, Timestamp},
     store::{BenchSession, CardScan, Change, StoreError, Unit},
 };
 
@@ -73,6 +74,15 @@ fn session_of(
         let end = at.plus(MINUTE).minus(Millis(1));
         sessions.extend(unit.sessions(&reading.site, bench, end)?);
     }
+    if sessions.is_empty() {
+        return Ok(Meant::None);
+    }
+    // A clock that tells no zone may be minutes off, and still look live: whoever is at the bench
+    // when the value comes must be the same person.
+    let naive = reading.device_time.as_deref().and_then(Stated::read);
+    if matches!(naive, Some(Stated::Naive(_))) && reading.measured.grade == Grade::A {
+        sessions.extend(unit.sessions(&reading.site, bench, reading.received_at)?);
+    }
     let mut people: Vec<_> = sessions.into_iter().map(|session| session.person).collect();
     people.sort_unstable();
     people.dedup();
@@ -96,9 +106,20 @@ fn known(
 }
 
 /// What a card scan does to the sessions of its bench: the open one ends where the scan begins, and
-/// a card that the registry knows begins the next. An unknown card ends the session all the same:
-/// whoever comes next is not the one before.
-pub(super) fn scan(unit: &mut dyn Unit, scan: &CardScan) -> Result<Vec<Change>, StoreError> {
+/// a card that the registry knows begins the next, which ends at the next scan there, if that one
+/// came first. An unknown card ends the session all the same: whoever comes next is not the one
+/// before. `None`: the same scan was recorded before.
+pub(super) fn scan(
+    unit: &mut dyn Unit,
+    scan: &CardScan,
+) -> Result<Option<Vec<Change>>, StoreError> {
+    let limit = scan.at.plus(BENCH_SESSION_LIMIT);
+    let scans = unit.scans((&scan.site, &scan.bench), (scan.at, limit))?;
+    let same =
+        |other: &CardScan| (other.at, &other.card, other.out) == (scan.at, &scan.card, scan.out);
+    if scans.iter().any(same) {
+        return Ok(None);
+    }
     let mut changes = Vec::new();
     for session in unit.sessions(&scan.site, &scan.bench, scan.at)? {
         if session.from < scan.at {
@@ -106,18 +127,13 @@ pub(super) fn scan(unit: &mut dyn Unit, scan: &CardScan) -> Result<Vec<Change>, 
         }
     }
     if let (false, Some(person)) = (scan.out, &scan.person) {
-        changes.push(Change::Session(session(scan, person)));
+        let next = scans.iter().map(|later| later.at).find(|at| *at > scan.at);
+        changes.push(Change::Session(session(scan, person, next.unwrap_or(limit))));
     }
-    Ok(changes)
+    Ok(Some(changes))
 }
 
-fn session(scan: &CardScan, person: &PersonId) -> BenchSession {
+fn session(scan: &CardScan, person: &PersonId, until: Timestamp) -> BenchSession {
     let bench: BenchId = scan.bench.clone();
-    BenchSession {
-        site: scan.site.clone(),
-        bench,
-        person: person.clone(),
-        from: scan.at,
-        until: scan.at.plus(BENCH_SESSION_LIMIT),
-    }
+    BenchSession { site: scan.site.clone(), bench, person: person.clone(), from: scan.at, until }
 }

@@ -39,7 +39,11 @@ impl Desk {
     pub(super) fn forget_row(&mut self, row: &Registered) {
         self.registry.remove(&key(row));
         match row {
-            Registered::Person(person) => self.people.forget_person(&person.person),
+            Registered::Person(person) => {
+                self.people.forget_person(&person.person);
+                // A person's row names their cards too.
+                self.registry.retain(|key, _| !matches!(key, RegistryKey::Card(_)));
+            }
             // A household or a place decides about people whom we cannot name from here.
             Registered::Household(_) | Registered::Site(_) | Registered::Doctor(_) => {
                 self.people.forget();

@@ -1,8 +1,9 @@
 //! The alerts of one person, as the lines see them now against as they stand in the store.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use smol_str::SmolStr;
+use tracing::error;
 
 use crate::{
     assess::{Assessment, Crossed, Ended, Ending, Episode, Trigger},
@@ -12,6 +13,9 @@ use crate::{
 };
 
 use super::group::Group;
+
+/// What tells crossings of one person apart: the reading, the concept, the alert.
+type CrossingName = (Option<ReadingId>, SmolStr, i64);
 
 /// One person's alerts while their new facts are judged.
 pub(super) struct Docket {
@@ -23,31 +27,21 @@ pub(super) struct Docket {
     staffed: bool,
     /// A value that never waits is among the readings.
     grave: bool,
-    /// Readings that are judged for the first time.
-    fresh: HashSet<ReadingId>,
-    /// Alerts opened on this docket.
-    opened: HashSet<AlertId>,
-    /// Alerts whose beginning moved on this docket.
-    moved: HashSet<AlertId>,
-    /// Everything that time did is told for the first time.
-    pub(super) all_news: bool,
+    /// Crossings that the store has, each with its latest disposition; `None`: everything that the
+    /// lines say is said for the first time.
+    recorded: Option<HashMap<CrossingName, Disposition>>,
     /// Crossings, recorded once every alert has its number.
     pub(super) crossed: Vec<Crossed>,
 }
 
 impl Docket {
-    /// A crossing is recorded when its reading is judged for the first time, and again, with its
-    /// new disposition, when the beginning of its episode moved: the latest record counts. One that
-    /// time made is recorded with the alert it opened.
-    fn is_news(&self, crossed: &Crossed) -> bool {
-        match crossed.trigger {
-            Trigger::Fact(fact) => {
-                // An alert that a late fact split off, or moved, says anew what is beyond its line.
-                self.fresh.contains(&fact.reading())
-                    || self.moved.contains(&crossed.episode)
-                    || self.opened.contains(&crossed.episode)
-            }
-            Trigger::Timer(_) => self.all_news || self.opened.contains(&crossed.episode),
+    /// A crossing is recorded once, and again where its disposition changed because the beginning
+    /// of its episode moved: the latest record counts.
+    fn is_news(&self, crossing: &Crossing) -> bool {
+        let name = (crossing.reading, crossing.concept.clone(), crossing.alert);
+        match &self.recorded {
+            None => true,
+            Some(recorded) => recorded.get(&name) != Some(&crossing.disposition),
         }
     }
 }
@@ -78,10 +72,7 @@ impl Group<'_> {
             standing: alerts.into_iter().map(|alert| (alert.id, alert)).collect(),
             staffed,
             grave,
-            fresh: fresh.iter().map(|stored| stored.reading.id).collect(),
-            opened: HashSet::new(),
-            moved: HashSet::new(),
-            all_news: false,
+            recorded: None,
             crossed: Vec::new(),
         })
     }
@@ -93,10 +84,7 @@ impl Group<'_> {
         episode: &Episode,
     ) -> Result<(), StoreError> {
         let step = match docket.standing.get(&episode.id) {
-            None => {
-                docket.opened.insert(episode.id);
-                Some(care::open(self.opening(docket, episode)?, &docket.team, self.now))
-            }
+            None => Some(care::open(self.opening(docket, episode)?, &docket.team, self.now)),
             Some(standing) => self.change(docket, standing, episode),
         };
         if let Some(step) = step {
@@ -143,6 +131,12 @@ impl Group<'_> {
                 after.state = AlertState::Superseded;
                 AlertChange::Superseded
             }
+            // Later facts bring back what earlier ones had ended.
+            None if !standing.state.is_live() => {
+                after.state = AlertState::Open;
+                after.level = episode.level;
+                AlertChange::Revised
+            }
             None if episode.level < standing.level => {
                 after.level = episode.level;
                 AlertChange::Lowered
@@ -165,6 +159,10 @@ impl Group<'_> {
         assessment: &Assessment,
     ) -> Result<(), StoreError> {
         let mut docket = self.docket(person, fresh)?;
+        let recorded = self.unit.crossings(person)?.into_iter().map(|crossing| {
+            ((crossing.reading, crossing.concept, crossing.alert), crossing.disposition)
+        });
+        docket.recorded = Some(recorded.collect());
         for (old, new) in moved(&docket, assessment) {
             let Some(standing) = docket.standing.remove(&old) else { continue };
             let after = Alert {
@@ -176,7 +174,6 @@ impl Group<'_> {
             };
             let step = care::revise(&standing, after, AlertChange::Revised, &docket.team, self.now);
             docket.standing.insert(new.id, step.alert.clone());
-            docket.moved.insert(new.id);
             self.take(step);
         }
         for episode in &assessment.episodes {
@@ -199,24 +196,31 @@ impl Group<'_> {
     }
 
     pub(super) fn record_crossings(&mut self, docket: &Docket) {
-        for crossed in docket.crossed.iter().filter(|crossed| docket.is_news(crossed)) {
-            let Some(alert) = docket.standing.get(&crossed.episode) else { continue };
-            if crossed.disposition == Disposition::Joined && docket.staffed {
-                // A second reading confirms it: the page that waited leaves now.
-                self.changes.push(Change::Hasten { alert: alert.key, due_at: self.now });
-            }
+        for crossed in &docket.crossed {
+            let Some(alert) = docket.standing.get(&crossed.episode) else {
+                error!(episode = %crossed.episode, "a crossing names an alert that is not there");
+                continue;
+            };
             let reading = match crossed.trigger {
                 Trigger::Fact(fact) => Some(fact.reading()),
                 Trigger::Timer(_) => None,
             };
-            self.facts.push(Fact::Crossing(Crossing {
+            let crossing = Crossing {
                 reading,
                 person: docket.person.clone(),
                 concept: SmolStr::new_static(crossed.concept.as_str()),
                 level: crossed.level,
                 disposition: crossed.disposition,
                 alert: alert.key,
-            }));
+            };
+            if !docket.is_news(&crossing) {
+                continue;
+            }
+            if crossed.disposition == Disposition::Joined && docket.staffed {
+                // A second reading confirms it: the page that waited leaves now.
+                self.changes.push(Change::Hasten { alert: alert.key, due_at: self.now });
+            }
+            self.facts.push(Fact::Crossing(crossing));
         }
     }
 }
@@ -229,7 +233,8 @@ fn known(assessment: &Assessment, id: AlertId) -> bool {
 /// opened or joined on the reading that began it: the same alert with an earlier beginning.
 fn moved<'a>(docket: &Docket, assessment: &'a Assessment) -> Vec<(AlertId, &'a Episode)> {
     let mut pairs: Vec<(AlertId, &Episode)> = Vec::new();
-    for (id, standing) in docket.standing.iter().filter(|(id, _)| !known(assessment, **id)) {
+    let live = docket.standing.iter().filter(|(_, standing)| standing.state.is_live());
+    for (id, standing) in live.filter(|(id, _)| !known(assessment, **id)) {
         let heir = assessment.episodes.iter().find(|episode| {
             let free = !docket.standing.contains_key(&episode.id)
                 && !pairs.iter().any(|(_, taken)| taken.id == episode.id);

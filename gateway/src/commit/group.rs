@@ -4,15 +4,15 @@
 //! that a card scanned before a reading opens its session before the reading asks for it. Each
 //! class sees what the classes before it wrote.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use crate::{
     assess::Pack,
-    domain::{Road, Timestamp, card_digest},
+    domain::{Registered, Road, Timestamp, card_digest},
     intake::{Item, Outcome, Receipt},
     store::{
         Attempt, CardScan, Change, Committed, Counts, Fact, Origin, QuarantineReason, Quarantined,
-        Registration, Sending, StoreError, StoredReading, Unit,
+        Registration, RegistryKey, Sending, StoreError, StoredReading, Unit,
     },
 };
 
@@ -119,8 +119,10 @@ impl Group<'_> {
         self.flush()?;
         let in_force = self.unit.registered(&keys)?;
         let mut entered = 0_usize;
-        for (row, in_force) in rows.rows.iter().zip(in_force) {
-            if in_force.as_ref() == Some(row) {
+        let mut latest: HashMap<RegistryKey, &Registered> = HashMap::new();
+        for ((row, key), in_force) in rows.rows.iter().zip(keys).zip(&in_force) {
+            let before = latest.insert(key, row).or(in_force.as_ref());
+            if before == Some(row) {
                 continue;
             }
             entered = entered.saturating_add(1);
@@ -158,7 +160,7 @@ impl Group<'_> {
     fn card(&mut self, scan: &CardScan) -> Result<(), StoreError> {
         let person = self.desk.card(self.unit, &scan.card)?;
         let scan = CardScan { person, ..scan.clone() };
-        let changes = attribute::scan(self.unit, &scan)?;
+        let Some(changes) = attribute::scan(self.unit, &scan)? else { return Ok(()) };
         self.changes.extend(changes);
         if scan.person.is_none() && !scan.out {
             self.facts.push(Fact::Quarantined(Box::new(unknown_card(&scan))));

@@ -123,8 +123,12 @@ impl Group<'_> {
         }
         if in_order {
             file.state.advance(self.pack, &file.patient, self.now, &mut steps);
+        }
+        // What a cold start folded was judged before, perhaps by another registry or pack: only a
+        // comparison with the store tells what is news.
+        if in_order && (warm || steps.is_empty()) {
             if !steps.is_empty() {
-                self.take_steps(person, fresh, (steps, warm))?;
+                self.take_steps(person, fresh, steps)?;
             }
         } else {
             self.fold_again(person, &mut file, fresh)?;
@@ -229,16 +233,14 @@ impl Group<'_> {
         Ok(())
     }
 
-    /// Takes what the lines did. After a cold start some of it was done before: alerts are brought
-    /// to where they stand already, and the docket records no crossing a second time.
+    /// Takes what the lines did, all of it for the first time.
     fn take_steps(
         &mut self,
         person: &PersonId,
         fresh: &[StoredReading],
-        (steps, warm): (Vec<Transition>, bool),
+        steps: Vec<Transition>,
     ) -> Result<(), StoreError> {
         let mut docket = self.docket(person, fresh)?;
-        docket.all_news = warm;
         for step in steps {
             match step {
                 Transition::Changed(_, episode) => self.follow(&mut docket, &episode)?,

@@ -179,7 +179,7 @@ impl Writer {
     /// again after a start, a few at each tick.
     fn remember_instants(&mut self) -> Result<(), StoreError> {
         let now = self.clock.now();
-        let people = self.store.begin(now)?.measured_since(now.minus(INSTANTS_LAST))?;
+        let people = self.store.begin(now)?.measured_lately(INSTANTS_LAST)?;
         people.into_iter().for_each(|person| self.desk.people.look_at(person));
         Ok(())
     }
@@ -262,7 +262,8 @@ impl Writer {
             match self.store.reopen() {
                 // Opening takes room too: it copies the write-ahead file into the database.
                 Err(error) if error.is_full() => {}
-                opened => return opened,
+                Ok(()) => return self.remember_instants(),
+                Err(error) => return Err(error),
             }
         }
     }

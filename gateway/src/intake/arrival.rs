@@ -55,7 +55,8 @@ impl Admission {
             return vec![refuse(arrival, format!("unknown_topic: {}", name.escape_default()))];
         }
         let items = (self.admit)(arrival);
-        if items.is_empty() {
+        // A frame may carry nobody's result; anything else has something to say.
+        if items.is_empty() && !matches!(arrival.topic, Topic::Frame { .. }) {
             return vec![refuse(arrival, "nothing_in_it".to_owned())];
         }
         items

@@ -3,7 +3,10 @@
 use super::caller::Grant;
 use crate::{
     domain::{CareLevel, Registered},
-    store::{Reader, RegistryKey, Role, StoreError, view::Scope},
+    store::{
+        Reader, RegistryKey, Role, StoreError,
+        view::{Paging, Scope},
+    },
 };
 
 /// One thing that a role may do.
@@ -134,6 +137,17 @@ const TOWNSHIP: &[Right] =
     &[Right::ReadPeople, Right::ReadBoard, Right::ReadHeld, Right::Forward, Right::Note];
 const OPERATOR: &[Right] = &[Right::ReadBoard, Right::ReadHeld];
 
+/// Whether any person lives in the place, by the words of the sites. A county that no site names
+/// holds nobody: its doctor sees those whose alerts came to them.
+fn reaches_people(reader: &dyn Reader, place: &str) -> Result<bool, StoreError> {
+    if place.is_empty() {
+        return Ok(false);
+    }
+    let one = Paging { limit: 1, after: None };
+    let people = reader.people(&Scope::Place(place.to_owned()), "", &one)?;
+    Ok(!people.items.is_empty())
+}
+
 /// A doctor of the village level sees the households that signed with them, one above the people of
 /// their place; whoever the registry lacks sees nobody.
 fn doctors_scope(grant: &Grant, reader: &dyn Reader) -> Result<Scope, StoreError> {
@@ -144,7 +158,9 @@ fn doctors_scope(grant: &Grant, reader: &dyn Reader) -> Result<Scope, StoreError
     };
     Ok(match row.level {
         CareLevel::Village => Scope::Doctor(row.doctor),
-        CareLevel::Township | CareLevel::County | CareLevel::City if !row.place.is_empty() => {
+        CareLevel::Township | CareLevel::County | CareLevel::City
+            if reaches_people(reader, &row.place)? =>
+        {
             Scope::Place(row.place)
         }
         CareLevel::Township | CareLevel::County | CareLevel::City => Scope::Doctor(row.doctor),

@@ -7,8 +7,8 @@
 use std::{path::Path, sync::Arc};
 
 use super::{
-    Answer, BenchSession, CommitSeq, Counts, Fact, Owed, StoreError, StoredReading, Timer,
-    TokenRow,
+    Answer, BenchSession, CardScan, CommitSeq, Counts, Crossing, Fact, Owed, StoreError,
+    StoredReading, Timer, TokenRow,
     view::{
         AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal, Page,
         Paging, ReadingFilter, Scope,
@@ -153,11 +153,29 @@ pub trait Unit {
         people: &[(PersonId, Timestamp)],
     ) -> Result<Vec<Vec<StoredReading>>, StoreError>;
 
-    /// Everybody with a reading that this gateway stored at or after an instant, by name.
+    /// Everybody with a reading that this gateway stored within a length of time before the newest
+    /// one, by name: however long the gateway was away, it was there when it stored that one.
     ///
     /// # Errors
     /// Any error of the store.
-    fn measured_since(&mut self, since: Timestamp) -> Result<Vec<PersonId>, StoreError>;
+    fn measured_lately(&mut self, within: Millis) -> Result<Vec<PersonId>, StoreError>;
+
+    /// A person's crossings, oldest first; of several of one reading, concept and alert the latest
+    /// counts.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn crossings(&mut self, person: &PersonId) -> Result<Vec<Crossing>, StoreError>;
+
+    /// Cards held to the readers of a bench from one instant to another, both included, by time.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn scans(
+        &mut self,
+        bench: (&SiteId, &BenchId),
+        span: (Timestamp, Timestamp),
+    ) -> Result<Vec<CardScan>, StoreError>;
 
     /// Each person's alerts, live and ended, oldest first.
     ///
@@ -343,7 +361,7 @@ pub trait Reader: Send + Sync {
     fn crossings_of(
         &self,
         alert: i64,
-    ) -> Result<Vec<(super::Crossing, Option<StoredReading>)>, StoreError>;
+    ) -> Result<Vec<(Crossing, Option<StoredReading>)>, StoreError>;
 
     /// A registry row in force, if the scope reaches it.
     ///

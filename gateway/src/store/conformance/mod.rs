@@ -315,7 +315,7 @@ fn the_latest_row_of_the_registry_is_in_force() {
                 _ => None,
             })
             .collect();
-        let expected = [Some("P2"), Some("P1"), Some("P3"), None];
+        let expected = [None, Some("P1"), Some("P3"), None];
         assert_eq!(owners, expected.map(|owner| owner.map(str::to_owned)));
         assert_eq!(unit.places_above("North").unwrap(), ["Qingshi", "Yun"]);
         assert_eq!(unit.doctors(CareLevel::Village).unwrap().len(), 2);

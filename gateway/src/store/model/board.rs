@@ -169,7 +169,9 @@ fn hour_row(counting: &Counting<'_>, today: &[StoredReading], hour: u8) -> HourR
     };
     let crossed = |stored: &StoredReading| {
         let all = counting.state.crossings();
-        count(all.filter(|crossing| crossing.reading == Some(stored.reading.id)))
+        let own = all.filter(|crossing| crossing.reading == Some(stored.reading.id));
+        let concepts: BTreeSet<_> = own.map(|crossing| &crossing.concept).collect();
+        count(concepts.iter())
     };
     let crossings = today.iter().filter(then).map(crossed);
     HourRow { hour, readings: count(today.iter().filter(then)), crossings: crossings.sum() }

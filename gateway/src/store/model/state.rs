@@ -131,11 +131,10 @@ impl State {
         if row.is_some() || kind != "card" {
             return row;
         }
-        let holders = self.registry.values().filter_map(|(seq, row)| {
-            if let Registered::Person(person) = row { Some((seq, person)) } else { None }
-        });
-        let holders = holders.filter(|(_, person)| person.cards.iter().any(|card| card == name));
-        let (_, person) = holders.max_by_key(|(seq, _)| **seq)?;
+        // A card that two people name is nobody's.
+        let mut holders =
+            self.people().filter(|person| person.cards.iter().any(|card| card == name));
+        let person = holders.next().filter(|_| holders.next().is_none())?;
         Some(Registered::Card(Card { card: name.to_owned(), person: person.person.clone() }))
     }
 

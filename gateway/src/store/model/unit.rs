@@ -8,12 +8,12 @@ use super::{
 };
 use crate::{
     domain::{
-        Alert, AlertId, BenchId, CareLevel, ContentDigest, Doctor, PersonId, ReadingId, Registered,
-        SiteId, Timestamp,
+        Alert, AlertId, BenchId, CareLevel, ContentDigest, Doctor, Millis, PersonId, ReadingId,
+        Registered, SiteId, Timestamp,
     },
     store::{
-        ANSWER_KEPT, Answer, BenchSession, Change, CommitSeq, Committed, Counts, Fact, Owed,
-        RegistryKey, SESSION_MAX, StoreError, StoredReading, Timer, Unit,
+        ANSWER_KEPT, Answer, BenchSession, CardScan, Change, CommitSeq, Committed, Counts,
+        Crossing, Fact, Owed, RegistryKey, SESSION_MAX, StoreError, StoredReading, Timer, Unit,
     },
 };
 
@@ -174,12 +174,39 @@ impl Unit for ModelUnit<'_> {
         Ok(self.state.last())
     }
 
-    fn measured_since(&mut self, since: Timestamp) -> Result<Vec<PersonId>, StoreError> {
+    fn measured_lately(&mut self, within: Millis) -> Result<Vec<PersonId>, StoreError> {
         self.unspoiled()?;
+        let newest = self.state.readings().last().map(|(_, stored)| stored.server_at);
+        let since = newest.unwrap_or(Timestamp::from_millis(0)).minus(within);
         let lately = self.state.readings().filter(|(_, stored)| stored.server_at >= since);
         let owner = |stored: StoredReading| stored.attribution.map(|whose| whose.person);
         let people: BTreeSet<_> = lately.filter_map(|(_, stored)| owner(stored)).collect();
         Ok(people.into_iter().collect())
+    }
+
+    fn crossings(&mut self, person: &PersonId) -> Result<Vec<Crossing>, StoreError> {
+        self.unspoiled()?;
+        let own = |crossing: &&Crossing| {
+            let alert = self.state.alerts.get(&crossing.alert);
+            alert.is_some_and(|alert| alert.person == *person)
+        };
+        Ok(self.state.crossings().filter(own).cloned().collect())
+    }
+
+    fn scans(
+        &mut self,
+        (site, bench): (&SiteId, &BenchId),
+        (from, to): (Timestamp, Timestamp),
+    ) -> Result<Vec<CardScan>, StoreError> {
+        self.unspoiled()?;
+        let scan = |fact: &Arc<Fact>| {
+            let Fact::CardScan(scan) = fact.as_ref() else { return None };
+            let there = scan.site == *site && scan.bench == *bench;
+            (there && (from..=to).contains(&scan.at)).then(|| scan.clone())
+        };
+        let mut scans: Vec<_> = self.state.facts.iter().filter_map(scan).collect();
+        scans.sort_by_key(|scan| scan.at);
+        Ok(scans)
     }
 
     fn alert_by_key(&mut self, key: i64) -> Result<Option<Alert>, StoreError> {

@@ -217,6 +217,17 @@ pub(super) fn decode_crossing(
     Ok((seq, crossing))
 }
 
+/// A person's crossings, oldest first.
+pub(super) fn crossings_of_person(
+    connection: &Connection,
+    person: &PersonId,
+) -> Result<Vec<Crossing>, StoreError> {
+    let sql = "SELECT seq, reading, person, concept, level, disposition, alert FROM crossing \
+               WHERE alert IN (SELECT key FROM alert WHERE person = ?) ORDER BY seq";
+    let found = fetch(connection, "crossing", (sql, [person.as_str()]), decode_crossing)?;
+    Ok(found.into_iter().map(|(_, crossing)| crossing).collect())
+}
+
 /// The crossings of an alert with their readings, newest first.
 pub(super) fn crossings_of(
     connection: &Connection,

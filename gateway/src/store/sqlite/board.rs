@@ -202,7 +202,7 @@ fn today_of_people(
     let people = scope::list_of_doctor(doctor);
     let sql = format!(
         "SELECT r.site, coalesce(p.village, ''), r.measured_at, r.kind, r.person, 1, \
-         (SELECT count(*) FROM crossing c WHERE c.reading = r.id) \
+         (SELECT count(DISTINCT c.concept) FROM crossing c WHERE c.reading = r.id) \
          FROM ({}) s CROSS JOIN reading r ON r.person = s.person \
          LEFT JOIN person p ON p.person = r.person \
          WHERE r.measured_at >= ? AND r.measured_at < ?",

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     domain::{BenchId, Id, SiteId, Timestamp},
-    store::{Answer, BenchSession, Owed, Role, StoreError, Timer, TokenRow, port},
+    store::{Answer, BenchSession, CardScan, Owed, Role, StoreError, Timer, TokenRow, port},
 };
 
 /// Expired answers that a new one clears away.
@@ -97,6 +97,18 @@ fn set_session(connection: &Connection, session: &BenchSession) -> Result<(), St
     let (from, until) = (from.as_millis(), until.as_millis());
     let params = params![site.as_str(), bench.as_str(), from, until, person.as_str()];
     run(connection, "setting a bench session", sql, params).map(|_| ())
+}
+
+/// Cards held to the readers of a bench within a span, both ends included, by time.
+pub(super) fn scans(
+    connection: &Connection,
+    (site, bench): (&SiteId, &BenchId),
+    (from, to): (Timestamp, Timestamp),
+) -> Result<Vec<CardScan>, StoreError> {
+    let sql = "SELECT site, bench, card, person, at, received_at, out FROM card_scan \
+               WHERE site = ? AND bench = ? AND at >= ? AND at <= ? ORDER BY at, seq";
+    let params = params![site.as_str(), bench.as_str(), from.as_millis(), to.as_millis()];
+    fetch(connection, "card_scan", (sql, params), super::feed::decode_scan)
 }
 
 /// The sessions of a bench that touch an instant, latest beginning first.

@@ -128,16 +128,20 @@ fn card_scans(connection: &Connection, span: [i64; 2]) -> Entries {
                WHERE seq > ? AND seq <= ?";
     fetch(connection, "card_scan", (sql, span), |cells| {
         let seq = cells.seq()?;
-        let scan = CardScan {
-            site: cells.id()?,
-            bench: cells.id()?,
-            card: cells.take()?,
-            person: cells.id_or_none()?,
-            at: cells.time()?,
-            received_at: cells.time()?,
-            out: cells.flag()?,
-        };
-        Ok(entry(seq, Fact::CardScan(scan)))
+        Ok(entry(seq, Fact::CardScan(decode_scan(cells)?)))
+    })
+}
+
+/// A scan from the columns site, bench, card, person, at, received_at, out.
+pub(super) fn decode_scan(cells: &mut Cells<'_, '_>) -> Result<CardScan, StoreError> {
+    Ok(CardScan {
+        site: cells.id()?,
+        bench: cells.id()?,
+        card: cells.take()?,
+        person: cells.id_or_none()?,
+        at: cells.time()?,
+        received_at: cells.time()?,
+        out: cells.flag()?,
     })
 }
 

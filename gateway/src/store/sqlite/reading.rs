@@ -14,7 +14,7 @@ use super::{
     row::{Cells, fetch, number},
 };
 use crate::{
-    domain::{Attribution, Measured, PersonId, Reading, Remarks, Sequence, Timestamp},
+    domain::{Attribution, Measured, Millis, PersonId, Reading, Remarks, Sequence, Timestamp},
     store::{CommitSeq, StoreError, StoredReading},
 };
 
@@ -285,12 +285,15 @@ fn glucose(cells: &mut Cells<'_, '_>) -> Result<Glucose, StoreError> {
     })
 }
 
-/// Whose readings were stored at or after an instant. Positions grow with the time of storing, so
-/// the newest readings are walked backwards until one is older.
-pub(super) fn owners_since(
+/// Whose readings were stored within a length of time before the newest one. Positions grow with the
+/// time of storing, so the newest readings are walked backwards until one is older.
+pub(super) fn owners_lately(
     connection: &Connection,
-    since: Timestamp,
+    within: Millis,
 ) -> Result<Vec<PersonId>, StoreError> {
+    let newest = "SELECT coalesce(max(server_at), 0) FROM reading \
+                  WHERE seq = (SELECT max(seq) FROM reading)";
+    let since = Timestamp::from_millis(number(connection, newest, [])?).minus(within);
     let oldest = "SELECT coalesce(max(seq), 0) FROM reading WHERE server_at < ? \
                   AND seq > (SELECT coalesce(max(seq), 0) FROM reading) - ?";
     let after = number(connection, oldest, params![since.as_millis(), LATELY_MAX])?;

@@ -72,7 +72,9 @@ fn rollups() -> [Same; 3] {
          r.kind AS kind, 1 AS readings, 0 AS crossings FROM reading r {place} \
          WHERE r.seq <= {CURSOR} UNION ALL \
          SELECT {day}, r.site, coalesce(p.village, ''), {hour}, r.kind, 0, 1 \
-         FROM crossing c JOIN reading r ON r.id = c.reading {place} WHERE c.seq <= {CURSOR}) \
+         FROM crossing c JOIN reading r ON r.id = c.reading {place} WHERE c.seq <= {CURSOR} \
+         AND NOT EXISTS (SELECT 1 FROM crossing e WHERE e.reading = c.reading \
+         AND e.concept = c.concept AND e.seq < c.seq)) \
          GROUP BY day, site, village, hour, kind"
     );
     let people = format!(

@@ -186,9 +186,10 @@ pub(super) fn body(cells: &mut Cells<'_, '_>) -> Result<Registered, StoreError> 
 }
 
 fn card_in_force(connection: &Connection, card: &str) -> Result<Option<Registered>, StoreError> {
-    let sql = "SELECT person FROM (SELECT person, 0 AS rank, seq FROM card WHERE card = ?1 \
-               UNION ALL SELECT person, 1, seq FROM person_card WHERE card = ?1) \
-               ORDER BY rank, seq DESC LIMIT 1";
+    let sql = "SELECT min(person) FROM (SELECT person, 0 AS rank FROM card WHERE card = ?1 \
+               UNION ALL SELECT person, 1 FROM person_card WHERE card = ?1) \
+               GROUP BY rank HAVING count(DISTINCT person) = 1 OR rank = 0 \
+               ORDER BY rank LIMIT 1";
     fetch_one(connection, "card", (sql, [card]), |cells| {
         Ok(Registered::Card(Card { card: card.to_owned(), person: cells.id()? }))
     })

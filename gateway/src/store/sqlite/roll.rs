@@ -91,14 +91,16 @@ pub(super) fn move_cursor(
     }
 }
 
-/// What facts of a span of positions add.
+/// What facts of a span of positions add. A crossing that was recorded again, with another
+/// disposition, is still one.
 pub(super) const COUNTED_READINGS: &str = "SELECT r.site, coalesce(p.village, ''), r.measured_at, r.kind, r.person, 1, 0 \
      FROM reading r LEFT JOIN person p ON p.person = r.person \
      WHERE r.seq > ? AND r.seq <= ?";
 pub(super) const COUNTED_CROSSINGS: &str = "SELECT r.site, coalesce(p.village, ''), r.measured_at, r.kind, NULL, 0, 1 \
      FROM crossing c JOIN reading r ON r.id = c.reading \
      LEFT JOIN person p ON p.person = r.person \
-     WHERE c.seq > ? AND c.seq <= ?";
+     WHERE c.seq > ? AND c.seq <= ? AND NOT EXISTS (SELECT 1 FROM crossing e WHERE e.reading = c.reading \
+     AND e.concept = c.concept AND e.seq < c.seq)";
 
 /// Derives from the next facts, inside the caller's transaction. Returns the new cursor.
 pub(super) fn forward(
@@ -208,7 +210,7 @@ pub(super) fn move_village(
     let done = cursor(connection, FOLLOWER)?.0;
     let sql = "SELECT site, ?3, measured_at, kind, person, \
                CASE WHEN seq <= ?2 THEN 1 ELSE 0 END, \
-               (SELECT count(*) FROM crossing c WHERE c.reading = r.id AND c.seq <= ?2) \
+               (SELECT count(DISTINCT c.concept) FROM crossing c WHERE c.reading = r.id AND c.seq <= ?2) \
                FROM reading r WHERE person = ?1";
     let there = params![person.as_str(), done, from];
     let here = params![person.as_str(), done, to];
@@ -227,7 +229,7 @@ pub(super) fn reattribute(
     let done = cursor(connection, FOLLOWER)?.0;
     let sql = "SELECT r.site, coalesce(p.village, ''), r.measured_at, r.kind, r.person, \
                CASE WHEN r.seq <= ?2 THEN 1 ELSE 0 END, \
-               (SELECT count(*) FROM crossing c WHERE c.reading = r.id AND c.seq <= ?2) \
+               (SELECT count(DISTINCT c.concept) FROM crossing c WHERE c.reading = r.id AND c.seq <= ?2) \
                FROM reading r LEFT JOIN person p ON p.person = r.person WHERE r.id = ?1";
     let before = fetch(connection, "reading", (sql, params![id.as_bytes(), done]), counted)?;
     let Some(_) = before.first() else {

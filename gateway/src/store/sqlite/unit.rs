@@ -11,12 +11,12 @@ use super::{
 };
 use crate::{
     domain::{
-        Alert, AlertId, BenchId, CareLevel, ContentDigest, Doctor, PersonId, ReadingId, Registered,
-        SiteId, Timestamp,
+        Alert, AlertId, BenchId, CareLevel, ContentDigest, Doctor, Millis, PersonId, ReadingId,
+        Registered, SiteId, Timestamp,
     },
     store::{
-        Answer, BenchSession, Change, CommitSeq, Committed, Counts, Fact, Owed, RegistryKey,
-        StoreError, StoredReading, Timer, Unit,
+        Answer, BenchSession, CardScan, Change, CommitSeq, Committed, Counts, Crossing, Fact, Owed,
+        RegistryKey, StoreError, StoredReading, Timer, Unit,
     },
 };
 
@@ -114,8 +114,20 @@ impl Unit for SqliteUnit<'_> {
         Ok(self.tally.last)
     }
 
-    fn measured_since(&mut self, since: Timestamp) -> Result<Vec<PersonId>, StoreError> {
-        self.work(|connection, _| reading::owners_since(connection, since))
+    fn measured_lately(&mut self, within: Millis) -> Result<Vec<PersonId>, StoreError> {
+        self.work(|connection, _| reading::owners_lately(connection, within))
+    }
+
+    fn crossings(&mut self, person: &PersonId) -> Result<Vec<Crossing>, StoreError> {
+        self.work(|connection, _| alert::crossings_of_person(connection, person))
+    }
+
+    fn scans(
+        &mut self,
+        bench: (&SiteId, &BenchId),
+        span: (Timestamp, Timestamp),
+    ) -> Result<Vec<CardScan>, StoreError> {
+        self.work(|connection, _| change::scans(connection, bench, span))
     }
 
     fn alert_by_key(&mut self, key: i64) -> Result<Option<Alert>, StoreError> {

@@ -58,6 +58,7 @@ CREATE TABLE card_scan (
   seq INTEGER PRIMARY KEY, site TEXT NOT NULL, bench TEXT NOT NULL, card TEXT NOT NULL, person TEXT,
   at INTEGER NOT NULL, received_at INTEGER NOT NULL, out INTEGER NOT NULL
 ) STRICT;
+CREATE INDEX card_scan_bench ON card_scan (site, bench, at);
 
 CREATE TABLE presence (
   seq INTEGER PRIMARY KEY, site TEXT NOT NULL, online INTEGER NOT NULL, detail TEXT,
