@@ -3,11 +3,13 @@
 
 mod keys;
 mod read;
+mod settings;
 mod show;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-pub use read::{Problem, Settings, Sources, read};
+pub use read::{Problem, Sources, read};
+pub use settings::Settings;
 pub use show::{default_file, effective};
 
 use crate::domain::{BenchId, DeviceId, SiteId};

@@ -7,8 +7,9 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
+use super::settings::{Setting, Settings};
 use super::{
-    Broker, Config, Http, Influx, Mqtt, Serial, Store,
+    Config,
     keys::{KEYS, Key, Kind, SERIAL_KEYS, SERIAL_REQUIRED},
 };
 use crate::domain::{Id, SiteKind};
@@ -57,21 +58,6 @@ impl fmt::Display for Problem {
 }
 
 impl std::error::Error for Problem {}
-
-/// One value in force and where it came from.
-#[derive(Debug, Clone)]
-pub(super) struct Setting {
-    pub(super) key: &'static Key,
-    pub(super) value: String,
-    pub(super) from: String,
-}
-
-/// All values in force, and the serial lines.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    pub(super) values: Vec<Setting>,
-    pub(super) serial: Vec<Vec<Setting>>,
-}
 
 /// Reads everything, or says everything that is wrong.
 ///
@@ -335,97 +321,6 @@ fn unknown<'a>(place: String, name: &str, names: impl Iterator<Item = &'a str> +
         expected: (format!("one of {list}"), format!("以下之一：{list}")),
         example: hint,
     }
-}
-
-impl Settings {
-    fn said(&self, path: &str) -> bool {
-        !self.text(path).is_empty()
-    }
-
-    fn text(&self, path: &str) -> &str {
-        let of = |setting: &&Setting| {
-            path.split_once('.') == Some((setting.key.section, setting.key.name))
-        };
-        self.values.iter().find(of).map_or("", |setting| setting.value.as_str())
-    }
-
-    fn optional(&self, path: &str) -> Option<String> {
-        Some(self.text(path)).filter(|text| !text.is_empty()).map(str::to_owned)
-    }
-
-    /// A number that was checked when it was read.
-    fn number<N: TryFrom<u64> + Default>(&self, path: &str) -> N {
-        self.text(path)
-            .parse()
-            .ok()
-            .and_then(|number: u64| N::try_from(number).ok())
-            .unwrap_or_default()
-    }
-
-    fn listen(&self, path: &str) -> SocketAddr {
-        self.text(path).parse().unwrap_or_else(|_checked| SocketAddr::from(([127, 0, 0, 1], 0)))
-    }
-
-    fn config(&self) -> Config {
-        let path = |key| self.optional(key).map(PathBuf::from);
-        let login = self
-            .optional("broker.user")
-            .map(|user| (user, self.text("broker.password").to_owned()));
-        Config {
-            http: Http {
-                listen: self.listen("http.listen"),
-                tls: path("http.tls_certificate").zip(path("http.tls_key")),
-                public_url: self.optional("http.public_url"),
-            },
-            mqtt: Mqtt {
-                listen: self.listen("mqtt.listen"),
-                connections_max: self.number("mqtt.connections_max"),
-                in_flight_max: self.number("mqtt.in_flight_max"),
-                packet_max: self.number("mqtt.packet_max"),
-            },
-            broker: self.optional("broker.url").map(|url| Broker {
-                url,
-                client_id: self.text("broker.client_id").to_owned(),
-                login,
-            }),
-            store: Store {
-                dir: PathBuf::from(self.text("store.dir")),
-                page_cache_bytes: self
-                    .number::<u64>("store.page_cache_mib")
-                    .saturating_mul(1 << 20),
-                people_cached: self.number("store.people_cached"),
-            },
-            pack_file: path("pack.file"),
-            notify_allow_private: self.text("notify.allow_private") == "true",
-            influx: self.optional("influx.url").map(|url| Influx {
-                url,
-                org: self.text("influx.org").to_owned(),
-                bucket: self.text("influx.bucket").to_owned(),
-                token: self.text("influx.token").to_owned(),
-            }),
-            serial: self.serial.iter().filter_map(|line| serial(line)).collect(),
-        }
-    }
-}
-
-/// A line whose values were checked; `None` where one is missing, which is a problem already told.
-fn serial(line: &[Setting]) -> Option<Serial> {
-    let said = |name: &str| {
-        let setting = line.iter().find(|setting| setting.key.name == name);
-        setting.map(|setting| setting.value.clone())
-    };
-    let default_baud =
-        SERIAL_KEYS.iter().find(|key| key.name == "baud").map_or("", |key| key.default);
-    Some(Serial {
-        port: PathBuf::from(said("port")?),
-        format: said("format")?,
-        model: said("model"),
-        device: said("device")?.parse().ok()?,
-        site: said("site")?.parse().ok()?,
-        bench: said("bench").and_then(|bench| bench.parse().ok()),
-        baud: said("baud").unwrap_or_else(|| default_baud.to_owned()).parse().ok()?,
-        poll_every: None,
-    })
 }
 
 #[cfg(test)]

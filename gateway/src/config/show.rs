@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{
     keys::{KEYS, Key, Kind, SERIAL_KEYS},
-    read::{Setting, Settings},
+    settings::{Setting, Settings},
 };
 
 /// `config default`: every key, commented, with its default or an example.

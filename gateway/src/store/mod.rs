@@ -12,15 +12,18 @@ mod fixtures;
 mod model;
 mod paging;
 mod port;
+mod reader;
+mod rows;
 pub mod sqlite;
 pub mod view;
 
 pub use error::StoreError;
 pub use facts::{
-    AlertChange, AlertEvent, Answer, Attempt, BenchSession, CardScan, Channel, CommitSeq, Counts,
-    Crossing, Disposition, Fact, Origin, Owed, Presence, QuarantineReason, Quarantined, Refused,
-    Registration, Role, Sending, StoredReading, Timer, TimerKind, TokenRow,
+    AlertChange, AlertEvent, Attempt, CardScan, CommitSeq, Crossing, Disposition, Fact, Origin,
+    Presence, QuarantineReason, Quarantined, Refused, Registration, Sending, StoredReading,
 };
 pub use model::ModelStore;
-pub use port::{ANSWER_KEPT, Change, Committed, Reader, RegistryKey, SESSION_MAX, Store, Unit};
+pub use port::{ANSWER_KEPT, Change, Committed, RegistryKey, SESSION_MAX, Store, Unit};
+pub use reader::Reader;
+pub use rows::{Answer, BenchSession, Channel, Counts, Owed, Role, Timer, TimerKind, TokenRow};
 pub use sqlite::{Options, SqliteStore, Verified, restore_backup, verify_backup};

@@ -1,0 +1,189 @@
+//! The port's reading side: what may be asked, beside the writer and never in its way.
+
+use std::path::Path;
+
+use super::{
+    Answer, CommitSeq, Counts, Crossing, Owed, RegistryKey, StoreError, StoredReading, TokenRow,
+    view::{
+        AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal, Page,
+        Paging, ReadingFilter, Scope,
+    },
+};
+use crate::domain::{Alert, AlertId, DoctorId, Registered, Timestamp};
+
+/// The reading side: many at a time, always a consistent state, never in the writer's way.
+/// Every query about people takes a [`Scope`]. Every call blocks: async callers use
+/// `spawn_blocking`, and lists are bounded by their limit.
+pub trait Reader: Send + Sync {
+    /// The last position.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn last(&self) -> Result<CommitSeq, StoreError>;
+
+    /// This gateway's own name and its epoch, made when the store was made.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn gateway(&self) -> Result<(String, u64), StoreError>;
+
+    /// Facts after a position, in commit order, at most `limit`.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn feed(&self, after: CommitSeq, limit: usize) -> Result<Vec<FeedEntry>, StoreError>;
+
+    /// Where a follower stands.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn cursor(&self, follower: &str) -> Result<CommitSeq, StoreError>;
+
+    /// Readings, newest measured first.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn readings(
+        &self,
+        scope: &Scope,
+        filter: &ReadingFilter,
+        paging: &Paging,
+    ) -> Result<Page<(CommitSeq, StoredReading)>, StoreError>;
+
+    /// Alerts: live ones first, gravest first, then newest.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn alerts(
+        &self,
+        scope: &Scope,
+        filter: &AlertFilter,
+        paging: &Paging,
+    ) -> Result<Page<Alert>, StoreError>;
+
+    /// One alert with its history, by any id it has or had.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn alert(&self, scope: &Scope, id: &AlertId) -> Result<Option<AlertHistory>, StoreError>;
+
+    /// The crossings of an alert with their readings, newest first. The caller got the key through
+    /// [`Reader::alert`], within a scope.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn crossings_of(
+        &self,
+        alert: i64,
+    ) -> Result<Vec<(Crossing, Option<StoredReading>)>, StoreError>;
+
+    /// A registry row in force, if the scope reaches it.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn registered(
+        &self,
+        scope: &Scope,
+        key: &RegistryKey,
+    ) -> Result<Option<Registered>, StoreError>;
+
+    /// People whose name or id begins with a text.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn people(
+        &self,
+        scope: &Scope,
+        query: &str,
+        paging: &Paging,
+    ) -> Result<Page<crate::domain::Person>, StoreError>;
+
+    /// Every registry row in force of a kind (`person`, `household`, `doctor`, `device`, `site`,
+    /// `card`), by name. For exports.
+    ///
+    /// # Errors
+    /// [`StoreError::Asked`] for any other kind; any error of the store.
+    fn registry(&self, kind: &str, paging: &Paging) -> Result<Page<Registered>, StoreError>;
+
+    /// What waits in quarantine, newest first: for a place what its sites sent, for a doctor what
+    /// names one of their people.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn quarantine(
+        &self,
+        scope: &Scope,
+        paging: &Paging,
+    ) -> Result<Page<HeldQuarantine>, StoreError>;
+
+    /// What was refused, newest first. Bytes without a meaning are nobody's: a place sees those of
+    /// its sites, a doctor none.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn refused(&self, scope: &Scope, paging: &Paging) -> Result<Page<HeldRefusal>, StoreError>;
+
+    /// The counted numbers of a place on a calendar day of China.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn board(
+        &self,
+        scope: &Scope,
+        place: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Board, StoreError>;
+
+    /// Notifications due, earliest first.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn owed(&self, now: Timestamp, limit: usize) -> Result<Vec<Owed>, StoreError>;
+
+    /// When the next timer or notification is due.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn next_due(&self) -> Result<Option<Timestamp>, StoreError>;
+
+    /// Alert messages for one doctor after a position, for their MQTT client.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn delivered_to(
+        &self,
+        doctor: &DoctorId,
+        after: CommitSeq,
+        limit: usize,
+    ) -> Result<Vec<Delivered>, StoreError>;
+
+    /// A token by the hash of its text.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn token(&self, hash: &[u8; 32]) -> Result<Option<TokenRow>, StoreError>;
+
+    /// The answer given to a repeatable request, unless it has expired.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn answer(&self, key: &str, now: Timestamp) -> Result<Option<Answer>, StoreError>;
+
+    /// What was counted since the store was made.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn counts(&self) -> Result<Counts, StoreError>;
+
+    /// Counts everything anew from the facts and lists every difference from what is kept.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn recount(&self) -> Result<Vec<String>, StoreError>;
+
+    /// A consistent copy of the store while it runs.
+    ///
+    /// # Errors
+    /// Any error of the store, or of the destination.
+    fn back_up(&self, to: &Path) -> Result<(), StoreError>;
+}

@@ -1,0 +1,194 @@
+//! Working state beside the log: what is still owed, due, open, answered, or counted.
+
+use crate::domain::{
+    AlertId, BenchId, CareLevel, ContentDigest, DeviceId, DoctorId, Level, NotificationKey,
+    PersonId, SiteId, Timestamp,
+};
+
+use super::AlertChange;
+
+/// By which road a message leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Channel {
+    /// A signed POST to the doctor's address.
+    Webhook,
+    /// A publication to the doctor's MQTT topic.
+    Mqtt,
+}
+
+impl Channel {
+    /// The channel's name in keys and on boards.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Webhook => "webhook",
+            Self::Mqtt => "mqtt",
+        }
+    }
+}
+
+/// An owed notification.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owed {
+    /// Makes a repeated send the same message.
+    pub key: NotificationKey,
+    /// The alert it is about.
+    pub alert: i64,
+    /// The alert's id when the message was made.
+    pub alert_id: AlertId,
+    /// Which change it tells of.
+    pub change: AlertChange,
+    /// The level it tells of.
+    pub level: Level,
+    /// Who gets it.
+    pub recipient: DoctorId,
+    /// How.
+    pub channel: Channel,
+    /// Not before this.
+    pub due_at: Timestamp,
+    /// When retries have lost their sense: the alert's deadline.
+    pub deadline: Option<Timestamp>,
+    /// Attempts so far.
+    pub attempts: u32,
+    /// What the last failed attempt said.
+    pub last_error: Option<String>,
+}
+
+/// What is due for an alert.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum TimerKind {
+    /// The step that owns the alert should have acknowledged.
+    AckDeadline,
+}
+
+/// A timer: a row, not a task in memory, so a restart forgets none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Timer {
+    /// What is due.
+    pub kind: TimerKind,
+    /// The person it is about.
+    pub person: PersonId,
+    /// The alert, for timers of alerts; 0 for those of a person.
+    pub alert: i64,
+    /// The step whose deadline it is.
+    pub step: CareLevel,
+    /// When.
+    pub due_at: Timestamp,
+}
+
+/// A span at a bench in which readings belong to the person whose card opened it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BenchSession {
+    /// Where.
+    pub site: SiteId,
+    /// At which bench.
+    pub bench: BenchId,
+    /// Whose.
+    pub person: PersonId,
+    /// From this instant.
+    pub from: Timestamp,
+    /// Until this instant, not included.
+    pub until: Timestamp,
+}
+
+/// The answer to a request that may be repeated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The sender's key.
+    pub key: String,
+    /// Hash of the request: another body under the same key is a conflict.
+    pub request: ContentDigest,
+    /// What was answered: a status and a body.
+    pub status: u16,
+    /// The body as sent.
+    pub body: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A bearer token. Only its hash is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenRow {
+    /// BLAKE3 of the token.
+    pub hash: [u8; 32],
+    /// What it may do.
+    pub role: Role,
+    /// The place it is bound to.
+    pub place: Option<String>,
+    /// The doctor it speaks for.
+    pub doctor: Option<DoctorId>,
+    /// The device it speaks for, where it is bound to one.
+    pub device: Option<DeviceId>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it ended.
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// What the bearer of a token may do (DESIGN section 9).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Role {
+    /// Delivers readings.
+    Device,
+    /// Works at a van or a clinic.
+    Nurse,
+    /// Answers for people.
+    Doctor,
+    /// Watches a township.
+    Township,
+    /// Watches a county, aggregates only.
+    County,
+    /// Runs the gateway.
+    Operator,
+    /// Reads who did what.
+    Auditor,
+    /// Shows a board, without names or values.
+    Wall,
+}
+
+impl Role {
+    /// Every role, for decoding and for help texts.
+    pub const ALL: [Self; 8] = [
+        Self::Device,
+        Self::Nurse,
+        Self::Doctor,
+        Self::Township,
+        Self::County,
+        Self::Operator,
+        Self::Auditor,
+        Self::Wall,
+    ];
+
+    /// The role's name on the command line and on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Device => "device",
+            Self::Nurse => "nurse",
+            Self::Doctor => "doctor",
+            Self::Township => "township",
+            Self::County => "county",
+            Self::Operator => "operator",
+            Self::Auditor => "auditor",
+            Self::Wall => "wall",
+        }
+    }
+}
+
+/// What a commit counts beside its facts, so that received = stored + rejected + duplicate +
+/// quarantined + refused, exactly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Items received.
+    pub received: u64,
+    /// Stored and seen by the lines.
+    pub stored: u64,
+    /// Stored, outside validity.
+    pub rejected: u64,
+    /// Known already, with the same content.
+    pub duplicate: u64,
+    /// Waiting.
+    pub quarantined: u64,
+    /// Undecodable.
+    pub refused: u64,
+}
