@@ -5,6 +5,7 @@
 
 mod admin;
 mod bands;
+mod bench;
 mod configure;
 mod decode;
 mod demo;
@@ -82,6 +83,9 @@ enum Command {
     /// Look into the store
     #[command(subcommand)]
     Db(store::DbCommand),
+    /// Measure this program on this machine
+    #[command(subcommand)]
+    Bench(bench::BenchCommand),
     /// Say which program this is
     Version {
         /// As JSON
@@ -181,6 +185,7 @@ fn run(command: Command, common: &Common, out: &mut dyn Write) -> Result<(), Fai
         Command::Config(command) => configure::config(&command, common, out),
         Command::Backup(command) => store::backup(&command, common, out),
         Command::Db(command) => store::db(&command, common, out),
+        Command::Bench(command) => bench::run(&command, out),
         Command::Version { json } => version(json, out),
     }
 }

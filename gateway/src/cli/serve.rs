@@ -10,7 +10,7 @@ use std::{
 use serde_json::json;
 use tokio::{
     net::{TcpListener, UnixListener},
-    sync::oneshot,
+    sync::{oneshot, watch},
 };
 use tracing::info;
 
@@ -21,7 +21,7 @@ use crate::{
     intake::mqtt,
     notify::{Notifier, NotifyConfig},
     serve,
-    store::Role,
+    store::{CommitSeq, Reader, Role},
     supervise::Supervisor,
 };
 
@@ -99,6 +99,10 @@ pub(super) struct Running {
     pub(super) mqtt: SocketAddr,
     /// The one-time link's address.
     pub(super) link: String,
+    /// The reading side of its store.
+    pub(super) reader: Arc<dyn Reader>,
+    /// Where its log ends.
+    pub(super) committed: watch::Receiver<CommitSeq>,
 }
 
 /// Starts everything. On return it takes readings and answers.
@@ -141,7 +145,8 @@ pub(super) async fn start(
         line.insert("token".to_owned(), token.into());
     }
     info!(%http, %mqtt, "ready");
-    Ok(Running { ready, mqtt, link })
+    let (reader, committed) = (Arc::clone(&core.reader), core.writer.committed.clone());
+    Ok(Running { ready, mqtt, link, reader, committed })
 }
 
 /// The operator's door, for the command line on this machine.

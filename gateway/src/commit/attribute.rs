@@ -99,9 +99,10 @@ fn known(
     person: &PersonId,
     basis: Basis,
 ) -> Result<Whose, StoreError> {
-    Ok(match desk.person(unit, person)? {
-        Some(_) => Whose::Known(Attribution { person: person.clone(), basis }),
-        None => Whose::Unknown(person.clone()),
+    Ok(if desk.people.knows(person) || desk.person(unit, person)?.is_some() {
+        Whose::Known(Attribution { person: person.clone(), basis })
+    } else {
+        Whose::Unknown(person.clone())
     })
 }
 

@@ -13,8 +13,9 @@ use crate::{
 
 use super::judge::People;
 
-/// Registry rows kept in memory, counted as rows. Full: all are forgotten and read again.
-const REGISTRY_ROWS_MAX: usize = 65_536;
+/// Registry rows kept in memory, counted as rows: devices and sites, and people until their file is
+/// open. Full: all are forgotten and read again.
+const REGISTRY_ROWS_MAX: usize = 16_384;
 
 /// The writer's memory.
 #[derive(Debug)]
@@ -89,6 +90,18 @@ impl Desk {
         id: &PersonId,
     ) -> Result<Option<&Person>, StoreError> {
         let row = self.row(unit, &RegistryKey::Person(id.clone()))?;
+        Ok(if let Some(Registered::Person(person)) = row { Some(person) } else { None })
+    }
+
+    /// A person's row, which is not kept: from now on their file says what is asked.
+    pub(super) fn take_person(
+        &mut self,
+        unit: &mut dyn Unit,
+        id: &PersonId,
+    ) -> Result<Option<Person>, StoreError> {
+        let key = RegistryKey::Person(id.clone());
+        self.row(unit, &key)?;
+        let row = self.registry.remove(&key).flatten();
         Ok(if let Some(Registered::Person(person)) = row { Some(person) } else { None })
     }
 

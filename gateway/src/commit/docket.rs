@@ -50,7 +50,7 @@ impl Group<'_> {
     pub(super) fn docket(
         &mut self,
         person: &PersonId,
-        fresh: &[StoredReading],
+        fresh: &[Box<StoredReading>],
     ) -> Result<Docket, StoreError> {
         self.flush()?;
         let alerts = self.unit.alerts(std::slice::from_ref(person))?.pop().unwrap_or_default();
@@ -155,7 +155,7 @@ impl Group<'_> {
     pub(super) fn take_assessment(
         &mut self,
         person: &PersonId,
-        fresh: &[StoredReading],
+        fresh: &[Box<StoredReading>],
         assessment: &Assessment,
     ) -> Result<(), StoreError> {
         let mut docket = self.docket(person, fresh)?;

@@ -51,7 +51,8 @@ pub(super) struct Group<'a> {
     /// Changes not yet made.
     pub(super) changes: Vec<Change>,
     /// New readings of people, not yet judged.
-    pub(super) touched: Vec<StoredReading>,
+    #[expect(clippy::vec_box, reason = "they are sorted and become facts, which hold them so")]
+    pub(super) touched: Vec<Box<StoredReading>>,
     pub(super) counts: Counts,
     /// Something was written.
     pub(super) dirty: bool,

@@ -10,7 +10,7 @@ use std::collections::{BTreeSet, HashMap};
 use crate::{
     admit::Stated,
     assess::{self, Fact as Judged, Patient, State, Transition},
-    domain::{Millis, PersonId, Timestamp},
+    domain::{Grade, Millis, PersonId, Timestamp},
     store::{Fact, StoreError, StoredReading},
 };
 
@@ -20,10 +20,17 @@ use super::group::Group;
 /// session of the pack's `session.window_minutes`.
 const SESSION_WINDOW: Millis = Millis::minutes(10);
 
+/// People whose files are opened at once, with all their readings in memory for as long.
+const OPENED_AT_ONCE: usize = 64;
+
 /// What the lines remember of each person; bounded, and never the truth.
 #[derive(Debug)]
 pub(super) struct People {
-    files: HashMap<PersonId, File>,
+    /// Files used of late. Full: they become the older ones.
+    files: HashMap<PersonId, Box<File>>,
+    /// Files used before those; one that is used again moves to them, the rest is forgotten whole.
+    older: HashMap<PersonId, Box<File>>,
+    /// People of each of the two.
     limit: usize,
     /// When time alone may change what the lines say of somebody. Derived from the readings, so not
     /// rows; rebuilt at the start from whoever was measured of late. At most one for each person.
@@ -37,19 +44,42 @@ pub(super) struct File {
     state: State,
     /// The instant that stands for the person.
     due_at: Option<Timestamp>,
+    /// The registry has the person.
+    registered: bool,
+    /// Opened from the store, and not judged since.
+    cold: bool,
 }
 
 impl People {
     pub(super) fn new(limit: usize) -> Self {
-        Self { files: HashMap::new(), limit, instants: BTreeSet::new() }
+        Self {
+            files: HashMap::new(),
+            older: HashMap::new(),
+            limit: limit.div_ceil(2),
+            instants: BTreeSet::new(),
+        }
     }
 
     pub(super) fn forget(&mut self) {
         self.files.clear();
+        self.older.clear();
     }
 
     pub(super) fn forget_person(&mut self, person: &PersonId) {
-        self.files.remove(person);
+        self.take(person);
+    }
+
+    /// Whether a file says that the registry has the person.
+    pub(super) fn knows(&self, person: &PersonId) -> bool {
+        self.file(person).is_some_and(|file| file.registered)
+    }
+
+    fn file(&self, person: &PersonId) -> Option<&File> {
+        self.files.get(person).or_else(|| self.older.get(person)).map(Box::as_ref)
+    }
+
+    fn take(&mut self, person: &PersonId) -> Option<Box<File>> {
+        self.files.remove(person).or_else(|| self.older.remove(person))
     }
 
     /// Whose instant has come, earliest first, at most so many.
@@ -59,7 +89,8 @@ impl People {
             && self.instants.first().is_some_and(|(at, _)| *at <= now)
             && let Some((_, person)) = self.instants.pop_first()
         {
-            if let Some(file) = self.files.get_mut(&person) {
+            let file = self.files.get_mut(&person).or_else(|| self.older.get_mut(&person));
+            if let Some(file) = file {
                 file.due_at = None;
             }
             due.push(person);
@@ -72,12 +103,12 @@ impl People {
         self.instants.insert((Timestamp::from_millis(i64::MIN), person));
     }
 
-    /// Full: everybody is forgotten, and read again when they come.
-    fn keep(&mut self, person: &PersonId, file: File) {
+    /// Full: whoever was not seen for longest is forgotten, and read again when they come.
+    fn keep(&mut self, person: PersonId, file: Box<File>) {
         if self.files.len() >= self.limit {
-            self.files.clear();
+            self.older = std::mem::take(&mut self.files);
         }
-        self.files.insert(person.clone(), file);
+        self.files.insert(person, file);
     }
 }
 
@@ -86,9 +117,22 @@ impl Group<'_> {
     pub(super) fn judge(&mut self) -> Result<(), StoreError> {
         let mut touched = std::mem::take(&mut self.touched);
         touched.sort_by(|left, right| owner(left).cmp(&owner(right)));
-        for readings in touched.chunk_by_mut(|left, right| owner(left) == owner(right)) {
-            if let Some(person) = readings.first().and_then(owner).cloned() {
-                self.judge_person(&person, readings)?;
+        let mut rest = touched.into_iter().peekable();
+        while rest.peek().is_some() {
+            let mut some = Vec::with_capacity(OPENED_AT_ONCE);
+            while some.len() < OPENED_AT_ONCE
+                && let Some(first) = rest.next()
+            {
+                let Some(person) = owner(&first).cloned() else { continue };
+                let mut fresh = vec![first];
+                while let Some(more) = rest.next_if(|more| owner(more) == Some(&person)) {
+                    fresh.push(more);
+                }
+                some.push((person, fresh));
+            }
+            self.open_files(some.iter().map(|(person, _)| person))?;
+            for (person, fresh) in some {
+                self.judge_person(&person, fresh)?;
             }
         }
         Ok(())
@@ -96,21 +140,19 @@ impl Group<'_> {
 
     /// Time alone may have changed what the lines say of a person.
     pub(super) fn judge_again(&mut self, person: &PersonId) -> Result<(), StoreError> {
-        self.judge_person(person, &mut [])
+        self.judge_person(person, Vec::new())
     }
 
+    #[expect(clippy::vec_box, reason = "they become facts, which hold them so")]
     fn judge_person(
         &mut self,
         person: &PersonId,
-        fresh: &mut [StoredReading],
+        mut fresh: Vec<Box<StoredReading>>,
     ) -> Result<(), StoreError> {
-        let known = self.desk.people.files.remove(person);
-        let warm = known.is_some();
-        let mut file = match known {
-            Some(file) => file,
-            None => self.open_file(person)?,
-        };
-        self.mark_possible_duplicates(person, fresh)?;
+        self.open_files([person].into_iter())?;
+        let Some(mut file) = self.desk.people.take(person) else { return Ok(()) };
+        let warm = !std::mem::take(&mut file.cold);
+        self.mark_possible_duplicates(person, &mut fresh)?;
         let mut facts: Vec<Judged> =
             fresh.iter().filter_map(|reading| self.fact(reading)).collect();
         facts.sort_by_key(|fact| (fact.effective(self.pack), fact.id));
@@ -118,49 +160,68 @@ impl Group<'_> {
         let in_order = facts
             .iter()
             .all(|fact| file.state.apply(self.pack, &file.patient, fact, &mut steps).is_ok());
-        for reading in fresh.iter() {
-            self.facts.push(Fact::Reading(Box::new(reading.clone())));
-        }
         if in_order {
             file.state.advance(self.pack, &file.patient, self.now, &mut steps);
         }
-        // What a cold start folded was judged before, perhaps by another registry or pack: only a
-        // comparison with the store tells what is news.
-        if in_order && (warm || steps.is_empty()) {
-            if !steps.is_empty() {
-                self.take_steps(person, fresh, steps)?;
-            }
+        if in_order && steps.is_empty() {
+            // Nearly every reading: nobody asks for it again.
+            self.facts.extend(fresh.into_iter().map(Fact::Reading));
         } else {
-            self.fold_again(person, &mut file, fresh)?;
+            self.facts.extend(fresh.iter().cloned().map(Fact::Reading));
+            // What a cold start folded was judged before, perhaps by another registry or pack: only
+            // a comparison with the store tells what is news.
+            if in_order && warm {
+                self.take_steps(person, &fresh, steps)?;
+            } else {
+                self.fold_again(person, &mut file, &fresh)?;
+            }
         }
         self.set_next_instant(person, &mut file);
-        self.desk.people.keep(person, file);
+        self.desk.people.keep(person.clone(), file);
         Ok(())
     }
 
-    /// The person's state, folded from everything the store holds of them.
-    fn open_file(&mut self, person: &PersonId) -> Result<File, StoreError> {
-        let patient = self.patient(person)?;
+    /// Opens the files of those who have none open: everything the store holds of them is folded.
+    fn open_files<'p>(
+        &mut self,
+        people: impl Iterator<Item = &'p PersonId>,
+    ) -> Result<(), StoreError> {
+        let closed = people.filter(|person| self.desk.people.file(person).is_none());
+        let ever = Timestamp::from_millis(i64::MIN);
+        let closed: Vec<_> = closed.map(|person| (person.clone(), ever)).collect();
+        if closed.is_empty() {
+            return Ok(());
+        }
         self.flush()?;
-        let mut held = self.unit.readings(&[(person.clone(), Timestamp::from_millis(i64::MIN))])?;
-        let held = held.pop().unwrap_or_default();
+        let held = self.unit.readings(&closed)?;
+        for ((person, _), held) in closed.into_iter().zip(held) {
+            let file = self.folded(&person, &held)?;
+            self.desk.people.keep(person, Box::new(file));
+        }
+        Ok(())
+    }
+
+    /// The state of a person of whom the store holds so much.
+    fn folded(&mut self, person: &PersonId, held: &[StoredReading]) -> Result<File, StoreError> {
+        let (patient, registered) = self.patient(person)?;
+        let mut file = File { patient, state: State::new(), due_at: None, registered, cold: true };
         if held.is_empty() {
-            let state = State::new();
-            return Ok(File { patient, state, due_at: None });
+            return Ok(file);
         }
         let facts: Vec<Judged> = held.iter().filter_map(|reading| self.fact(reading)).collect();
         let last = facts.iter().map(|fact| fact.effective(self.pack)).max();
         let until = last.unwrap_or(self.now).min(self.now);
-        let (state, _) = assess::fold(self.pack, &patient, &facts, until);
-        Ok(File { patient, state, due_at: None })
+        (file.state, _) = assess::fold(self.pack, &file.patient, &facts, until);
+        Ok(file)
     }
 
-    fn patient(&mut self, id: &PersonId) -> Result<Patient, StoreError> {
-        let Some(person) = self.desk.person(self.unit, id)?.cloned() else {
-            return Ok(Patient::new(id.clone()));
+    /// The person as the lines see them, and whether the registry has them.
+    fn patient(&mut self, id: &PersonId) -> Result<(Patient, bool), StoreError> {
+        let Some(person) = self.desk.take_person(self.unit, id)? else {
+            return Ok((Patient::new(id.clone()), false));
         };
         let household = self.desk.household(self.unit, &person)?;
-        Ok(Patient::registered(self.pack, &person, household.as_ref(), None))
+        Ok((Patient::registered(self.pack, &person, household.as_ref(), None), true))
     }
 
     /// Judges everything of a person anew, because a fact came that lies before what was judged.
@@ -168,7 +229,7 @@ impl Group<'_> {
         &mut self,
         person: &PersonId,
         file: &mut File,
-        fresh: &[StoredReading],
+        fresh: &[Box<StoredReading>],
     ) -> Result<(), StoreError> {
         self.flush()?;
         let mut held = self.unit.readings(&[(person.clone(), Timestamp::from_millis(i64::MIN))])?;
@@ -182,6 +243,10 @@ impl Group<'_> {
     /// A stored reading as the lines see it; a clock that ran ahead is told as it was stated.
     fn fact(&self, stored: &StoredReading) -> Option<Judged> {
         let mut fact = Judged::of_reading(self.pack, stored, None)?;
+        if stored.reading.measured.grade != Grade::D {
+            // Its clock was believed: the fact has what it stated.
+            return Some(fact);
+        }
         let stated = stored.reading.device_time.as_deref().and_then(Stated::read);
         if let Some(stated) = stated.map(Stated::instant)
             && stated > stored.reading.received_at.plus(self.pack.future_skew())
@@ -209,7 +274,7 @@ impl Group<'_> {
     fn mark_possible_duplicates(
         &mut self,
         person: &PersonId,
-        fresh: &mut [StoredReading],
+        fresh: &mut [Box<StoredReading>],
     ) -> Result<(), StoreError> {
         if !fresh.iter().any(|stored| stored.reading.unnumbered) {
             return Ok(());
@@ -228,7 +293,7 @@ impl Group<'_> {
                     && apart < window
             };
             stored.possible_duplicate = seen.iter().any(alike);
-            seen.push(stored.clone());
+            seen.push(StoredReading::clone(stored));
         }
         Ok(())
     }
@@ -237,7 +302,7 @@ impl Group<'_> {
     fn take_steps(
         &mut self,
         person: &PersonId,
-        fresh: &[StoredReading],
+        fresh: &[Box<StoredReading>],
         steps: Vec<Transition>,
     ) -> Result<(), StoreError> {
         let mut docket = self.docket(person, fresh)?;
@@ -255,4 +320,38 @@ impl Group<'_> {
 /// Whose a reading is.
 fn owner(stored: &StoredReading) -> Option<&PersonId> {
     stored.attribution.as_ref().map(|attribution| &attribution.person)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn person(number: usize) -> PersonId {
+        PersonId::new(&format!("P{number}")).unwrap()
+    }
+
+    fn file(number: usize) -> Box<File> {
+        let (patient, state) = (Patient::new(person(number)), State::new());
+        Box::new(File { patient, state, due_at: None, registered: true, cold: false })
+    }
+
+    /// Keeps the files of people in this order, ten at most; whose are kept in the end?
+    #[track_caller]
+    fn check(order: impl Iterator<Item = usize>, expected: &[usize]) {
+        let mut people = People::new(10);
+        for number in order {
+            let known = people.take(&person(number));
+            people.keep(person(number), known.unwrap_or_else(|| file(number)));
+            assert!(people.files.len() + people.older.len() <= 10);
+        }
+        let kept: Vec<_> = (0..100).filter(|number| people.knows(&person(*number))).collect();
+        assert_eq!(kept, expected);
+    }
+
+    #[test]
+    fn files_not_used_for_longest_are_forgotten_first() {
+        check(0..10, &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+        check(0..11, &[5, 6, 7, 8, 9, 10]);
+        check((0..10).chain([2, 10, 11, 12]), &[2, 5, 6, 7, 8, 9, 10, 11, 12]);
+    }
 }

@@ -61,7 +61,9 @@ impl Group<'_> {
                 Item::Reading(reading) => {
                     keys.push(RegistryKey::Device(reading.device.clone()));
                     keys.push(RegistryKey::Site(reading.site.clone()));
-                    keys.extend(reading.remarks.person.clone().map(RegistryKey::Person));
+                    let named = reading.remarks.person.as_ref();
+                    let strange = named.filter(|person| !self.desk.people.knows(person));
+                    keys.extend(strange.cloned().map(RegistryKey::Person));
                     if !reading.unnumbered {
                         ids.push(reading.id);
                     }
@@ -139,16 +141,16 @@ impl Group<'_> {
         let id = Some(reading.id);
         reading.written = None;
         let lateness = reading.received_at.since(reading.effective_at(self.pack.future_skew()));
-        let stored = StoredReading {
+        let stored = Box::new(StoredReading {
             late: lateness > self.pack.stale_after(),
             standing,
             possible_duplicate: false,
             server_at: self.now,
             attribution,
             reading,
-        };
+        });
         if stored.attribution.is_none() {
-            self.facts.push(Fact::Reading(Box::new(stored)));
+            self.facts.push(Fact::Reading(stored));
             return Outcome { id, status: Status::Quarantined, reason: None };
         }
         self.touched.push(stored);

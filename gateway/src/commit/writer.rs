@@ -42,8 +42,8 @@ const INSTANTS_LAST: Millis = Millis::hours(25);
 /// Facts that the rollups may lag behind while work is waiting.
 const ROLL_UP_LAG_MAX: i64 = 20_000;
 
-/// Facts that one step of the rollups takes.
-const ROLL_UP_STEP: usize = 4096;
+/// Facts that one step of the rollups takes: the more, the fewer pages it writes for each.
+const ROLL_UP_STEP: usize = 16_384;
 
 /// What the writer works with.
 #[derive(Debug)]
@@ -105,6 +105,8 @@ pub fn start(
         .name("writer".to_owned())
         .spawn(move || {
             writer.run();
+            // Whoever waits for the end finds the store closed, free for the next to open.
+            drop(writer);
             // Whoever waits for it is gone only when the process is.
             ended_tx.send(()).unwrap_or_default();
         })
@@ -166,11 +168,12 @@ impl Writer {
             if works.iter().any(|work| matches!(work, Work::Close)) {
                 self.work.close();
             }
+            let ticked = works.iter().any(|work| matches!(work, Work::Tick));
             if let Err(error) = self.commit(works) {
                 self.break_off(&error);
                 return;
             }
-            self.catch_up();
+            self.catch_up(ticked);
         }
         info!("the writer has committed everything and ends");
     }
@@ -277,10 +280,14 @@ impl Writer {
         self.supervisor.fail(format!("the store failed: {error}"));
     }
 
-    /// Derives rollups while nobody waits, or when they lag too far behind.
-    fn catch_up(&mut self) {
+    /// Derives rollups at a tick while nobody waits, or when they lag too far behind. Whoever reads
+    /// adds what they lack.
+    fn catch_up(&mut self, ticked: bool) {
         let last = *self.committed.borrow();
         let lag = |cursor: CommitSeq| last.0.saturating_sub(cursor.0);
+        if !ticked && lag(self.rolled_up) < ROLL_UP_LAG_MAX {
+            return;
+        }
         while lag(self.rolled_up) > 0 {
             if !self.work.is_empty() && lag(self.rolled_up) < ROLL_UP_LAG_MAX {
                 return;

@@ -158,7 +158,7 @@ pub(super) const KEYS: &[Key] = &[
         Kind::Count(1, 65_536),
         "64",
         "256",
-        "memory for database pages; 8 suits a van / 数据库缓存",
+        "memory for database pages, readers included; 8 suits a van / 数据库缓存",
     ),
     key(
         ("store", "people_cached"),

@@ -7,6 +7,7 @@
 
 mod alert;
 mod backup;
+mod bare;
 mod board;
 mod change;
 mod code;
@@ -32,9 +33,12 @@ mod unit;
 
 use std::{fs::File, path::PathBuf, sync::Arc};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, config::DbConfig};
 
-pub use self::backup::{Verified, restore_backup, verify_backup};
+pub use self::{
+    backup::{Verified, restore_backup, verify_backup},
+    bare::bare_append,
+};
 use self::{fault::failed, pool::Pool, reader::SqliteReader, unit::SqliteUnit};
 use super::{CommitSeq, Reader, Store, StoreError, Unit};
 use crate::domain::Timestamp;
@@ -47,7 +51,7 @@ pub const FORMAT_VERSION: i64 = 1;
 pub struct Options {
     /// Its folder; made if it is missing.
     pub dir: PathBuf,
-    /// Memory for the writer's pages.
+    /// Memory for pages, of the writer and of all readers.
     pub page_cache_bytes: u64,
     /// The write-ahead file is copied into the database when it passes this.
     pub wal_bytes_max: u64,
@@ -59,7 +63,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// Memory for the writer's pages where nobody says otherwise.
+    /// Memory for pages where nobody says otherwise.
     pub const PAGE_CACHE_BYTES: u64 = 64 * 1024 * 1024;
     /// Limit of the write-ahead file where nobody says otherwise.
     pub const WAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -106,7 +110,7 @@ impl SqliteStore {
     /// program wrote it, [`StoreError::Full`] when there is no room to open it.
     pub fn open(options: Options) -> Result<Self, StoreError> {
         let (lock, database) = files::claim(&options.dir)?;
-        let pool = Pool::new(database.clone());
+        let pool = Pool::new(database.clone(), options.page_cache_bytes);
         let mut store =
             Self { options, database, connection: None, pool, wal_pages: 0, _lock: lock };
         store.reopen()?;
@@ -118,8 +122,8 @@ impl SqliteStore {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection =
             Connection::open_with_flags(&self.database, flags).map_err(failed(what))?;
-        connection.set_prepared_statement_cache_capacity(pool::STATEMENTS);
-        let cache_kib = self.options.page_cache_bytes / 1024;
+        keep_statements(&connection)?;
+        let cache_kib = Pool::writers_share(self.options.page_cache_bytes) / 1024;
         let pragmas = format!(
             "PRAGMA busy_timeout = 1000; PRAGMA locking_mode = NORMAL; PRAGMA page_size = \
              {PAGE_BYTES}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
@@ -205,6 +209,15 @@ impl SqliteStore {
             Err(error) => Err(self.judge(error)),
         }
     }
+}
+
+/// Keeps statements prepared. Without the planner's promise of stability SQLite would plan a
+/// statement anew for each value bound to it, at many times the cost of running it.
+fn keep_statements(connection: &Connection) -> Result<(), StoreError> {
+    connection.set_prepared_statement_cache_capacity(pool::STATEMENTS);
+    let stable = DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG;
+    let kept = connection.set_db_config(stable, true);
+    kept.map(|_| ()).map_err(failed("opening the store"))
 }
 
 /// Whether a failure says that the connection must not be used any more.

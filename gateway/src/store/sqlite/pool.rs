@@ -11,9 +11,9 @@ use super::fault::failed;
 use crate::store::StoreError;
 
 /// Most readers at a time; more wait for one to end.
-const READERS_MAX: usize = 8;
-/// Page cache of a reader.
-const READER_CACHE_KIB: i64 = 2 * 1024;
+const READERS_MAX: u64 = 8;
+/// All readers together have this share of the memory for pages; the writer has the rest.
+const READERS_SHARE: u64 = 4;
 /// Prepared statements that a connection keeps.
 pub(super) const STATEMENTS: usize = 128;
 
@@ -21,7 +21,7 @@ pub(super) const STATEMENTS: usize = 128;
 struct Shelf {
     idle: Vec<Connection>,
     /// Connections that exist, idle or in use.
-    open: usize,
+    open: u64,
     /// Connections of an earlier life are closed instead of shelved.
     life: u64,
 }
@@ -30,6 +30,7 @@ struct Shelf {
 #[derive(Debug)]
 pub(super) struct Pool {
     database: PathBuf,
+    cache_kib: u64,
     shelf: Mutex<Shelf>,
     returned: Condvar,
 }
@@ -42,12 +43,19 @@ pub(super) struct Lent {
 }
 
 impl Pool {
-    pub(super) fn new(database: PathBuf) -> Arc<Self> {
-        Arc::new(Self { database, shelf: Mutex::default(), returned: Condvar::new() })
+    /// For a database whose pages may take so many bytes of memory, the writer's included.
+    pub(super) fn new(database: PathBuf, page_cache_bytes: u64) -> Arc<Self> {
+        let cache_kib = page_cache_bytes / READERS_SHARE / READERS_MAX / 1024;
+        Arc::new(Self { database, cache_kib, shelf: Mutex::default(), returned: Condvar::new() })
     }
 
     pub(super) fn database(&self) -> &Path {
         &self.database
+    }
+
+    /// What the writer may take of so many bytes for pages.
+    pub(super) const fn writers_share(page_cache_bytes: u64) -> u64 {
+        page_cache_bytes - page_cache_bytes / READERS_SHARE
     }
 
     fn shelf(&self) -> MutexGuard<'_, Shelf> {
@@ -58,8 +66,9 @@ impl Pool {
     pub(super) fn renew(&self) {
         let mut shelf = self.shelf();
         shelf.life = shelf.life.wrapping_add(1);
-        shelf.open = shelf.open.saturating_sub(shelf.idle.len());
         let idle = std::mem::take(&mut shelf.idle);
+        let closed = u64::try_from(idle.len()).unwrap_or(u64::MAX);
+        shelf.open = shelf.open.saturating_sub(closed);
         drop(shelf);
         drop(idle);
     }
@@ -86,10 +95,11 @@ impl Pool {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection =
             Connection::open_with_flags(&self.database, flags).map_err(failed(what))?;
-        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        super::keep_statements(&connection)?;
         let pragmas = format!(
             "PRAGMA busy_timeout = 5000; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0; \
-             PRAGMA cache_size = -{READER_CACHE_KIB}; PRAGMA query_only = ON"
+             PRAGMA cache_size = -{}; PRAGMA query_only = ON",
+            self.cache_kib
         );
         connection.execute_batch(&pragmas).map_err(failed(what))?;
         Ok(connection)
@@ -121,5 +131,28 @@ impl Drop for Lent {
         }
         drop(shelf);
         self.pool.returned.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::StatementStatus;
+
+    use super::super::{Options, SqliteStore};
+
+    #[test]
+    fn a_statement_is_planned_once_whatever_is_bound_to_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(Options::new(folder.path())).unwrap();
+        let lent = store.pool.lend().unwrap();
+        for connection in [store.connection().unwrap(), lent.connection.as_ref().unwrap()] {
+            let sql = "SELECT seq FROM reading WHERE person = ? AND measured_at >= ? \
+                       ORDER BY measured_at, id";
+            let mut statement = connection.prepare_cached(sql).unwrap();
+            for at in 0..5 {
+                assert!(!statement.exists(("P1", at)).unwrap());
+            }
+            assert_eq!(statement.get_status(StatementStatus::RePrepare), 0);
+        }
     }
 }

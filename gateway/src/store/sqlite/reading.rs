@@ -84,6 +84,23 @@ fn native(measurement: &Measurement) -> Native {
     }
 }
 
+/// Kind, unit and numbers of a measurement, for the yardstick of benchmarks.
+pub(super) fn plain(measurement: &Measurement) -> (i64, &'static str, [Option<Decimal>; 3]) {
+    match measurement {
+        Measurement::BloodPressure(pressure) => (
+            BLOOD_PRESSURE,
+            pressure.unit.name(),
+            [Some(pressure.systolic), Some(pressure.diastolic), pressure.pulse],
+        ),
+        Measurement::Glucose(glucose) => {
+            let GlucoseValue::Number(number) = glucose.value else {
+                return (GLUCOSE, glucose.unit.name(), [None; 3]);
+            };
+            (GLUCOSE, glucose.unit.name(), [Some(number), None, None])
+        }
+    }
+}
+
 fn glucose_value(value: GlucoseValue) -> String {
     match value {
         GlucoseValue::Number(number) => code::decimal(number),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, params};
 
-use super::row::{Cells, cell, fetch, fetch_one, number, run};
+use super::row::{Cells, cell, fetch, fetch_one, run};
 use crate::{
     domain::{Attribution, Millis, PersonId, ReadingId, Timestamp},
     store::{CommitSeq, StoreError},
@@ -167,20 +167,7 @@ fn add_people(
 ) -> Result<(), StoreError> {
     let mut places = BTreeMap::<_, i64>::new();
     for ((day, axis, place, person), readings) in people {
-        let sql = "INSERT INTO day_person (day, axis, place, person, readings) \
-                   VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET \
-                   readings = readings + excluded.readings RETURNING readings";
-        let now = number(connection, sql, params![day, axis, place, person, readings])?;
-        let change = match now {
-            0 => -1,
-            now if now == readings => 1,
-            _ => 0,
-        };
-        if now == 0 {
-            let sql = "DELETE FROM day_person WHERE day = ? AND axis = ? AND place = ? \
-                       AND person = ?";
-            run(connection, WHAT, sql, params![day, axis, place, person])?;
-        }
+        let change = count_person(connection, (day, axis, place, person), readings)?;
         let count = places.entry((day, axis, place)).or_default();
         *count = count.saturating_add(change);
     }
@@ -195,6 +182,30 @@ fn add_people(
         }
     }
     Ok(())
+}
+
+/// Counts readings of a person at a place on a day; says how many people that makes more there.
+/// Most are the person's first there that day.
+fn count_person(
+    connection: &Connection,
+    (day, axis, place, person): (i64, i64, &str, &str),
+    readings: i64,
+) -> Result<i64, StoreError> {
+    let first = "INSERT OR IGNORE INTO day_person (day, axis, place, person, readings) \
+                 VALUES (?, ?, ?, ?, ?)";
+    if run(connection, WHAT, first, params![day, axis, place, person, readings])? > 0 {
+        return Ok(1);
+    }
+    let more = "UPDATE day_person SET readings = readings + ?5 \
+                WHERE day = ?1 AND axis = ?2 AND place = ?3 AND person = ?4";
+    run(connection, WHAT, more, params![day, axis, place, person, readings])?;
+    if readings > 0 {
+        return Ok(0);
+    }
+    let none = "DELETE FROM day_person WHERE day = ? AND axis = ? AND place = ? AND person = ? \
+                AND readings = 0";
+    let gone = run(connection, WHAT, none, params![day, axis, place, person])?;
+    Ok(if gone > 0 { -1 } else { 0 })
 }
 
 /// Takes what is counted for a person in one village and counts it in another.
