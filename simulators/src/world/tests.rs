@@ -1,6 +1,10 @@
 //! A whole day against a far end that takes everything.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -12,8 +16,14 @@ use tokio::{
 use super::*;
 use crate::{
     body::{EMERGENCY, Pressure},
-    ledger::{Fate, Wire},
+    ledger::{Entry, Fate, Wire},
 };
+
+/// How long readers of the lines may take for the last frames before the devices hang up.
+const LINES_SETTLE: Duration = Duration::from_secs(10);
+
+/// What came over each line so far.
+type Lines = Arc<Mutex<BTreeMap<&'static str, Vec<u8>>>>;
 
 const SEEDS: [u64; 4] = [1, 7, 20_261_121, u64::MAX];
 
@@ -147,17 +157,25 @@ async fn live_through(seed: u64, knobs: Knobs) -> Lived {
     let mqtt = listener.local_addr().unwrap();
     let (told, mut messages) = mpsc::channel(100_000);
     let mut readers = JoinSet::new();
+    let heard = Lines::default();
     for line in lines {
-        readers.spawn_blocking(move || read_line(line.device, &line.port));
+        let heard = Arc::clone(&heard);
+        readers.spawn_blocking(move || read_line(line.device, &line.port, &heard));
     }
     let (ledger, mut over) = (world.ledger(), world.over());
-    let settled = ledger.clone();
+    let (settled, read) = (ledger.clone(), Arc::clone(&heard));
     let stop = async move {
         over.wait().await;
-        let waiting = |entry: &crate::ledger::Entry| {
-            entry.wire == Wire::Mqtt && entry.fate == Fate::Unacknowledged
-        };
+        let waiting =
+            |entry: &Entry| entry.wire == Wire::Mqtt && entry.fate == Fate::Unacknowledged;
         while settled.entries().iter().any(waiting) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        // A line that hangs up takes with it what nobody has read yet.
+        let patience = tokio::time::Instant::now() + LINES_SETTLE;
+        while settled.entries().iter().any(|entry| is_on_its_line(entry, &read))
+            && tokio::time::Instant::now() < patience
+        {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
@@ -178,21 +196,30 @@ async fn live_through(seed: u64, knobs: Knobs) -> Lived {
     while let Some(one) = messages.recv().await {
         all.push(one);
     }
-    let lines = readers.join_all().await.into_iter().collect();
+    readers.join_all().await;
+    let lines = heard.lock().unwrap().clone();
     Lived { report, ledger, messages: all, lines }
 }
 
 /// Reads a line until it hangs up.
-fn read_line(device: &'static str, port: &Path) -> (&'static str, Vec<u8>) {
+fn read_line(device: &'static str, port: &Path, heard: &Lines) {
     use std::io::Read;
-    let mut bytes = Vec::new();
     let mut file = std::fs::File::open(port).unwrap();
     let mut buffer = [0; 512];
+    heard.lock().unwrap().entry(device).or_default();
     // A hang-up is an end or an error, as the system likes.
     while let Ok(length @ 1..) = file.read(&mut buffer) {
-        bytes.extend_from_slice(&buffer[..length]);
+        let mut heard = heard.lock().unwrap();
+        heard.entry(device).or_default().extend_from_slice(&buffer[..length]);
     }
-    (device, bytes)
+}
+
+/// Whether a device has said something that its reader has not heard. Records of a memory wait
+/// there until somebody asks.
+fn is_on_its_line(entry: &Entry, heard: &Lines) -> bool {
+    let said = entry.wire == Wire::Serial && entry.sent > 0 && entry.kind != "taidoc-51";
+    let heard = heard.lock().unwrap();
+    said && heard.get(&*entry.device).is_none_or(|line| count_in(line, &entry.payload) == 0)
 }
 
 fn count_in(haystack: &[u8], needle: &[u8]) -> usize {
