@@ -13,6 +13,7 @@ mod dev;
 mod figures;
 mod judge;
 mod log;
+mod login;
 mod pieces;
 mod registry;
 mod serve;

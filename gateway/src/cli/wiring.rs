@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use futures_util::future::BoxFuture;
 use serde_json::json;
 use smol_str::SmolStr;
 use tokio::sync::oneshot;
 
-use super::{Failure, figures, pieces::Core};
+use super::{Failure, figures, login, pieces::Core};
 use crate::{
     admit::{self, Source},
     commit::Work,
@@ -15,13 +14,13 @@ use crate::{
     domain::{DeviceId, DoctorId, Road, SiteId, case_code},
     export,
     intake::{
-        Admission, Arrival, DeviceBook, Identity, Item, NotCommitted, Rights, Sites, Topic,
+        Admission, Arrival, DeviceBook, Item, NotCommitted, Topic,
         broker::{BrokerConfig, BrokerWiring, consume},
-        mqtt::{self, Alerts, CursorKeeper, Limits, Login, LoginError},
+        mqtt::{self, Alerts, CursorKeeper, Limits},
         serial::{Arrived, SerialArrival, SerialIntake, SerialLine},
     },
     notify,
-    store::{CommitSeq, Origin, Reader, Role, TokenRow, view::Delivered},
+    store::{CommitSeq, Origin, Reader, view::Delivered},
     supervise::Supervisor,
 };
 
@@ -57,7 +56,7 @@ pub(super) fn mqtt(config: &Config, core: &Arc<Core>) -> mqtt::Wiring {
     mqtt::Wiring {
         inlet: core.writer.inlet.clone(),
         admission: admission(core.book.clone()),
-        authenticate: authenticate(core),
+        authenticate: login::authenticate(core),
         alerts: alerts(core, cursors),
         clock: core.clock.clone(),
         limits: Limits {
@@ -153,76 +152,6 @@ fn admit_message(book: &DeviceBook, arrival: &Arrival<'_>) -> Vec<Item> {
         Topic::Alert { doctor } => refuse(None, Some(doctor.as_str())),
         Topic::Unknown { site, device } => {
             refuse(site.as_ref(), device.as_ref().map(DeviceId::as_str))
-        }
-    }
-}
-
-/// Checks log-ins: the name of a device, a site or a doctor, and a token. In `--dev` and `demo`
-/// everybody may come in.
-fn authenticate(core: &Arc<Core>) -> mqtt::Authenticate {
-    let core = Arc::clone(core);
-    Arc::new(move |login: Login| -> BoxFuture<'static, Result<Identity, LoginError>> {
-        let core = Arc::clone(&core);
-        Box::pin(async move {
-            if core.practice {
-                let name = login.user.map_or_else(|| SmolStr::new(&login.client_id), SmolStr::from);
-                return Ok(Identity { name, rights: Rights::Anyone });
-            }
-            let checked = tokio::task::spawn_blocking(move || check_login(&core, &login)).await;
-            checked.map_err(|_ended| LoginError::Unavailable)?
-        })
-    })
-}
-
-fn check_login(core: &Core, login: &Login) -> Result<Identity, LoginError> {
-    let (Some(user), Some(password)) = (&login.user, &login.password) else {
-        return Err(LoginError::WrongCredentials);
-    };
-    let row = core
-        .reader
-        .token(blake3::hash(password).as_bytes())
-        .map_err(|_store| LoginError::Unavailable)?
-        .filter(|row| row.revoked_at.is_none())
-        .ok_or(LoginError::WrongCredentials)?;
-    let rights = rights(core, user, &row)?;
-    Ok(Identity { name: SmolStr::new(user), rights })
-}
-
-fn rights(core: &Core, user: &str, row: &TokenRow) -> Result<Rights, LoginError> {
-    let wrong = |_name| LoginError::WrongCredentials;
-    match row.role {
-        Role::Device => {
-            let device = DeviceId::new(user).map_err(wrong)?;
-            if row.device.as_ref().is_some_and(|bound| *bound != device) {
-                return Err(LoginError::NotAuthorized);
-            }
-            if let Some(registered) = core.book.get(&device) {
-                let sites = registered.site.clone();
-                let sites = sites.map_or(Sites::Any, |site| Sites::These([site].into()));
-                return Ok(Rights::Device { device, sites, bench: registered.bench.clone() });
-            }
-            let site = SiteId::new(user).map_err(wrong)?;
-            let key = crate::store::RegistryKey::Site(site.clone());
-            let known = core.reader.registered(&crate::store::view::Scope::Everything, &key);
-            match known {
-                Ok(Some(_)) => {
-                    Ok(Rights::Gateway { name: device, sites: Sites::These([site].into()) })
-                }
-                Ok(None) => Err(LoginError::NotAuthorized),
-                Err(_store) => Err(LoginError::Unavailable),
-            }
-        }
-        Role::Doctor => {
-            let doctor = DoctorId::new(user).map_err(wrong)?;
-            if row.doctor.as_ref() == Some(&doctor) {
-                Ok(Rights::Doctor(doctor))
-            } else {
-                Err(LoginError::NotAuthorized)
-            }
-        }
-        Role::Operator => Ok(Rights::Operator),
-        Role::Nurse | Role::Township | Role::County | Role::Auditor | Role::Wall => {
-            Err(LoginError::NotAuthorized)
         }
     }
 }

@@ -86,10 +86,10 @@ pub(super) fn each(sum: u128, count: u64) -> u64 {
     u64::try_from(sum / u128::from(count.max(1))).unwrap_or(u64::MAX)
 }
 
-/// One number as hundredths of another, as `2.35`.
+/// One number as a multiple of another, as `2.3500`.
 pub(super) fn ratio(of: u64, to: u64) -> String {
-    let hundredths = each(u128::from(of).saturating_mul(100), to);
-    format!("{}.{:02}", hundredths / 100, hundredths % 100)
+    let parts = each(u128::from(of).saturating_mul(10_000), to);
+    format!("{}.{:04}", parts / 10_000, parts % 10_000)
 }
 
 #[cfg(test)]
@@ -110,8 +110,8 @@ mod tests {
     }
 
     #[test]
-    fn ratios_have_two_places() {
-        assert_eq!(ratio(5, 2), "2.50");
-        assert_eq!(ratio(1, 3), "0.33");
+    fn ratios_have_four_places() {
+        assert_eq!(ratio(5, 2), "2.5000");
+        assert_eq!(ratio(1, 300), "0.0033");
     }
 }
