@@ -151,7 +151,10 @@ impl Group<'_> {
         mut fresh: Vec<Box<StoredReading>>,
     ) -> Result<(), StoreError> {
         self.open_files([person].into_iter())?;
-        let Some(mut file) = self.desk.people.take(person) else { return Ok(()) };
+        let mut file = match self.desk.people.take(person) {
+            Some(file) => file,
+            None => Box::new(self.folded(person, &[])?),
+        };
         let warm = !std::mem::take(&mut file.cold);
         self.mark_possible_duplicates(person, &mut fresh)?;
         let mut facts: Vec<Judged> =
