@@ -2,10 +2,14 @@
 
 use std::{fmt, str::FromStr};
 
+use serde::{Deserialize, Serialize};
+
 macro_rules! concepts {
     ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
         /// What a line finds. The names are those of the rule pack and of scenarios.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(
+            Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+        )]
         pub enum Concept {
             $($(#[$doc])* $variant,)*
         }
@@ -153,7 +157,7 @@ impl FromStr for Concept {
 }
 
 /// What is measured. "Consecutive" and "repeat" are asked of each apart (LINES section 5, 12).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Measure {
     /// Blood pressure and the pulse that comes with it.
     BloodPressure,
@@ -162,7 +166,7 @@ pub enum Measure {
 }
 
 /// Lines of one family silence each other downwards for a day (LINES 6.1, "Open and closed").
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Family {
     /// Raised blood pressure.
     BpHigh,

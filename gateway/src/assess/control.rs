@@ -1,6 +1,8 @@
 //! The control lines: over them often enough is the first failure, again later the second
 //! (BP-C1, BP-C2, GL-C1, GL-C2; LINES 6.1 and 6.2).
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     concept::{Concept, Measure},
     episode::{Ended, Ending},
@@ -16,7 +18,7 @@ use crate::{
 };
 
 /// What the control lines of one measure remember beside the values.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub(super) struct Control {
     /// The last formal follow-up was unsatisfactory.
     failed_followup: bool,

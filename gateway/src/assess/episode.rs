@@ -2,6 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
+use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::{
@@ -15,7 +16,7 @@ use crate::{
 };
 
 /// What completed a condition: a fact, or time alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Trigger {
     /// This fact; of an averaged session its last reading.
     Fact(FactId),
@@ -35,7 +36,7 @@ impl fmt::Display for Trigger {
 
 /// One alert that the lines opened, as far as facts and time alone decide about it. Owner, duty and
 /// messages are care's.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Episode {
     /// Hash of person, concept and beginning: the same at every level.
     pub id: AlertId,
@@ -75,7 +76,7 @@ pub struct Episode {
 }
 
 /// The end of an alert.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ending {
     /// When.
     pub at: Timestamp,
@@ -84,7 +85,7 @@ pub struct Ending {
 }
 
 /// How an alert ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Ended {
     /// A doctor closed it, or values did.
     Resolved,

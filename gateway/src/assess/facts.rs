@@ -8,6 +8,7 @@ use std::fmt;
 use firmware_protocols::{
     BloodPressure, Decimal, Flags, GlucoseUnit, GlucoseValue, Meal, Measurement, PressureUnit,
 };
+use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::{concept::Concept, pack::Pack, symptoms::Symptoms};
@@ -17,7 +18,7 @@ use crate::{
 };
 
 /// What makes a fact the same; breaks ties of equal time. A reading's is its [`ReadingId`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct FactId(pub [u8; 16]);
 
 impl FactId {

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use firmware_protocols::{Decimal, GlucoseUnit, GlucoseValue, Meal};
+use serde::{Deserialize, Serialize};
 
 use super::{
     concept::{Concept, Measure},
@@ -59,11 +60,11 @@ impl std::fmt::Display for Sugar {
 
 /// The last values that enter the control count, oldest first. Bounded: those that the counts ask
 /// for and those of the mean's days, at most [`PastSugars::MOST`].
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct PastSugars(VecDeque<PastSugar>);
 
 /// What later windows need of a value.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(super) struct PastSugar {
     pub at: Timestamp,
     pub fasting: bool,

@@ -6,6 +6,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     concept::{Concept, Family},
     episode::{Change, Crossed, Ended, Ending, Episode, Transition, Trigger},
@@ -28,7 +30,7 @@ pub(super) struct Bench<'a> {
 }
 
 /// When a crossing happened, by all its clocks.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(super) struct Moment {
     /// What completed it.
     pub trigger: Trigger,
@@ -80,7 +82,7 @@ pub(super) struct Raised {
 }
 
 /// What is remembered of the last alert of a concept.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Past {
     concept: Concept,
     family: Option<Family>,
@@ -92,7 +94,7 @@ struct Past {
 }
 
 /// See the module.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Ledger {
     live: Vec<Episode>,
     past: Vec<Past>,

@@ -14,6 +14,7 @@ mod episode;
 mod facts;
 mod followup;
 mod glucose;
+mod keep;
 mod ladder;
 mod ledger;
 mod money;
@@ -42,6 +43,7 @@ pub use facts::{
     Act, ActOutcome, Body, Cuff, Fact, FactId, FollowUp, Meter, Money, MoneyKind, Source,
     usual_setting,
 };
+pub use keep::JudgedWith;
 pub use pack::{Pack, PackError, Rule};
 pub use patient::{Cohort, Condition, Patient};
 pub use quantity::{Glycaemia, Pressure};

@@ -1,12 +1,13 @@
 //! Whom the lines judge: what the registry says of a person, with the days on which it holds.
 
 use jiff::civil::Date;
+use serde::Serialize;
 
 use super::pack::Pack;
 use crate::domain::{Dated, Household, Millis, Person, PersonId, Timestamp};
 
 /// A dated class of a person (LINES 6.2). `C0` is everybody else.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub enum Cohort {
     /// General rural resident.
     C0,
@@ -36,7 +37,7 @@ impl Cohort {
 }
 
 /// What can hold of a person for a span of days.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum Condition {
     /// Diagnosis `htn`.
     Hypertension,
@@ -57,7 +58,7 @@ pub enum Condition {
 }
 
 /// Days of Asia/Shanghai since 1970-01-01, both included; open where absent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 struct Span {
     from: Option<i64>,
     until: Option<i64>,
@@ -84,7 +85,7 @@ fn day_number(date: Date) -> i64 {
 const SHANGHAI: Millis = Millis::hours(8);
 
 /// How old a person is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 enum Age {
     /// Known from the date of birth.
     Born(Date),
@@ -95,7 +96,7 @@ enum Age {
 }
 
 /// A person as the lines see them. Nothing in it has a name or a telephone.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Patient {
     person: PersonId,
     age: Age,

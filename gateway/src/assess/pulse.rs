@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use firmware_protocols::Decimal;
+use serde::{Deserialize, Serialize};
 
 use super::{
     concept::Concept,
@@ -16,7 +17,7 @@ use crate::domain::{Millis, Timestamp};
 
 /// When the pulse was fast, since it was last slower. Bounded: of three within the length of the
 /// window that is asked for, the middle one can never decide and is forgotten.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct FastPulse(VecDeque<Timestamp>);
 
 impl FastPulse {

@@ -6,9 +6,10 @@
 use std::fmt;
 
 use firmware_protocols::{Decimal, GlucoseUnit, PressureUnit};
+use serde::{Deserialize, Serialize};
 
 /// A pressure pair in whole mmHg.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pressure {
     /// Systolic, in mmHg.
     pub systolic: u16,
@@ -31,7 +32,7 @@ impl fmt::Display for Pressure {
 }
 
 /// A glucose concentration in tenths of a mmol/L.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Glycaemia(pub u16);
 
 impl fmt::Display for Glycaemia {

@@ -1,6 +1,8 @@
 //! The poverty-relapse line (致贫预警线, PR-2): components of two kinds that reach two points
 //! (LINES 6.3; all P).
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     concept::Concept,
     ledger::{Bench, Moment},
@@ -57,7 +59,7 @@ impl Component {
 }
 
 /// Since when each component holds; a component counts once.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub(super) struct Components {
     repeat_failure: Option<Timestamp>,
     emergency_referred: Option<Timestamp>,

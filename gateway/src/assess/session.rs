@@ -5,6 +5,8 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     facts::Cuff,
     ledger::Moment,
@@ -14,7 +16,7 @@ use super::{
 use crate::domain::{Setting, Timestamp};
 
 /// Sums of readings, exact until they are divided.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Sums {
     systolic: u32,
     diastolic: u32,
@@ -48,7 +50,7 @@ impl Sums {
 }
 
 /// A session, open or just closed.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(super) struct Session {
     /// Effective time of its first reading: the session's place in windows and on the calendar.
     pub first_at: Timestamp,
@@ -112,7 +114,7 @@ impl Session {
 }
 
 /// What later windows need of a session.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(super) struct PastSession {
     pub at: Timestamp,
     pub setting: Setting,
@@ -125,7 +127,7 @@ pub(super) struct PastSession {
 
 /// The last sessions, oldest first. Bounded: sessions cannot begin less than 10 minutes apart, and
 /// only the last few and those of the mean's days are kept.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct PastSessions(VecDeque<PastSession>);
 
 impl PastSessions {
@@ -147,7 +149,7 @@ impl PastSessions {
 
 /// The last values of one kind, and whether each is a step above the one before, a gap apart
 /// (LINES 6.1, "Trend").
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Rising(VecDeque<(Timestamp, u16)>);
 
 impl Rising {

@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     concept::{Concept, Measure},
     control::{Judged, persists, spans},
@@ -17,7 +19,7 @@ use super::{
 use crate::domain::{Level, Millis, Setting, Timestamp};
 
 /// What screening without a diagnosis remembers. Bounded: the last days that the pack asks for.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Screening {
     /// The first high clinic session was found (BP-S1: the first ever).
     found: bool,

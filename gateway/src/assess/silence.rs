@@ -1,5 +1,7 @@
 //! Silence: days without a valid value (MM-1, MM-2), as far as the uploads are known.
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     concept::Concept,
     ledger::{Bench, Moment},
@@ -21,7 +23,7 @@ pub(super) enum Told {
 }
 
 /// What silence remembers.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Silence {
     /// The last valid value: accepted readings, HI and LO, follow-ups, flagged readings too.
     last_value: Option<Timestamp>,
@@ -67,14 +69,14 @@ impl Silence {
 }
 
 /// All readings up to `until` had been uploaded by `known_at`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Upload {
     pub until: Timestamp,
     pub known_at: Timestamp,
 }
 
 /// Up to when the uploads are known. Without any watermark wall time counts.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Uploads {
     /// By `until`; those that no later due instant can ask for are forgotten.
     known: Vec<Upload>,

@@ -5,6 +5,8 @@
 //! already judged is refused as [`OutOfOrder`], and the caller folds all facts anew with [`fold`].
 //! Both ways come to the same state. A reading that crosses nothing allocates nothing.
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     concept::{Concept, Measure},
     control::Control,
@@ -28,7 +30,7 @@ use crate::{
 };
 
 /// How far the facts have been judged: everything up to and including this place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Position {
     /// Effective time of the last fact, or the instant of the last timer.
     pub at: Timestamp,
@@ -42,7 +44,7 @@ pub struct Position {
 pub struct OutOfOrder;
 
 /// See the module.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct State {
     position: Position,
     pub(super) ledger: Ledger,

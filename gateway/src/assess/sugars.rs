@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 
 use firmware_protocols::Meal;
+use serde::{Deserialize, Serialize};
 
 use super::{
     concept::{Concept, Measure},
@@ -20,7 +21,7 @@ use super::{
 use crate::domain::{Level, Timestamp};
 
 /// What is remembered of single findings.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Findings {
     /// The day of the first value over the screening line, ever (GL-S1).
     first_over_day: Option<i64>,

@@ -11,7 +11,7 @@ use crate::{
     store::{RegistryKey, StoreError, Unit},
 };
 
-use super::judge::People;
+use super::people::People;
 
 /// Registry rows kept in memory, counted as rows: devices and sites, and people until their file is
 /// open. Full: all are forgotten and read again.

@@ -1,20 +1,23 @@
 //! What the new facts of each touched person change: the lines are asked, and care turns their
 //! answer into owners, deadlines and messages, in the same transaction as the facts.
 //!
-//! A person's state is kept between units, so that a fact in its order costs one step. A fact that
-//! lies before the state is judged by folding everything again from nothing; the difference between
-//! what comes out and what stands is what changed. Both ways end in the same alerts.
-
-use std::collections::{BTreeSet, HashMap};
+//! A person's state stays in memory between units, so that a fact in its order costs one step, and is
+//! kept in the store every few readings, so that a start reads those few instead of a whole past. A
+//! fact that lies before the state is judged by folding everything again from nothing; the
+//! difference between what comes out and what stands is what changed. Every way ends in the same
+//! alerts.
 
 use crate::{
     admit::Stated,
-    assess::{self, Fact as Judged, Patient, State, Transition},
+    assess::{self, Fact as Judged, JudgedWith, Patient, State, Transition},
     domain::{Grade, Millis, PersonId, Timestamp},
-    store::{Fact, StoreError, StoredReading},
+    store::{Change, Fact, KeptState, Resumed, StoreError, StoredReading},
 };
 
-use super::group::Group;
+use super::{
+    group::Group,
+    people::{File, Steps},
+};
 
 /// Readings without number and time that say the same within so long cannot be told apart: one
 /// session of the pack's `session.window_minutes`.
@@ -23,95 +26,9 @@ const SESSION_WINDOW: Millis = Millis::minutes(10);
 /// People whose files are opened at once, with all their readings in memory for as long.
 const OPENED_AT_ONCE: usize = 64;
 
-/// What the lines remember of each person; bounded, and never the truth.
-#[derive(Debug)]
-pub(super) struct People {
-    /// Files used of late.
-    files: HashMap<PersonId, Box<File>>,
-    /// Files used before those; one that is used again moves to them.
-    older: HashMap<PersonId, Box<File>>,
-    /// People of both together. Full: the older ones are forgotten, and half of all is kept.
-    limit: usize,
-    /// When time alone may change what the lines say of somebody. Derived from the readings, so not
-    /// rows; rebuilt at the start from whoever was measured of late. At most one for each person.
-    instants: BTreeSet<(Timestamp, PersonId)>,
-}
-
-/// One person between units.
-#[derive(Debug)]
-pub(super) struct File {
-    patient: Patient,
-    state: State,
-    /// The instant that stands for the person.
-    due_at: Option<Timestamp>,
-    /// The registry has the person.
-    registered: bool,
-    /// Opened from the store, and not judged since.
-    cold: bool,
-}
-
-impl People {
-    pub(super) fn new(limit: usize) -> Self {
-        Self { files: HashMap::new(), older: HashMap::new(), limit, instants: BTreeSet::new() }
-    }
-
-    pub(super) fn forget(&mut self) {
-        self.files.clear();
-        self.older.clear();
-    }
-
-    pub(super) fn forget_person(&mut self, person: &PersonId) {
-        self.take(person);
-    }
-
-    /// Whether a file says that the registry has the person.
-    pub(super) fn knows(&self, person: &PersonId) -> bool {
-        self.file(person).is_some_and(|file| file.registered)
-    }
-
-    fn file(&self, person: &PersonId) -> Option<&File> {
-        self.files.get(person).or_else(|| self.older.get(person)).map(Box::as_ref)
-    }
-
-    fn take(&mut self, person: &PersonId) -> Option<Box<File>> {
-        self.files.remove(person).or_else(|| self.older.remove(person))
-    }
-
-    /// Whose instant has come, earliest first, at most so many.
-    pub(super) fn take_due(&mut self, now: Timestamp, most: usize) -> Vec<PersonId> {
-        let mut due = Vec::new();
-        while due.len() < most
-            && self.instants.first().is_some_and(|(at, _)| *at <= now)
-            && let Some((_, person)) = self.instants.pop_first()
-        {
-            let file = self.files.get_mut(&person).or_else(|| self.older.get_mut(&person));
-            if let Some(file) = file {
-                file.due_at = None;
-            }
-            due.push(person);
-        }
-        due
-    }
-
-    /// Somebody is to be looked at as soon as there is time.
-    pub(super) fn look_at(&mut self, person: PersonId) {
-        self.instants.insert((Timestamp::from_millis(i64::MIN), person));
-    }
-
-    /// Full: whoever was not seen for longest is forgotten, and read again when they come.
-    fn keep(&mut self, person: PersonId, file: Box<File>) {
-        if self.files.len().saturating_add(self.older.len()) >= self.limit {
-            let mut room = self.limit / 2;
-            self.older = std::mem::take(&mut self.files);
-            self.older.retain(|_, _| {
-                let stays = room > 0;
-                room = room.saturating_sub(1);
-                stays
-            });
-        }
-        self.files.insert(person, file);
-    }
-}
+/// Readings of a person after which their state is kept again: so many, at most, are read when they
+/// come for the first time after a start. The fewer, the more is written for each reading.
+const KEPT_EVERY: usize = 8;
 
 impl Group<'_> {
     /// Judges every person whom this group's readings touch.
@@ -150,16 +67,15 @@ impl Group<'_> {
         person: &PersonId,
         mut fresh: Vec<Box<StoredReading>>,
     ) -> Result<(), StoreError> {
+        let count = fresh.len();
         self.open_files([person].into_iter())?;
         let mut file = match self.desk.people.take(person) {
             Some(file) => file,
-            None => Box::new(self.folded(person, &[])?),
+            None => Box::new(self.unread(person)?),
         };
-        let warm = !std::mem::take(&mut file.cold);
+        let before = std::mem::replace(&mut file.steps, Steps::Taken);
         self.mark_possible_duplicates(person, &mut fresh)?;
-        let mut facts: Vec<Judged> =
-            fresh.iter().filter_map(|reading| self.fact(reading)).collect();
-        facts.sort_by_key(|fact| (fact.effective(self.pack), fact.id));
+        let facts = self.facts_of(fresh.iter().map(Box::as_ref));
         let mut steps = Vec::new();
         let in_order = facts
             .iter()
@@ -167,65 +83,114 @@ impl Group<'_> {
         if in_order {
             file.state.advance(self.pack, &file.patient, self.now, &mut steps);
         }
-        if in_order && steps.is_empty() {
+        if in_order && steps.is_empty() && before != Steps::Folded {
             // Nearly every reading: nobody asks for it again.
             self.facts.extend(fresh.into_iter().map(Fact::Reading));
         } else {
             self.facts.extend(fresh.iter().cloned().map(Fact::Reading));
-            // What a cold start folded was judged before, perhaps by another registry or pack: only
-            // a comparison with the store tells what is news.
-            if in_order && warm {
+            // Only a comparison with the store tells what is news of a state that was not led to here.
+            if in_order && before == Steps::Taken {
                 self.take_steps(person, &fresh, steps)?;
             } else {
                 self.fold_again(person, &mut file, &fresh)?;
             }
         }
-        self.set_next_instant(person, &mut file);
+        file.unkept = file.unkept.saturating_add(count);
+        if file.unkept >= KEPT_EVERY {
+            self.keep_state(person, &mut file);
+        }
+        let due_at = file.state.next_due(self.pack, &file.patient);
+        self.desk.people.set_instant(person, &mut file, due_at);
         self.desk.people.keep(person.clone(), file);
         Ok(())
     }
 
-    /// Opens the files of those who have none open: everything the store holds of them is folded.
+    /// Opens the files of those who have none open: from what is kept of them and what came since,
+    /// else by folding everything that the store holds of them.
     fn open_files<'p>(
         &mut self,
         people: impl Iterator<Item = &'p PersonId>,
     ) -> Result<(), StoreError> {
         let closed = people.filter(|person| self.desk.people.file(person).is_none());
-        let ever = Timestamp::from_millis(i64::MIN);
-        let closed: Vec<_> = closed.map(|person| (person.clone(), ever)).collect();
+        let closed: Vec<PersonId> = closed.cloned().collect();
         if closed.is_empty() {
             return Ok(());
         }
         self.flush()?;
-        let held = self.unit.readings(&closed)?;
-        for ((person, _), held) in closed.into_iter().zip(held) {
-            let file = self.folded(&person, &held)?;
+        let kept = self.unit.kept(&closed)?;
+        let mut unread = Vec::new();
+        for (person, kept) in closed.into_iter().zip(kept) {
+            let mut file = self.unread(&person)?;
+            if kept.is_some_and(|kept| self.resume(&mut file, &kept)) {
+                self.desk.people.keep(person, Box::new(file));
+            } else {
+                unread.push((person, file));
+            }
+        }
+        let ever = Timestamp::from_millis(i64::MIN);
+        let asked: Vec<_> = unread.iter().map(|(person, _)| (person.clone(), ever)).collect();
+        let held = self.unit.readings(&asked)?;
+        for ((person, mut file), held) in unread.into_iter().zip(held) {
+            self.fold_all(&mut file, &held);
             self.desk.people.keep(person, Box::new(file));
         }
         Ok(())
     }
 
-    /// The state of a person of whom the store holds so much.
-    fn folded(&mut self, person: &PersonId, held: &[StoredReading]) -> Result<File, StoreError> {
-        let (patient, registered) = self.patient(person)?;
-        let mut file = File { patient, state: State::new(), due_at: None, registered, cold: true };
-        if held.is_empty() {
-            return Ok(file);
-        }
-        let facts: Vec<Judged> = held.iter().filter_map(|reading| self.fact(reading)).collect();
-        let last = facts.iter().map(|fact| fact.effective(self.pack)).max();
-        let until = last.unwrap_or(self.now).min(self.now);
-        (file.state, _) = assess::fold(self.pack, &file.patient, &facts, until);
-        Ok(file)
-    }
-
-    /// The person as the lines see them, and whether the registry has them.
-    fn patient(&mut self, id: &PersonId) -> Result<(Patient, bool), StoreError> {
+    /// The file of a person before anything of theirs is judged.
+    fn unread(&mut self, id: &PersonId) -> Result<File, StoreError> {
         let Some(person) = self.desk.take_person(self.unit, id)? else {
-            return Ok((Patient::new(id.clone()), false));
+            return Ok(File::new(Patient::new(id.clone()), false));
         };
         let household = self.desk.household(self.unit, &person)?;
-        Ok((Patient::registered(self.pack, &person, household.as_ref(), None), true))
+        let patient = Patient::registered(self.pack, &person, household.as_ref(), None);
+        Ok(File::new(patient, true))
+    }
+
+    /// Goes on from a kept state, if it was judged with what is in force now and nothing came since
+    /// that belongs before what it holds; says whether it did.
+    fn resume(&self, file: &mut File, Resumed { kept, since }: &Resumed) -> bool {
+        let with = JudgedWith::of(self.pack, &file.patient);
+        if with.is_none_or(|with| *with.as_bytes() != kept.judged_with) {
+            return false;
+        }
+        let Some(mut state) = State::from_bytes(&kept.state) else { return false };
+        // What they did is on disk.
+        let mut done = Vec::new();
+        let in_order = self
+            .facts_of(since.iter())
+            .iter()
+            .all(|fact| state.apply(self.pack, &file.patient, fact, &mut done).is_ok());
+        if in_order {
+            (file.state, file.steps, file.unkept) = (state, Steps::Kept, since.len());
+        }
+        in_order
+    }
+
+    /// Folds everything that the store holds of a person.
+    fn fold_all(&self, file: &mut File, held: &[StoredReading]) {
+        if held.is_empty() {
+            return;
+        }
+        let facts = self.facts_of(held.iter());
+        let last = facts.last().map(|fact| fact.effective(self.pack));
+        let until = last.unwrap_or(self.now).min(self.now);
+        (file.state, _) = assess::fold(self.pack, &file.patient, &facts, until);
+        (file.steps, file.unkept) = (Steps::Folded, held.len());
+    }
+
+    /// Keeps what the lines remember of a person, so that a start need not read their past.
+    fn keep_state(&mut self, person: &PersonId, file: &mut File) {
+        file.unkept = 0;
+        let with = JudgedWith::of(self.pack, &file.patient);
+        if let (Some(with), Some(state)) = (with, file.state.to_bytes()) {
+            let (person, judged_with) = (person.clone(), *with.as_bytes());
+            self.changes.push(Change::KeepState(Box::new(KeptState {
+                person,
+                judged_with,
+                state,
+            })));
+        }
     }
 
     /// Judges everything of a person anew, because a fact came that lies before what was judged.
@@ -238,10 +203,17 @@ impl Group<'_> {
         self.flush()?;
         let mut held = self.unit.readings(&[(person.clone(), Timestamp::from_millis(i64::MIN))])?;
         let held = held.pop().unwrap_or_default();
-        let facts: Vec<Judged> = held.iter().filter_map(|reading| self.fact(reading)).collect();
+        let facts = self.facts_of(held.iter());
         let (state, assessment) = assess::fold(self.pack, &file.patient, &facts, self.now);
         file.state = state;
         self.take_assessment(person, fresh, &assessment)
+    }
+
+    /// Stored readings as the lines see them, in the order in which they are judged.
+    fn facts_of<'r>(&self, readings: impl Iterator<Item = &'r StoredReading>) -> Vec<Judged> {
+        let mut facts: Vec<Judged> = readings.filter_map(|reading| self.fact(reading)).collect();
+        facts.sort_by_key(|fact| (fact.effective(self.pack), fact.id));
+        facts
     }
 
     /// A stored reading as the lines see it; a clock that ran ahead is told as it was stated.
@@ -258,19 +230,6 @@ impl Group<'_> {
             fact.at = stated;
         }
         Some(fact)
-    }
-
-    fn set_next_instant(&mut self, person: &PersonId, file: &mut File) {
-        let due_at = file.state.next_due(self.pack, &file.patient);
-        if due_at == file.due_at {
-            return;
-        }
-        let instants = &mut self.desk.people.instants;
-        if let Some(before) = file.due_at {
-            instants.remove(&(before, person.clone()));
-        }
-        instants.extend(due_at.map(|due_at| (due_at, person.clone())));
-        file.due_at = due_at;
     }
 
     /// What has neither number nor time and says the same as another of its device within one
@@ -324,46 +283,4 @@ impl Group<'_> {
 /// Whose a reading is.
 fn owner(stored: &StoredReading) -> Option<&PersonId> {
     stored.attribution.as_ref().map(|attribution| &attribution.person)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn person(number: usize) -> PersonId {
-        PersonId::new(&format!("P{number}")).unwrap()
-    }
-
-    fn file(number: usize) -> Box<File> {
-        let (patient, state) = (Patient::new(person(number)), State::new());
-        Box::new(File { patient, state, due_at: None, registered: true, cold: false })
-    }
-
-    /// Uses the files of people in this order, ten in memory at most; how many had to be opened?
-    #[track_caller]
-    fn check(order: impl Iterator<Item = usize>, expected: usize) {
-        let mut people = People::new(10);
-        let mut opened = 0;
-        for number in order {
-            let known = people.take(&person(number)).unwrap_or_else(|| {
-                opened += 1;
-                file(number)
-            });
-            people.keep(person(number), known);
-            assert!(people.knows(&person(number)));
-            let kept = people.files.len() + people.older.len();
-            assert!((opened.min(6)..=10).contains(&kept), "{kept}");
-        }
-        assert_eq!(opened, expected);
-    }
-
-    #[test]
-    fn nobody_is_forgotten_while_there_is_room_for_all() {
-        check((0..10).cycle().take(50), 10);
-    }
-
-    #[test]
-    fn when_there_is_no_room_half_of_them_stay() {
-        check(0..100, 100);
-    }
 }

@@ -14,6 +14,7 @@ mod docket;
 mod group;
 mod health;
 mod judge;
+mod people;
 mod receive;
 mod work;
 mod writer;
@@ -22,3 +23,6 @@ pub use attribute::BENCH_SESSION_LIMIT;
 pub use health::Health;
 pub use work::{Act, ActRefused, Deed, Registering, Work};
 pub use writer::{Settings, WriterHandle, start};
+
+#[cfg(test)]
+mod tests;

@@ -23,7 +23,7 @@ use super::{
     Health, Work,
     desk::Desk,
     group::{self, Group, Reply},
-    judge::People,
+    people::People,
 };
 
 /// Items of one transaction. More wait for the next one, which begins at once.

@@ -7,8 +7,8 @@
 use std::sync::Arc;
 
 use super::{
-    Answer, BenchSession, CardScan, CommitSeq, Counts, Crossing, Fact, Owed, Reader, StoreError,
-    StoredReading, Timer, TokenRow,
+    Answer, BenchSession, CardScan, CommitSeq, Counts, Crossing, Fact, KeptState, Owed, Reader,
+    Resumed, StoreError, StoredReading, Timer, TokenRow,
 };
 use crate::domain::{
     Alert, AlertId, BenchId, CareLevel, ContentDigest, DeviceId, Doctor, DoctorId, HouseholdId,
@@ -109,7 +109,13 @@ pub enum Change {
     Token(Box<TokenRow>),
     /// Items were counted.
     Count(Counts),
-    /// A reading belongs to somebody else from now on, or to nobody.
+    /// What the lines remember of a person now: it holds every reading of theirs up to the log's
+    /// end. Append first.
+    KeepState(Box<KeptState>),
+    /// What is stored of a person means something else from now on: nothing kept of them holds.
+    ForgetState(PersonId),
+    /// A reading belongs to somebody else from now on, or to nobody; nothing that was kept of
+    /// either holds.
     Reattribute(ReadingId, Option<crate::domain::Attribution>),
 }
 
@@ -148,6 +154,13 @@ pub trait Unit {
         &mut self,
         people: &[(PersonId, Timestamp)],
     ) -> Result<Vec<Vec<StoredReading>>, StoreError>;
+
+    /// What is kept of each person, with their readings stored since; `None` where nothing is. In the
+    /// order asked.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn kept(&mut self, people: &[PersonId]) -> Result<Vec<Option<Resumed>>, StoreError>;
 
     /// Everybody with a reading that this gateway stored within a length of time before the newest
     /// one, by name: however long the gateway was away, it was there when it stored that one.

@@ -5,7 +5,7 @@ use crate::domain::{
     PersonId, SiteId, Timestamp,
 };
 
-use super::AlertChange;
+use super::{AlertChange, StoredReading};
 
 /// By which road a message leaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -104,6 +104,27 @@ pub struct Answer {
     pub body: String,
     /// When.
     pub at: Timestamp,
+}
+
+/// What the lines remembered of a person, kept so that a whole past need not be read again. Never
+/// the truth: without it, or where it does not fit, the readings are judged anew.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptState {
+    /// Whom.
+    pub person: PersonId,
+    /// What it was judged with; it is of no use with anything else.
+    pub judged_with: [u8; 16],
+    /// The state, as `assess` writes it.
+    pub state: Vec<u8>,
+}
+
+/// A kept state, and what it lacks.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Resumed {
+    /// What was kept.
+    pub kept: KeptState,
+    /// The person's readings stored since, by (measured time, id).
+    pub since: Vec<StoredReading>,
 }
 
 /// A bearer token. Only its hash is kept.

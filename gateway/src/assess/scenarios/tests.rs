@@ -1,4 +1,5 @@
 use super::*;
+use crate::assess::{State, fold, keep::JUDGEMENT};
 
 const OPEN_CASES: &str = include_str!("../../../clinical/scenarios.json");
 
@@ -29,4 +30,32 @@ fn order_and_copies_change_no_byte() {
         assert_eq!(run(feed).1, plain, "seed {seed}");
     }
     assert_eq!(run(Feed { shuffle: None, duplicate: true }).1, plain);
+}
+
+/// What the states of all open cases come to, as they are kept, under the number beside it. Where
+/// this fails, the lines or the encoding changed: raise [`JUDGEMENT`] and write the new digest here,
+/// so that nobody goes on from a state that other lines had judged.
+const KEPT: (u32, &str) = (1, "f631633484cb6a386dfd6d46a267511ea72d26385a2b0c5355bc6de0c87eb528");
+
+#[test]
+fn what_is_kept_changes_only_with_its_number() {
+    let pack = Pack::built_in().unwrap();
+    let file: Value = serde_json::from_str(OPEN_CASES).unwrap();
+    let mut digest = blake3::Hasher::new();
+    for list in ["scenarios", "boundary_grid"] {
+        for value in cases(&file, list).unwrap() {
+            let case = Case::read(&pack, value).unwrap();
+            let last = case.facts.iter().map(|fact| fact.received_at.max(fact.at)).max();
+            for until in last.into_iter().chain([case.until]) {
+                let (state, _) = fold(&pack, &case.patient, &case.facts, until);
+                let bytes = state.to_bytes().unwrap();
+                let again = State::from_bytes(&bytes).unwrap();
+                assert_eq!(format!("{again:?}"), format!("{state:?}"), "{}", case.id);
+                assert!(State::from_bytes(&bytes[..bytes.len() - 1]).is_none(), "{}", case.id);
+                assert!(State::from_bytes(&[&bytes[..], &[0]].concat()).is_none(), "{}", case.id);
+                digest.update(&bytes);
+            }
+        }
+    }
+    assert_eq!((JUDGEMENT, &*digest.finalize().to_hex()), KEPT);
 }

@@ -164,7 +164,7 @@ pub(super) fn idle(command: &Idle, out: &mut dyn Write) -> Result<(), Failure> {
 pub(super) fn van(command: &Van, out: &mut dyn Write) -> Result<(), Failure> {
     let place = Place::temporary()?;
     let world = World::new(command.people, 100);
-    fill(&mut place.open()?, world, 0, &mut Random::new(command.seed))?;
+    fill(place.open()?, world, 0, &mut Random::new(command.seed))?;
     let settings = [
         ("XUNZHEN__STORE__PAGE_CACHE_MIB", command.page_cache_mib.to_string()),
         ("XUNZHEN__STORE__PEOPLE_CACHED", command.people_cached.to_string()),

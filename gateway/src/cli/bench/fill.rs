@@ -1,66 +1,110 @@
-//! Fills a store through its port, in large units, so that a benchmark finds a file with a past.
+//! Fills a store through the writer, in large units, so that a benchmark finds a file with a past.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
+};
 
 use crate::{
     admit::{self, Source},
+    assess::Pack,
     cli::Failure,
-    domain::{Attribution, Basis, Millis, PersonId, Reading, Road, Standing, Timestamp},
-    intake::Item,
-    store::{
-        Change, CommitSeq, Counts, Fact, Registration, Store, StoreError, StoredReading,
-        sqlite::SqliteStore,
-    },
+    commit::{self, Settings},
+    domain::{Attribution, Basis, Clock, Millis, PersonId, Reading, Road, Standing, Timestamp},
+    intake::{Inlet, Item, Pending},
+    store::{CommitSeq, Fact, Registration, Store, StoreError, StoredReading, sqlite::SqliteStore},
+    supervise::Supervisor,
 };
 
 use super::world::{Random, Said, World, device_name, person_name, site_name, write_reading};
 
 /// Registry rows of one unit.
 const ROWS: usize = 5000;
-/// Readings of one unit.
-const UNIT: u64 = 50_000;
+/// Readings of one delivery, and of the writer's transaction.
+const UNIT: u64 = 16_384;
+/// Readings after which progress is told.
+const TOLD_EVERY: u64 = 500_000;
 /// The past that is made up: it ends so long ago that no line has an open instant.
 const PAST: Millis = Millis::days(400);
 const PAST_ENDS: Millis = Millis::days(30);
 /// The life of the devices' counters in the past.
 const EPOCH: u64 = 1;
 
-/// Registers the township in an empty store, and adds readings until there are so many.
+/// Registers the township in an empty store, and adds readings until there are so many: through the
+/// writer, as if they had come when they were taken, so that the past is as a gateway leaves it.
 pub(super) fn fill(
-    store: &mut SqliteStore,
+    mut store: SqliteStore,
     world: World,
     wanted: u64,
     random: &mut Random,
 ) -> Result<(), Failure> {
-    let now = world.now;
     if store.reader().last()? == CommitSeq::default() {
-        register(store, world, now.minus(PAST))?;
+        register(&mut store, world, world.now.minus(PAST))?;
     }
-    let mut stored = store.reader().counts()?.stored;
-    while stored < wanted {
-        let next = wanted.min(stored.saturating_add(UNIT));
-        let facts = (stored..next)
-            .map(|number| Ok(Fact::Reading(Box::new(made_up(number, wanted, world, random)?))))
-            .collect::<Result<Vec<_>, Failure>>()?;
-        let count = next.saturating_sub(stored);
-        let counts = Counts { received: count, stored: count, ..Counts::default() };
-        commit(store, now, &facts, &[Change::Count(counts)])?;
-        let last = store.reader().last()?;
-        while store.roll_up(ROWS.saturating_mul(20))? < last {}
-        store.checkpoint()?;
-        stored = next;
-        tracing::info!(stored, wanted, "filling");
+    let stored = store.reader().counts()?.stored;
+    if stored >= wanted {
+        return Ok(());
     }
-    Ok(())
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (supervisor, _entered) = (Supervisor::new(), runtime.enter());
+    let settings = Settings {
+        pack: Arc::new(Pack::built_in().map_err(|error| Failure::of(&error))?),
+        people_cached: usize::try_from(world.people).unwrap_or(usize::MAX).saturating_mul(2),
+        clock: Clock::scripted(past),
+    };
+    let writer = commit::start(Box::new(store), settings, &supervisor)?;
+    let delivered = runtime.block_on(deliver(&writer.inlet, stored..wanted, world, random));
+    supervisor.stop();
+    runtime.block_on(supervisor.wait()).map_err(Failure::Failed)?;
+    delivered
 }
 
-fn commit(
-    store: &mut SqliteStore,
-    now: Timestamp,
-    facts: &[Fact],
-    changes: &[Change],
-) -> Result<(), StoreError> {
+/// What the clock says while the past is made up, in milliseconds.
+static PAST_NOW: AtomicI64 = AtomicI64::new(0);
+
+fn past() -> Timestamp {
+    Timestamp::from_millis(PAST_NOW.load(Ordering::Relaxed))
+}
+
+async fn deliver(
+    inlet: &Inlet,
+    numbers: std::ops::Range<u64>,
+    world: World,
+    random: &mut Random,
+) -> Result<(), Failure> {
+    let (mut next, wanted) = (numbers.start, numbers.end);
+    let mut waiting: Option<Pending> = None;
+    while next < wanted {
+        let end = wanted.min(next.saturating_add(UNIT));
+        let mut items = Vec::new();
+        let mut last = past();
+        for number in next..end {
+            let reading = made_up(number, wanted, world, random)?.reading;
+            last = reading.received_at;
+            items.push(Item::Reading(Box::new(reading)));
+        }
+        // The one before must be judged in its own time.
+        if let Some(pending) = waiting.take() {
+            pending.receipt().await.map_err(|error| Failure::of(&error))?;
+        }
+        PAST_NOW.store(last.as_millis(), Ordering::Relaxed);
+        let pending = inlet.deliver(items, 1).await.map_err(|error| Failure::of(&error))?;
+        waiting = Some(pending);
+        next = end;
+        if next % TOLD_EVERY < UNIT {
+            tracing::info!(stored = next, wanted, "filling");
+        }
+    }
+    match waiting {
+        Some(pending) => pending.receipt().await.map(|_receipt| ()),
+        None => Ok(()),
+    }
+    .map_err(|error| Failure::of(&error))
+}
+
+fn commit(store: &mut SqliteStore, now: Timestamp, facts: &[Fact]) -> Result<(), StoreError> {
     let mut unit = store.begin(now)?;
     unit.append(facts)?;
-    unit.change(changes)?;
     unit.commit().map(|_proof| ())
 }
 
@@ -70,10 +114,10 @@ fn register(store: &mut SqliteStore, world: World, at: Timestamp) -> Result<(), 
         let registration = Registration { row: row?, author: "bench".into(), at };
         facts.push(Fact::Registration(Box::new(registration)));
         if facts.len() >= ROWS {
-            commit(store, at, &std::mem::take(&mut facts), &[])?;
+            commit(store, at, &std::mem::take(&mut facts))?;
         }
     }
-    commit(store, at, &facts, &[])?;
+    commit(store, at, &facts)?;
     Ok(())
 }
 

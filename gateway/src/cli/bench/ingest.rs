@@ -69,7 +69,7 @@ pub(super) fn run(command: &Ingest, out: &mut dyn Write) -> Result<(), Failure> 
     let place = Place::of(ground)?;
     let world = World::new(ground.people, ground.devices);
     let mut random = Random::new(ground.seed);
-    fill(&mut place.open()?, world, command.stored, &mut random)?;
+    fill(place.open()?, world, command.stored, &mut random)?;
     let before = place.open()?.reader().counts()?;
 
     let gateway = Gateway::start(&place.config()?)?;

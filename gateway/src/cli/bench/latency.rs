@@ -45,7 +45,7 @@ pub(super) fn run(command: &Latency, out: &mut dyn Write) -> Result<(), Failure>
     let ground = &command.ground;
     let place = Place::of(ground)?;
     let world = World::new(ground.people, ground.devices);
-    fill(&mut place.open()?, world, command.stored, &mut Random::new(ground.seed))?;
+    fill(place.open()?, world, command.stored, &mut Random::new(ground.seed))?;
     let mut syncs = Times::default();
     sync_barely(&place.dir().join("sync"), &mut syncs)?;
     let gateway = Gateway::start(&place.config()?)?;

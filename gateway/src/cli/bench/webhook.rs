@@ -65,7 +65,7 @@ pub(super) fn run(command: &Webhook, out: &mut dyn Write) -> Result<(), Failure>
     let mut world = World::new(people, command.ground.devices);
     world.doctors = people.div_ceil(MESSAGES_OF_A_DOCTOR);
     world.webhook = Some(address);
-    fill(&mut place.open()?, world, 0, &mut Random::new(command.ground.seed))?;
+    fill(place.open()?, world, 0, &mut Random::new(command.ground.seed))?;
 
     let gateway = Gateway::start(&place.config()?)?;
     let stop = gateway.stopping();

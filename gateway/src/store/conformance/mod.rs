@@ -5,8 +5,8 @@ mod random;
 use std::sync::Arc;
 
 use super::{
-    AlertChange, Change, CommitSeq, Committed, Fact, ModelStore, Options, Reader, RegistryKey,
-    SqliteStore, Store, StoreError, Timer, TimerKind,
+    AlertChange, Change, CommitSeq, Committed, Fact, KeptState, ModelStore, Options, Reader,
+    RegistryKey, SqliteStore, Store, StoreError, StoredReading, Timer, TimerKind,
     fixtures::{
         NOON, after_noon, alert, card, commit, crossing, doctor, event, household, id, key, owed,
         person, person_with_cards, quarantined, reading, reading_fact, refused, site,
@@ -290,6 +290,41 @@ fn numbers_move_with_a_person_and_with_a_reading() {
         let mut unit = store.begin(NOON).unwrap();
         let missing = unit.change(&[Change::Reattribute(key(99), None)]);
         assert!(missing.is_err_and(|error| error.is_asked()));
+    });
+}
+
+#[test]
+fn a_kept_state_comes_with_what_was_stored_since_until_the_past_changes() {
+    let kept = |who: &str| KeptState { person: id(who), judged_with: [7; 16], state: vec![1, 2] };
+    let keep = |who: &str| Change::KeepState(Box::new(kept(who)));
+    let numbers = |since: &[StoredReading]| -> Vec<_> {
+        since.iter().map(|stored| stored.reading.id).collect()
+    };
+    check(|store| {
+        township(store);
+        commit(store, &[reading_fact(1, "P1", "clinic1", 30)], &[keep("P1"), keep("P2")]);
+        let later = [
+            reading_fact(2, "P1", "clinic1", 20),
+            reading_fact(3, "P1", "clinic1", 10),
+            reading_fact(4, "P2", "clinic1", 0),
+        ];
+        commit(store, &later, &[]);
+        let mut unit = store.begin(NOON).unwrap();
+        let found = unit.kept(&["P3", "P1", "P2"].map(id)).unwrap();
+        drop(unit);
+        let [None, Some(first), Some(second)] = &found[..] else { panic!("{found:?}") };
+        assert_eq!((&first.kept, &second.kept), (&kept("P1"), &kept("P2")));
+        assert_eq!(numbers(&first.since), [key(3), key(2)]);
+        assert_eq!(numbers(&second.since), [key(4)]);
+        let held = |store: &mut dyn Store| -> Vec<bool> {
+            let mut unit = store.begin(NOON).unwrap();
+            unit.kept(&["P1", "P2"].map(id)).unwrap().iter().map(Option::is_some).collect()
+        };
+        let to = Attribution { person: id("P2"), basis: Basis::Claim };
+        commit(store, &[], &[Change::Reattribute(key(1), Some(to))]);
+        assert_eq!(held(store), [false, false]);
+        commit(store, &[], &[keep("P1"), keep("P2"), Change::ForgetState(id("P1"))]);
+        assert_eq!(held(store), [false, true]);
     });
 }
 

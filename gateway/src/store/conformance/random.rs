@@ -13,9 +13,9 @@ use crate::{
         Alert, AlertState, Attribution, Basis, CareLevel, Device, Level, Registered, Standing,
     },
     store::{
-        AlertChange, Answer, Attempt, BenchSession, CardScan, Change, CommitSeq, Fact, ModelStore,
-        Options, Presence, Reader, RegistryKey, Role, Sending, SqliteStore, Store, Timer,
-        TimerKind, TokenRow, Unit,
+        AlertChange, Answer, Attempt, BenchSession, CardScan, Change, CommitSeq, Fact, KeptState,
+        ModelStore, Options, Presence, Reader, RegistryKey, Role, Sending, SqliteStore, Store,
+        Timer, TimerKind, TokenRow, Unit,
         fixtures::{
             NOON, after_noon, alert, card, counted, crossing, doctor, event, household, id, key,
             owed, person_with_cards, quarantined, reading, refused, registration, site,
@@ -217,7 +217,13 @@ fn working(who: &str, (a, b, c): (u8, u8, u8), work: &mut Work) {
         step: CareLevel::Village,
         due_at: after_noon(i64::from(c)),
     };
-    work.changes.push(match b % 5 {
+    work.changes.push(match b % 7 {
+        5 => Change::KeepState(Box::new(KeptState {
+            person: id(who),
+            judged_with: [a; 16],
+            state: vec![c; usize::from(c)],
+        })),
+        6 => Change::ForgetState(id(who)),
         0 | 1 => Change::SetTimer(timer),
         2 => Change::ClearTimer(timer),
         3 => Change::Session(BenchSession {
@@ -277,6 +283,7 @@ fn look_within(unit: &mut dyn Unit, seen: &mut Vec<String>) {
     seen.push(format!("{:?}", unit.waiting(&contents).unwrap()));
     seen.push(format!("{:?}", unit.registered(&keys()).unwrap()));
     seen.push(format!("{:?}", unit.readings(&since).unwrap()));
+    seen.push(format!("{:?}", unit.kept(&people).unwrap()));
     seen.push(format!("{:?}", unit.alerts(&people).unwrap()));
     seen.push(format!("{:?}", unit.next_alert_key().unwrap()));
     seen.push(format!("{:?}", unit.doctors(CareLevel::Village).unwrap()));

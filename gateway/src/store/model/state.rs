@@ -11,8 +11,8 @@ use crate::{
         Person, PersonId, ReadingId, Registered, Site, SiteId, Timestamp,
     },
     store::{
-        AlertEvent, Answer, BenchSession, CommitSeq, Counts, Crossing, Fact, Owed, Quarantined,
-        Refused, StoredReading, Timer, TimerKind, TokenRow, view::Scope,
+        AlertEvent, Answer, BenchSession, CommitSeq, Counts, Crossing, Fact, KeptState, Owed,
+        Quarantined, Refused, Resumed, StoredReading, Timer, TimerKind, TokenRow, view::Scope,
     },
 };
 
@@ -40,6 +40,8 @@ pub(super) struct State {
     pub(super) aliases: BTreeMap<AlertId, i64>,
     pub(super) timers: BTreeMap<(TimerKind, PersonId, i64), Timer>,
     pub(super) promises: BTreeMap<NotificationKey, Promise>,
+    /// By person, with the position up to which each holds.
+    pub(super) kept: BTreeMap<PersonId, (CommitSeq, KeptState)>,
     pub(super) sessions: BTreeMap<(SiteId, BenchId, Timestamp), BenchSession>,
     pub(super) answers: BTreeMap<String, Answer>,
     pub(super) tokens: BTreeMap<[u8; 32], TokenRow>,
@@ -108,6 +110,32 @@ impl State {
         self.log().filter_map(|(seq, fact)| {
             if let Fact::Alert(event) = fact { Some((seq, &**event)) } else { None }
         })
+    }
+
+    /// What is kept of a person, and their readings since.
+    pub(super) fn kept(&self, person: &PersonId) -> Option<Resumed> {
+        let (upto, kept) = self.kept.get(person)?;
+        let own = |stored: &StoredReading| {
+            stored.attribution.as_ref().is_some_and(|whose| whose.person == *person)
+        };
+        let later = self.readings().filter(|(seq, stored)| seq > upto && own(stored));
+        let mut since: Vec<_> = later.map(|(_, stored)| stored).collect();
+        since.sort_by_key(|stored| (stored.reading.measured.at, stored.reading.id));
+        Some(Resumed { kept: kept.clone(), since })
+    }
+
+    /// What was kept of the person whom a reading belongs to now holds no more.
+    fn forget_owner(&mut self, id: &ReadingId) {
+        if let Some(whose) = self.reading(id).and_then(|stored| stored.attribution) {
+            self.kept.remove(&whose.person);
+        }
+    }
+
+    /// A reading belongs to somebody else from now on, or to nobody.
+    pub(super) fn reattribute(&mut self, id: ReadingId, to: Option<Attribution>) {
+        self.forget_owner(&id);
+        self.attributed.insert(id, to);
+        self.forget_owner(&id);
     }
 
     pub(super) fn reading(&self, id: &ReadingId) -> Option<StoredReading> {

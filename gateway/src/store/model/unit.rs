@@ -13,7 +13,8 @@ use crate::{
     },
     store::{
         ANSWER_KEPT, Answer, BenchSession, CardScan, Change, CommitSeq, Committed, Counts,
-        Crossing, Fact, Owed, RegistryKey, SESSION_MAX, StoreError, StoredReading, Timer, Unit,
+        Crossing, Fact, KeptState, Owed, RegistryKey, Resumed, SESSION_MAX, StoreError,
+        StoredReading, Timer, Unit,
     },
 };
 
@@ -88,21 +89,7 @@ impl<'s> ModelUnit<'s> {
                     }
                 }
             }
-            Change::Cursor { follower, to } => {
-                if follower == ROLLUP {
-                    let what = "the rollup follower moves by itself";
-                    return Err(StoreError::Asked { what });
-                }
-                match to {
-                    Some(to) => {
-                        let cursor = state.followers.entry(follower.clone()).or_default();
-                        *cursor = (*cursor).max(*to);
-                    }
-                    None => {
-                        state.followers.remove(follower);
-                    }
-                }
-            }
+            Change::Cursor { follower, to } => move_cursor(state, follower, *to)?,
             Change::Session(session) => {
                 let name = (session.site.clone(), session.bench.clone(), session.from);
                 state.sessions.insert(name, session.clone());
@@ -113,16 +100,36 @@ impl<'s> ModelUnit<'s> {
             Change::Token(token) => {
                 state.tokens.insert(token.hash, (**token).clone());
             }
+            Change::KeepState(kept) => {
+                let upto = state.last();
+                state.kept.insert(kept.person.clone(), (upto, KeptState::clone(kept)));
+            }
+            Change::ForgetState(person) => {
+                state.kept.remove(person);
+            }
             Change::Count(more) => count(&mut state.counts, more),
             Change::Reattribute(id, attribution) => {
                 if !state.ids.contains_key(id) {
                     return Err(StoreError::Asked { what: "no such reading to attribute" });
                 }
-                state.attributed.insert(*id, attribution.clone());
+                state.reattribute(*id, attribution.clone());
             }
         }
         Ok(())
     }
+}
+
+fn move_cursor(state: &mut State, follower: &str, to: Option<CommitSeq>) -> Result<(), StoreError> {
+    if follower == ROLLUP {
+        return Err(StoreError::Asked { what: "the rollup follower moves by itself" });
+    }
+    if let Some(to) = to {
+        let cursor = state.followers.entry(follower.to_owned()).or_default();
+        *cursor = (*cursor).max(to);
+    } else {
+        state.followers.remove(follower);
+    }
+    Ok(())
 }
 
 fn owe(state: &mut State, owed: &Owed) {
@@ -182,6 +189,11 @@ impl Unit for ModelUnit<'_> {
         let owner = |stored: StoredReading| stored.attribution.map(|whose| whose.person);
         let people: BTreeSet<_> = lately.filter_map(|(_, stored)| owner(stored)).collect();
         Ok(people.into_iter().collect())
+    }
+
+    fn kept(&mut self, people: &[PersonId]) -> Result<Vec<Option<Resumed>>, StoreError> {
+        self.unspoiled()?;
+        Ok(people.iter().map(|person| self.state.kept(person)).collect())
     }
 
     fn crossings(&mut self, person: &PersonId) -> Result<Vec<Crossing>, StoreError> {

@@ -4,7 +4,7 @@ use rusqlite::{Connection, params};
 use smol_str::SmolStr;
 
 use super::{
-    alert, code, roll,
+    alert, code, kept, roll,
     row::{Cells, fetch, fetch_one, number, run},
 };
 use crate::{
@@ -51,7 +51,9 @@ pub(super) fn apply(connection: &Connection, change: &port::Change) -> Result<()
         Change::Session(session) => set_session(connection, session),
         Change::Answer(answer) => keep_answer(connection, answer),
         Change::Token(token) => keep_token(connection, token),
-        Change::Count(_) => Ok(()),
+        // They need what the unit has appended; it does them itself.
+        Change::Count(_) | Change::KeepState(_) => Ok(()),
+        Change::ForgetState(person) => kept::forget(connection, person.as_str()),
         Change::Reattribute(id, attribution) => {
             roll::reattribute(connection, id, attribution.as_ref())
         }

@@ -17,6 +17,7 @@ mod fact;
 mod fault;
 mod feed;
 mod files;
+mod kept;
 mod list;
 #[cfg(test)]
 mod measure;

@@ -250,9 +250,18 @@ pub(super) fn reattribute(
     let set = "UPDATE reading SET person = ?, basis = ? WHERE id = ?";
     let person = attribution.map(|attribution| attribution.person.as_str());
     let basis = attribution.map(|attribution| super::code::basis(attribution.basis));
+    forget_owner(connection, id)?;
     run(connection, "attributing a reading", set, params![person, basis, id.as_bytes()])?;
+    forget_owner(connection, id)?;
     let after = fetch(connection, "reading", (sql, params![id.as_bytes(), done]), counted)?;
     add(connection, &after, &[SITES, VILLAGES])
+}
+
+/// What was kept of the person whom a reading belongs to now holds no more.
+fn forget_owner(connection: &Connection, id: &ReadingId) -> Result<(), StoreError> {
+    let sql = "DELETE FROM kept_state \
+               WHERE person = (SELECT person FROM reading WHERE id = ?)";
+    run(connection, "forgetting a kept state", sql, [id.as_bytes()]).map(|_| ())
 }
 
 fn take_back(

@@ -6,7 +6,7 @@ use super::{
     SqliteStore, alert, change,
     fact::Tally,
     fault::failed,
-    feed, reading, registry,
+    feed, kept, reading, registry,
     row::{Cells, cell, key_cell, number},
 };
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
     },
     store::{
         Answer, BenchSession, CardScan, Change, CommitSeq, Committed, Counts, Crossing, Fact, Owed,
-        RegistryKey, StoreError, StoredReading, Timer, Unit,
+        RegistryKey, Resumed, StoreError, StoredReading, Timer, Unit,
     },
 };
 
@@ -116,6 +116,12 @@ impl Unit for SqliteUnit<'_> {
 
     fn measured_lately(&mut self, within: Millis) -> Result<Vec<PersonId>, StoreError> {
         self.work(|connection, _| reading::owners_lately(connection, within))
+    }
+
+    fn kept(&mut self, people: &[PersonId]) -> Result<Vec<Option<Resumed>>, StoreError> {
+        self.work(|connection, _| {
+            people.iter().map(|person| kept::of_person(connection, person)).collect()
+        })
     }
 
     fn crossings(&mut self, person: &PersonId) -> Result<Vec<Crossing>, StoreError> {
@@ -247,8 +253,11 @@ impl Unit for SqliteUnit<'_> {
                 }
                 if let Change::Count(more) = change {
                     count(&mut tally.counts, more);
+                } else if let Change::KeepState(kept) = change {
+                    kept::keep(connection, kept, tally.last)?;
+                } else {
+                    change::apply(connection, change)?;
                 }
-                change::apply(connection, change)?;
             }
             Ok(())
         })

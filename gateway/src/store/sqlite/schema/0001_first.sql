@@ -128,6 +128,11 @@ CREATE INDEX owed_due ON owed (due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX owed_alert ON owed (alert) WHERE due_at IS NOT NULL;
 CREATE INDEX owed_recipient ON owed (recipient, seq) WHERE channel = 'mqtt';
 
+-- What the lines remember of a person, with every reading of theirs up to a position. A copy.
+CREATE TABLE kept_state (
+  person TEXT PRIMARY KEY, seq INTEGER NOT NULL, judged_with BLOB NOT NULL, state BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE session (
   site TEXT NOT NULL, bench TEXT NOT NULL, from_at INTEGER NOT NULL, until_at INTEGER NOT NULL,
   person TEXT NOT NULL, PRIMARY KEY (site, bench, from_at)
