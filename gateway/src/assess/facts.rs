@@ -264,7 +264,7 @@ pub const fn usual_setting(site: Option<SiteRole>) -> Setting {
 /// Of copies, the one that the first gateway stored earliest stays, then the one of the smaller id
 /// (LINES 6.1, "Duplicates first").
 #[must_use]
-pub(super) fn distinct(pack: &Pack, facts: &[Fact]) -> Vec<Fact> {
+pub(super) fn distinct(effective: impl Fn(&Fact) -> Timestamp, facts: &[Fact]) -> Vec<Fact> {
     let mut by_receipt: Vec<&Fact> = facts.iter().collect();
     by_receipt.sort_by_key(|fact| (fact.received_at, fact.id));
     let mut kept: Vec<&Fact> = Vec::with_capacity(facts.len());
@@ -279,7 +279,7 @@ pub(super) fn distinct(pack: &Pack, facts: &[Fact]) -> Vec<Fact> {
             kept.push(fact);
         }
     }
-    kept.sort_by_key(|fact| (fact.effective(pack), fact.id));
+    kept.sort_by_key(|fact| (effective(fact), fact.id));
     kept.into_iter().cloned().collect()
 }
 
@@ -334,7 +334,10 @@ mod tests {
 
     #[track_caller]
     fn check(facts: &[Fact], expected: &[u128]) {
-        let kept: Vec<u128> = distinct(&pack(), facts).iter().map(|fact| fact.id.place()).collect();
+        let kept: Vec<u128> = distinct(|fact| fact.effective(&pack()), facts)
+            .iter()
+            .map(|fact| fact.id.place())
+            .collect();
         assert_eq!(kept, expected);
     }
 

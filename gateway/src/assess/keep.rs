@@ -7,27 +7,36 @@
 use serde::Serialize;
 
 use super::{pack::Pack, patient::Patient, state::State};
+use crate::domain::Timestamp;
 
 /// Changes whenever the same facts come to another state, or a state to other bytes: a test with the
 /// open scenarios tells. What was kept under another number is folded anew.
 pub(super) const JUDGEMENT: u32 = 1;
 
-/// What a state was judged with: this code, the pack, and what the registry says of the person.
+/// What a state was judged with: this code, and the packs and rows that were in force, each with the
+/// instant from which it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct JudgedWith([u8; 16]);
 
 #[derive(Serialize)]
 struct Inputs<'a> {
     judgement: u32,
+    before: [u8; 16],
+    from: Timestamp,
     pack: &'a str,
     patient: &'a Patient,
 }
 
 impl JudgedWith {
-    /// `None` where the inputs have no encoding, so that nothing is kept.
+    /// Before anything was in force.
+    pub(super) const NOTHING: Self = Self([0; 16]);
+
+    /// This, and from an instant on another pack or row. `None` where they have no encoding, so that
+    /// nothing is kept.
     #[must_use]
-    pub fn of(pack: &Pack, patient: &Patient) -> Option<Self> {
-        let inputs = Inputs { judgement: JUDGEMENT, pack: pack.hash(), patient };
+    pub(super) fn and(self, from: Timestamp, pack: &Pack, patient: &Patient) -> Option<Self> {
+        let (before, pack) = (self.0, pack.hash());
+        let inputs = Inputs { judgement: JUDGEMENT, before, from, pack, patient };
         let bytes = postcard::to_stdvec(&inputs).ok()?;
         let mut digest = [0; 16];
         blake3::Hasher::new().update(&bytes).finalize_xof().fill(&mut digest);

@@ -14,6 +14,7 @@ mod episode;
 mod facts;
 mod followup;
 mod glucose;
+mod in_force;
 mod keep;
 mod ladder;
 mod ledger;
@@ -43,6 +44,7 @@ pub use facts::{
     Act, ActOutcome, Body, Cuff, Fact, FactId, FollowUp, Meter, Money, MoneyKind, Source,
     usual_setting,
 };
+pub use in_force::{InForce, Packs, Stretch};
 pub use keep::JudgedWith;
 pub use pack::{Pack, PackError, Rule};
 pub use patient::{Cohort, Condition, Patient};

@@ -160,7 +160,29 @@ impl State {
         self.run(&mut Bench { pack, patient, steps }, to);
     }
 
-    fn take(&mut self, bench: &mut Bench<'_>, fact: &Fact, place: Position) {
+    /// Nothing has happened yet, but the uploads among the facts to come are known: silence is judged
+    /// in their light.
+    pub(super) fn foreseeing(effective: impl Fn(&Fact) -> Timestamp, facts: &[Fact]) -> Self {
+        let watermarks = facts.iter().filter(|fact| matches!(fact.body, Body::Watermark));
+        let upload = |fact| Upload { until: effective(fact), known_at: fact.received_at };
+        let mut state = Self::new();
+        state.silence.uploads = Uploads::foreseen(watermarks.map(upload).collect());
+        state
+    }
+
+    /// What all steps from nothing to here come to.
+    pub(super) fn settle(
+        mut self,
+        steps: Vec<Transition>,
+        due: Option<Timestamp>,
+    ) -> (Self, Assessment) {
+        self.silence.uploads.trim(self.position.at);
+        let mut assessment = Assessment::default();
+        assessment.follow(steps, due);
+        (self, assessment)
+    }
+
+    pub(super) fn take(&mut self, bench: &mut Bench<'_>, fact: &Fact, place: Position) {
         self.run(bench, place.at);
         self.position = place;
         self.pass_uncovered(bench.pack, bench.patient, place.at);
@@ -347,22 +369,18 @@ pub fn fold(
     facts: &[Fact],
     as_of: Timestamp,
 ) -> (State, Assessment) {
-    let mut state = State::new();
+    let effective = |fact: &Fact| fact.effective(pack);
+    let facts = distinct(effective, facts);
+    let mut state = State::foreseeing(effective, &facts);
     let mut steps = Vec::new();
     let mut bench = Bench { pack, patient, steps: &mut steps };
-    let facts = distinct(pack, facts);
-    let watermarks = facts.iter().filter(|fact| matches!(fact.body, Body::Watermark));
-    let uploads = watermarks.map(|fact| upload(pack, fact)).collect();
-    state.silence.uploads = Uploads::foreseen(uploads);
     for fact in &facts {
-        let place = Position { at: fact.effective(pack), fact: Some(fact.id) };
+        let place = Position { at: effective(fact), fact: Some(fact.id) };
         state.take(&mut bench, fact, place);
     }
     state.run(&mut bench, as_of);
-    state.silence.uploads.trim(state.position.at);
-    let mut assessment = Assessment::default();
-    assessment.follow(steps, state.next_due(pack, patient));
-    (state, assessment)
+    let due = state.next_due(pack, patient);
+    state.settle(steps, due)
 }
 
 fn upload(pack: &Pack, fact: &Fact) -> Upload {

@@ -7,7 +7,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use crate::{
-    assess::Pack,
+    assess::{Pack, Packs},
     domain::{Registered, Road, Timestamp, card_digest},
     intake::{Item, Outcome, Receipt},
     store::{
@@ -42,7 +42,10 @@ impl Reply {
 pub(super) struct Group<'a> {
     pub(super) unit: &'a mut dyn Unit,
     pub(super) desk: &'a mut Desk,
+    /// The pack in force now.
     pub(super) pack: &'a Arc<Pack>,
+    /// Every pack that was ever in force, this one last.
+    pub(super) packs: &'a Packs,
     /// This gateway's own name and epoch.
     pub(super) gateway: &'a (String, u64),
     pub(super) now: Timestamp,

@@ -9,12 +9,13 @@
 
 use crate::{
     admit::Stated,
-    assess::{self, Fact as Judged, JudgedWith, Patient, State, Transition},
+    assess::{Fact as Judged, InForce, State, Transition},
     domain::{Grade, Millis, PersonId, Timestamp},
     store::{Change, Fact, KeptState, Resumed, StoreError, StoredReading},
 };
 
 use super::{
+    entered::in_force,
     group::Group,
     people::{File, Steps},
 };
@@ -75,13 +76,12 @@ impl Group<'_> {
         };
         let before = std::mem::replace(&mut file.steps, Steps::Taken);
         self.mark_possible_duplicates(person, &mut fresh)?;
-        let facts = self.facts_of(fresh.iter().map(Box::as_ref));
+        let File { in_force, state, .. } = &mut *file;
+        let facts = facts_of(in_force, fresh.iter().map(Box::as_ref));
         let mut steps = Vec::new();
-        let in_order = facts
-            .iter()
-            .all(|fact| file.state.apply(self.pack, &file.patient, fact, &mut steps).is_ok());
+        let in_order = facts.iter().all(|fact| in_force.apply(state, fact, &mut steps).is_ok());
         if in_order {
-            file.state.advance(self.pack, &file.patient, self.now, &mut steps);
+            in_force.advance(state, self.now, &mut steps);
         }
         if in_order && steps.is_empty() && before != Steps::Folded {
             // Nearly every reading: nobody asks for it again.
@@ -99,7 +99,7 @@ impl Group<'_> {
         if file.unkept >= KEPT_EVERY {
             self.keep_state(person, &mut file);
         }
-        let due_at = file.state.next_due(self.pack, &file.patient);
+        let due_at = file.in_force.next_due(&file.state);
         self.desk.people.set_instant(person, &mut file, due_at);
         self.desk.people.keep(person.clone(), file);
         Ok(())
@@ -121,7 +121,7 @@ impl Group<'_> {
         let mut unread = Vec::new();
         for (person, kept) in closed.into_iter().zip(kept) {
             let mut file = self.unread(&person)?;
-            if kept.is_some_and(|kept| self.resume(&mut file, &kept)) {
+            if kept.is_some_and(|kept| Self::resume(&mut file, &kept)) {
                 self.desk.people.keep(person, Box::new(file));
             } else {
                 unread.push((person, file));
@@ -139,29 +139,25 @@ impl Group<'_> {
 
     /// The file of a person before anything of theirs is judged.
     fn unread(&mut self, id: &PersonId) -> Result<File, StoreError> {
-        let Some(person) = self.desk.take_person(self.unit, id)? else {
-            return Ok(File::new(Patient::new(id.clone()), false));
-        };
-        let household = self.desk.household(self.unit, &person)?;
-        let patient = Patient::registered(self.pack, &person, household.as_ref(), None);
-        Ok(File::new(patient, true))
+        let registered = self.desk.take_person(self.unit, id)?.is_some();
+        Ok(File::new(in_force(self.unit, self.packs, id)?, registered))
     }
 
     /// Goes on from a kept state, if it was judged with what is in force now and nothing came since
     /// that belongs before what it holds; says whether it did.
-    fn resume(&self, file: &mut File, Resumed { kept, since }: &Resumed) -> bool {
-        let with = JudgedWith::of(self.pack, &file.patient);
+    fn resume(file: &mut File, Resumed { kept, since }: &Resumed) -> bool {
+        let Some(mut state) = State::from_bytes(&kept.state) else { return false };
+        let with = file.in_force.judged_with(state.position().at);
         if with.is_none_or(|with| *with.as_bytes() != kept.judged_with) {
             return false;
         }
-        let Some(mut state) = State::from_bytes(&kept.state) else { return false };
         // What they did is on disk.
         let mut done = Vec::new();
-        let in_order = self
-            .facts_of(since.iter())
-            .iter()
-            .all(|fact| state.apply(self.pack, &file.patient, fact, &mut done).is_ok());
+        let facts = facts_of(&file.in_force, since.iter());
+        let in_order =
+            facts.iter().all(|fact| file.in_force.apply(&mut state, fact, &mut done).is_ok());
         if in_order {
+            file.in_force.forget_before(state.position().at);
             (file.state, file.steps, file.unkept) = (state, Steps::Kept, since.len());
         }
         in_order
@@ -172,17 +168,17 @@ impl Group<'_> {
         if held.is_empty() {
             return;
         }
-        let facts = self.facts_of(held.iter());
-        let last = facts.last().map(|fact| fact.effective(self.pack));
+        let facts = facts_of(&file.in_force, held.iter());
+        let last = facts.last().map(|fact| file.in_force.effective(fact));
         let until = last.unwrap_or(self.now).min(self.now);
-        (file.state, _) = assess::fold(self.pack, &file.patient, &facts, until);
+        (file.state, _) = file.in_force.fold(&facts, until);
         (file.steps, file.unkept) = (Steps::Folded, held.len());
     }
 
     /// Keeps what the lines remember of a person, so that a start need not read their past.
     fn keep_state(&mut self, person: &PersonId, file: &mut File) {
         file.unkept = 0;
-        let with = JudgedWith::of(self.pack, &file.patient);
+        let with = file.in_force.judged_with(file.state.position().at);
         if let (Some(with), Some(state)) = (with, file.state.to_bytes()) {
             let (person, judged_with) = (person.clone(), *with.as_bytes());
             self.changes.push(Change::KeepState(Box::new(KeptState {
@@ -203,33 +199,13 @@ impl Group<'_> {
         self.flush()?;
         let mut held = self.unit.readings(&[(person.clone(), Timestamp::from_millis(i64::MIN))])?;
         let held = held.pop().unwrap_or_default();
-        let facts = self.facts_of(held.iter());
-        let (state, assessment) = assess::fold(self.pack, &file.patient, &facts, self.now);
+        // What only earlier facts ask for may have been forgotten.
+        file.in_force = in_force(self.unit, self.packs, person)?;
+        let facts = facts_of(&file.in_force, held.iter());
+        let (state, assessment) = file.in_force.fold(&facts, self.now);
+        file.in_force.forget_before(state.position().at);
         file.state = state;
         self.take_assessment(person, fresh, &assessment)
-    }
-
-    /// Stored readings as the lines see them, in the order in which they are judged.
-    fn facts_of<'r>(&self, readings: impl Iterator<Item = &'r StoredReading>) -> Vec<Judged> {
-        let mut facts: Vec<Judged> = readings.filter_map(|reading| self.fact(reading)).collect();
-        facts.sort_by_key(|fact| (fact.effective(self.pack), fact.id));
-        facts
-    }
-
-    /// A stored reading as the lines see it; a clock that ran ahead is told as it was stated.
-    fn fact(&self, stored: &StoredReading) -> Option<Judged> {
-        let mut fact = Judged::of_reading(self.pack, stored, None)?;
-        if stored.reading.measured.grade != Grade::D {
-            // Its clock was believed: the fact has what it stated.
-            return Some(fact);
-        }
-        let stated = stored.reading.device_time.as_deref().and_then(Stated::read);
-        if let Some(stated) = stated.map(Stated::instant)
-            && stated > stored.reading.received_at.plus(self.pack.future_skew())
-        {
-            fact.at = stated;
-        }
-        Some(fact)
     }
 
     /// What has neither number nor time and says the same as another of its device within one
@@ -283,4 +259,32 @@ impl Group<'_> {
 /// Whose a reading is.
 fn owner(stored: &StoredReading) -> Option<&PersonId> {
     stored.attribution.as_ref().map(|attribution| &attribution.person)
+}
+
+/// Stored readings as the lines see them, in the order in which they are judged.
+fn facts_of<'r>(
+    in_force: &InForce,
+    readings: impl Iterator<Item = &'r StoredReading>,
+) -> Vec<Judged> {
+    let mut facts: Vec<Judged> = readings.filter_map(|reading| fact(in_force, reading)).collect();
+    facts.sort_by_key(|fact| (in_force.effective(fact), fact.id));
+    facts
+}
+
+/// A stored reading as the lines see it; a clock that ran ahead is told as it was stated.
+fn fact(in_force: &InForce, stored: &StoredReading) -> Option<Judged> {
+    let reading = &stored.reading;
+    let pack = in_force.pack_at(reading.measured.at, reading.received_at);
+    let mut fact = Judged::of_reading(pack, stored, None)?;
+    if reading.measured.grade != Grade::D {
+        // Its clock was believed: the fact has what it stated.
+        return Some(fact);
+    }
+    let stated = reading.device_time.as_deref().and_then(Stated::read);
+    if let Some(stated) = stated.map(Stated::instant)
+        && stated > reading.received_at.plus(pack.future_skew())
+    {
+        fact.at = stated;
+    }
+    Some(fact)
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use crate::{
-    assess::{Patient, State},
+    assess::{InForce, State},
     domain::{PersonId, Timestamp},
 };
 
@@ -24,7 +24,7 @@ pub(super) struct People {
 /// One person between units.
 #[derive(Debug)]
 pub(super) struct File {
-    pub(super) patient: Patient,
+    pub(super) in_force: InForce,
     pub(super) state: State,
     /// The instant that stands for the person.
     due_at: Option<Timestamp>,
@@ -48,9 +48,9 @@ pub(super) enum Steps {
 
 impl File {
     /// A person of whom nothing has been judged.
-    pub(super) fn new(patient: Patient, registered: bool) -> Self {
+    pub(super) fn new(in_force: InForce, registered: bool) -> Self {
         Self {
-            patient,
+            in_force,
             state: State::new(),
             due_at: None,
             registered,
@@ -142,14 +142,18 @@ impl People {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::assess::{Pack, Patient};
 
     fn person(number: usize) -> PersonId {
         PersonId::new(&format!("P{number}")).unwrap()
     }
 
     fn file(number: usize) -> Box<File> {
-        Box::new(File::new(Patient::new(person(number)), true))
+        let pack = Arc::new(Pack::built_in().unwrap());
+        Box::new(File::new(InForce::always(pack, Patient::new(person(number))), true))
     }
 
     /// Uses the files of people in this order, ten in memory at most; how many had to be opened?

@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info, warn};
 
 use crate::{
-    assess::Pack,
+    assess::{Pack, Packs},
     domain::{Clock, Millis, Timestamp},
     intake::{INLET_DEPTH, Inlet},
     store::{CommitSeq, Committed, Counts, Store, StoreError},
@@ -23,6 +23,7 @@ use super::{
     Health, Work,
     desk::Desk,
     group::{self, Group, Reply},
+    packs,
     people::People,
 };
 
@@ -79,6 +80,8 @@ pub fn start(
     supervisor: &Supervisor,
 ) -> Result<WriterHandle, StoreError> {
     let Settings { pack, people_cached, clock } = settings;
+    let mut store = store;
+    let packs = packs::put_in_force(store.as_mut(), &pack, clock.now())?;
     let reader = store.reader();
     let (work_tx, work) = mpsc::channel(INLET_DEPTH);
     let (committed_tx, committed) = watch::channel(reader.last()?);
@@ -88,6 +91,7 @@ pub fn start(
     let (ended_tx, ended) = oneshot::channel();
     let mut writer = Writer {
         desk: Desk::new(People::new(people_cached)),
+        packs,
         store,
         pack,
         clock,
@@ -145,6 +149,7 @@ fn supervise(supervisor: &Supervisor, inlet: &Inlet, ended: oneshot::Receiver<()
 struct Writer {
     store: Box<dyn Store>,
     pack: Arc<Pack>,
+    packs: Packs,
     clock: Clock,
     desk: Desk,
     work: mpsc::Receiver<Work>,
@@ -236,6 +241,7 @@ impl Writer {
             unit: unit.as_mut(),
             desk: &mut self.desk,
             pack: &self.pack,
+            packs: &self.packs,
             gateway: &self.gateway,
             now,
             facts: Vec::new(),

@@ -52,6 +52,7 @@ pub(super) fn encode(
             | Fact::Quarantined(_)
             | Fact::CardScan(_)
             | Fact::Presence(_)
+            | Fact::Pack(_)
             | Fact::Crossing(_)
             | Fact::Alert(_)
             | Fact::Attempt(_) => {}

@@ -153,6 +153,17 @@ pub struct Registration {
     pub at: Timestamp,
 }
 
+/// A rule pack came into force: it judges the facts from then on (DESIGN section 6).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PackInForce {
+    /// Names exactly what the pack says.
+    pub hash: String,
+    /// The whole pack, as JSON.
+    pub text: String,
+    /// When.
+    pub at: Timestamp,
+}
+
 /// What became of a crossing: exactly one of these (DESIGN section 6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Disposition {
@@ -310,6 +321,8 @@ pub enum Fact {
     Presence(Presence),
     /// A row entered the registry.
     Registration(Box<Registration>),
+    /// A rule pack came into force.
+    Pack(Box<PackInForce>),
     /// Facts lie beyond a line.
     Crossing(Crossing),
     /// An alert changed.

@@ -249,6 +249,7 @@ pub(crate) fn counted(facts: &[Fact]) -> Counts {
             Fact::CardScan(_)
             | Fact::Presence(_)
             | Fact::Registration(_)
+            | Fact::Pack(_)
             | Fact::Crossing(_)
             | Fact::Alert(_)
             | Fact::Attempt(_) => continue,

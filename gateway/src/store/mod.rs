@@ -20,7 +20,8 @@ pub mod view;
 pub use error::StoreError;
 pub use facts::{
     AlertChange, AlertEvent, Attempt, CardScan, CommitSeq, Crossing, Disposition, Fact, Origin,
-    Presence, QuarantineReason, Quarantined, Refused, Registration, Sending, StoredReading,
+    PackInForce, Presence, QuarantineReason, Quarantined, Refused, Registration, Sending,
+    StoredReading,
 };
 pub use model::ModelStore;
 pub use port::{ANSWER_KEPT, Change, Committed, RegistryKey, SESSION_MAX, Store, Unit};

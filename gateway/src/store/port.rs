@@ -7,8 +7,8 @@
 use std::sync::Arc;
 
 use super::{
-    Answer, BenchSession, CardScan, CommitSeq, Counts, Crossing, Fact, KeptState, Owed, Reader,
-    Resumed, StoreError, StoredReading, Timer, TokenRow,
+    Answer, BenchSession, CardScan, CommitSeq, Counts, Crossing, Fact, KeptState, Owed,
+    PackInForce, Reader, Resumed, StoreError, StoredReading, Timer, TokenRow,
 };
 use crate::domain::{
     Alert, AlertId, BenchId, CareLevel, ContentDigest, DeviceId, Doctor, DoctorId, HouseholdId,
@@ -145,6 +145,19 @@ pub trait Unit {
     /// # Errors
     /// Any error of the store.
     fn registered(&mut self, keys: &[RegistryKey]) -> Result<Vec<Option<Registered>>, StoreError>;
+
+    /// Every row that was ever entered under a name, with when it was, oldest first. A card that only
+    /// people's own rows name has none.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn entered(&mut self, key: &RegistryKey) -> Result<Vec<(Timestamp, Registered)>, StoreError>;
+
+    /// Every pack that came into force, oldest first.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn packs(&mut self) -> Result<Vec<PackInForce>, StoreError>;
 
     /// Each person's readings measured at or after an instant, by (measured time, id).
     ///

@@ -101,6 +101,8 @@ pub struct Pack {
     pub(super) norm_profile: SmolStr,
     pub(super) signed_by: Option<SmolStr>,
     pub(super) hash: SmolStr,
+    /// All that was read, keys sorted.
+    pub(super) text: Box<str>,
     /// "name version", shared by every alert.
     pub(super) title: SmolStr,
     pub(super) convert: Convert,
@@ -180,6 +182,20 @@ impl Pack {
         let laid = lay::over(base.clone(), over)?;
         floor::check(&base, &laid)?;
         read::pack(laid)
+    }
+
+    /// A pack from its own [`Pack::text`].
+    ///
+    /// # Errors
+    /// [`PackError`] names the place of the first thing that is wrong.
+    pub fn from_text(text: &str) -> Result<Self, PackError> {
+        read::pack(serde_json::from_str(text)?)
+    }
+
+    /// All that it says, as JSON with its keys sorted: what [`Pack::hash`] is of.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
     }
 
     /// The pack's name.

@@ -1,6 +1,7 @@
 //! The lines at their edges, the order of facts, and what a reading costs.
 
 mod below_red;
+mod in_force;
 mod lines;
 mod measure;
 mod order;

@@ -5,6 +5,8 @@ use proptest::{
     test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
 };
 
+use std::sync::Arc;
+
 use super::*;
 
 /// Facts of a person: dense in time, so that sessions, re-measures, runs and silences meet.
@@ -149,5 +151,66 @@ fn every_crossing_names_an_alert_that_exists() {
         assert!(assessment.crossings.iter().all(|crossed| known(crossed.episode)));
         let opened = |crossed: &&Crossed| crossed.disposition == crate::store::Disposition::Opened;
         assert_eq!(assessment.crossings.iter().filter(opened).count(), assessment.episodes.len());
+    });
+}
+
+/// A second pack with stricter lines, from some day on; and a row that changes on another.
+fn stretches(pack: &Arc<Pack>, who: &Patient, seed: u64) -> InForce {
+    let day = |number: u64| minute(i64::try_from(number % 100).unwrap() * DAY);
+    let over = r#"{"lines": {"bp_emergency": {"sbp_ge": 170, "dbp_ge": 105}}}"#;
+    let mut packs = Packs::new(Arc::clone(pack));
+    if !seed.is_multiple_of(3) {
+        packs.follow(day(seed / 3), Arc::new(Pack::laid_over(over).unwrap()));
+    }
+    let changed = who.clone().with(Condition::Hypertension).with(Condition::Pregnant);
+    let entered = [minute(-100 * DAY), day(seed / 300)];
+    let rows = if seed.is_multiple_of(5) { 1 } else { 2 };
+    InForce::new(&packs, &entered[..rows], |_, at| {
+        if at == entered[0] { who.clone() } else { changed.clone() }
+    })
+}
+
+#[test]
+fn what_is_judged_by_the_pack_and_the_row_of_its_time_stays_so_in_any_order() {
+    let pack = Arc::new(Pack::built_in().unwrap());
+    check(|_, patient, facts, seed| {
+        let in_force = stretches(&pack, patient, seed);
+        let arriving = shuffled(facts, seed);
+        let mut state = State::new();
+        let mut assessment = Assessment::default();
+        let mut left = in_force.clone();
+        for (place, fact) in arriving.iter().enumerate() {
+            let mut steps = Vec::new();
+            if left.apply(&mut state, fact, &mut steps).is_ok() {
+                left.advance(&mut state, fact.received_at, &mut steps);
+                assessment.follow(steps, left.next_due(&state));
+                // As after a start.
+                left = in_force.clone();
+                left.forget_before(state.position().at);
+                let with = in_force.judged_with(state.position().at);
+                assert_eq!(left.judged_with(state.position().at), with);
+            } else {
+                let known = &arriving[..=place];
+                let now = known.iter().map(|fact| fact.received_at).max().unwrap();
+                (state, assessment) = in_force.fold(known, now);
+                left = in_force.clone();
+            }
+        }
+        let mut steps = Vec::new();
+        left.advance(&mut state, end_of(facts), &mut steps);
+        assessment.follow(steps, left.next_due(&state));
+        let (_, whole) = in_force.fold(facts, end_of(facts));
+        assert_eq!(summary(&assessment), summary(&whole));
+        assert_eq!(assessment, whole);
+    });
+}
+
+#[test]
+fn one_pack_and_one_row_since_ever_judge_as_they_do_alone() {
+    let shared = Arc::new(Pack::built_in().unwrap());
+    check(|pack, patient, facts, _| {
+        let in_force = InForce::always(Arc::clone(&shared), patient.clone());
+        let (_, whole) = in_force.fold(facts, end_of(facts));
+        assert_eq!(whole, assess(pack, patient, facts, end_of(facts)));
     });
 }

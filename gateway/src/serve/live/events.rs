@@ -102,7 +102,11 @@ fn prepare(
         Fact::Presence(presence) => of_presence(presence),
         Fact::Quarantined(_) => Some(Kind::Quarantine),
         Fact::Registration(_) => Some(Kind::Registry),
-        Fact::Refused(_) | Fact::CardScan(_) | Fact::Crossing(_) | Fact::Attempt(_) => None,
+        Fact::Refused(_)
+        | Fact::CardScan(_)
+        | Fact::Pack(_)
+        | Fact::Crossing(_)
+        | Fact::Attempt(_) => None,
     };
     Ok(kind.map(|kind| Prepared { seq: entry.seq, kind }))
 }

@@ -14,8 +14,8 @@ use crate::{
     },
     store::{
         AlertChange, Answer, Attempt, BenchSession, CardScan, Change, CommitSeq, Fact, KeptState,
-        ModelStore, Options, Presence, Reader, RegistryKey, Role, Sending, SqliteStore, Store,
-        Timer, TimerKind, TokenRow, Unit,
+        ModelStore, Options, PackInForce, Presence, Reader, RegistryKey, Role, Sending,
+        SqliteStore, Store, Timer, TimerKind, TokenRow, Unit,
         fixtures::{
             NOON, after_noon, alert, card, counted, crossing, doctor, event, household, id, key,
             owed, person_with_cards, quarantined, reading, refused, registration, site,
@@ -109,6 +109,11 @@ impl History {
                     work.changes.push(Change::Reattribute(key(number), to));
                 }
             }
+            16 if a % 4 == 0 => work.facts.push(Fact::Pack(Box::new(PackInForce {
+                hash: name("h", b, 3),
+                text: "{}".to_owned(),
+                at: after_noon(minutes),
+            }))),
             16 => work.facts.push(Fact::Presence(Presence {
                 site: id(&at),
                 online: a % 2 == 0,
@@ -284,6 +289,10 @@ fn look_within(unit: &mut dyn Unit, seen: &mut Vec<String>) {
     seen.push(format!("{:?}", unit.registered(&keys()).unwrap()));
     seen.push(format!("{:?}", unit.readings(&since).unwrap()));
     seen.push(format!("{:?}", unit.kept(&people).unwrap()));
+    seen.push(format!("{:?}", unit.packs().unwrap()));
+    for key in keys() {
+        seen.push(format!("{:?}", unit.entered(&key).unwrap()));
+    }
     seen.push(format!("{:?}", unit.alerts(&people).unwrap()));
     seen.push(format!("{:?}", unit.next_alert_key().unwrap()));
     seen.push(format!("{:?}", unit.doctors(CareLevel::Village).unwrap()));

@@ -212,7 +212,11 @@ fn heard((_, fact): (CommitSeq, &Fact), wanted: &SiteId) -> Option<Timestamp> {
         Fact::Quarantined(item) => (item.origin.site.as_ref(), item.received_at),
         Fact::CardScan(scan) => (Some(&scan.site), scan.received_at),
         Fact::Presence(presence) => (Some(&presence.site), presence.at),
-        Fact::Registration(_) | Fact::Crossing(_) | Fact::Alert(_) | Fact::Attempt(_) => {
+        Fact::Registration(_)
+        | Fact::Pack(_)
+        | Fact::Crossing(_)
+        | Fact::Alert(_)
+        | Fact::Attempt(_) => {
             return None;
         }
     };

@@ -12,7 +12,8 @@ use crate::{
     },
     store::{
         AlertEvent, Answer, BenchSession, CommitSeq, Counts, Crossing, Fact, KeptState, Owed,
-        Quarantined, Refused, Resumed, StoredReading, Timer, TimerKind, TokenRow, view::Scope,
+        PackInForce, Quarantined, Refused, Resumed, StoredReading, Timer, TimerKind, TokenRow,
+        view::Scope,
     },
 };
 
@@ -110,6 +111,22 @@ impl State {
         self.log().filter_map(|(seq, fact)| {
             if let Fact::Alert(event) = fact { Some((seq, &**event)) } else { None }
         })
+    }
+
+    /// Every row that was ever entered under a kind and a name, oldest first.
+    pub(super) fn entered(&self, name: (&'static str, &str)) -> Vec<(Timestamp, Registered)> {
+        let rows = self.log().filter_map(|(_, fact)| {
+            let Fact::Registration(registration) = fact else { return None };
+            let (kind, under) = named(&registration.row);
+            ((kind, under.as_str()) == name).then(|| (registration.at, registration.row.clone()))
+        });
+        rows.collect()
+    }
+
+    /// Every pack that came into force, oldest first.
+    pub(super) fn packs(&self) -> impl Iterator<Item = &PackInForce> {
+        self.log()
+            .filter_map(|(_, fact)| if let Fact::Pack(pack) = fact { Some(&**pack) } else { None })
     }
 
     /// What is kept of a person, and their readings since.

@@ -13,8 +13,8 @@ use crate::{
     },
     store::{
         ANSWER_KEPT, Answer, BenchSession, CardScan, Change, CommitSeq, Committed, Counts,
-        Crossing, Fact, KeptState, Owed, RegistryKey, Resumed, SESSION_MAX, StoreError,
-        StoredReading, Timer, Unit,
+        Crossing, Fact, KeptState, Owed, PackInForce, RegistryKey, Resumed, SESSION_MAX,
+        StoreError, StoredReading, Timer, Unit,
     },
 };
 
@@ -165,13 +165,18 @@ pub(super) fn answer(state: &State, key: &str, now: Timestamp) -> Option<Answer>
 
 /// The row under a key.
 pub(super) fn row(state: &State, key: &RegistryKey) -> Option<Registered> {
+    let (kind, name) = named_key(key);
+    state.row(kind, name)
+}
+
+fn named_key(key: &RegistryKey) -> (&'static str, &str) {
     match key {
-        RegistryKey::Person(name) => state.row("person", name.as_str()),
-        RegistryKey::Household(name) => state.row("household", name.as_str()),
-        RegistryKey::Doctor(name) => state.row("doctor", name.as_str()),
-        RegistryKey::Device(name) => state.row("device", name.as_str()),
-        RegistryKey::Site(name) => state.row("site", name.as_str()),
-        RegistryKey::Card(number) => state.row("card", number),
+        RegistryKey::Person(name) => ("person", name.as_str()),
+        RegistryKey::Household(name) => ("household", name.as_str()),
+        RegistryKey::Doctor(name) => ("doctor", name.as_str()),
+        RegistryKey::Device(name) => ("device", name.as_str()),
+        RegistryKey::Site(name) => ("site", name.as_str()),
+        RegistryKey::Card(number) => ("card", number),
     }
 }
 
@@ -194,6 +199,16 @@ impl Unit for ModelUnit<'_> {
     fn kept(&mut self, people: &[PersonId]) -> Result<Vec<Option<Resumed>>, StoreError> {
         self.unspoiled()?;
         Ok(people.iter().map(|person| self.state.kept(person)).collect())
+    }
+
+    fn entered(&mut self, key: &RegistryKey) -> Result<Vec<(Timestamp, Registered)>, StoreError> {
+        self.unspoiled()?;
+        Ok(self.state.entered(named_key(key)))
+    }
+
+    fn packs(&mut self) -> Result<Vec<PackInForce>, StoreError> {
+        self.unspoiled()?;
+        Ok(self.state.packs().cloned().collect())
     }
 
     fn crossings(&mut self, person: &PersonId) -> Result<Vec<Crossing>, StoreError> {

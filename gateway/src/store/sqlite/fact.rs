@@ -70,6 +70,7 @@ impl Tally {
                         Some(presence.online);
                 }
                 Fact::Registration(row) => registry::register(connection, seq, row)?,
+                Fact::Pack(pack) => registry::add_pack(connection, seq, pack)?,
                 Fact::Crossing(crossing) => alert::add_crossing(connection, seq, crossing)?,
                 Fact::Alert(event) => alert::add_event(connection, seq, event)?,
                 Fact::Attempt(attempt) => add_attempt(connection, seq, attempt)?,

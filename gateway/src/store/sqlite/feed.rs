@@ -33,6 +33,7 @@ pub(super) fn feed(
     entries.extend(card_scans(connection, span)?);
     entries.extend(presences(connection, span)?);
     entries.extend(registrations(connection, span)?);
+    entries.extend(packs(connection, span)?);
     entries.extend(crossings(connection, span)?);
     entries.extend(alerts(connection, span)?);
     entries.extend(attempts(connection, span)?);
@@ -169,6 +170,13 @@ fn registrations(connection: &Connection, span: [i64; 2]) -> Entries {
             at: cells.time()?,
         };
         Ok(entry(seq, Fact::Registration(Box::new(registration))))
+    })
+}
+
+fn packs(connection: &Connection, span: [i64; 2]) -> Entries {
+    let sql = "SELECT seq, hash, body, at FROM pack WHERE seq > ? AND seq <= ?";
+    fetch(connection, "pack", (sql, span), |cells| {
+        Ok(entry(cells.seq()?, Fact::Pack(Box::new(registry::pack(cells)?))))
     })
 }
 

@@ -25,13 +25,14 @@ pub(super) fn counts(connection: &Connection) -> Result<Counts, StoreError> {
 }
 
 /// The tables of facts.
-const FACTS: [&str; 9] = [
+const FACTS: [&str; 10] = [
     "reading",
     "refused",
     "quarantine",
     "card_scan",
     "presence",
     "registration",
+    "pack",
     "crossing",
     "alert_event",
     "attempt",

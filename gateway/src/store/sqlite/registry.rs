@@ -11,8 +11,9 @@ use super::{
 use crate::{
     domain::{
         Card, CareLevel, Doctor, Household, HouseholdId, Id, Person, PersonId, Registered, Site,
+        Timestamp,
     },
-    store::{CommitSeq, Registration, RegistryKey, StoreError},
+    store::{CommitSeq, PackInForce, Registration, RegistryKey, StoreError},
 };
 
 const WHAT: &str = "entering a row of the registry";
@@ -178,6 +179,46 @@ pub(super) fn in_force(
         RegistryKey::Card(card) => return card_in_force(connection, card),
     };
     fetch_one(connection, "registration", (sql, [name]), body)
+}
+
+/// Every row that was ever entered under a key, oldest first.
+pub(super) fn entered(
+    connection: &Connection,
+    key: &RegistryKey,
+) -> Result<Vec<(Timestamp, Registered)>, StoreError> {
+    let (kind, name) = match key {
+        RegistryKey::Person(name) => ("person", name.as_str()),
+        RegistryKey::Household(name) => ("household", name.as_str()),
+        RegistryKey::Doctor(name) => ("doctor", name.as_str()),
+        RegistryKey::Device(name) => ("device", name.as_str()),
+        RegistryKey::Site(name) => ("site", name.as_str()),
+        RegistryKey::Card(number) => ("card", number.as_str()),
+    };
+    let sql = "SELECT at, body FROM registration WHERE kind = ? AND name = ? ORDER BY seq";
+    fetch(connection, "registration", (sql, [kind, name]), |cells| {
+        Ok((cells.time()?, body(cells)?))
+    })
+}
+
+/// Adds a pack that came into force.
+pub(super) fn add_pack(
+    connection: &Connection,
+    seq: CommitSeq,
+    pack: &PackInForce,
+) -> Result<(), StoreError> {
+    let sql = "INSERT INTO pack (seq, hash, body, at) VALUES (?, ?, ?, ?)";
+    let params = params![seq.0, pack.hash, pack.text, pack.at.as_millis()];
+    run(connection, "adding a pack", sql, params).map(|_| ())
+}
+
+/// Every pack that came into force, oldest first.
+pub(super) fn packs(connection: &Connection) -> Result<Vec<PackInForce>, StoreError> {
+    fetch(connection, "pack", ("SELECT hash, body, at FROM pack ORDER BY seq", []), pack)
+}
+
+/// From the columns hash, body, at.
+pub(super) fn pack(cells: &mut Cells<'_, '_>) -> Result<PackInForce, StoreError> {
+    Ok(PackInForce { hash: cells.take()?, text: cells.take()?, at: cells.time()? })
 }
 
 /// A registered row from its JSON.

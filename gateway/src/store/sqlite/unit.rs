@@ -16,7 +16,7 @@ use crate::{
     },
     store::{
         Answer, BenchSession, CardScan, Change, CommitSeq, Committed, Counts, Crossing, Fact, Owed,
-        RegistryKey, Resumed, StoreError, StoredReading, Timer, Unit,
+        PackInForce, RegistryKey, Resumed, StoreError, StoredReading, Timer, Unit,
     },
 };
 
@@ -122,6 +122,14 @@ impl Unit for SqliteUnit<'_> {
         self.work(|connection, _| {
             people.iter().map(|person| kept::of_person(connection, person)).collect()
         })
+    }
+
+    fn entered(&mut self, key: &RegistryKey) -> Result<Vec<(Timestamp, Registered)>, StoreError> {
+        self.work(|connection, _| registry::entered(connection, key))
+    }
+
+    fn packs(&mut self) -> Result<Vec<PackInForce>, StoreError> {
+        self.work(|connection, _| registry::packs(connection))
     }
 
     fn crossings(&mut self, person: &PersonId) -> Result<Vec<Crossing>, StoreError> {

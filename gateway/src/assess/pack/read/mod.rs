@@ -29,7 +29,8 @@ type Result<T, E = PackError> = std::result::Result<T, E>;
 /// # Errors
 /// [`PackError`] names the place of the first thing that is wrong.
 pub(super) fn pack(value: Value) -> Result<Pack> {
-    let hash = SmolStr::new(blake3::hash(value.to_string().as_bytes()).to_hex().as_str());
+    let text = value.to_string().into_boxed_str();
+    let hash = SmolStr::new(blake3::hash(text.as_bytes()).to_hex().as_str());
     let mut top = Section::new(String::new(), value)?;
     let name = top.text("pack")?;
     let version = top.text("version")?;
@@ -42,6 +43,7 @@ pub(super) fn pack(value: Value) -> Result<Pack> {
         norm_profile: top.text("norm_profile")?,
         signed_by: signature(&mut top)?,
         hash,
+        text,
         convert: convert(&mut top)?,
         cohort_classes: cohort_classes(&mut top)?,
         cohort_precedence: top.cohorts("cohort_precedence")?,

@@ -70,6 +70,12 @@ CREATE TABLE registration (
   author TEXT NOT NULL, at INTEGER NOT NULL
 ) STRICT;
 
+CREATE INDEX registration_name ON registration (kind, name);
+
+CREATE TABLE pack (
+  seq INTEGER PRIMARY KEY, hash TEXT NOT NULL, body TEXT NOT NULL, at INTEGER NOT NULL
+) STRICT;
+
 CREATE TABLE crossing (
   seq INTEGER PRIMARY KEY, reading BLOB, person TEXT NOT NULL, concept TEXT NOT NULL,
   level INTEGER NOT NULL, disposition TEXT NOT NULL, alert INTEGER NOT NULL

@@ -1,0 +1,60 @@
+//! What was in force when for a person, from the rows that were entered for them and for the
+//! households that those name.
+
+use crate::{
+    assess::{InForce, Pack, Packs, Patient},
+    domain::{Household, HouseholdId, Person, PersonId, Registered, Timestamp},
+    store::{RegistryKey, StoreError, Unit},
+};
+
+/// A row and when it was entered.
+type Entered<T> = (Timestamp, T);
+
+/// The packs and rows by which a person is judged, each from its instant.
+pub(super) fn in_force(
+    unit: &mut dyn Unit,
+    packs: &Packs,
+    id: &PersonId,
+) -> Result<InForce, StoreError> {
+    let rows = people(unit, id)?;
+    let mut homes: Vec<Entered<Household>> = Vec::new();
+    for home in rows.iter().filter_map(|(_, person)| person.household.as_ref()) {
+        if homes.iter().all(|(_, known)| known.household != *home) {
+            homes.extend(households(unit, home)?);
+        }
+    }
+    let mut entered: Vec<Timestamp> = rows.iter().map(|(at, _)| *at).collect();
+    entered.extend(homes.iter().map(|(at, _)| *at));
+    entered.sort_unstable();
+    entered.dedup();
+    let patient = |pack: &Pack, at| {
+        let Some(person) = row_at(rows.iter(), at) else { return Patient::new(id.clone()) };
+        let own =
+            homes.iter().filter(|(_, home)| person.household.as_ref() == Some(&home.household));
+        Patient::registered(pack, person, row_at(own, at), None)
+    };
+    Ok(InForce::new(packs, &entered, patient))
+}
+
+/// The row entered last by an instant, or the first one: nothing was known before it.
+fn row_at<'r, T>(mut rows: impl Iterator<Item = &'r Entered<T>>, at: Timestamp) -> Option<&'r T> {
+    let first = rows.next()?;
+    let by_then = rows.take_while(|(entered, _)| *entered <= at).last();
+    by_then.or(Some(first)).map(|(_, row)| row)
+}
+
+fn people(unit: &mut dyn Unit, id: &PersonId) -> Result<Vec<Entered<Person>>, StoreError> {
+    let all = unit.entered(&RegistryKey::Person(id.clone()))?.into_iter();
+    let person = |(at, row)| if let Registered::Person(row) = row { Some((at, row)) } else { None };
+    Ok(all.filter_map(person).collect())
+}
+
+fn households(
+    unit: &mut dyn Unit,
+    id: &HouseholdId,
+) -> Result<Vec<Entered<Household>>, StoreError> {
+    let all = unit.entered(&RegistryKey::Household(id.clone()))?.into_iter();
+    let home =
+        |(at, row)| if let Registered::Household(row) = row { Some((at, row)) } else { None };
+    Ok(all.filter_map(home).collect())
+}
