@@ -10,8 +10,11 @@ use crate::{
         Attribution, ContentDigest, Numbering, Reading, ReadingId, Setting, SiteRole, Standing,
         quarantine_digest, reading_id,
     },
-    intake::{Item, Outcome, Status},
-    store::{Fact, Origin, QuarantineReason, Quarantined, RegistryKey, StoreError, StoredReading},
+    intake::Item,
+    store::{
+        Fact, Origin, Outcome, QuarantineReason, Quarantined, RegistryKey, Status, StoreError,
+        StoredReading,
+    },
 };
 
 use super::{

@@ -20,7 +20,7 @@ use super::{
     mqtt_follower,
 };
 use crate::{
-    commit::{Act, Work},
+    commit::{Act, Acted, Work},
     domain::{
         Alert, AlertId, AlertState, Attributes, CareLevel, Clock, Doctor, DoctorId, Level, Millis,
         NotificationKey, PersonId, Registered, Timestamp, alert_id, notification_key,
@@ -243,12 +243,12 @@ async fn write(
             }
             Work::Act(Act { alert, note, reply, .. }) => {
                 store.script().forwarded.push((alert, note.unwrap_or_default()));
-                reply.send(Ok(Committed::for_tests())).unwrap();
+                let (proof, step) = (Committed::for_tests(), CommitSeq(1));
+                reply.send(Ok(Acted { proof, step })).unwrap();
             }
             Work::Deliver(_)
             | Work::Register(_)
             | Work::Token { .. }
-            | Work::Answered { .. }
             | Work::Advance { .. }
             | Work::Tick
             | Work::Close => {

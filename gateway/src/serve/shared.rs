@@ -9,7 +9,6 @@ use smol_str::SmolStr;
 use tokio::sync::{Semaphore, watch};
 
 use super::{
-    answers::Answers,
     bundle::Bundle,
     caller::Grant,
     links::AlertLinks,
@@ -157,7 +156,6 @@ pub struct Shared {
     pub(super) alert_links: AlertLinks,
     pub(super) supervisor: Supervisor,
     pub(super) sessions: Sessions,
-    pub(super) answers: Answers,
     pub(super) live: Live,
     pub(super) bodies: Arc<Semaphore>,
     pub(super) counters: Counters,
@@ -208,7 +206,6 @@ impl Shared {
         let shared = Arc::new(Self {
             counters: Counters::new(&parts.metrics),
             sessions: Sessions::new(parts.clock.clone(), idle_out),
-            answers: Answers::default(),
             live: Live::new(parts.committed),
             bodies: Arc::new(Semaphore::new(BODIES_KIB as usize)),
             reads: Semaphore::new(READS_AT_ONCE),

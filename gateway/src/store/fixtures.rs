@@ -15,22 +15,22 @@ use crate::domain::{
 };
 
 /// Noon on 2026-03-02 in China.
-pub(super) const NOON: Timestamp = Timestamp::from_millis(1_772_424_000_000);
+pub(crate) const NOON: Timestamp = Timestamp::from_millis(1_772_424_000_000);
 
-pub(super) fn id<K>(text: &str) -> Id<K> {
+pub(crate) fn id<K>(text: &str) -> Id<K> {
     Id::new(text).unwrap()
 }
 
-pub(super) fn key<K>(number: u64) -> Key<K> {
+pub(crate) fn key<K>(number: u64) -> Key<K> {
     let hash = blake3::hash(&number.to_be_bytes());
     Key::from_bytes(hash.as_bytes()[..16].try_into().unwrap())
 }
 
-pub(super) fn after_noon(minutes: i64) -> Timestamp {
+pub(crate) fn after_noon(minutes: i64) -> Timestamp {
     NOON.plus(Millis::minutes(minutes))
 }
 
-pub(super) fn systolic(value: i64) -> Measurement {
+pub(crate) fn systolic(value: i64) -> Measurement {
     Measurement::BloodPressure(BloodPressure::new(
         Decimal::new(value, 0),
         Decimal::new(80, 0),
@@ -39,7 +39,7 @@ pub(super) fn systolic(value: i64) -> Measurement {
 }
 
 /// The reading with a number, of a person, at a site, so many minutes after noon.
-pub(super) fn reading(
+pub(crate) fn reading(
     number: u64,
     person: Option<&str>,
     site: &str,
@@ -73,19 +73,19 @@ pub(super) fn reading(
     }
 }
 
-pub(super) fn reading_fact(number: u64, person: &str, site: &str, minutes: i64) -> Fact {
+pub(crate) fn reading_fact(number: u64, person: &str, site: &str, minutes: i64) -> Fact {
     Fact::Reading(Box::new(reading(number, Some(person), site, minutes)))
 }
 
-pub(super) fn registration(row: Registered) -> Fact {
+pub(crate) fn registration(row: Registered) -> Fact {
     Fact::Registration(Box::new(Registration { row, author: "import".into(), at: NOON }))
 }
 
-pub(super) fn person(name: &str, household: Option<&str>, village: &str) -> Fact {
+pub(crate) fn person(name: &str, household: Option<&str>, village: &str) -> Fact {
     person_with_cards(name, household, village, &[])
 }
 
-pub(super) fn person_with_cards(
+pub(crate) fn person_with_cards(
     name: &str,
     household: Option<&str>,
     village: &str,
@@ -110,7 +110,7 @@ pub(super) fn person_with_cards(
     }))
 }
 
-pub(super) fn household(name: &str, village: &str, doctor: Option<&str>) -> Fact {
+pub(crate) fn household(name: &str, village: &str, doctor: Option<&str>) -> Fact {
     registration(Registered::Household(Household {
         household: id(name),
         village: village.to_owned(),
@@ -120,7 +120,7 @@ pub(super) fn household(name: &str, village: &str, doctor: Option<&str>) -> Fact
     }))
 }
 
-pub(super) fn doctor(name: &str, level: CareLevel, place: &str) -> Fact {
+pub(crate) fn doctor(name: &str, level: CareLevel, place: &str) -> Fact {
     registration(Registered::Doctor(Doctor {
         doctor: id(name),
         name: format!("李{name}"),
@@ -134,7 +134,7 @@ pub(super) fn doctor(name: &str, level: CareLevel, place: &str) -> Fact {
     }))
 }
 
-pub(super) fn site(name: &str, village: &str, township: &str, county: &str) -> Fact {
+pub(crate) fn site(name: &str, village: &str, township: &str, county: &str) -> Fact {
     registration(Registered::Site(Site {
         site: id(name),
         kind: SiteRole::Clinic,
@@ -147,15 +147,15 @@ pub(super) fn site(name: &str, village: &str, township: &str, county: &str) -> F
     }))
 }
 
-pub(super) fn card(number: &str, person: &str) -> Fact {
+pub(crate) fn card(number: &str, person: &str) -> Fact {
     registration(Registered::Card(Card { card: number.to_owned(), person: id(person) }))
 }
 
-pub(super) fn origin(site: Option<&str>) -> Origin {
+pub(crate) fn origin(site: Option<&str>) -> Origin {
     Origin { road: Road::Mqtt, site: site.map(id), device: Some("cuff/1".into()) }
 }
 
-pub(super) fn refused(site: Option<&str>) -> Fact {
+pub(crate) fn refused(site: Option<&str>) -> Fact {
     Fact::Refused(Refused {
         reason: "bad_checksum".to_owned(),
         raw: vec![0, 0xff],
@@ -164,7 +164,7 @@ pub(super) fn refused(site: Option<&str>) -> Fact {
     })
 }
 
-pub(super) fn quarantined(number: u64, person: Option<&str>, site: &str) -> Fact {
+pub(crate) fn quarantined(number: u64, person: Option<&str>, site: &str) -> Fact {
     let held = reading(number, person, site, 0).reading;
     Fact::Quarantined(Box::new(Quarantined {
         reason: QuarantineReason::UnknownUnit,
@@ -177,7 +177,7 @@ pub(super) fn quarantined(number: u64, person: Option<&str>, site: &str) -> Fact
     }))
 }
 
-pub(super) fn alert(key_number: i64, person: &str, owner: Option<&str>, level: Level) -> Alert {
+pub(crate) fn alert(key_number: i64, person: &str, owner: Option<&str>, level: Level) -> Alert {
     Alert {
         key: key_number,
         id: key(key_number.cast_unsigned().wrapping_add(1 << 42)),
@@ -197,7 +197,7 @@ pub(super) fn alert(key_number: i64, person: &str, owner: Option<&str>, level: L
     }
 }
 
-pub(super) fn event(alert: &Alert, change: AlertChange) -> Fact {
+pub(crate) fn event(alert: &Alert, change: AlertChange) -> Fact {
     Fact::Alert(Box::new(AlertEvent {
         alert: alert.clone(),
         change,
@@ -210,7 +210,7 @@ pub(super) fn event(alert: &Alert, change: AlertChange) -> Fact {
     }))
 }
 
-pub(super) fn crossing(reading: ReadingId, alert: &Alert) -> Fact {
+pub(crate) fn crossing(reading: ReadingId, alert: &Alert) -> Fact {
     Fact::Crossing(Crossing {
         reading: Some(reading),
         person: alert.person.clone(),
@@ -221,7 +221,7 @@ pub(super) fn crossing(reading: ReadingId, alert: &Alert) -> Fact {
     })
 }
 
-pub(super) fn owed(alert: &Alert, recipient: &str, number: u64) -> Owed {
+pub(crate) fn owed(alert: &Alert, recipient: &str, number: u64) -> Owed {
     Owed {
         key: key(number.wrapping_add(1 << 43)),
         alert: alert.key,
@@ -238,7 +238,7 @@ pub(super) fn owed(alert: &Alert, recipient: &str, number: u64) -> Owed {
 }
 
 /// What commit would count for facts.
-pub(super) fn counted(facts: &[Fact]) -> Counts {
+pub(crate) fn counted(facts: &[Fact]) -> Counts {
     let mut counts = Counts::default();
     for fact in facts {
         match fact {
@@ -259,7 +259,7 @@ pub(super) fn counted(facts: &[Fact]) -> Counts {
 }
 
 /// Commits facts and changes as one unit.
-pub(super) fn commit(store: &mut dyn Store, facts: &[Fact], changes: &[Change]) -> CommitSeq {
+pub(crate) fn commit(store: &mut dyn Store, facts: &[Fact], changes: &[Change]) -> CommitSeq {
     let mut unit = store.begin(NOON).unwrap();
     unit.append(facts).unwrap();
     unit.change(&[Change::Count(counted(facts))]).unwrap();

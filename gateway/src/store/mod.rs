@@ -8,7 +8,7 @@ mod conformance;
 mod error;
 mod facts;
 #[cfg(test)]
-mod fixtures;
+pub(crate) mod fixtures;
 mod model;
 mod paging;
 mod port;
@@ -25,5 +25,8 @@ pub use facts::{
 pub use model::ModelStore;
 pub use port::{ANSWER_KEPT, Change, Committed, RegistryKey, SESSION_MAX, Store, Unit};
 pub use reader::Reader;
-pub use rows::{Answer, BenchSession, Channel, Counts, Owed, Role, Timer, TimerKind, TokenRow};
+pub use rows::{
+    Answer, BenchSession, Channel, Counts, Done, Outcome, Owed, Request, Role, Status, Timer,
+    TimerKind, TokenRow,
+};
 pub use sqlite::{Options, SqliteStore, Verified, restore_backup, verify_backup};

@@ -20,10 +20,12 @@ use crate::{
     commit::Deed,
     domain::{Alert, AlertState, DoctorId},
     serve::{
+        answers,
         api::alerts::{Deeded, commit},
         describe::Describer,
         links::LINK_MAX,
         refusal::Refusal,
+        secret,
         shared::Shared,
         wire,
     },
@@ -39,6 +41,7 @@ struct LinkPage {
     ended: bool,
     may_forward: bool,
     step: &'static str,
+    key: String,
 }
 
 /// `GET /a/{token}`
@@ -57,6 +60,7 @@ pub(in crate::serve) async fn look(
         ended: !alert.state.is_live(),
         may_forward: alert.state == AlertState::Open && alert.step.next().is_some(),
         step: step(&alert),
+        key: secret::text().map_err(|error| Refusal::broken(&error))?,
         page,
     };
     page.page.answer(&page)
@@ -79,7 +83,10 @@ pub(in crate::serve) async fn act(
     if alert.state == AlertState::Open && form.step == step(&alert) {
         shared.writable()?;
         let by = SmolStr::new(doctor.as_str());
-        commit(&shared, alert.id, Deeded { deed, note: None, by }).await?;
+        let route = format!("link {} {}", form.act, alert.id);
+        let request = (!form.key.is_empty())
+            .then(|| answers::request(&form.key, &by, &route, form.step.as_bytes()));
+        commit(&shared, alert.id, Deeded { deed, note: None, by, request }).await?;
     }
     Ok(Redirect::to(&format!("/a/{token}")).into_response())
 }
