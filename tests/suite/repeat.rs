@@ -170,7 +170,7 @@ mod cut_off {
             "unit": "mmHg", "person": "P000001", "device": "cuff-1", "site": "home"});
         let unusable = json!({"kind": "weight", "value": 70, "device": "cuff-1", "site": "home"});
         let undecodable = json!({"device": "cuff-1", "site": "home"});
-        let body = json!([nameless, nameless, unusable, undecodable]);
+        let body = json!([nameless, nameless, unusable, unusable, undecodable]);
         let ask = Ask { path: "/api/v1/readings", token: &device, key: "once", body };
         ask_the_doomed(&bench, &ask);
         let gateway = bench.setup.start();
@@ -179,9 +179,9 @@ mod cut_off {
         let items = answer.json()["items"].clone();
         let statuses: Vec<&str> =
             items.as_array().unwrap().iter().map(|item| item["status"].as_str().unwrap()).collect();
-        assert_eq!(statuses, ["stored", "stored", "quarantined", "refused"]);
+        assert_eq!(statuses, ["stored", "stored", "quarantined", "quarantined", "refused"]);
         assert_eq!(gateway.list("/api/v1/readings?device=cuff-1").len(), 2);
-        assert_eq!(gateway.list("/api/v1/quarantine").len(), 1);
+        assert_eq!(gateway.list("/api/v1/quarantine").len(), 2);
         assert_eq!(gateway.list("/api/v1/refused").len(), 1);
         bench.finish(gateway);
     }

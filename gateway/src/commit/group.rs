@@ -152,7 +152,10 @@ impl Group<'_> {
             match item {
                 Item::Card(scan) => self.card(scan)?,
                 Item::Presence(presence) => self.facts.push(Fact::Presence(presence.clone())),
-                Item::Reading(_) | Item::Quarantined(_) | Item::Refused(_) => {}
+                Item::Reading(_)
+                | Item::Quarantined(_)
+                | Item::Unnumbered(_)
+                | Item::Refused(_) => {}
             }
         }
         self.flush()

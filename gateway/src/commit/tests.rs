@@ -20,7 +20,7 @@ use crate::{
         AlertChange, CommitSeq, Counts, Done, Fact, ModelStore, Options, Outcome, Request,
         SqliteStore, Status, Store,
         fixtures::{doctor, household, person, site},
-        view::Scope,
+        view::{Paging, Scope},
     },
 };
 
@@ -220,6 +220,45 @@ fn a_delivery_that_comes_again_is_told_the_same_and_taken_once() {
         let works = [bench.posted(Some("m"), &body), bench.posted(Some("m"), &other)];
         let replies = bench.group(works);
         assert!(matches!(replies[1], Reply::KeyReused), "{replies:?}");
+    });
+}
+
+#[test]
+fn what_waits_without_number_and_time_is_kept_as_often_as_it_comes() {
+    check(|bench| {
+        let kind = r#""kind":"weight","device":"scale","site":"clinic1""#;
+        let unit = r#""kind":"glucose","unit":"stone","value":5,"device":"meter","site":"clinic1""#;
+        let nobody = r#""kind":"glucose","unit":"mmol/L","value":5,"person":7,"device":"meter","site":"clinic1""#;
+        for what in [kind, unit, nobody] {
+            let before = bench.counts();
+            let alike = format!("[{{{what}}},{{{what}}}]");
+            let works = [bench.posted(None, &alike), bench.posted(None, &alike)];
+            bench.group(works);
+            let works = [bench.posted(None, &alike)];
+            let told = outcomes(&bench.group(works));
+            assert!(told[0].iter().all(|one| one.status == Status::Quarantined), "{told:?}");
+            let after = bench.counts();
+            assert_eq!(after.quarantined - before.quarantined, 6, "{what}");
+            assert_eq!(after.duplicate, before.duplicate);
+            let numbered = format!("{{{what},\"seq\":9}}");
+            let works = [bench.posted(None, &numbered), bench.posted(None, &numbered)];
+            bench.group(works);
+            let works = [bench.posted(None, &numbered)];
+            assert_eq!(outcomes(&bench.group(works))[0][0].status, Status::Duplicate);
+            let last = bench.counts();
+            assert_eq!(last.quarantined - after.quarantined, 1, "{what}");
+            assert_eq!(last.duplicate - after.duplicate, 2, "{what}");
+        }
+        let waiting = bench.store.reader().quarantine(&Scope::Everything, &Paging::default());
+        let mut ids: Vec<_> = waiting
+            .unwrap()
+            .items
+            .iter()
+            .filter_map(|held| Some(held.reading.as_ref()?.reading.id))
+            .collect();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), 7, "each has an id of its own");
     });
 }
 

@@ -20,7 +20,7 @@ pub use id::{
 };
 pub use identity::{
     Numbering, alert_id, card_digest, content_digest, notification_key, quarantine_digest,
-    raw_digest, reading_id,
+    raw_digest, reading_id, received_digest,
 };
 pub use reading::{
     Attribution, Basis, Reading, Remarks, Road, Sequence, Setting, Standing, flag_bits, meal_name,

@@ -33,6 +33,8 @@ pub enum Item {
     Reading(Box<Reading>),
     /// Decoded, but of no use yet.
     Quarantined(Box<Quarantined>),
+    /// The same, with neither number nor time of its sender: commit tells it from its like.
+    Unnumbered(Box<Quarantined>),
     /// Undecodable.
     Refused(Refused),
     /// A card was held to a reader.

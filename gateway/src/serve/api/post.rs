@@ -76,10 +76,16 @@ async fn deliver(
         }
         Err((None, refusal)) => Err(refusal),
         Err((Some(item), refusal)) => {
-            commit(shared, request, vec![item], bytes).await?;
+            commit(shared, request.map(unreadable), vec![item], bytes).await?;
             Err(refusal)
         }
     }
+}
+
+/// A body that cannot be read is kept once, however often it comes under its key, and takes nothing
+/// from the key: what the sender puts right may come under the same.
+fn unreadable(Request { key, digest }: Request) -> Request {
+    Request { key: format!("{key} unreadable {digest}"), digest }
 }
 
 async fn commit(

@@ -292,7 +292,7 @@ fn take(rows: &mut Rows, item: &Item) -> Outcome {
             let reason = Some(refused.reason.clone());
             Outcome { id: None, status: Status::Refused, reason }
         }
-        Item::Quarantined(held) => {
+        Item::Quarantined(held) | Item::Unnumbered(held) => {
             let reason = Some(held.reason.as_str().to_owned());
             Outcome { id: None, status: Status::Quarantined, reason }
         }
