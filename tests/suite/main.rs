@@ -14,6 +14,7 @@ mod bad_input;
 mod contract;
 mod disk;
 mod kill;
+mod links;
 mod mutants;
 mod power;
 mod repeat;

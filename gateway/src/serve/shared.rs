@@ -11,7 +11,6 @@ use tokio::sync::{Semaphore, watch};
 use super::{
     bundle::Bundle,
     caller::Grant,
-    links::AlertLinks,
     live::Live,
     metrics::{Counter, Gauge, Registry},
     refusal::Refusal,
@@ -20,7 +19,7 @@ use super::{
 };
 use crate::{
     commit::Health,
-    domain::{Clock, Level, Person, Timestamp},
+    domain::{AlertLinks, Clock, Level, Person, Timestamp},
     intake::{Inlet, Item},
     store::{CommitSeq, Reader, StoreError},
     supervise::Supervisor,

@@ -18,12 +18,11 @@ use super::{
 };
 use crate::{
     commit::Deed,
-    domain::{Alert, AlertState, DoctorId},
+    domain::{Alert, AlertState, DoctorId, LINK_MAX},
     serve::{
         answers,
         api::alerts::{Deeded, commit},
         describe::Describer,
-        links::LINK_MAX,
         refusal::Refusal,
         shared::Shared,
         wire,
