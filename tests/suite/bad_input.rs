@@ -216,7 +216,13 @@ fn http_bodies_that_are_none_are_refused_and_the_gateway_goes_on() {
         let answer = bench.gateway.ask(("POST", "/api/v1/readings"), &headers, body);
         assert_eq!(answer.status, status, "{}", answer.body);
         assert!(answer.json()["code"].is_string(), "{}", answer.body);
+        let again = bench.gateway.ask(("POST", "/api/v1/readings"), &headers, body);
+        assert_eq!((again.status, again.body), (answer.status, answer.body));
     }
+    assert_eq!(bench.gateway.list("/api/v1/refused").len(), cases.len(), "each is kept once");
+    let right = br#"{"kind":"glucose","value":5.5,"unit":"mmol/L","person":"P000001","device":"m1","site":"s1"}"#;
+    let headers = [("idempotency-key", "bad")];
+    assert_eq!(bench.gateway.ask(("POST", "/api/v1/readings"), &headers, right).status, 200);
     assert_eq!(bench.gateway.get("/readyz").status, 200);
     bench.finish();
 }

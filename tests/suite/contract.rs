@@ -4,7 +4,7 @@ use end_to_end::{
     audit,
     gateway::Gateway,
     ledger::{instant, now},
-    mqtt::Connection,
+    mqtt::{Connection, publish as publish_packet},
     patience::{PATIENCE, wait_for},
 };
 use serde_json::{Value, json};
@@ -220,6 +220,46 @@ fn an_idempotency_key_answers_the_same_and_refuses_another_body() {
     assert_eq!(gateway.list("/api/v1/readings?device=cuff-3").len(), 1);
     let other = gateway.post("/api/v1/readings", "once", &reading("cuff-3", 9));
     assert_eq!(other.status, 409, "{}", other.body);
+    finish((folder, gateway));
+}
+
+/// Asks for the number of items that wait.
+#[track_caller]
+fn check_waiting(gateway: &Gateway, expected: usize, why: &str) {
+    assert_eq!(gateway.list("/api/v1/quarantine").len(), expected, "{why}");
+}
+
+#[test]
+fn what_cannot_be_told_apart_is_kept_twice_unless_it_is_a_known_redelivery() {
+    let (folder, gateway) = dev();
+    let like = json!({"kind": "weight", "unit": "kg", "value": 70, "device": "scale",
+        "site": "home-1"});
+    post(&gateway, &like);
+    post(&gateway, &like);
+    check_waiting(&gateway, 2, "equal messages over HTTP");
+    for _ in 0..2 {
+        assert_eq!(gateway.post("/api/v1/readings", "once", &like).status, 200);
+    }
+    check_waiting(&gateway, 3, "a repeat under its key");
+    let mut numbered = like.clone();
+    numbered["seq"] = json!(7);
+    post(&gateway, &numbered);
+    assert_eq!(post(&gateway, &numbered).0, "duplicate");
+    check_waiting(&gateway, 4, "a number of the sender's own");
+    let (topic, payload) = ("xz/1/home-1/scale-2/reading", like.to_string());
+    let mut connection = Connection::open(gateway.mqtt, "scale").unwrap();
+    connection.publish(topic, payload.as_bytes()).unwrap();
+    connection.publish(topic, payload.as_bytes()).unwrap();
+    check_waiting(&gateway, 6, "equal messages over MQTT");
+    for again in [false, true, true] {
+        connection.send(&publish_packet(topic, 77, payload.as_bytes(), again)).unwrap();
+        assert_eq!(connection.read().unwrap().acknowledged(), Some(77));
+    }
+    check_waiting(&gateway, 7, "a redelivery by DUP and packet id");
+    let payload = numbered.to_string();
+    connection.publish(topic, payload.as_bytes()).unwrap();
+    connection.publish(topic, payload.as_bytes()).unwrap();
+    check_waiting(&gateway, 8, "a number over MQTT");
     finish((folder, gateway));
 }
 

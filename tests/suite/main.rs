@@ -14,8 +14,10 @@ mod bad_input;
 mod contract;
 mod disk;
 mod kill;
+mod links;
 mod mutants;
 mod power;
+mod repeat;
 mod shown_by;
 mod tidy;
 

@@ -10,6 +10,7 @@ use super::{Decoded, ReadOut, Source};
 use crate::{
     domain::{Grade, Remarks, Sequence},
     intake::Item,
+    store::QuarantineReason,
 };
 
 /// Valid frames that carry nobody's result: answers, commands, the rising pressure of a cuff. They
@@ -61,15 +62,17 @@ pub fn memory(records: &[Record], source: &Source<'_>) -> Vec<Item> {
     let mut read_out = ReadOut::default();
     let admit = |record: &Record| {
         let raw = [record.time_frame, record.value_frame].concat();
-        let time = record.time.ok().map(|time| time.to_smolstr());
+        // A clock that cannot be read is still what the device sent: it knows the record again.
+        let as_sent = |_unreadable| SmolStr::new(hexadecimal(&record.time_frame));
+        let time = record.time.map_or_else(as_sent, |time| time.to_smolstr());
         match record.meaning {
             Ok(Meaning::Measurement(measurement)) => {
                 let mut decoded = decoded(measurement, &raw);
-                decoded.device_time = decoded.device_time.or(time);
+                decoded.device_time = decoded.device_time.or(Some(time));
                 let reading = decoded.into_reading(source, &mut read_out);
                 // A shared meter whose clock says nothing: it may be anybody's who came before.
                 if source.bench.is_some() && reading.measured.grade == Grade::D {
-                    return source.wait_for_person(reading, &raw);
+                    return source.wait(reading, (QuarantineReason::NoPerson, ""), &raw);
                 }
                 Item::Reading(Box::new(reading))
             }
@@ -78,6 +81,10 @@ pub fn memory(records: &[Record], source: &Source<'_>) -> Vec<Item> {
         }
     };
     records.iter().map(admit).collect()
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn decode(format: &Format, bytes: &[u8], source: &Source<'_>) -> Result<Meaning, DecodeError> {
@@ -165,7 +172,9 @@ mod tests {
                     format!("{} {grade:?} {:?}", reading.kind(), reading.device_time.as_deref())
                 }
                 Item::Refused(refused) => format!("refused {}", refused.reason),
-                Item::Quarantined(_) | Item::Card(_) | Item::Presence(_) => "other".to_owned(),
+                Item::Quarantined(_) | Item::Unnumbered(_) | Item::Card(_) | Item::Presence(_) => {
+                    "other".to_owned()
+                }
             })
             .collect();
         assert_eq!(told, expected, "{name} {hex}");
@@ -206,6 +215,43 @@ mod tests {
             "04FF07FF07FF07FF07",
             &["refused no_measurement: failed_measurement"],
         );
+    }
+
+    #[test]
+    fn a_record_whose_clock_cannot_be_read_is_known_again_at_every_read_out() {
+        let meter = "5126600000000000";
+        let records = [Record {
+            index: 0,
+            user: None,
+            time: Err(DecodeError::InvalidDate),
+            average: false,
+            meaning: Ok(Meaning::Measurement(Measurement::Glucose(
+                firmware_protocols::Glucose::new(
+                    firmware_protocols::GlucoseValue::High,
+                    firmware_protocols::GlucoseUnit::MgPerDl,
+                ),
+            ))),
+            time_frame: bytes(meter).try_into().unwrap(),
+            value_frame: [0; 8],
+        }];
+        let read_out = |received| {
+            let (site, device) = (SiteId::new("C1").unwrap(), DeviceId::new("D1").unwrap());
+            let source = Source {
+                road: Road::Serial,
+                site: &site,
+                device: &device,
+                bench: None,
+                model: None,
+                received_at: Timestamp::from_millis(received),
+                live: false,
+            };
+            let items = memory(&records, &source);
+            let [Item::Reading(reading)] = items.as_slice() else { panic!("{items:?}") };
+            reading.as_ref().clone()
+        };
+        let (first, again) = (read_out(1_772_424_000_000), read_out(1_772_425_000_000));
+        assert_eq!((first.id, first.unnumbered, first.measured.grade), (again.id, false, Grade::D));
+        assert_eq!(first.device_time.as_deref(), Some(meter));
     }
 
     #[test]

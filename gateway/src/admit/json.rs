@@ -13,9 +13,7 @@ use super::{
     fields::{Fields, number, text},
 };
 use crate::{
-    domain::{
-        DeviceId, PersonId, Remarks, Road, Sequence, Setting, SiteId, Timestamp, quarantine_digest,
-    },
+    domain::{DeviceId, PersonId, Remarks, Road, Sequence, Setting, SiteId, Timestamp},
     intake::Item,
     store::{Origin, QuarantineReason},
 };
@@ -132,18 +130,26 @@ fn one(object: &RawValue, source: &Source<'_>, read_out: &mut ReadOut) -> Item {
     let said = match read(object, source.road) {
         Ok(said) => said,
         Err(Trouble::Refuse(reason)) => return source.refuse(reason, raw),
-        Err(Trouble::Wait(reason, detail)) => return source.quarantine(reason, &detail, raw),
+        Err(Trouble::Wait(reason, detail)) => {
+            let (sequence, time) = stated(object);
+            let told = (sequence, time.as_deref());
+            return source.wait_raw(told, (reason, &detail), raw, read_out);
+        }
     };
     let reading = said.decoded.into_reading(source, read_out);
-    let Some(person) = said.bad_person else {
-        return Item::Reading(Box::new(reading));
-    };
-    let mut waiting = source.quarantine(QuarantineReason::UnknownPerson, &person, raw);
-    if let Item::Quarantined(held) = &mut waiting {
-        held.content = quarantine_digest(&reading.id, &reading.content);
-        held.reading = Some(Box::new(reading));
+    match said.bad_person {
+        None => Item::Reading(Box::new(reading)),
+        Some(person) => source.wait(reading, (QuarantineReason::UnknownPerson, &person), raw),
     }
-    waiting
+}
+
+/// The number and the time of an object that is no reading yet, where it states them.
+fn stated(object: &RawValue) -> (Option<Sequence>, Option<SmolStr>) {
+    let Ok(mut fields) = Fields::read(object) else { return (None, None) };
+    let epoch = fields.count("epoch").unwrap_or_default();
+    let number = fields.count("seq").unwrap_or_default();
+    let sequence = number.map(|number| Sequence { epoch, number });
+    (sequence, fields.take("measured_at").map(as_sent))
 }
 
 fn read(object: &RawValue, road: Road) -> Result<Said, Trouble> {
@@ -326,7 +332,9 @@ mod tests {
             .map(|item| match item {
                 Item::Reading(_) => "reading".to_owned(),
                 Item::Refused(refused) => format!("refused: {}", refused.reason),
-                Item::Quarantined(held) => format!("{}: {}", held.reason.as_str(), held.detail),
+                Item::Quarantined(held) | Item::Unnumbered(held) => {
+                    format!("{}: {}", held.reason.as_str(), held.detail)
+                }
                 Item::Card(_) | Item::Presence(_) => "other".to_owned(),
             })
             .collect();
@@ -453,6 +461,55 @@ mod tests {
         assert_ne!(twice.first(), twice.last());
         assert_eq!(twice, ids(&format!("[{record},{record}]")));
         assert_eq!(ids(record).first(), twice.first());
+    }
+
+    /// Of two items: whether only commit can tell them apart, and whether they are known as one.
+    #[track_caller]
+    fn check_like(items: &[Item], unnumbered: bool, one: bool) {
+        let held = |item: &Item| match item {
+            Item::Quarantined(held) => (false, held.content),
+            Item::Unnumbered(held) => (true, held.content),
+            Item::Reading(_) | Item::Refused(_) | Item::Card(_) | Item::Presence(_) => panic!(),
+        };
+        let [first, second] = items else { panic!("{items:?}") };
+        let (first, second) = (held(first), held(second));
+        assert_eq!((first.0, second.0, first.1 == second.1), (unnumbered, unnumbered, one));
+    }
+
+    #[test]
+    fn what_waits_is_known_again_by_its_number_or_its_time_and_by_nothing_else() {
+        const UNUSABLE: [&str; 3] = [
+            r#""kind":"weight","unit":"kg","value":70"#,
+            r#""kind":"glucose","unit":"stone","value":5.5"#,
+            r#""kind":"glucose","unit":"mmol/L","value":5.5,"person":7"#,
+        ];
+        let time = r#","measured_at":"2026-03-02T07:00:00""#;
+        for what in UNUSABLE {
+            let once = |more: &str| admit(format!("{{{what}{more}}}").as_bytes());
+            let both = |more: &str| [once(more), once(more)].concat();
+            let twice =
+                |more: &str| admit(format!("[{{{what}{more}}},{{{what}{more}}}]").as_bytes());
+            check_like(&both(""), true, true);
+            check_like(&both(r#","seq":4"#), false, true);
+            check_like(&twice(r#","seq":4,"epoch":1"#), false, true);
+            check_like(&both(time), false, true);
+            // Equal records of one read-out are two, here as among readings.
+            check_like(&twice(time), false, false);
+        }
+        let unreadable = |what: &str| admit(format!("{{{what}}}").as_bytes());
+        let weight = r#""kind":"weight","seq":"four""#;
+        check_like(&[unreadable(weight), unreadable(weight)].concat(), true, true);
+    }
+
+    #[test]
+    fn what_waits_is_known_again_by_the_key_under_which_it_was_posted() {
+        let object = r#"{"kind":"weight","device":"G1","site":"C1"}"#;
+        let received = Timestamp::parse(RECEIVED).unwrap();
+        let post = |key| posted(format!("[{object},{object}]").as_bytes(), received, key);
+        check_like(&post(Some("k")), false, false);
+        check_like(&[&post(Some("k"))[1..], &post(Some("k"))[1..]].concat(), false, true);
+        check_like(&[&post(Some("k"))[..1], &post(Some("n"))[..1]].concat(), false, false);
+        check_like(&post(None), true, true);
     }
 
     #[test]

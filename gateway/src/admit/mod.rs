@@ -21,8 +21,8 @@ pub use self::{
 };
 use crate::{
     domain::{
-        BenchId, ContentDigest, DeviceId, Numbering, Reading, ReadingId, Remarks, Road, Sequence,
-        SiteId, Timestamp, content_digest, quarantine_digest, raw_digest, reading_id,
+        BenchId, ContentDigest, DeviceId, Key, Numbering, Reading, Remarks, Road, Sequence, SiteId,
+        Timestamp, content_digest, quarantine_digest, raw_digest, reading_id,
     },
     intake::Item,
     store::{Origin, QuarantineReason, Quarantined, Refused},
@@ -61,30 +61,54 @@ impl Source<'_> {
         refuse(self.origin(), self.received_at, reason, raw)
     }
 
-    /// Keeps a reading of which nobody can say whose it is.
-    fn wait_for_person(&self, reading: Reading, raw: &[u8]) -> Item {
-        Item::Quarantined(Box::new(Quarantined {
-            reason: QuarantineReason::NoPerson,
-            detail: String::new(),
-            raw: raw.to_vec(),
-            origin: self.origin(),
-            received_at: self.received_at,
-            content: quarantine_digest(&reading.id, &reading.content),
-            reading: Some(Box::new(reading)),
-        }))
+    /// Keeps a reading that cannot be used yet.
+    fn wait(
+        &self,
+        reading: Reading,
+        (reason, detail): (QuarantineReason, &str),
+        raw: &[u8],
+    ) -> Item {
+        let unnumbered = reading.unnumbered;
+        let mut held =
+            self.held((reason, detail), raw, quarantine_digest(&reading.id, &reading.content));
+        held.reading = Some(Box::new(reading));
+        waiting(held, unnumbered)
     }
 
-    fn quarantine(&self, reason: QuarantineReason, detail: &str, raw: &[u8]) -> Item {
-        Item::Quarantined(Box::new(Quarantined {
+    /// Keeps bytes that can be decoded and are no reading yet.
+    fn wait_raw(
+        &self,
+        told: (Option<Sequence>, Option<&str>),
+        why: (QuarantineReason, &str),
+        raw: &[u8],
+        read_out: &mut ReadOut,
+    ) -> Item {
+        let of = |numbering: Numbering<'_>| raw_digest(self.device, numbering, raw);
+        let (content, unnumbered) = read_out.identify(told, of);
+        waiting(self.held(why, raw, content), unnumbered)
+    }
+
+    fn held(
+        &self,
+        (reason, detail): (QuarantineReason, &str),
+        raw: &[u8],
+        content: ContentDigest,
+    ) -> Quarantined {
+        Quarantined {
             reason,
             detail: detail.to_owned(),
             raw: raw.to_vec(),
             origin: self.origin(),
             received_at: self.received_at,
             reading: None,
-            content: raw_digest(self.device, raw),
-        }))
+            content,
+        }
     }
+}
+
+fn waiting(held: Quarantined, unnumbered: bool) -> Item {
+    let held = Box::new(held);
+    if unnumbered { Item::Unnumbered(held) } else { Item::Quarantined(held) }
 }
 
 /// Keeps bytes that cannot be decoded, with the reason.
@@ -102,19 +126,47 @@ pub fn refuse(
 /// number of their own (DESIGN section 5).
 #[derive(Debug, Default)]
 struct ReadOut {
-    seen: Vec<(ReadingId, u32)>,
+    seen: Vec<([u8; 16], u32)>,
     /// The request that brought the next record, and the record's position in it.
     request: Option<(String, u32)>,
 }
 
 impl ReadOut {
-    fn ordinal(&mut self, first: ReadingId) -> u32 {
+    fn ordinal(&mut self, first: [u8; 16]) -> u32 {
         if let Some((_, count)) = self.seen.iter_mut().find(|(id, _)| *id == first) {
             *count = count.saturating_add(1);
             return *count;
         }
         self.seen.push((first, 0));
         0
+    }
+
+    /// What names a record with the number and the time that its device states, and whether only
+    /// the first gateway can number it; commit does that then.
+    fn identify<K>(
+        &mut self,
+        (sequence, time): (Option<Sequence>, Option<&str>),
+        of: impl Fn(Numbering<'_>) -> Key<K>,
+    ) -> (Key<K>, bool) {
+        match (sequence, time) {
+            (Some(Sequence { epoch: Some(epoch), number }), _) => {
+                (of(Numbering::Epoch { epoch, number }), false)
+            }
+            (Some(Sequence { epoch: None, number }), time) => {
+                (of(Numbering::Number { number, device_time: time.unwrap_or_default() }), false)
+            }
+            (None, Some(device_time)) => {
+                let first = of(Numbering::Time { device_time, ordinal: 0 });
+                let ordinal = self.ordinal(*first.as_bytes());
+                (of(Numbering::Time { device_time, ordinal }), false)
+            }
+            (None, None) => match &self.request {
+                Some((key, position)) => {
+                    (of(Numbering::Request { key, position: *position }), false)
+                }
+                None => (of(Numbering::Time { device_time: "", ordinal: 0 }), true),
+            },
+        }
     }
 }
 
@@ -133,7 +185,8 @@ impl Decoded {
     /// Gives it its id, its times and its place.
     fn into_reading(self, source: &Source<'_>, read_out: &mut ReadOut) -> Reading {
         let time = self.device_time.as_deref();
-        let (id, unnumbered) = self.identity(source.device, read_out);
+        let of = |numbering: Numbering<'_>| reading_id(source.device, numbering, &self.measurement);
+        let (id, unnumbered) = read_out.identify((self.sequence, time), of);
         let content: ContentDigest = content_digest(&self.measurement, time, &self.remarks);
         Reading {
             id,
@@ -151,31 +204,6 @@ impl Decoded {
             unnumbered,
             raw: self.raw,
             written: self.written,
-        }
-    }
-
-    /// The id, and whether only the first gateway can number it; commit does that then.
-    fn identity(&self, device: &DeviceId, read_out: &mut ReadOut) -> (ReadingId, bool) {
-        let of = |numbering| reading_id(device, numbering, &self.measurement);
-        let time = self.device_time.as_deref();
-        match (self.sequence, time) {
-            (Some(Sequence { epoch: Some(epoch), number }), _) => {
-                (of(Numbering::Epoch { epoch, number }), false)
-            }
-            (Some(Sequence { epoch: None, number }), time) => {
-                (of(Numbering::Number { number, device_time: time.unwrap_or_default() }), false)
-            }
-            (None, Some(device_time)) => {
-                let first = of(Numbering::Time { device_time, ordinal: 0 });
-                let ordinal = read_out.ordinal(first);
-                (of(Numbering::Time { device_time, ordinal }), false)
-            }
-            (None, None) => match &read_out.request {
-                Some((key, position)) => {
-                    (of(Numbering::Request { key, position: *position }), false)
-                }
-                None => (of(Numbering::Time { device_time: "", ordinal: 0 }), true),
-            },
         }
     }
 }

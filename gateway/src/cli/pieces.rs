@@ -11,7 +11,7 @@ use crate::{
     assess::Pack,
     commit::{self, WriterHandle},
     config::Config,
-    domain::Clock,
+    domain::{AlertLinks, Clock},
     intake::DeviceBook,
     notify::Gate,
     serve::{self, wire::SendingState},
@@ -46,6 +46,8 @@ pub(super) struct Core {
     pub(super) gate: watch::Sender<Gate>,
     /// What is counted, for `/metrics`.
     pub(super) metrics: serve::metrics::Registry,
+    /// Signs the links in messages, and reads them.
+    pub(super) links: AlertLinks,
     /// `demo` and `--dev`.
     pub(super) practice: bool,
 }
@@ -75,7 +77,8 @@ pub(super) fn core(
     supervisor.spawn("device book", following);
     let gate = watch::Sender::new(Gate::of(practice, pack.signed_by(), Some(pack.hash())));
     let metrics = serve::metrics::Registry::default();
-    Ok(Core { pack, reader, writer, book, clock, gate, metrics, practice })
+    let links = serve::open_links(&config.store.dir)?;
+    Ok(Core { pack, reader, writer, book, clock, gate, metrics, links, practice })
 }
 
 /// What pages and the API share.
@@ -116,7 +119,7 @@ pub(super) fn shared(
             admit::posted(&posted.body, posted.received_at, key)
         }),
         lines_for: Arc::new(move |person, at| super::bands::lines_for(&pack, person, at)),
-        alert_links: serve::AlertLinks::open(&config.store.dir)?,
+        alert_links: core.links.clone(),
         supervisor: supervisor.clone(),
     }))
 }

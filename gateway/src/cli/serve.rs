@@ -19,7 +19,7 @@ use crate::{
     config::Config,
     domain::{Millis, Registered},
     intake::mqtt,
-    notify::{Notifier, NotifyConfig},
+    notify::{Links, Notifier, NotifyConfig},
     serve,
     store::{CommitSeq, Reader, Role},
     supervise::Supervisor,
@@ -129,11 +129,12 @@ pub(super) async fn start(
     }
     serve_socket(config, &shared, supervisor)?;
     let http = serve_pages(config, &shared, supervisor).await?;
-    let mqtt = serve_mqtt(config, &core, supervisor).await?;
+    let links = links(config, &core, http);
+    let mqtt = serve_mqtt(config, &core, &links, supervisor).await?;
     wiring::serial(config, &core, supervisor)?;
     wiring::broker(config, &core, supervisor)?;
     wiring::export(config, &core, supervisor)?;
-    notify(config, &core, http, supervisor)?;
+    notify(config, &core, links, supervisor)?;
     let scheme = if config.http.tls.is_some() { "https" } else { "http" };
     let path = shared.login_link(serve::Grant::of_role(Role::Operator), LOGIN_LINK_LIFETIME);
     let link = format!("{scheme}://{http}{path}");
@@ -201,11 +202,12 @@ async fn serve_pages(
 async fn serve_mqtt(
     config: &Config,
     core: &Arc<Core>,
+    links: &Links,
     supervisor: &Supervisor,
 ) -> Result<SocketAddr, Failure> {
     let listener = bind("mqtt.listen", config.mqtt.listen).await?;
     let address = listener.local_addr()?;
-    let shared = mqtt::Shared::new(wiring::mqtt(config, core));
+    let shared = mqtt::Shared::new(wiring::mqtt(config, core, links));
     figures::of_mqtt(&core.metrics, Arc::clone(&shared));
     supervisor.spawn("mqtt", mqtt::listen(listener, None, shared, supervisor.clone()));
     Ok(address)
@@ -217,18 +219,22 @@ async fn bind(key: &str, listen: SocketAddr) -> Result<TcpListener, Failure> {
     })
 }
 
+/// The links of messages: under the configured address, else the one that the pages listen on.
+fn links(config: &Config, core: &Core, http: SocketAddr) -> Links {
+    let scheme = if config.http.tls.is_some() { "https" } else { "http" };
+    let url = config.http.public_url.clone().unwrap_or_else(|| format!("{scheme}://{http}"));
+    Links::new(&url, core.links.clone())
+}
+
 fn notify(
     config: &Config,
     core: &Arc<Core>,
-    http: SocketAddr,
+    links: Links,
     supervisor: &Supervisor,
 ) -> Result<(), Failure> {
-    let scheme = if config.http.tls.is_some() { "https" } else { "http" };
     let settings = NotifyConfig {
-        public_url: config.http.public_url.clone().unwrap_or_else(|| format!("{scheme}://{http}")),
         allow_private: config.notify_allow_private || core.practice,
-        case_prefix: wiring::CASE_PREFIX.into(),
-        ..NotifyConfig::default()
+        ..NotifyConfig::new(links, wiring::CASE_PREFIX)
     };
     let notifier =
         Notifier::new(wiring::notify(core), settings).map_err(|error| Failure::of(&error))?;

@@ -31,7 +31,7 @@ pub(super) const CASE_PREFIX: &str = "QS";
 const MQTT_PORT: &str = "1883";
 
 /// The own MQTT listener.
-pub(super) fn mqtt(config: &Config, core: &Arc<Core>) -> mqtt::Wiring {
+pub(super) fn mqtt(config: &Config, core: &Arc<Core>, links: &notify::Links) -> mqtt::Wiring {
     let (loading, keeping) = (Arc::clone(&core.reader), core.writer.inlet.clone());
     let known = Arc::clone(&core.reader);
     let cursors = CursorKeeper {
@@ -57,7 +57,7 @@ pub(super) fn mqtt(config: &Config, core: &Arc<Core>) -> mqtt::Wiring {
         inlet: core.writer.inlet.clone(),
         admission: admission(core.book.clone()),
         authenticate: login::authenticate(core),
-        alerts: alerts(core, cursors),
+        alerts: alerts(core, cursors, links.clone()),
         clock: core.clock.clone(),
         limits: Limits {
             packet_bytes: usize::try_from(config.mqtt.packet_max).unwrap_or(usize::MAX),
@@ -69,7 +69,7 @@ pub(super) fn mqtt(config: &Config, core: &Arc<Core>) -> mqtt::Wiring {
 }
 
 /// Alerts for doctors' clients; none while messages may not leave (DESIGN section 11).
-fn alerts(core: &Arc<Core>, cursors: CursorKeeper) -> Alerts {
+fn alerts(core: &Arc<Core>, cursors: CursorKeeper, links: notify::Links) -> Alerts {
     let (reader, last, gate) =
         (Arc::clone(&core.reader), Arc::clone(&core.reader), core.gate.subscribe());
     Alerts {
@@ -79,7 +79,7 @@ fn alerts(core: &Arc<Core>, cursors: CursorKeeper) -> Alerts {
         }),
         last: Arc::new(move || last.last()),
         commits: core.writer.committed.clone(),
-        message: Arc::new(alert_message),
+        message: Arc::new(move |doctor, delivered| alert_message(&links, doctor, delivered)),
         cursors,
     }
 }
@@ -107,14 +107,15 @@ async fn advance(
     told.await.map_err(|_dropped| NotCommitted)
 }
 
-/// What a doctor's client gets: a code and a level, never a name or a value (promise P10).
-fn alert_message(_doctor: &DoctorId, delivered: &Delivered) -> Vec<u8> {
+/// What a doctor's client gets: a code, a level and a link, never a name or a value (promise P10).
+fn alert_message(links: &notify::Links, doctor: &DoctorId, delivered: &Delivered) -> Vec<u8> {
     json!({
         "alert": delivered.alert,
         "case": case_code(CASE_PREFIX, &delivered.alert),
         "level": notify::level_code(delivered.level),
         "change": delivered.change.as_str(),
         "deadline": delivered.deadline,
+        "link": links.to_alert(&delivered.alert, doctor).as_str(),
     })
     .to_string()
     .into_bytes()

@@ -3,7 +3,7 @@
 use crate::{
     care::{self, Step, Team},
     domain::Alert,
-    store::{Change, StoreError, Timer},
+    store::{Change, CommitSeq, StoreError, Timer},
 };
 
 use super::{
@@ -15,8 +15,8 @@ use super::{
 const TIMERS_MAX: usize = 256;
 
 impl Group<'_> {
-    /// Records an act, if there is a live alert to act on.
-    pub(super) fn act(&mut self, act: &Act) -> Result<Result<(), ActRefused>, StoreError> {
+    /// Records an act, if there is a live alert to act on; returns where its step stands.
+    pub(super) fn act(&mut self, act: &Act) -> Result<Result<CommitSeq, ActRefused>, StoreError> {
         let Some(alert) = self.unit.alert(&act.alert)? else {
             return Ok(Err(ActRefused::Unknown));
         };
@@ -36,7 +36,8 @@ impl Group<'_> {
         };
         step.event.claimed_at = act.claimed_at;
         self.take(step);
-        Ok(Ok(()))
+        self.flush()?;
+        Ok(Ok(self.unit.last()?))
     }
 
     /// Puts a step of an alert's life into the group.

@@ -9,22 +9,25 @@ use std::{collections::HashMap, sync::Arc};
 use crate::{
     assess::{Pack, Packs},
     domain::{Registered, Road, Timestamp, card_digest},
-    intake::{Item, Outcome, Receipt},
+    intake::{Item, KeyReused, Receipt},
     store::{
-        Attempt, CardScan, Change, Committed, Counts, Fact, Origin, QuarantineReason, Quarantined,
-        Registration, RegistryKey, Sending, StoreError, StoredReading, Unit,
+        Attempt, CardScan, Change, CommitSeq, Committed, Counts, Fact, Origin, Outcome,
+        QuarantineReason, Quarantined, Registration, RegistryKey, Sending, StoreError,
+        StoredReading, Unit,
     },
 };
 
-use super::{Registering, Work, attribute, desk::Desk, work::ActRefused};
+use super::{Acted, Registering, Work, attribute, desk::Desk, repeat::taken, work::ActRefused};
 
 /// What a sender is told once the group is on disk.
 #[derive(Debug)]
 pub(super) enum Reply {
     /// What became of each item.
     Outcomes(Vec<Outcome>),
-    /// Whether the act was recorded.
-    Act(Result<(), ActRefused>),
+    /// Nothing was done: another delivery came under its key.
+    KeyReused,
+    /// Where the step of an act stands, if it was recorded.
+    Act(Result<CommitSeq, ActRefused>),
     /// How many rows were new or changed.
     Registered(usize),
     /// It is done.
@@ -70,14 +73,14 @@ impl Group<'_> {
             self.bookkeeping(work, reply)?;
         }
         self.flush()?;
-        self.cards(works)?;
-        self.deliveries(works, &mut replies)?;
+        let turns = self.turns(works)?;
+        self.cards(taken(works, &turns))?;
+        self.deliveries(works, turns, &mut replies)?;
         self.judge()?;
         self.flush()?;
         for (work, reply) in works.iter().zip(&mut replies) {
             if let Work::Act(act) = work {
-                *reply = Reply::Act(self.act(act)?);
-                self.flush()?;
+                *reply = Reply::Act(self.act_once(act)?);
             }
         }
         self.timers()?;
@@ -105,9 +108,6 @@ impl Group<'_> {
             Work::Register(rows) => *reply = Reply::Registered(self.register(rows)?),
             Work::Attempted { attempt, .. } => self.attempted(attempt),
             Work::Token { row, .. } => self.changes.push(Change::Token(Box::new(row.clone()))),
-            Work::Answered { answer, .. } => {
-                self.changes.push(Change::Answer(Box::new(answer.clone())));
-            }
             Work::Advance { follower, to, .. } => {
                 self.changes.push(Change::Cursor { follower: follower.clone(), to: *to });
             }
@@ -150,12 +150,15 @@ impl Group<'_> {
     }
 
     /// Cards and presence of every delivery, before any reading of the group.
-    fn cards(&mut self, works: &[Work]) -> Result<(), StoreError> {
-        for item in items(works) {
+    fn cards<'a>(&mut self, items: impl Iterator<Item = &'a Item>) -> Result<(), StoreError> {
+        for item in items {
             match item {
                 Item::Card(scan) => self.card(scan)?,
                 Item::Presence(presence) => self.facts.push(Fact::Presence(presence.clone())),
-                Item::Reading(_) | Item::Quarantined(_) | Item::Refused(_) => {}
+                Item::Reading(_)
+                | Item::Quarantined(_)
+                | Item::Unnumbered(_)
+                | Item::Refused(_) => {}
             }
         }
         self.flush()
@@ -172,34 +175,6 @@ impl Group<'_> {
         self.facts.push(Fact::CardScan(scan));
         self.flush()
     }
-
-    fn deliveries(&mut self, works: &[Work], replies: &mut [Reply]) -> Result<(), StoreError> {
-        let all: Vec<&Item> = items(works).collect();
-        if all.is_empty() {
-            return Ok(());
-        }
-        let mut outcomes = self.receive(&all)?.into_iter();
-        for (work, reply) in works.iter().zip(replies) {
-            if let Work::Deliver(delivery) = work {
-                *reply = Reply::Outcomes(outcomes.by_ref().take(delivery.items.len()).collect());
-            }
-        }
-        Ok(())
-    }
-}
-
-fn items(works: &[Work]) -> impl Iterator<Item = &Item> {
-    works.iter().flat_map(|work| match work {
-        Work::Deliver(delivery) => delivery.items.as_slice(),
-        Work::Act(_)
-        | Work::Register(_)
-        | Work::Attempted { .. }
-        | Work::Token { .. }
-        | Work::Answered { .. }
-        | Work::Advance { .. }
-        | Work::Tick
-        | Work::Close => &[],
-    })
 }
 
 fn unknown_card(scan: &CardScan) -> Quarantined {
@@ -222,19 +197,17 @@ fn unknown_card(scan: &CardScan) -> Quarantined {
 pub(super) fn answer(works: Vec<Work>, replies: Vec<Reply>, proof: &Committed) {
     for (work, reply) in works.into_iter().zip(replies) {
         match (work, reply) {
+            (Work::Deliver(delivery), Reply::KeyReused) => delivery.refuse(KeyReused),
             (Work::Deliver(delivery), reply) => {
                 let outcomes =
                     if let Reply::Outcomes(outcomes) = reply { outcomes } else { Vec::new() };
                 delivery.acknowledge(Receipt { proof: *proof, outcomes });
             }
-            (Work::Act(act), Reply::Act(result)) => tell(act.reply, result.map(|()| *proof)),
+            (Work::Act(act), Reply::Act(result)) => {
+                tell(act.reply, result.map(|step| Acted { proof: *proof, step }));
+            }
             (Work::Register(rows), Reply::Registered(count)) => tell(rows.reply, (*proof, count)),
-            (
-                Work::Attempted { reply, .. }
-                | Work::Token { reply, .. }
-                | Work::Answered { reply, .. },
-                _,
-            ) => tell(reply, *proof),
+            (Work::Attempted { reply, .. } | Work::Token { reply, .. }, _) => tell(reply, *proof),
             (Work::Advance { reply, .. }, _) => tell(reply, ()),
             (Work::Act(_) | Work::Register(_) | Work::Tick | Work::Close, _) => {}
         }

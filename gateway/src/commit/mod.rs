@@ -18,13 +18,13 @@ mod judge;
 mod packs;
 mod people;
 mod receive;
+mod repeat;
+#[cfg(test)]
+mod tests;
 mod work;
 mod writer;
 
 pub use attribute::BENCH_SESSION_LIMIT;
 pub use health::Health;
-pub use work::{Act, ActRefused, Deed, Registering, Work};
+pub use work::{Act, ActRefused, Acted, Deed, Registering, Work};
 pub use writer::{Settings, WriterHandle, start};
-
-#[cfg(test)]
-mod tests;

@@ -8,10 +8,13 @@ use smol_str::ToSmolStr;
 use crate::{
     domain::{
         Attribution, ContentDigest, Numbering, Reading, ReadingId, Setting, SiteRole, Standing,
-        quarantine_digest, reading_id,
+        quarantine_digest, reading_id, received_digest,
     },
-    intake::{Item, Outcome, Status},
-    store::{Fact, Origin, QuarantineReason, Quarantined, RegistryKey, StoreError, StoredReading},
+    intake::Item,
+    store::{
+        Fact, Origin, Outcome, QuarantineReason, Quarantined, RegistryKey, Status, StoreError,
+        StoredReading,
+    },
 };
 
 use super::{
@@ -26,7 +29,7 @@ struct Known {
     contents: HashMap<ReadingId, ContentDigest>,
     /// What waits in quarantine, from the store or earlier in this group.
     waiting: HashMap<ContentDigest, bool>,
-    /// Readings of this group that only this gateway can number.
+    /// Items of this group that only this gateway can number.
     unnumbered: u64,
 }
 
@@ -39,6 +42,10 @@ impl Group<'_> {
             let outcome = match item {
                 Item::Reading(reading) => self.reading(reading, &mut known)?,
                 Item::Quarantined(held) => self.quarantined(held, &mut known),
+                Item::Unnumbered(held) => {
+                    let held = self.numbered(held, &mut known)?;
+                    self.quarantined(&held, &mut known)
+                }
                 Item::Refused(refused) => {
                     self.facts.push(Fact::Refused(refused.clone()));
                     self.outcome(None, Status::Refused, Some(&refused.reason))
@@ -69,7 +76,7 @@ impl Group<'_> {
                     }
                 }
                 Item::Quarantined(held) => contents.push(held.content),
-                Item::Refused(_) | Item::Card(_) | Item::Presence(_) => {}
+                Item::Unnumbered(_) | Item::Refused(_) | Item::Card(_) | Item::Presence(_) => {}
             }
         }
         self.desk.load(self.unit, keys)?;
@@ -84,7 +91,8 @@ impl Group<'_> {
     fn reading(&mut self, reading: &Reading, known: &mut Known) -> Result<Outcome, StoreError> {
         let mut reading = reading.clone();
         if reading.unnumbered {
-            reading.id = self.number(&reading, known)?;
+            let numbering = self.number(known)?;
+            reading.id = reading_id(&reading.device, numbering, &reading.measurement);
         }
         match known.contents.insert(reading.id, reading.content) {
             None => self.fresh(reading, known),
@@ -98,15 +106,30 @@ impl Group<'_> {
         }
     }
 
-    /// The first gateway's own number, for a frame that has neither number nor time: positions of
-    /// the log never repeat, and each such reading takes one at least.
-    fn number(&mut self, reading: &Reading, known: &mut Known) -> Result<ReadingId, StoreError> {
+    /// The first gateway's own number, for what has neither number nor time: positions of the log
+    /// never repeat, and each such item takes one at least.
+    fn number(&mut self, known: &mut Known) -> Result<Numbering<'_>, StoreError> {
         let last = u64::try_from(self.unit.last()?.0).unwrap_or(0);
         known.unnumbered = known.unnumbered.saturating_add(1);
         let number = last.saturating_add(known.unnumbered);
-        let (gateway, epoch) = (self.gateway.0.as_str(), self.gateway.1);
-        let numbering = Numbering::Receipt { gateway, epoch, number };
-        Ok(reading_id(&reading.device, numbering, &reading.measurement))
+        Ok(Numbering::Receipt { gateway: &self.gateway.0, epoch: self.gateway.1, number })
+    }
+
+    /// What waits, told from its like by this gateway's own number.
+    fn numbered(
+        &mut self,
+        held: &Quarantined,
+        known: &mut Known,
+    ) -> Result<Quarantined, StoreError> {
+        let (mut held, numbering) = (held.clone(), self.number(known)?);
+        held.content = match &mut held.reading {
+            Some(reading) => {
+                reading.id = reading_id(&reading.device, numbering, &reading.measurement);
+                quarantine_digest(&reading.id, &reading.content)
+            }
+            None => received_digest(&held.content, numbering),
+        };
+        Ok(held)
     }
 
     fn fresh(&mut self, mut reading: Reading, known: &mut Known) -> Result<Outcome, StoreError> {

@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 use crate::{
     domain::{AlertId, DoctorId, Registered, Timestamp},
     intake::Delivery,
-    store::{Answer, Attempt, CommitSeq, Committed, TokenRow},
+    store::{Attempt, CommitSeq, Committed, Request, TokenRow},
 };
 
 /// One piece of work for the writer.
@@ -29,13 +29,6 @@ pub enum Work {
     Token {
         /// The row.
         row: TokenRow,
-        /// Told when it is on disk.
-        reply: oneshot::Sender<Committed>,
-    },
-    /// An HTTP request was answered; a repeat under its key gets the same answer.
-    Answered {
-        /// The answer.
-        answer: Answer,
         /// Told when it is on disk.
         reply: oneshot::Sender<Committed>,
     },
@@ -78,8 +71,19 @@ pub struct Act {
     pub by: SmolStr,
     /// When they say they did it.
     pub claimed_at: Option<Timestamp>,
+    /// The request that asks for it, if that may come again: it is done once.
+    pub request: Option<Request>,
     /// Told what became of it, when it is on disk.
-    pub reply: oneshot::Sender<Result<Committed, ActRefused>>,
+    pub reply: oneshot::Sender<Result<Acted, ActRefused>>,
+}
+
+/// An act is on disk, whether it was done now or when it was first asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Acted {
+    /// The store's proof.
+    pub proof: Committed,
+    /// Where its step stands in the log.
+    pub step: CommitSeq,
 }
 
 /// Why an act was not recorded.
@@ -94,6 +98,9 @@ pub enum ActRefused {
     /// There is nobody to hand it to.
     #[error("there is no next step for this alert")]
     NobodyNext,
+    /// Another request was made under its key.
+    #[error("another request was made under this key")]
+    KeyReused,
 }
 
 /// Rows for the registry, all or none.

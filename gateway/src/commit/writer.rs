@@ -215,6 +215,10 @@ impl Writer {
                     let entered = replies.iter().any(Reply::entered_rows);
                     #[cfg(feature = "faults")]
                     crate::fault::point("before_ack");
+                    #[cfg(feature = "faults")]
+                    if works.iter().any(may_come_again) {
+                        crate::fault::point("before_answer");
+                    }
                     group::answer(works, replies, &proof);
                     #[cfg(feature = "faults")]
                     crate::fault::point("after_ack");
@@ -338,7 +342,6 @@ const fn size(work: &Work) -> usize {
         Work::Act(_)
         | Work::Attempted { .. }
         | Work::Token { .. }
-        | Work::Answered { .. }
         | Work::Advance { .. }
         | Work::Tick
         | Work::Close => 1,
@@ -347,4 +350,19 @@ const fn size(work: &Work) -> usize {
 
 const fn owes_nothing(work: &Work) -> bool {
     matches!(work, Work::Tick | Work::Close)
+}
+
+/// Whether a work answers a request that may come again.
+#[cfg(feature = "faults")]
+const fn may_come_again(work: &Work) -> bool {
+    match work {
+        Work::Deliver(delivery) => delivery.request().is_some(),
+        Work::Act(act) => act.request.is_some(),
+        Work::Register(_)
+        | Work::Attempted { .. }
+        | Work::Token { .. }
+        | Work::Advance { .. }
+        | Work::Tick
+        | Work::Close => false,
+    }
 }

@@ -117,6 +117,30 @@ impl Encoder {
         }
     }
 
+    /// What of a numbering does not stand among the bytes of a frame or an object.
+    fn beyond_the_bytes(&mut self, numbering: Numbering<'_>) {
+        match numbering {
+            Numbering::Epoch { .. }
+            | Numbering::Number { .. }
+            | Numbering::Time { ordinal: 0, .. } => {}
+            Numbering::Time { ordinal, .. } => {
+                self.field(b"ordinal");
+                self.number(u64::from(ordinal));
+            }
+            Numbering::Request { key, position } => {
+                self.field(b"request");
+                self.field(key.as_bytes());
+                self.number(u64::from(position));
+            }
+            Numbering::Receipt { gateway, epoch, number } => {
+                self.field(b"receipt");
+                self.field(gateway.as_bytes());
+                self.number(epoch);
+                self.number(number);
+            }
+        }
+    }
+
     fn finish<K>(&self) -> Key<K> {
         let mut bytes = [0; 16];
         self.0.finalize_xof().fill(&mut bytes);
@@ -229,12 +253,24 @@ pub fn notification_key(
     encoder.finish()
 }
 
-/// A digest of bytes that have no reading, so that a repeated delivery of them is recognised.
+/// A digest of bytes that have no reading, so that a repeated delivery of them is recognised. The
+/// number or the time that the device states is among the bytes; what else tells them from their
+/// like is added.
 #[must_use]
-pub fn raw_digest(device: &DeviceId, raw: &[u8]) -> ContentDigest {
+pub fn raw_digest(device: &DeviceId, numbering: Numbering<'_>, raw: &[u8]) -> ContentDigest {
     let mut encoder = Encoder::new("raw");
     encoder.text(device);
     encoder.field(raw);
+    encoder.beyond_the_bytes(numbering);
+    encoder.finish()
+}
+
+/// A digest of what waits and only the first gateway numbered, beside the digest of its like.
+#[must_use]
+pub fn received_digest(like: &ContentDigest, numbering: Numbering<'_>) -> ContentDigest {
+    let mut encoder = Encoder::new("received");
+    encoder.field(like.as_bytes());
+    encoder.beyond_the_bytes(numbering);
     encoder.finish()
 }
 

@@ -6,6 +6,7 @@ mod alert;
 mod case;
 mod id;
 mod identity;
+mod link;
 mod reading;
 mod registry;
 mod time;
@@ -20,8 +21,9 @@ pub use id::{
 };
 pub use identity::{
     Numbering, alert_id, card_digest, content_digest, notification_key, quarantine_digest,
-    raw_digest, reading_id,
+    raw_digest, reading_id, received_digest,
 };
+pub use link::{AlertLinks, LINK_MAX};
 pub use reading::{
     Attribution, Basis, Reading, Remarks, Road, Sequence, Setting, Standing, flag_bits, meal_name,
 };

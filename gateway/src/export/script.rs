@@ -12,8 +12,8 @@ use super::{Advance, Log};
 use crate::{
     domain::{AlertId, DoctorId, NotificationKey, Person, Registered, Timestamp},
     store::{
-        Answer, Attempt, CommitSeq, Counts, Crossing, Owed, Reader, RegistryKey, StoreError,
-        StoredReading, TokenRow,
+        Attempt, CommitSeq, Counts, Crossing, Owed, Reader, RegistryKey, StoreError, StoredReading,
+        TokenRow,
         view::{
             AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
             Page, Paging, ReadingFilter, Scope,
@@ -63,10 +63,6 @@ fn unscripted<T>() -> Result<T, StoreError> {
 }
 
 impl Reader for Scripted {
-    fn answer(&self, _key: &str, _now: Timestamp) -> Result<Option<Answer>, StoreError> {
-        Ok(None)
-    }
-
     fn last(&self) -> Result<CommitSeq, StoreError> {
         Ok(self.read()?.feed.last().map_or(CommitSeq(0), |entry| entry.seq))
     }

@@ -16,8 +16,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use crate::{
     commit::Work,
-    domain::{Reading, ReadingId},
-    store::{CardScan, Committed, Presence, Quarantined, Refused},
+    domain::Reading,
+    store::{CardScan, Committed, Outcome, Presence, Quarantined, Refused, Request},
 };
 
 /// Deliveries and acts that wait for the writer. Full: sources stop reading, senders keep theirs.
@@ -33,52 +33,14 @@ pub enum Item {
     Reading(Box<Reading>),
     /// Decoded, but of no use yet.
     Quarantined(Box<Quarantined>),
+    /// The same, with neither number nor time of its sender: commit tells it from its like.
+    Unnumbered(Box<Quarantined>),
     /// Undecodable.
     Refused(Refused),
     /// A card was held to a reader.
     Card(CardScan),
     /// A site came or went.
     Presence(Presence),
-}
-
-/// What became of one item.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Status {
-    /// Stored, and seen by the lines.
-    Stored,
-    /// Stored on the person, outside the pack's validity.
-    Rejected,
-    /// Known already, with the same content.
-    Duplicate,
-    /// Kept until somebody decides.
-    Quarantined,
-    /// Kept, undecodable.
-    Refused,
-}
-
-impl Status {
-    /// The status's code on the wire (DESIGN section 9, HTTP).
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Stored => "stored",
-            Self::Rejected => "rejected",
-            Self::Duplicate => "duplicate",
-            Self::Quarantined => "quarantined",
-            Self::Refused => "refused",
-        }
-    }
-}
-
-/// What became of one item, as its sender is told.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outcome {
-    /// The reading's id, where it has one.
-    pub id: Option<ReadingId>,
-    /// What became of it.
-    pub status: Status,
-    /// Why, where it was not simply stored.
-    pub reason: Option<String>,
 }
 
 /// The delivery is on disk. Only now may its sender forget it.
@@ -96,21 +58,53 @@ pub struct Receipt {
 #[error("the gateway is not committing")]
 pub struct NotCommitted;
 
+/// Nothing was done: another request was made under the same key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("another request was made under this key")]
+pub struct KeyReused;
+
 /// A delivery on its way to the writer.
 #[derive(Debug)]
 pub struct Delivery {
     /// Its items, in the order received.
     pub items: Vec<Item>,
-    reply: oneshot::Sender<Receipt>,
+    owed: Owed,
     /// Room that it takes until it is on disk.
     _room: OwnedSemaphorePermit,
 }
 
+/// What the sender waits for.
+#[derive(Debug)]
+enum Owed {
+    Receipt(oneshot::Sender<Receipt>),
+    /// It may ask again under its key.
+    Answer(Request, oneshot::Sender<Result<Receipt, KeyReused>>),
+}
+
 impl Delivery {
+    /// The request that it is, if that may come again: then it is taken once.
+    #[must_use]
+    pub const fn request(&self) -> Option<&Request> {
+        match &self.owed {
+            Owed::Receipt(_) => None,
+            Owed::Answer(request, _) => Some(request),
+        }
+    }
+
     /// Lets the sender forget the delivery. Takes a receipt, which only a commit makes.
     pub fn acknowledge(self, receipt: Receipt) {
         // A sender that went away meanwhile will send again and meet its own copy.
-        drop(self.reply.send(receipt));
+        match self.owed {
+            Owed::Receipt(reply) => drop(reply.send(receipt)),
+            Owed::Answer(_, reply) => drop(reply.send(Ok(receipt))),
+        }
+    }
+
+    /// Tells the sender that nothing was done; one without a key finds its wait broken off.
+    pub fn refuse(self, why: KeyReused) {
+        if let Owed::Answer(_, reply) = self.owed {
+            drop(reply.send(Err(why)));
+        }
     }
 }
 
@@ -157,13 +151,34 @@ impl Inlet {
     /// # Errors
     /// [`NotCommitted`] when the writer takes no more.
     pub async fn deliver(&self, items: Vec<Item>, bytes: usize) -> Result<Pending, NotCommitted> {
+        let (reply, pending) = oneshot::channel();
+        self.send(items, bytes, Owed::Receipt(reply)).await?;
+        Ok(Pending(pending))
+    }
+
+    /// Hands over a delivery that may come again, and waits for what it comes to: a repeat is told
+    /// what the first came to, and nothing of it is taken.
+    ///
+    /// # Errors
+    /// [`NotCommitted`] when the writer takes no more; [`KeyReused`] when another request was made
+    /// under its key.
+    pub async fn deliver_once(
+        &self,
+        request: Request,
+        items: Vec<Item>,
+        bytes: usize,
+    ) -> Result<Result<Receipt, KeyReused>, NotCommitted> {
+        let (reply, answer) = oneshot::channel();
+        self.send(items, bytes, Owed::Answer(request, reply)).await?;
+        answer.await.map_err(|_dropped| NotCommitted)
+    }
+
+    async fn send(&self, items: Vec<Item>, bytes: usize, owed: Owed) -> Result<(), NotCommitted> {
         let wanted = u32::try_from(bytes).unwrap_or(u32::MAX).clamp(1, INLET_BYTES);
         let room = Arc::clone(&self.room).acquire_many_owned(wanted).await;
         let room = room.map_err(|_closed| NotCommitted)?;
-        let (reply, pending) = oneshot::channel();
-        let delivery = Delivery { items, reply, _room: room };
-        self.work.send(Work::Deliver(delivery)).await.map_err(|_closed| NotCommitted)?;
-        Ok(Pending(pending))
+        let delivery = Delivery { items, owed, _room: room };
+        self.work.send(Work::Deliver(delivery)).await.map_err(|_closed| NotCommitted)
     }
 
     /// Hands any other work to the writer.

@@ -15,7 +15,6 @@ mod topic;
 pub use arrival::{Admission, Admit, Arrival, Identity, Rights, Sites};
 pub use book::DeviceBook;
 pub use delivery::{
-    Delivery, INLET_BYTES, INLET_DEPTH, Inlet, Item, NotCommitted, Outcome, Pending, Receipt,
-    Status,
+    Delivery, INLET_BYTES, INLET_DEPTH, Inlet, Item, KeyReused, NotCommitted, Pending, Receipt,
 };
 pub use topic::Topic;

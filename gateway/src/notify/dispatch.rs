@@ -209,7 +209,7 @@ impl Dispatcher {
     fn plan(&mut self, turn: Turn) {
         let (reader, plans) = (Arc::clone(&self.parts.reader), Arc::clone(&self.plans));
         let wording = Wording {
-            public_url: self.config.public_url.clone(),
+            links: self.config.links.clone(),
             case_prefix: self.config.case_prefix.clone(),
         };
         let name = turn.recipient.clone();

@@ -41,7 +41,7 @@ pub use pace::{Cap, Caps};
 pub use plan::Wording;
 pub use post::{Answer, Client, Envelope, NoClient};
 pub use sign::{Secret, SecretError, timestamp};
-pub use text::{Kind, Link, ThirdPartyText, level_code, level_zh};
+pub use text::{Kind, Link, Links, ThirdPartyText, level_code, level_zh};
 
 use crate::{
     domain::{AlertId, Clock, Doctor, Level, Timestamp},
@@ -53,8 +53,8 @@ use crate::{
 /// Settings of the channels, filled from the configuration file.
 #[derive(Debug, Clone)]
 pub struct NotifyConfig {
-    /// The gateway's address as recipients reach it, for links.
-    pub public_url: String,
+    /// Makes the links.
+    pub links: Links,
     /// First letters of case codes.
     pub case_prefix: SmolStr,
     /// Whether receivers may stand in private networks (ATTACKS A20).
@@ -63,14 +63,12 @@ pub struct NotifyConfig {
     pub caps: Caps,
 }
 
-impl Default for NotifyConfig {
-    fn default() -> Self {
-        Self {
-            public_url: "http://127.0.0.1:8080".to_owned(),
-            case_prefix: SmolStr::new_static("QS"),
-            allow_private: false,
-            caps: Caps::default(),
-        }
+impl NotifyConfig {
+    /// With the caps of the design, and receivers in public networks alone.
+    #[must_use]
+    pub fn new(links: Links, case_prefix: &str) -> Self {
+        let case_prefix = SmolStr::new(case_prefix);
+        Self { links, case_prefix, allow_private: false, caps: Caps::default() }
     }
 }
 
@@ -212,7 +210,7 @@ pub async fn send_test(
         change: AlertChange::Noted,
         deadline: None,
         alerts: Vec::new(),
-        link: Link::to_inbox(&wording.public_url, &doctor.doctor),
+        link: wording.links.to_inbox(),
     };
     let id = format!("test-{}", now.as_millis());
     let envelope = Envelope { url: doctor.webhook.clone(), id, secret, body: text.body() };

@@ -11,7 +11,7 @@ use smol_str::SmolStr;
 use super::{
     post::Envelope,
     sign::{Secret, SecretError},
-    text::{Kind, Link, ThirdPartyText},
+    text::{Kind, Links, ThirdPartyText},
 };
 use crate::{
     domain::{DoctorId, Level, NotificationKey, PersonId, Registered, Timestamp},
@@ -24,8 +24,8 @@ use crate::{
 /// What the writing of a message needs beside the rows.
 #[derive(Debug, Clone)]
 pub struct Wording {
-    /// The gateway's address as recipients reach it, for links.
-    pub public_url: String,
+    /// Makes the links.
+    pub links: Links,
     /// First letters of case codes.
     pub case_prefix: SmolStr,
 }
@@ -220,9 +220,9 @@ fn write(
         change: first.change,
         deadline: group.rows.iter().filter_map(|row| row.deadline).min(),
         link: if digest {
-            Link::to_inbox(&wording.public_url, recipient)
+            wording.links.to_inbox()
         } else {
-            Link::to_alert(&wording.public_url, &first.alert_id)
+            wording.links.to_alert(&first.alert_id, recipient)
         },
         alerts,
     };

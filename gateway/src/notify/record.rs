@@ -6,9 +6,9 @@ use tokio::sync::oneshot;
 use super::pace::Cap;
 use crate::{
     commit::{Act, ActRefused, Deed, Work},
-    domain::{AlertId, NotificationKey, Timestamp},
+    domain::{AlertId, ContentDigest, NotificationKey, Timestamp},
     intake::{Inlet, NotCommitted},
-    store::{Attempt, Sending},
+    store::{Attempt, Request, Sending},
 };
 
 /// Who acts when the gateway itself moves an alert.
@@ -33,22 +33,26 @@ pub(super) async fn attempts(
     Ok(())
 }
 
-/// Moves an alert to its next step, because a cap keeps its message from the present one.
+/// Moves an alert to its next step, because a cap keeps a message from the present one: once for
+/// each message, though a restart may ask again before it is recorded that the message was let go.
 pub(super) async fn to_next_step(
     inlet: &Inlet,
-    alert: AlertId,
+    (alert, message): (AlertId, NotificationKey),
     cap: Cap,
 ) -> Result<Result<(), ActRefused>, NotCommitted> {
     let (reply, done) = oneshot::channel();
+    let digest = ContentDigest::from_bytes(*message.as_bytes());
+    let request = Request { key: format!("capped {message}"), digest };
     let act = Act {
         alert,
         deed: Deed::Forward(None),
         note: Some(cap.as_str().to_owned()),
         by: SmolStr::new_static(GATEWAY),
         claimed_at: None,
+        request: Some(request),
         reply,
     };
     inlet.hand_over(Work::Act(act)).await?;
     let done = done.await.map_err(|_dropped| NotCommitted)?;
-    Ok(done.map(|_committed| ()))
+    Ok(done.map(|_acted| ()))
 }

@@ -84,7 +84,7 @@ impl Dispatcher {
                 if !moved.insert(row.alert) {
                     continue;
                 }
-                match record::to_next_step(&inlet, row.alert_id, cap).await {
+                match record::to_next_step(&inlet, (row.alert_id, row.key), cap).await {
                     Ok(Ok(())) => {}
                     Ok(Err(why)) => {
                         error!(alert = %row.alert_id, %why, "an alert stays where it is");

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use serde_json::json;
 use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
@@ -14,16 +15,17 @@ use tokio::{
 };
 
 use super::{
-    Answer, Board, Envelope, Gate, Guard, Notifier, NotifyConfig, Parts, Post,
+    Answer, Board, Envelope, Gate, Guard, Links, Notifier, NotifyConfig, Parts, Post,
     dispatch::{Claim, Dispatcher},
     double::{Receiver, Script as Double},
     mqtt_follower,
 };
 use crate::{
-    commit::{Act, Work},
+    commit::{Act, Acted, Work},
     domain::{
-        Alert, AlertId, AlertState, Attributes, CareLevel, Clock, Doctor, DoctorId, Level, Millis,
-        NotificationKey, PersonId, Registered, Timestamp, alert_id, notification_key,
+        Alert, AlertId, AlertLinks, AlertState, Attributes, CareLevel, Clock, Doctor, DoctorId,
+        Level, Millis, NotificationKey, PersonId, Registered, Timestamp, alert_id,
+        notification_key,
     },
     export::script::Scripted,
     intake::Inlet,
@@ -94,7 +96,8 @@ impl World {
         let (gate, _) = watch::channel(Gate::Open);
         let mut tasks = JoinSet::new();
         tasks.spawn(write(Arc::clone(&store), inbox, commits.clone()));
-        let config = NotifyConfig { allow_private: true, ..NotifyConfig::default() };
+        let links = Links::new("https://gw.example", AlertLinks::with_key([7; 32]));
+        let config = NotifyConfig { allow_private: true, ..NotifyConfig::new(links, "QS") };
         let (inlet, net) = (Inlet::new(work), Arc::default());
         Self { store, net, commits, gate, inlet, config, tasks, started: now(), webhook: None }
     }
@@ -243,12 +246,12 @@ async fn write(
             }
             Work::Act(Act { alert, note, reply, .. }) => {
                 store.script().forwarded.push((alert, note.unwrap_or_default()));
-                reply.send(Ok(Committed::for_tests())).unwrap();
+                let (proof, step) = (Committed::for_tests(), CommitSeq(1));
+                reply.send(Ok(Acted { proof, step })).unwrap();
             }
             Work::Deliver(_)
             | Work::Register(_)
             | Work::Token { .. }
-            | Work::Answered { .. }
             | Work::Advance { .. }
             | Work::Tick
             | Work::Close => {
@@ -710,6 +713,16 @@ async fn no_name_value_or_village_leaves_the_gateway() {
             "link",
         ];
         assert!(fields.iter().all(|field| allowed.contains(field)), "{fields:?}");
+        let link = sent.body["link"].as_str().unwrap();
+        if let Some(token) = link.strip_prefix("https://gw.example/a/") {
+            let (alert, doctor) = AlertLinks::with_key([7; 32]).read(token).unwrap();
+            assert_eq!((sent.body["alert"] == alert.to_string(), doctor.as_str()), (true, "DR1"));
+        } else {
+            assert_eq!(
+                (link, &sent.body["type"]),
+                ("https://gw.example/lite/inbox", &json!("digest"))
+            );
+        }
     }
 }
 

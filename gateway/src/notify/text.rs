@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use smol_str::SmolStr;
 
 use crate::{
-    domain::{AlertId, DoctorId, Level, Timestamp, case_code},
+    domain::{AlertId, AlertLinks, DoctorId, Level, Timestamp, case_code},
     store::AlertChange,
 };
 
@@ -33,29 +33,44 @@ pub const fn level_code(level: Level) -> &'static str {
     }
 }
 
-/// Where a recipient reads more, after proving who they are. Made only from an alert's id and the
+/// Where a recipient reads more. Made only from the gateway's own address, an alert's id and the
 /// recipient's, so a link cannot carry anything else.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link(String);
 
 impl Link {
-    /// The server-rendered page of an alert under the gateway's public address.
+    /// The whole address.
     #[must_use]
-    pub fn to_alert(public_url: &str, alert: &AlertId) -> Self {
-        Self(format!("{}/lite/alerts/{alert}", public_url.trim_end_matches('/')))
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Makes links to this gateway's pages.
+#[derive(Debug, Clone)]
+pub struct Links {
+    public_url: String,
+    signed: AlertLinks,
+}
+
+impl Links {
+    /// Under the address by which recipients reach the gateway, signed with its secret.
+    #[must_use]
+    pub fn new(public_url: &str, signed: AlertLinks) -> Self {
+        Self { public_url: public_url.trim_end_matches('/').to_owned(), signed }
     }
 
-    /// A one-recipient link that the pages made: `/a/{token}`.
+    /// The page of one alert for one recipient, who need not sign in to take the alert or to hand
+    /// it on: `/a/{token}`.
     #[must_use]
-    pub fn to_token(public_url: &str, token: &str) -> Self {
-        let token: String = token.chars().filter(char::is_ascii_alphanumeric).collect();
-        Self(format!("{}/a/{token}", public_url.trim_end_matches('/')))
+    pub fn to_alert(&self, alert: &AlertId, recipient: &DoctorId) -> Link {
+        Link(format!("{}{}", self.public_url, self.signed.path(alert, recipient)))
     }
 
-    /// The recipient's inbox.
+    /// The inbox of whoever signs in.
     #[must_use]
-    pub fn to_inbox(public_url: &str, _recipient: &DoctorId) -> Self {
-        Self(format!("{}/lite/inbox", public_url.trim_end_matches('/')))
+    pub fn to_inbox(&self) -> Link {
+        Link(format!("{}/lite/inbox", self.public_url))
     }
 }
 
@@ -129,6 +144,14 @@ impl ThirdPartyText {
 mod tests {
     use super::*;
 
+    fn links() -> Links {
+        Links::new("https://gw.example/", AlertLinks::with_key([7; 32]))
+    }
+
+    fn doctor() -> DoctorId {
+        DoctorId::new("DR-1_x").unwrap()
+    }
+
     fn text(alerts: Vec<AlertId>) -> ThirdPartyText {
         ThirdPartyText {
             kind: Kind::Alert,
@@ -138,7 +161,7 @@ mod tests {
             change: AlertChange::Opened,
             deadline: Timestamp::parse("2026-03-02T07:25:00+08:00"),
             alerts,
-            link: Link::to_alert("https://gw.example/", &AlertId::from_bytes([0xab; 16])),
+            link: links().to_alert(&AlertId::from_bytes([0xab; 16]), &doctor()),
         }
     }
 
@@ -150,8 +173,11 @@ mod tests {
             body,
             json!({"type":"alert","alert":id,"case":"QS71211","level":"red","level_zh":"红色",
                 "change":"opened","deadline":"2026-03-02T07:25:00+08:00","count":1,
-                "link":format!("https://gw.example/lite/alerts/{id}")})
+                "link":body["link"]})
         );
+        let token = body["link"].as_str().unwrap().strip_prefix("https://gw.example/a/").unwrap();
+        let opened = AlertLinks::with_key([7; 32]).read(token);
+        assert_eq!(opened, Some((AlertId::from_bytes([0xab; 16]), doctor())));
     }
 
     #[test]

@@ -35,7 +35,7 @@ pub use self::{
     bundle::{Asset, Bundle},
     caller::Grant,
     http::{CONNECTIONS_MAX, Listener, serve_http},
-    links::{AlertLinks, LINK_MAX},
+    links::open as open_links,
     router::router,
     secret::NoRandomness,
     sessions::{IDLE_MAX, SESSION_MAX},

@@ -10,7 +10,11 @@ use axum::{
 use tracing::error;
 
 use super::wire;
-use crate::{commit::ActRefused, intake::NotCommitted, store::StoreError};
+use crate::{
+    commit::ActRefused,
+    intake::{KeyReused, NotCommitted},
+    store::StoreError,
+};
 
 /// When a client should try again after 503.
 pub(super) const RETRY_AFTER: Duration = Duration::from_secs(5);
@@ -189,6 +193,12 @@ impl From<NotCommitted> for Refusal {
     }
 }
 
+impl From<KeyReused> for Refusal {
+    fn from(_: KeyReused) -> Self {
+        Self::key_reused()
+    }
+}
+
 impl From<ActRefused> for Refusal {
     fn from(refused: ActRefused) -> Self {
         match refused {
@@ -201,6 +211,7 @@ impl From<ActRefused> for Refusal {
                 "there is no next step for this alert",
                 "该预警没有上一级可转",
             ),
+            ActRefused::KeyReused => Self::key_reused(),
         }
     }
 }

@@ -9,10 +9,8 @@ use smol_str::SmolStr;
 use tokio::sync::{Semaphore, watch};
 
 use super::{
-    answers::Answers,
     bundle::Bundle,
     caller::Grant,
-    links::AlertLinks,
     live::Live,
     metrics::{Counter, Gauge, Registry},
     refusal::Refusal,
@@ -21,7 +19,7 @@ use super::{
 };
 use crate::{
     commit::Health,
-    domain::{Clock, Level, Person, Timestamp},
+    domain::{AlertLinks, Clock, Level, Person, Timestamp},
     intake::{Inlet, Item},
     store::{CommitSeq, Reader, StoreError},
     supervise::Supervisor,
@@ -157,7 +155,6 @@ pub struct Shared {
     pub(super) alert_links: AlertLinks,
     pub(super) supervisor: Supervisor,
     pub(super) sessions: Sessions,
-    pub(super) answers: Answers,
     pub(super) live: Live,
     pub(super) bodies: Arc<Semaphore>,
     pub(super) counters: Counters,
@@ -208,7 +205,6 @@ impl Shared {
         let shared = Arc::new(Self {
             counters: Counters::new(&parts.metrics),
             sessions: Sessions::new(parts.clock.clone(), idle_out),
-            answers: Answers::default(),
             live: Live::new(parts.committed),
             bodies: Arc::new(Semaphore::new(BODIES_KIB as usize)),
             reads: Semaphore::new(READS_AT_ONCE),

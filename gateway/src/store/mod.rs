@@ -27,7 +27,7 @@ pub use model::ModelStore;
 pub use port::{ANSWER_KEPT, Change, Committed, RegistryKey, SESSION_MAX, Store, Unit};
 pub use reader::Reader;
 pub use rows::{
-    Answer, BenchSession, Channel, Counts, KeptState, Owed, Resumed, Role, Timer, TimerKind,
-    TokenRow,
+    Answer, BenchSession, Channel, Counts, Done, KeptState, Outcome, Owed, Request, Resumed, Role,
+    Status, Timer, TimerKind, TokenRow,
 };
 pub use sqlite::{Options, SqliteStore, Verified, restore_backup, verify_backup};

@@ -259,7 +259,7 @@ pub trait Unit {
     /// Any error of the store.
     fn owed_for(&mut self, alert: i64) -> Result<Vec<Owed>, StoreError>;
 
-    /// The answer given to a repeatable request.
+    /// The answer given to a request under a key, unless it has expired.
     ///
     /// # Errors
     /// Any error of the store.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{
-    Answer, CommitSeq, Counts, Crossing, Owed, RegistryKey, StoreError, StoredReading, TokenRow,
+    CommitSeq, Counts, Crossing, Owed, RegistryKey, StoreError, StoredReading, TokenRow,
     view::{
         AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal, Page,
         Paging, ReadingFilter, Scope,
@@ -162,12 +162,6 @@ pub trait Reader: Send + Sync {
     /// # Errors
     /// Any error of the store.
     fn token(&self, hash: &[u8; 32]) -> Result<Option<TokenRow>, StoreError>;
-
-    /// The answer given to a repeatable request, unless it has expired.
-    ///
-    /// # Errors
-    /// Any error of the store.
-    fn answer(&self, key: &str, now: Timestamp) -> Result<Option<Answer>, StoreError>;
 
     /// What was counted since the store was made.
     ///

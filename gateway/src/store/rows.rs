@@ -2,10 +2,10 @@
 
 use crate::domain::{
     AlertId, BenchId, CareLevel, ContentDigest, DeviceId, DoctorId, Level, NotificationKey,
-    PersonId, SiteId, Timestamp,
+    PersonId, ReadingId, SiteId, Timestamp,
 };
 
-use super::{AlertChange, StoredReading};
+use super::{AlertChange, CommitSeq, StoredReading};
 
 /// By which road a message leaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -91,17 +91,75 @@ pub struct BenchSession {
     pub until: Timestamp,
 }
 
-/// The answer to a request that may be repeated.
+/// A request that may come again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// The key under which it is known: its sender, what it asks for, and the sender's own key.
+    pub key: String,
+    /// Hash of its body: another body under the same key is a conflict.
+    pub digest: ContentDigest,
+}
+
+/// What became of one item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// Stored, and seen by the lines.
+    Stored,
+    /// Stored on the person, outside the pack's validity.
+    Rejected,
+    /// Known already, with the same content.
+    Duplicate,
+    /// Kept until somebody decides.
+    Quarantined,
+    /// Kept, undecodable.
+    Refused,
+}
+
+impl Status {
+    /// Every status, for decoding.
+    pub const ALL: [Self; 5] =
+        [Self::Stored, Self::Rejected, Self::Duplicate, Self::Quarantined, Self::Refused];
+
+    /// The status's code on the wire (DESIGN section 9, HTTP).
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Stored => "stored",
+            Self::Rejected => "rejected",
+            Self::Duplicate => "duplicate",
+            Self::Quarantined => "quarantined",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// What became of one item, as its sender is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// The reading's id, where it has one.
+    pub id: Option<ReadingId>,
+    /// What became of it.
+    pub status: Status,
+    /// Why, where it was not simply stored.
+    pub reason: Option<String>,
+}
+
+/// What a request came to, as every repeat of it is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Done {
+    /// Items were delivered: what became of each.
+    Delivered(Vec<Outcome>),
+    /// A step of an alert's life was taken: its position in the log.
+    Acted(CommitSeq),
+}
+
+/// The answer to a request that may come again. It changes together with what it speaks of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
-    /// The sender's key.
-    pub key: String,
-    /// Hash of the request: another body under the same key is a conflict.
-    pub request: ContentDigest,
-    /// What was answered: a status and a body.
-    pub status: u16,
-    /// The body as sent.
-    pub body: String,
+    /// To which request.
+    pub request: Request,
+    /// What it came to.
+    pub done: Done,
     /// When.
     pub at: Timestamp,
 }

@@ -97,7 +97,9 @@ fn word(item: &Item) -> Got {
             let named = |state: &LineState| detail.contains(&format!("\"{}\"", state.as_str()));
             Got::Line(all.into_iter().find(named).unwrap().as_str())
         }
-        Item::Reading(_) | Item::Quarantined(_) | Item::Card(_) => panic!("{item:?}"),
+        Item::Reading(_) | Item::Quarantined(_) | Item::Unnumbered(_) | Item::Card(_) => {
+            panic!("{item:?}")
+        }
     }
 }
 

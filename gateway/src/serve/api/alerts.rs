@@ -15,7 +15,7 @@ use crate::{
     commit::{Act, Deed, Work},
     domain::{AlertId, AlertState, DoctorId, Level},
     serve::{
-        answers::{Answered, Repeatable},
+        answers::{self, Answered},
         caller::Caller,
         describe::{Describer, LIVE},
         extract::{self, Asked, name, paging},
@@ -25,8 +25,8 @@ use crate::{
         wire,
     },
     store::{
-        RegistryKey, StoreError,
-        view::{AlertFilter, Scope},
+        CommitSeq, RegistryKey, Request, StoreError,
+        view::{AlertFilter, AlertHistory, Scope},
     },
 };
 
@@ -91,7 +91,7 @@ pub(in crate::serve) async fn ack(
     caller.need(Right::Ack)?;
     let body = extract::body(&shared, &headers, body, ACT_MAX).await?;
     let asked: wire::NoteAsked = extract::json(&body)?;
-    let request = Repeatable::read(&headers, &caller, &format!("ack {id}"), &body)?;
+    let request = answers::repeatable(&headers, &caller, &format!("ack {id}"), &body)?;
     let deed = Wanted { deed: Deed::Acknowledge, note: asked.note };
     act(&shared, caller, &id, deed, request).await
 }
@@ -111,7 +111,7 @@ pub(in crate::serve) async fn forward(
     let body = extract::body(&shared, &headers, body, ACT_MAX).await?;
     let asked: wire::ForwardAsked = extract::json(&body)?;
     let to: Option<DoctorId> = name("to", asked.to.as_deref())?;
-    let request = Repeatable::read(&headers, &caller, &format!("forward {id}"), &body)?;
+    let request = answers::repeatable(&headers, &caller, &format!("forward {id}"), &body)?;
     let deed = Wanted { deed: Deed::Forward(to), note: asked.note };
     act(&shared, caller, &id, deed, request).await
 }
@@ -130,7 +130,7 @@ pub(in crate::serve) async fn note(
     caller.need(Right::Note)?;
     let body = extract::body(&shared, &headers, body, ACT_MAX).await?;
     let asked: wire::TextAsked = extract::json(&body)?;
-    let request = Repeatable::read(&headers, &caller, &format!("note {id}"), &body)?;
+    let request = answers::repeatable(&headers, &caller, &format!("note {id}"), &body)?;
     let deed = Wanted { deed: Deed::Note, note: Some(asked.text) };
     act(&shared, caller, &id, deed, request).await
 }
@@ -148,7 +148,7 @@ pub(in crate::serve) async fn act(
     caller: Caller,
     id: &str,
     wanted: Wanted,
-    request: Repeatable,
+    request: Option<Request>,
 ) -> Result<Answered, Refusal> {
     let alert: AlertId = id.parse().map_err(|_no_key| Refusal::not_found())?;
     let note = wanted.note.as_deref().unwrap_or_default().trim().to_owned();
@@ -162,12 +162,8 @@ pub(in crate::serve) async fn act(
     reachable(shared, caller.scope().clone(), alert, &wanted.deed).await?;
     let note = Some(note).filter(|note| !note.is_empty());
     let (scope, by) = (caller.scope().clone(), SmolStr::new(caller.grant.author()));
-    let task = Arc::clone(shared);
-    let done = async move {
-        commit(&task, alert, Deeded { deed: wanted.deed, note, by }).await?;
-        Answered::ok(&described(&task, scope, alert).await?)
-    };
-    request.once(shared, done).await
+    let step = commit(shared, alert, Deeded { deed: wanted.deed, note, by, request }).await?;
+    Answered::ok(&described_at(shared, scope, alert, step).await?)
 }
 
 /// A deed with its author.
@@ -175,20 +171,24 @@ pub(in crate::serve) struct Deeded {
     pub(in crate::serve) deed: Deed,
     pub(in crate::serve) note: Option<String>,
     pub(in crate::serve) by: SmolStr,
+    pub(in crate::serve) request: Option<Request>,
 }
 
-/// Records a deed, and returns when it is on disk.
+/// Records a deed once for its request, and returns where its step stands when it is on disk.
 pub(in crate::serve) async fn commit(
     shared: &Arc<Shared>,
     alert: AlertId,
     deeded: Deeded,
-) -> Result<(), Refusal> {
+) -> Result<CommitSeq, Refusal> {
     let (reply, done) = oneshot::channel();
-    let Deeded { deed, note, by } = deeded;
-    let act = Act { alert, deed, note, by, claimed_at: None, reply };
-    shared.inlet.hand_over(Work::Act(act)).await?;
-    let done = done.await.map_err(|_dropped| Refusal::from(crate::intake::NotCommitted))?;
-    done.map(|_proof| ()).map_err(Refusal::from)
+    let Deeded { deed, note, by, request } = deeded;
+    let act = Act { alert, deed, note, by, claimed_at: None, request, reply };
+    answers::in_time(async {
+        shared.inlet.hand_over(Work::Act(act)).await?;
+        let done = done.await.map_err(|_dropped| Refusal::from(crate::intake::NotCommitted))?;
+        done.map(|acted| acted.step).map_err(Refusal::from)
+    })
+    .await
 }
 
 async fn reachable(
@@ -227,6 +227,30 @@ async fn described(
         None => Ok(None),
     });
     answer.await?.ok_or(Refusal::not_found())
+}
+
+/// The alert as it stood after a step: what the act that took it is answered, now and whenever it
+/// is asked for again.
+async fn described_at(
+    shared: &Arc<Shared>,
+    scope: Scope,
+    id: AlertId,
+    step: CommitSeq,
+) -> Result<wire::Alert, Refusal> {
+    let answer = shared.ask(move |shared| match shared.reader.alert(&scope, &id)? {
+        Some(history) => Describer::new(shared).alert_history(&as_of(history, step)).map(Some),
+        None => Ok(None),
+    });
+    answer.await?.ok_or(Refusal::not_found())
+}
+
+/// The life of an alert up to a step.
+fn as_of(mut history: AlertHistory, step: CommitSeq) -> AlertHistory {
+    history.events.retain(|(seq, _)| *seq <= step);
+    if let Some((_, last)) = history.events.last() {
+        history.alert = last.alert.clone();
+    }
+    history
 }
 
 fn states(text: &str) -> Result<Vec<AlertState>, Refusal> {

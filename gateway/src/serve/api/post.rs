@@ -13,9 +13,9 @@ use smol_str::SmolStr;
 
 use crate::{
     domain::{DeviceId, Road},
-    intake::{Item, Outcome, Receipt},
+    intake::{Item, Receipt},
     serve::{
-        answers::{self, Answered, Repeatable},
+        answers::{self, Answered},
         caller::Caller,
         extract::{self, DEPTH_MAX},
         refusal::Refusal,
@@ -23,7 +23,7 @@ use crate::{
         shared::{PostedReadings, Shared},
         wire,
     },
-    store::{Origin, Refused},
+    store::{Origin, Outcome, Refused, Request},
 };
 
 /// Largest posted body, in bytes: 10,000 readings of 400 bytes, twice.
@@ -46,18 +46,21 @@ pub(in crate::serve) async fn readings(
     caller.need(Right::Deliver)?;
     shared.writable()?;
     let body = extract::body(&shared, &headers, body, POST_MAX).await?;
-    let request = Repeatable::read(&headers, &caller, "readings", &body)?;
+    let request = answers::repeatable(&headers, &caller, "readings", &body)?;
     let posted = PostedReadings {
         body,
         received_at: shared.clock.now(),
         sender: caller.grant,
         idempotency_key: answers::key(&headers)?.map(SmolStr::new),
     };
-    let task = Arc::clone(&shared);
-    request.once(&shared, async move { deliver(&task, posted).await }).await
+    answers::in_time(deliver(&shared, posted, request)).await
 }
 
-async fn deliver(shared: &Arc<Shared>, posted: PostedReadings) -> Result<Answered, Refusal> {
+async fn deliver(
+    shared: &Arc<Shared>,
+    posted: PostedReadings,
+    request: Option<Request>,
+) -> Result<Answered, Refusal> {
     let bytes = posted.body.len();
     let task = Arc::clone(shared);
     // Ten thousand readings take milliseconds to decode, which would hold up other requests.
@@ -67,20 +70,34 @@ async fn deliver(shared: &Arc<Shared>, posted: PostedReadings) -> Result<Answere
     });
     match admitted.await.map_err(|error| Refusal::broken(&error))?.map_err(|unusable| *unusable) {
         Ok(items) => {
-            let receipt = commit(shared, items, bytes).await?;
+            let receipt = commit(shared, request, items, bytes).await?;
             let items = receipt.outcomes.into_iter().map(outcome).collect();
             Answered::ok(&wire::Delivered { items })
         }
         Err((None, refusal)) => Err(refusal),
         Err((Some(item), refusal)) => {
-            commit(shared, vec![item], bytes).await?;
+            commit(shared, request.map(unreadable), vec![item], bytes).await?;
             Err(refusal)
         }
     }
 }
 
-async fn commit(shared: &Arc<Shared>, items: Vec<Item>, bytes: usize) -> Result<Receipt, Refusal> {
-    Ok(shared.inlet.deliver(items, bytes).await?.receipt().await?)
+/// A body that cannot be read is kept once, however often it comes under its key, and takes nothing
+/// from the key: what the sender puts right may come under the same.
+fn unreadable(Request { key, digest }: Request) -> Request {
+    Request { key: format!("{key} unreadable {digest}"), digest }
+}
+
+async fn commit(
+    shared: &Arc<Shared>,
+    request: Option<Request>,
+    items: Vec<Item>,
+    bytes: usize,
+) -> Result<Receipt, Refusal> {
+    match request {
+        Some(request) => Ok(shared.inlet.deliver_once(request, items, bytes).await??),
+        None => Ok(shared.inlet.deliver(items, bytes).await?.receipt().await?),
+    }
 }
 
 fn outcome(outcome: Outcome) -> wire::DeliveredItem {

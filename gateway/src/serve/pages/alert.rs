@@ -18,7 +18,7 @@ use crate::{
     commit::Deed,
     domain::AlertId,
     serve::{
-        answers::Repeatable,
+        answers,
         api::alerts::{self, Wanted},
         describe::Describer,
         refusal::Refusal,
@@ -109,7 +109,8 @@ pub(in crate::serve) async fn act(
     caller.need(right)?;
     let route = format!("form {} {id}", form.act);
     let key = Some(form.key.as_str()).filter(|key| !key.is_empty());
-    let request = Repeatable::of(key, &caller, &route, form.note.as_bytes());
+    let principal = caller.principal();
+    let request = key.map(|key| answers::request(key, &principal, &route, form.note.as_bytes()));
     let wanted = Wanted { deed, note: Some(form.note) };
     alerts::act(&shared, caller, &id, wanted, request).await?;
     Ok(Redirect::to(&format!("/lite/alerts/{id}")).into_response())

@@ -18,16 +18,19 @@ use super::{
 };
 use crate::{
     commit::Deed,
-    domain::{Alert, AlertState, DoctorId},
+    domain::{Alert, AlertState, DoctorId, LINK_MAX},
     serve::{
+        answers,
         api::alerts::{Deeded, commit},
         describe::Describer,
-        links::LINK_MAX,
         refusal::Refusal,
         shared::Shared,
         wire,
     },
-    store::view::Scope,
+    store::{
+        CommitSeq,
+        view::{AlertHistory, Scope},
+    },
 };
 
 #[derive(Template)]
@@ -47,7 +50,7 @@ pub(in crate::serve) async fn look(
     lang: Lang,
     Path(token): Path<String>,
 ) -> Result<Response, Refused> {
-    let (alert, _) = found(&shared, &token).await?;
+    let (alert, ..) = found(&shared, &token).await?;
     let page = Page::new(&shared, lang, None, lang.words.inbox);
     let known = alert.clone();
     let public = shared.ask(move |shared| Describer::new(shared).public_alert(&known, &[])).await?;
@@ -69,7 +72,7 @@ pub(in crate::serve) async fn act(
     form: Result<Form<wire::FormSent>, FormRejection>,
 ) -> Result<Response, Refused> {
     let Form(form) = form.map_err(|error| Refusal::bad(error.body_text()))?;
-    let (alert, doctor) = found(&shared, &token).await?;
+    let (alert, seen, doctor) = found(&shared, &token).await?;
     let deed = match form.act.as_str() {
         "ack" => Deed::Acknowledge,
         "forward" => Deed::Forward(None),
@@ -79,19 +82,25 @@ pub(in crate::serve) async fn act(
     if alert.state == AlertState::Open && form.step == step(&alert) {
         shared.writable()?;
         let by = SmolStr::new(doctor.as_str());
-        commit(&shared, alert.id, Deeded { deed, note: None, by }).await?;
+        // Two presses that find the alert as it stands are one.
+        let route = format!("{} {}", form.act, alert.id);
+        let request = Some(answers::request(&seen.0.to_string(), "link", &route, b""));
+        commit(&shared, alert.id, Deeded { deed, note: None, by, request }).await?;
     }
     Ok(Redirect::to(&format!("/a/{token}")).into_response())
 }
 
-/// The alert of a token, while the link works and the doctor's reach contains it.
-async fn found(shared: &Arc<Shared>, token: &str) -> Result<(Alert, DoctorId), Refusal> {
+/// The alert of a token and where its last step stands, while the link works and the doctor's reach
+/// contains it.
+async fn found(shared: &Arc<Shared>, token: &str) -> Result<(Alert, CommitSeq, DoctorId), Refusal> {
     let (id, doctor) = shared.alert_links.read(token).ok_or(Refusal::not_found())?;
     let scope = Scope::Doctor(doctor.clone());
     let found = shared.ask(move |shared| shared.reader.alert(&scope, &id)).await?;
     let oldest = shared.clock.now().minus(LINK_MAX);
-    let alert = found.map(|history| history.alert).filter(|alert| alert.opened_at >= oldest);
-    alert.map(|alert| (alert, doctor)).ok_or(Refusal::not_found())
+    let found = found.filter(|history| history.alert.opened_at >= oldest);
+    let AlertHistory { alert, events } = found.ok_or(Refusal::not_found())?;
+    let last = events.last().map_or(CommitSeq(0), |(seq, _)| *seq);
+    Ok((alert, last, doctor))
 }
 
 const fn step(alert: &Alert) -> &'static str {

@@ -25,9 +25,7 @@ use tokio::sync::watch;
 use tower::ServiceExt;
 
 use self::world::World;
-use super::{
-    AlertLinks, Bundle, Grant, LineBand, PackSummary, Parts, Settings, Shared, router, secret, wire,
-};
+use super::{Bundle, Grant, LineBand, PackSummary, Parts, Settings, Shared, router, secret, wire};
 use crate::{
     commit::Health,
     domain::*,

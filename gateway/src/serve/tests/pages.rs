@@ -145,6 +145,24 @@ async fn handing_on_twice_by_one_page_is_once() {
 }
 
 #[tokio::test]
+async fn presses_at_the_same_time_are_one() {
+    let gateway = gateway();
+    gateway.writing.send_replace(false);
+    let path = gateway.shared.alert_links().path(&alert_id(1), &DoctorId::new("DR1").unwrap());
+    let presses = (0..4).map(|_| gateway.send(press(&path, "forward", "village")));
+    let all = futures_util::future::join_all(presses);
+    let open = async {
+        for _ in 0..200 {
+            tokio::task::yield_now().await;
+        }
+        gateway.writing.send_replace(true);
+    };
+    let (answers, ()) = tokio::join!(all, open);
+    assert!(answers.iter().all(|answer| answer.status == StatusCode::SEE_OTHER));
+    assert_eq!(acts(&gateway), ["Forward(None) by DR1"]);
+}
+
+#[tokio::test]
 async fn a_link_for_an_alert_out_of_the_doctor_s_reach_or_a_forged_one_is_nothing() {
     let gateway = gateway();
     let foreign = gateway.shared.alert_links().path(&alert_id(2), &DoctorId::new("DR1").unwrap());

@@ -9,9 +9,9 @@ use std::{
 use tokio::sync::{mpsc, watch};
 
 use crate::{
-    commit::{Act, ActRefused, Deed, Work},
+    commit::{Act, ActRefused, Acted, Deed, Work},
     domain::*,
-    intake::{Delivery, INLET_DEPTH, Inlet, Item, Outcome, Receipt, Status},
+    intake::{Delivery, INLET_DEPTH, Inlet, Item, KeyReused, Receipt},
     store::{
         view::{
             AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
@@ -28,7 +28,7 @@ pub(super) struct Rows {
     pub(super) alerts: Vec<AlertHistory>,
     pub(super) registry: BTreeMap<RegistryKey, Registered>,
     pub(super) tokens: HashMap<[u8; 32], TokenRow>,
-    pub(super) answers: HashMap<String, Answer>,
+    pub(super) answers: HashMap<String, (ContentDigest, Done)>,
     pub(super) quarantine: Vec<HeldQuarantine>,
     pub(super) refused: Vec<HeldRefusal>,
     pub(super) deliveries: usize,
@@ -193,10 +193,6 @@ impl World {
                 self.commit(|rows| rows.tokens.insert(row.hash, row));
                 told(&reply.send(Committed::for_tests()));
             }
-            Work::Answered { answer, reply } => {
-                self.commit(|rows| rows.answers.insert(answer.key.clone(), answer));
-                told(&reply.send(Committed::for_tests()));
-            }
             Work::Attempted { .. } | Work::Advance { .. } | Work::Tick | Work::Close => {
                 panic!("not over HTTP")
             }
@@ -204,41 +200,79 @@ impl World {
     }
 
     fn deliver(&self, delivery: Delivery) {
-        let outcomes = self.commit(|rows| {
-            rows.deliveries += 1;
-            delivery.items.iter().map(|item| take(rows, item)).collect()
+        let done = self.commit(|rows| {
+            rows.once(delivery.request(), |rows| {
+                rows.deliveries += 1;
+                let outcomes = delivery.items.iter().map(|item| take(rows, item)).collect();
+                Ok::<_, ()>(Done::Delivered(outcomes))
+            })
         });
-        delivery.acknowledge(Receipt { proof: Committed::for_tests(), outcomes });
+        match done {
+            Some(Ok(Done::Delivered(outcomes))) => {
+                delivery.acknowledge(Receipt { proof: Committed::for_tests(), outcomes });
+            }
+            Some(other) => panic!("{other:?}"),
+            None => delivery.refuse(KeyReused),
+        }
     }
 
     fn act(&self, act: Act) {
-        let done = self.commit(|rows| {
-            let known = rows.alerts.iter().find(|known| known.alert.id == act.alert);
-            let Some(mut alert) = known.map(|known| known.alert.clone()) else {
-                return Err(ActRefused::Unknown);
-            };
-            if !alert.state.is_live() {
-                return Err(ActRefused::Ended);
-            }
-            rows.acts.push(format!("{:?} by {}", act.deed, act.by));
-            let change = match &act.deed {
-                Deed::Acknowledge => {
-                    alert.state = AlertState::Acknowledged;
-                    AlertChange::Acknowledged
-                }
-                Deed::Forward(_) => {
-                    alert.step = alert.step.next().ok_or(ActRefused::NobodyNext)?;
-                    AlertChange::Forwarded
-                }
-                Deed::Note => AlertChange::Noted,
-            };
-            rows.step(alert, change, Some(&act.by));
-            if let Some(last) = rows.alerts.iter_mut().find(|known| known.alert.id == act.alert) {
-                last.events.last_mut().unwrap().1.note = act.note;
-            }
-            Ok(Committed::for_tests())
-        });
+        let request = act.request.clone();
+        let done = self.commit(|rows| rows.once(request.as_ref(), |rows| rows.act(&act)));
+        let done = match done {
+            Some(Ok(Done::Acted(step))) => Ok(Acted { proof: Committed::for_tests(), step }),
+            Some(Ok(other)) => panic!("{other:?}"),
+            Some(Err(why)) => Err(why),
+            None => Err(ActRefused::KeyReused),
+        };
         told(&act.reply.send(done));
+    }
+}
+
+impl Rows {
+    /// Does what a request asks for the first time; `None`: its key is another one's.
+    fn once<E>(
+        &mut self,
+        request: Option<&Request>,
+        work: impl FnOnce(&mut Self) -> Result<Done, E>,
+    ) -> Option<Result<Done, E>> {
+        let Some(request) = request else { return Some(work(self)) };
+        if let Some((digest, done)) = self.answers.get(&request.key) {
+            return (*digest == request.digest).then(|| Ok(done.clone()));
+        }
+        let done = work(self);
+        if let Ok(done) = &done {
+            self.answers.insert(request.key.clone(), (request.digest, done.clone()));
+        }
+        Some(done)
+    }
+
+    fn act(&mut self, act: &Act) -> Result<Done, ActRefused> {
+        let rows = self;
+        let known = rows.alerts.iter().find(|known| known.alert.id == act.alert);
+        let Some(mut alert) = known.map(|known| known.alert.clone()) else {
+            return Err(ActRefused::Unknown);
+        };
+        if !alert.state.is_live() {
+            return Err(ActRefused::Ended);
+        }
+        rows.acts.push(format!("{:?} by {}", act.deed, act.by));
+        let change = match &act.deed {
+            Deed::Acknowledge => {
+                alert.state = AlertState::Acknowledged;
+                AlertChange::Acknowledged
+            }
+            Deed::Forward(_) => {
+                alert.step = alert.step.next().ok_or(ActRefused::NobodyNext)?;
+                AlertChange::Forwarded
+            }
+            Deed::Note => AlertChange::Noted,
+        };
+        rows.step(alert, change, Some(&act.by));
+        let known = rows.alerts.iter_mut().find(|known| known.alert.id == act.alert);
+        let (seq, event) = known.and_then(|known| known.events.last_mut()).unwrap();
+        event.note.clone_from(&act.note);
+        Ok(Done::Acted(*seq))
     }
 }
 
@@ -258,7 +292,7 @@ fn take(rows: &mut Rows, item: &Item) -> Outcome {
             let reason = Some(refused.reason.clone());
             Outcome { id: None, status: Status::Refused, reason }
         }
-        Item::Quarantined(held) => {
+        Item::Quarantined(held) | Item::Unnumbered(held) => {
             let reason = Some(held.reason.as_str().to_owned());
             Outcome { id: None, status: Status::Quarantined, reason }
         }
@@ -497,10 +531,6 @@ impl Reader for World {
 
     fn token(&self, hash: &[u8; 32]) -> Result<Option<TokenRow>, StoreError> {
         Ok(self.rows().tokens.get(hash).cloned())
-    }
-
-    fn answer(&self, key: &str, _now: Timestamp) -> Result<Option<Answer>, StoreError> {
-        Ok(self.rows().answers.get(key).cloned())
     }
 
     fn counts(&self) -> Result<Counts, StoreError> {

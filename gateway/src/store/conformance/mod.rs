@@ -5,15 +5,16 @@ mod random;
 use std::sync::Arc;
 
 use super::{
-    AlertChange, Change, CommitSeq, Committed, Fact, KeptState, ModelStore, Options, Reader,
-    RegistryKey, SqliteStore, Store, StoreError, StoredReading, Timer, TimerKind,
+    ANSWER_KEPT, AlertChange, Answer, Change, CommitSeq, Committed, Done, Fact, KeptState,
+    ModelStore, Options, Outcome, Reader, RegistryKey, Request, SqliteStore, Status, Store,
+    StoreError, StoredReading, Timer, TimerKind,
     fixtures::{
         NOON, after_noon, alert, card, commit, crossing, doctor, event, household, id, key, owed,
         person, person_with_cards, quarantined, reading, reading_fact, refused, site,
     },
     view::{AlertFilter, Paging, ReadingFilter, Scope},
 };
-use crate::domain::{Attribution, Basis, CareLevel, Level, Registered};
+use crate::domain::{Attribution, Basis, CareLevel, Level, Millis, Registered};
 
 /// Runs a case against each store.
 #[track_caller]
@@ -104,6 +105,36 @@ fn what_is_held_is_known_by_id_and_what_waits_by_content() {
         assert_eq!(held, [Some(key(2 + (1 << 40))), None, Some(key(1 + (1 << 40)))]);
         let waiting = unit.waiting(&[key(3 + (1 << 41)), key(2 + (1 << 41))]).unwrap();
         assert_eq!(waiting, [false, true]);
+    });
+}
+
+#[test]
+fn an_answer_is_kept_thirty_days_and_belongs_to_its_unit() {
+    check(|store| {
+        let answer = |digest: u64, done| {
+            let request = Request { key: "K".to_owned(), digest: key(digest) };
+            Change::Answer(Box::new(Answer { request, done, at: NOON }))
+        };
+        let outcome = |id, status, reason: Option<&str>| Outcome {
+            id,
+            status,
+            reason: reason.map(str::to_owned),
+        };
+        let outcomes = vec![
+            outcome(Some(key(7)), Status::Stored, None),
+            outcome(None, Status::Refused, Some("json: \"x\"")),
+        ];
+        let mut unit = store.begin(NOON).unwrap();
+        unit.change(&[answer(1, Done::Acted(CommitSeq(9)))]).unwrap();
+        assert_eq!(unit.answer("K").unwrap().unwrap().done, Done::Acted(CommitSeq(9)));
+        drop(unit);
+        assert_eq!(store.begin(NOON).unwrap().answer("K").unwrap(), None);
+        commit(store, &[], &[answer(2, Done::Delivered(outcomes.clone()))]);
+        let last = NOON.plus(ANSWER_KEPT);
+        let known = store.begin(last).unwrap().answer("K").unwrap().unwrap();
+        assert_eq!((known.request.digest, known.done), (key(2), Done::Delivered(outcomes)));
+        let later = last.plus(Millis(1));
+        assert_eq!(store.begin(later).unwrap().answer("K").unwrap(), None);
     });
 }
 

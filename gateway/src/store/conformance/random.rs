@@ -13,9 +13,9 @@ use crate::{
         Alert, AlertState, Attribution, Basis, CareLevel, Device, Level, Registered, Standing,
     },
     store::{
-        AlertChange, Answer, Attempt, BenchSession, CardScan, Change, CommitSeq, Fact, KeptState,
-        ModelStore, Options, PackInForce, Presence, Reader, RegistryKey, Role, Sending,
-        SqliteStore, Store, Timer, TimerKind, TokenRow, Unit,
+        AlertChange, Answer, Attempt, BenchSession, CardScan, Change, CommitSeq, Done, Fact,
+        KeptState, ModelStore, Options, Outcome, PackInForce, Presence, Reader, RegistryKey,
+        Request, Role, Sending, SqliteStore, Status, Store, Timer, TimerKind, TokenRow, Unit,
         fixtures::{
             NOON, after_noon, alert, card, counted, crossing, doctor, event, household, id, key,
             owed, person_with_cards, quarantined, reading, refused, registration, site,
@@ -47,6 +47,19 @@ struct Work {
 }
 
 const PLACES: [&str; 7] = ["V0", "V1", "V2", "T0", "T1", "C0", ""];
+
+/// What a request came to.
+fn done(a: u8, c: u8) -> Done {
+    if a.is_multiple_of(2) {
+        return Done::Acted(CommitSeq(i64::from(c)));
+    }
+    let outcome = |number: u8| Outcome {
+        id: (!number.is_multiple_of(3)).then(|| key(u64::from(number))),
+        status: Status::ALL[usize::from(number % 5)],
+        reason: number.is_multiple_of(2).then(|| "\"quoted\", 中文".to_owned()),
+    };
+    Done::Delivered((0..c % 7).map(outcome).collect())
+}
 
 fn name(prefix: &str, number: u8, of: u8) -> String {
     format!("{prefix}{}", number % of)
@@ -239,10 +252,8 @@ fn working(who: &str, (a, b, c): (u8, u8, u8), work: &mut Work) {
             until: after_noon(i64::from(c) * 30 + i64::from(a)),
         }),
         _ if c % 2 == 0 => Change::Answer(Box::new(Answer {
-            key: name("A", a, 3),
-            request: key(u64::from(c)),
-            status: 200,
-            body: "{}".to_owned(),
+            request: Request { key: name("A", a, 3), digest: key(u64::from(c)) },
+            done: done(a, c),
             at: after_noon(i64::from(c)),
         })),
         _ => Change::Token(Box::new(TokenRow {
@@ -376,7 +387,6 @@ fn look(reader: &dyn Reader) -> Vec<String> {
         seen.push(format!("{positions:?}"));
     }
     seen.push(format!("{:?}", reader.token(&[1; 32]).unwrap()));
-    seen.push(format!("{:?}", reader.answer("A0", after_noon(60 * 24 * 30)).unwrap()));
     seen.push(format!("{:?}", reader.cursor("uplink").unwrap()));
     seen
 }

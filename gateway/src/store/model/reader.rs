@@ -10,7 +10,7 @@ use super::{
 use crate::{
     domain::{Alert, AlertId, DoctorId, Person, PersonId, Registered, SiteId, Standing, Timestamp},
     store::{
-        Answer, Channel, CommitSeq, Counts, Crossing, Fact, Owed, Reader, RegistryKey, StoreError,
+        Channel, CommitSeq, Counts, Crossing, Fact, Owed, Reader, RegistryKey, StoreError,
         StoredReading, TokenRow, paging,
         view::{
             AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
@@ -313,10 +313,6 @@ impl Reader for ModelReader {
 
     fn token(&self, hash: &[u8; 32]) -> Result<Option<TokenRow>, StoreError> {
         Ok(self.shared.now().tokens.get(hash).cloned())
-    }
-
-    fn answer(&self, key: &str, now: Timestamp) -> Result<Option<Answer>, StoreError> {
-        Ok(unit::answer(&self.shared.now(), key, now))
     }
 
     fn counts(&self) -> Result<Counts, StoreError> {

@@ -95,7 +95,7 @@ impl<'s> ModelUnit<'s> {
                 state.sessions.insert(name, session.clone());
             }
             Change::Answer(answer) => {
-                state.answers.insert(answer.key.clone(), Answer::clone(answer));
+                state.answers.insert(answer.request.key.clone(), Answer::clone(answer));
             }
             Change::Token(token) => {
                 state.tokens.insert(token.hash, (**token).clone());

@@ -4,16 +4,13 @@ use rusqlite::{Connection, params};
 use smol_str::SmolStr;
 
 use super::{
-    alert, code, kept, roll,
+    alert, answer, code, kept, roll,
     row::{Cells, fetch, fetch_one, number, run},
 };
 use crate::{
     domain::{BenchId, Id, SiteId, Timestamp},
-    store::{Answer, BenchSession, CardScan, Owed, Role, StoreError, Timer, TokenRow, port},
+    store::{BenchSession, CardScan, Owed, Role, StoreError, Timer, TokenRow, port},
 };
-
-/// Expired answers that a new one clears away.
-const ANSWERS_CLEARED: i64 = 16;
 
 /// Applies one change; counts are the unit's own.
 pub(super) fn apply(connection: &Connection, change: &port::Change) -> Result<(), StoreError> {
@@ -49,7 +46,7 @@ pub(super) fn apply(connection: &Connection, change: &port::Change) -> Result<()
         }
         Change::Cursor { follower, to } => roll::move_cursor(connection, follower, *to),
         Change::Session(session) => set_session(connection, session),
-        Change::Answer(answer) => keep_answer(connection, answer),
+        Change::Answer(given) => answer::keep(connection, given),
         Change::Token(token) => keep_token(connection, token),
         // They need what the unit has appended; it does them itself.
         Change::Count(_) | Change::KeepState(_) => Ok(()),
@@ -131,37 +128,6 @@ pub(super) fn sessions(
             person: cells.id()?,
             from: cells.time()?,
             until: cells.time()?,
-        })
-    })
-}
-
-fn keep_answer(connection: &Connection, answer: &Answer) -> Result<(), StoreError> {
-    let expired = answer.at.minus(port::ANSWER_KEPT).as_millis();
-    let sql = "DELETE FROM answer WHERE rowid IN \
-               (SELECT rowid FROM answer WHERE at < ? ORDER BY at LIMIT ?)";
-    run(connection, "clearing old answers", sql, [expired, ANSWERS_CLEARED])?;
-    let sql = "INSERT OR REPLACE INTO answer (key, request, status, body, at) \
-               VALUES (?, ?, ?, ?, ?)";
-    let Answer { key, request, status, body, at } = answer;
-    let params = params![key, request.as_bytes(), status, body, at.as_millis()];
-    run(connection, "keeping an answer", sql, params).map(|_| ())
-}
-
-/// The answer under a key, unless it has expired.
-pub(super) fn answer(
-    connection: &Connection,
-    key: &str,
-    now: Timestamp,
-) -> Result<Option<Answer>, StoreError> {
-    let sql = "SELECT key, request, status, body, at FROM answer WHERE key = ? AND at >= ?";
-    let since = now.minus(port::ANSWER_KEPT).as_millis();
-    fetch_one(connection, "answer", (sql, params![key, since]), |cells| {
-        Ok(Answer {
-            key: cells.take()?,
-            request: cells.key()?,
-            status: cells.small()?,
-            body: cells.take()?,
-            at: cells.time()?,
         })
     })
 }

@@ -11,7 +11,7 @@ use super::{Options, SqliteStore, files, restore_backup, verify_backup};
 use crate::{
     domain::Level,
     store::{
-        AlertChange, Change, CommitSeq, Fact, Store, StoreError,
+        AlertChange, Change, CommitSeq, Done, Fact, Outcome, Status, Store, StoreError,
         fixtures::{
             NOON, alert, commit, counted, crossing, event, household, key, person, quarantined,
             reading_fact, refused, site,
@@ -302,6 +302,34 @@ fn a_folder_has_one_holder_and_no_other_readers() {
 }
 
 #[test]
+fn answers_of_the_first_format_are_still_known() {
+    let connection = rusqlite::Connection::open_in_memory().unwrap();
+    connection.execute_batch(include_str!("schema/0001_first.sql")).unwrap();
+    connection.pragma_update(None, "application_id", 0x5855_4e5a).unwrap();
+    connection.pragma_update(None, "user_version", 1).unwrap();
+    let id = "0123456789abcdef0123456789abcdef";
+    let delivered = format!(
+        r#"{{"items":[{{"id":"{id}","status":"stored","reason":null}},
+        {{"id":null,"status":"refused","reason":"json: \"中\""}}]}}"#
+    );
+    let sql = "INSERT INTO answer (key, request, status, body, at) VALUES (?, ?, 200, ?, ?)";
+    for (key, body) in [("D", delivered.as_str()), ("A", r#"{"id":"x","commit":41}"#)] {
+        connection
+            .execute(sql, rusqlite::params![key, [7_u8; 16], body, NOON.as_millis()])
+            .unwrap();
+    }
+    super::schema::bring_up(&connection).unwrap();
+    let done = |key| super::answer::find(&connection, key, NOON).unwrap().unwrap().done;
+    assert_eq!(done("A"), Done::Acted(CommitSeq(41)));
+    let refused = Some("json: \"中\"".to_owned());
+    let outcomes = vec![
+        Outcome { id: Some(id.parse().unwrap()), status: Status::Stored, reason: None },
+        Outcome { id: None, status: Status::Refused, reason: refused },
+    ];
+    assert_eq!(done("D"), Done::Delivered(outcomes));
+}
+
+#[test]
 fn a_file_of_a_newer_or_another_program_is_left_alone() {
     for (pragma, newer) in [("user_version = 99", true), ("application_id = 7", false)] {
         let folder = tempfile::tempdir().unwrap();
@@ -312,7 +340,7 @@ fn a_file_of_a_newer_or_another_program_is_left_alone() {
         drop(connection);
         let opened = SqliteStore::open(Options::new(folder.path())).map(|_| ());
         match opened {
-            Err(StoreError::Newer { found, known }) => assert!(newer && (found, known) == (99, 1)),
+            Err(StoreError::Newer { found, known }) => assert!(newer && (found, known) == (99, 2)),
             Err(StoreError::Damaged { .. }) => assert!(!newer),
             other => panic!("{pragma}: {other:?}"),
         }

@@ -6,6 +6,7 @@
 //! that nothing rests on a page that an earlier, failed sync left behind.
 
 mod alert;
+mod answer;
 mod backup;
 mod bare;
 mod board;
@@ -45,7 +46,7 @@ use super::{CommitSeq, Reader, Store, StoreError, Unit};
 use crate::domain::Timestamp;
 
 /// The format of the file that this program writes.
-pub const FORMAT_VERSION: i64 = 1;
+pub const FORMAT_VERSION: i64 = 2;
 
 /// How to open a store.
 #[derive(Debug, Clone)]

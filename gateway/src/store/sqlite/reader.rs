@@ -14,7 +14,7 @@ use super::{
 use crate::{
     domain::{Alert, AlertId, DoctorId, Id, Person, Registered, Timestamp},
     store::{
-        AlertChange, Answer, CommitSeq, Counts, Crossing, Owed, Reader, RegistryKey, StoreError,
+        AlertChange, CommitSeq, Counts, Crossing, Owed, Reader, RegistryKey, StoreError,
         StoredReading, TokenRow,
         view::{
             AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
@@ -240,10 +240,6 @@ impl Reader for SqliteReader {
 
     fn token(&self, hash: &[u8; 32]) -> Result<Option<TokenRow>, StoreError> {
         self.see(|connection| change::token(connection, hash))
-    }
-
-    fn answer(&self, key: &str, now: Timestamp) -> Result<Option<Answer>, StoreError> {
-        self.see(|connection| change::answer(connection, key, now))
     }
 
     fn counts(&self) -> Result<Counts, StoreError> {

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, ToSql, params};
 
 use super::{
-    SqliteStore, alert, change,
+    SqliteStore, alert, answer, change,
     fact::Tally,
     fault::failed,
     feed, kept, reading, registry,
@@ -245,7 +245,7 @@ impl Unit for SqliteUnit<'_> {
 
     fn answer(&mut self, key: &str) -> Result<Option<Answer>, StoreError> {
         let now = self.now;
-        self.work(|connection, _| change::answer(connection, key, now))
+        self.work(|connection, _| answer::find(connection, key, now))
     }
 
     fn append(&mut self, facts: &[Fact]) -> Result<CommitSeq, StoreError> {

@@ -23,8 +23,8 @@ use super::*;
 use crate::{
     commit::Work,
     domain::{AlertId, BenchId, Clock, DeviceId, DoctorId, Level, SiteId, Timestamp},
-    intake::{Admission, Delivery, Identity, Inlet, Item, Outcome, Receipt, Rights, Sites, Status},
-    store::{AlertChange, CommitSeq, Committed, Origin, Refused, view::Delivered},
+    intake::{Admission, Delivery, Identity, Inlet, Item, Receipt, Rights, Sites},
+    store::{AlertChange, CommitSeq, Committed, Origin, Outcome, Refused, Status, view::Delivered},
 };
 
 /// Longest wait for anything that should happen; with paused time it costs nothing.
@@ -94,7 +94,9 @@ fn described(item: &Item) -> (String, String) {
             format!("{} {}", presence.site, presence.online),
             presence.detail.clone().unwrap_or_default(),
         ),
-        Item::Reading(_) | Item::Quarantined(_) | Item::Card(_) => panic!("{item:?}"),
+        Item::Reading(_) | Item::Quarantined(_) | Item::Unnumbered(_) | Item::Card(_) => {
+            panic!("{item:?}")
+        }
     }
 }
 

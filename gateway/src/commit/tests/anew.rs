@@ -8,7 +8,7 @@ use proptest::{
     test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
 };
 
-use super::{desk::Desk, group::Group, people::People};
+use super::super::{desk::Desk, group::Group, people::People};
 use crate::{
     assess::{Pack, Packs},
     domain::{Dated, Person, PersonId, Registered, Timestamp},

@@ -1,0 +1,4 @@
+//! The writer's groups, on real stores and on the model.
+
+mod anew;
+mod once;
