@@ -6,7 +6,6 @@
 
 use std::{
     collections::VecDeque,
-    fmt,
     future::ready,
     hash::{BuildHasher, RandomState},
     pin::{Pin, pin},
@@ -14,9 +13,12 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use rumqttc::v5::{
-    AsyncClient, ConnectionError, Event, EventLoop,
-    mqttbytes::v5::{Packet, Publish, SubscribeReasonCode},
+use rumqttc::{
+    TlsError,
+    v5::{
+        AsyncClient, ConnectionError, Event, EventLoop,
+        mqttbytes::v5::{Packet, Publish, SubscribeReasonCode},
+    },
 };
 use tokio::time::{Sleep, sleep};
 use tracing::{error, info, warn};
@@ -77,6 +79,8 @@ struct State {
     /// The connection of this epoch stands.
     live: bool,
     failures: u32,
+    /// The failure that was told last: the same one again is only counted.
+    told: Option<String>,
     forming: Forming,
     handing: Option<(HandingOver, Vec<Owed>)>,
     flying: VecDeque<(Pending, Vec<Owed>)>,
@@ -121,7 +125,7 @@ impl Consumer {
             if self.state.acks.len() > ACKS_MAX {
                 // It takes messages and no acknowledgements; the messages come again.
                 events.clean();
-                self.on_failure(&"the connection takes no acknowledgements");
+                self.on_failure("the connection takes no acknowledgements".to_owned());
             }
         }
         self.down();
@@ -158,7 +162,12 @@ impl Consumer {
             Happened::Polled(event) => match *event {
                 Ok(Event::Incoming(packet)) => self.on_packet(packet),
                 Ok(Event::Outgoing(_)) => {}
-                Err(error) => self.on_failure(&error),
+                Err(error) => {
+                    if distrusts(&error) {
+                        self.wiring.metrics.certificates_refused.add_one();
+                    }
+                    self.on_failure(error.to_string());
+                }
             },
             Happened::BatchDone => self.hand_over(),
             Happened::Rested => self.state.resting = None,
@@ -184,6 +193,7 @@ impl Consumer {
                 self.state.epoch += 1;
                 self.state.live = true;
                 self.state.failures = 0;
+                self.state.told = None;
                 self.wiring.metrics.connections.add_one();
                 info!(host = %self.config.host, "connected to the broker");
                 self.subscribe();
@@ -249,7 +259,7 @@ impl Consumer {
         forming.owed.push(Owed { publish, epoch: self.state.epoch });
     }
 
-    fn on_failure(&mut self, error: &dyn fmt::Display) {
+    fn on_failure(&mut self, error: String) {
         if self.state.leaving {
             self.state.left = true;
             return;
@@ -262,7 +272,11 @@ impl Consumer {
         self.state.failures = self.state.failures.saturating_add(1);
         self.state.resting = alarm(rest);
         self.state.again = None;
-        warn!(%error, pause_ms = rest.as_millis(), host = %self.config.host, "no broker");
+        if self.state.told.as_ref() != Some(&error) {
+            let (host, tries) = (&self.config.host, "tried again, with growing pauses");
+            error!(%error, %host, tries, "nothing comes from the broker");
+            self.state.told = Some(error);
+        }
     }
 
     fn subscribe(&mut self) {
@@ -374,6 +388,13 @@ impl State {
             && self.flying.is_empty()
             && self.acks.is_empty()
     }
+}
+
+/// Whether a connection ended because we do not believe the certificate that the broker shows.
+fn distrusts(error: &ConnectionError) -> bool {
+    let ConnectionError::Tls(TlsError::Io(error)) = error else { return false };
+    let cause = error.get_ref().and_then(|cause| cause.downcast_ref());
+    matches!(cause, Some(rustls::Error::InvalidCertificate(_)))
 }
 
 fn alarm(after: std::time::Duration) -> Alarm {

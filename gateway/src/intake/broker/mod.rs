@@ -91,6 +91,8 @@ pub struct BrokerMetrics {
     pub connections: Counter,
     /// Connections lost or refused.
     pub failures: Counter,
+    /// Of them, because we do not believe the certificate that the broker shows.
+    pub certificates_refused: Counter,
     /// Subscriptions that the broker refused: nothing comes from it then.
     pub subscriptions_refused: Counter,
     /// Messages received.
