@@ -13,17 +13,14 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use rumqttc::{
-    TlsError,
-    v5::{
-        AsyncClient, ConnectionError, Event, EventLoop,
-        mqttbytes::v5::{Packet, Publish, SubscribeReasonCode},
-    },
+use rumqttc::v5::{
+    AsyncClient, ConnectionError, Event, EventLoop,
+    mqttbytes::v5::{Packet, Publish, SubscribeReasonCode},
 };
 use tokio::time::{Sleep, sleep};
 use tracing::{error, info, warn};
 
-use super::{BrokerConfig, BrokerWiring, PAUSE_MAX, REQUESTS, pause};
+use super::{BrokerConfig, BrokerWiring, PAUSE_MAX, REQUESTS, distrusts, pause, words};
 use crate::{
     domain::Road,
     intake::{Arrival, Identity, Item, NotCommitted, Pending, Receipt, Topic},
@@ -79,7 +76,7 @@ struct State {
     /// The connection of this epoch stands.
     live: bool,
     failures: u32,
-    /// The failure that was told last: the same one again is only counted.
+    /// The failure that was told last, in its words: the same one again is only counted.
     told: Option<String>,
     forming: Forming,
     handing: Option<(HandingOver, Vec<Owed>)>,
@@ -125,7 +122,7 @@ impl Consumer {
             if self.state.acks.len() > ACKS_MAX {
                 // It takes messages and no acknowledgements; the messages come again.
                 events.clean();
-                self.on_failure("the connection takes no acknowledgements".to_owned());
+                self.on_failure("the connection takes no acknowledgements");
             }
         }
         self.down();
@@ -163,10 +160,9 @@ impl Consumer {
                 Ok(Event::Incoming(packet)) => self.on_packet(packet),
                 Ok(Event::Outgoing(_)) => {}
                 Err(error) => {
-                    if distrusts(&error) {
-                        self.wiring.metrics.certificates_refused.add_one();
-                    }
-                    self.on_failure(error.to_string());
+                    let distrusted = u64::from(distrusts(&error));
+                    self.wiring.metrics.certificates_refused.add(distrusted);
+                    self.on_failure(&error.to_string());
                 }
             },
             Happened::BatchDone => self.hand_over(),
@@ -259,7 +255,7 @@ impl Consumer {
         forming.owed.push(Owed { publish, epoch: self.state.epoch });
     }
 
-    fn on_failure(&mut self, error: String) {
+    fn on_failure(&mut self, error: &str) {
         if self.state.leaving {
             self.state.left = true;
             return;
@@ -272,10 +268,11 @@ impl Consumer {
         self.state.failures = self.state.failures.saturating_add(1);
         self.state.resting = alarm(rest);
         self.state.again = None;
-        if self.state.told.as_ref() != Some(&error) {
-            let (host, tries) = (&self.config.host, "tried again, with growing pauses");
-            error!(%error, %host, tries, "nothing comes from the broker");
-            self.state.told = Some(error);
+        let words = words(error);
+        if self.state.told.as_ref() != Some(&words) {
+            let host = &self.config.host;
+            error!(%error, %host, "nothing comes from the broker; tried again with pauses");
+            self.state.told = Some(words);
         }
     }
 
@@ -388,13 +385,6 @@ impl State {
             && self.flying.is_empty()
             && self.acks.is_empty()
     }
-}
-
-/// Whether a connection ended because we do not believe the certificate that the broker shows.
-fn distrusts(error: &ConnectionError) -> bool {
-    let ConnectionError::Tls(TlsError::Io(error)) = error else { return false };
-    let cause = error.get_ref().and_then(|cause| cause.downcast_ref());
-    matches!(cause, Some(rustls::Error::InvalidCertificate(_)))
 }
 
 fn alarm(after: std::time::Duration) -> Alarm {
