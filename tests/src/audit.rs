@@ -183,8 +183,8 @@ impl Copy {
                 "SELECT received FROM state",
             ),
             (
-                "readings stored",
-                self.number(READINGS_OF_PEOPLE),
+                "readings and contexts stored",
+                self.number(READINGS_OF_PEOPLE) + self.number("SELECT COUNT(*) FROM context"),
                 "SELECT stored + rejected FROM state",
             ),
             (
@@ -219,10 +219,11 @@ impl Copy {
 }
 
 /// One table a kind of fact.
-const FACTS: [&str; 9] = [
+const FACTS: [&str; 10] = [
     "reading",
     "refused",
     "quarantine",
+    "context",
     "card_scan",
     "presence",
     "registration",

@@ -100,7 +100,9 @@ mod tests {
         let told = match card(payload.as_bytes(), Road::Mqtt, place, received()) {
             Item::Card(scan) => Ok((scan.card, scan.at.to_string(), scan.out)),
             Item::Refused(refused) => Err(refused.reason),
-            Item::Reading(_) | Item::Quarantined(_) | Item::Presence(_) => panic!("no card"),
+            Item::Reading(_) | Item::Context(_) | Item::Quarantined(_) | Item::Presence(_) => {
+                panic!("no card")
+            }
         };
         let expected = expected
             .map(|(card, at, out)| (card.to_owned(), at.to_owned(), out))

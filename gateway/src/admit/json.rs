@@ -327,7 +327,7 @@ mod tests {
                 Item::Reading(_) => "reading".to_owned(),
                 Item::Refused(refused) => format!("refused: {}", refused.reason),
                 Item::Quarantined(held) => format!("{}: {}", held.reason.as_str(), held.detail),
-                Item::Card(_) | Item::Presence(_) => "other".to_owned(),
+                Item::Context(_) | Item::Card(_) | Item::Presence(_) => "other".to_owned(),
             })
             .collect();
         assert_eq!(told, expected, "{payload}");

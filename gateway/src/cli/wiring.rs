@@ -209,6 +209,7 @@ fn admit_line(arrival: SerialArrival) -> Vec<Item> {
         Arrived::Frame(bytes) => {
             admit::cut_frame(line.format, &bytes, &source).into_iter().collect()
         }
+        Arrived::Left(bytes) => admit::left(line.format, &bytes, &source).into_iter().collect(),
         // A memory is no live line: a record without a time was taken at some time before.
         Arrived::ReadOut(read_out) => {
             admit::memory(&read_out.records, &Source { live: false, ..source })

@@ -4,11 +4,14 @@
 //! that a card scanned before a reading opens its session before the reading asks for it. Each
 //! class sees what the classes before it wrote.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use crate::{
     assess::Pack,
-    domain::{Registered, Road, Timestamp, card_digest},
+    domain::{PersonId, Registered, Road, Timestamp, card_digest},
     intake::{Item, Outcome, Receipt},
     store::{
         Attempt, CardScan, Change, Committed, Counts, Fact, Origin, QuarantineReason, Quarantined,
@@ -53,6 +56,11 @@ pub(super) struct Group<'a> {
     /// New readings of people, not yet judged.
     #[expect(clippy::vec_box, reason = "they are sorted and become facts, which hold them so")]
     pub(super) touched: Vec<Box<StoredReading>>,
+    /// Joins of contexts to readings of this group, made once these are appended.
+    pub(super) joins: Vec<Change>,
+    /// People of whom something stored means something else now, with what that is.
+    #[expect(clippy::vec_box, reason = "they are looked at beside new ones, which are held so")]
+    pub(super) past: BTreeMap<PersonId, Vec<Box<StoredReading>>>,
     pub(super) counts: Counts,
     /// Something was written.
     pub(super) dirty: bool,
@@ -70,6 +78,8 @@ impl Group<'_> {
         self.cards(works)?;
         self.deliveries(works, &mut replies)?;
         self.judge()?;
+        self.flush()?;
+        self.changes.append(&mut self.joins);
         self.flush()?;
         for (work, reply) in works.iter().zip(&mut replies) {
             if let Work::Act(act) = work {
@@ -152,7 +162,7 @@ impl Group<'_> {
             match item {
                 Item::Card(scan) => self.card(scan)?,
                 Item::Presence(presence) => self.facts.push(Fact::Presence(presence.clone())),
-                Item::Reading(_) | Item::Quarantined(_) | Item::Refused(_) => {}
+                Item::Reading(_) | Item::Context(_) | Item::Quarantined(_) | Item::Refused(_) => {}
             }
         }
         self.flush()

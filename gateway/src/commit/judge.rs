@@ -136,6 +136,27 @@ impl Group<'_> {
                 self.judge_person(&person, fresh)?;
             }
         }
+        self.judge_pasts()
+    }
+
+    /// The one place that says: something stored of a person means something else from now on. What
+    /// is remembered of them is dropped, and they are judged anew, as by a late fact.
+    pub(super) fn past_changed(&mut self, stored: StoredReading) {
+        let Some(person) = owner(&stored).cloned() else { return };
+        self.desk.people.forget_person(&person);
+        self.past.entry(person).or_default().push(Box::new(stored));
+    }
+
+    /// Judges everybody whose past changed.
+    fn judge_pasts(&mut self) -> Result<(), StoreError> {
+        for (person, changed) in std::mem::take(&mut self.past) {
+            self.open_files([&person].into_iter())?;
+            let Some(mut file) = self.desk.people.take(&person) else { continue };
+            self.fold_again(&person, &mut file, &changed)?;
+            file.cold = false;
+            self.set_next_instant(&person, &mut file);
+            self.desk.people.keep(person, file);
+        }
         Ok(())
     }
 

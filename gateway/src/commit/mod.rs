@@ -9,12 +9,15 @@
 
 mod act;
 mod attribute;
+mod context;
 mod desk;
 mod docket;
 mod group;
 mod health;
 mod judge;
 mod receive;
+#[cfg(test)]
+mod tests;
 mod work;
 mod writer;
 

@@ -6,7 +6,7 @@
 //! [`crate::supervise::STOP_LIMIT`], so that the service manager starts it on a fresh view of the
 //! disk.
 
-use std::{sync::Arc, thread, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, thread, time::Duration};
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info, warn};
@@ -241,6 +241,8 @@ impl Writer {
             facts: Vec::new(),
             changes: Vec::new(),
             touched: Vec::new(),
+            joins: Vec::new(),
+            past: BTreeMap::new(),
             counts: Counts::default(),
             dirty: false,
         };

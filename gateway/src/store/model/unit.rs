@@ -8,12 +8,13 @@ use super::{
 };
 use crate::{
     domain::{
-        Alert, AlertId, BenchId, CareLevel, ContentDigest, Doctor, Millis, PersonId, ReadingId,
-        Registered, SiteId, Timestamp,
+        Alert, AlertId, BenchId, CareLevel, ContentDigest, DeviceId, Doctor, Millis, PersonId,
+        ReadingId, Registered, SiteId, Timestamp,
     },
     store::{
-        ANSWER_KEPT, Answer, BenchSession, CardScan, Change, CommitSeq, Committed, Counts,
-        Crossing, Fact, Owed, RegistryKey, SESSION_MAX, StoreError, StoredReading, Timer, Unit,
+        ANSWER_KEPT, Answer, BenchSession, CardScan, Change, CommitSeq, Committed, Context, Counts,
+        Crossing, Fact, Numbered, Owed, RegistryKey, SESSION_MAX, StoreError, StoredReading, Timer,
+        Unit,
     },
 };
 
@@ -88,21 +89,7 @@ impl<'s> ModelUnit<'s> {
                     }
                 }
             }
-            Change::Cursor { follower, to } => {
-                if follower == ROLLUP {
-                    let what = "the rollup follower moves by itself";
-                    return Err(StoreError::Asked { what });
-                }
-                match to {
-                    Some(to) => {
-                        let cursor = state.followers.entry(follower.clone()).or_default();
-                        *cursor = (*cursor).max(*to);
-                    }
-                    None => {
-                        state.followers.remove(follower);
-                    }
-                }
-            }
+            Change::Cursor { follower, to } => move_cursor(state, follower, *to)?,
             Change::Session(session) => {
                 let name = (session.site.clone(), session.bench.clone(), session.from);
                 state.sessions.insert(name, session.clone());
@@ -113,6 +100,7 @@ impl<'s> ModelUnit<'s> {
             Change::Token(token) => {
                 state.tokens.insert(token.hash, (**token).clone());
             }
+            Change::Join(content, id) => join(state, content, id)?,
             Change::Count(more) => count(&mut state.counts, more),
             Change::Reattribute(id, attribution) => {
                 if !state.ids.contains_key(id) {
@@ -123,6 +111,35 @@ impl<'s> ModelUnit<'s> {
         }
         Ok(())
     }
+}
+
+fn move_cursor(state: &mut State, follower: &str, to: Option<CommitSeq>) -> Result<(), StoreError> {
+    if follower == ROLLUP {
+        return Err(StoreError::Asked { what: "the rollup follower moves by itself" });
+    }
+    match to {
+        Some(to) => {
+            let cursor = state.followers.entry(follower.to_owned()).or_default();
+            *cursor = (*cursor).max(to);
+        }
+        None => {
+            state.followers.remove(follower);
+        }
+    }
+    Ok(())
+}
+
+fn join(state: &mut State, content: &ContentDigest, id: &ReadingId) -> Result<(), StoreError> {
+    let waits = |(_, context): &(CommitSeq, Context)| {
+        context.content == *content && context.reading.is_none()
+    };
+    let waiting = state.contexts().filter(waits).last();
+    let (Some((seq, _)), true) = (waiting, state.ids.contains_key(id)) else {
+        let what = "no such context waits, or no such reading is stored";
+        return Err(StoreError::Asked { what });
+    };
+    state.joins.push((seq, *id));
+    Ok(())
 }
 
 fn owe(state: &mut State, owed: &Owed) {
@@ -253,6 +270,25 @@ impl Unit for ModelUnit<'_> {
             readings
         };
         Ok(people.iter().map(of_one).collect())
+    }
+
+    fn numbered(&mut self, names: &[(DeviceId, u64)]) -> Result<Vec<Numbered>, StoreError> {
+        self.unspoiled()?;
+        let under = |(device, number): &(DeviceId, u64)| {
+            let reading = |stored: &StoredReading| {
+                let sequence = stored.reading.sequence;
+                let named = sequence.is_some_and(|of| of.epoch.is_none() && of.number == *number);
+                named && stored.reading.device == *device && stored.reading.kind() == "glucose"
+            };
+            let readings = self.state.readings().map(|(_, stored)| stored);
+            let contexts = self.state.contexts().map(|(_, context)| context);
+            let own = |of: &Context| of.device == *device && of.number == *number;
+            Numbered {
+                readings: readings.filter(reading).collect(),
+                contexts: contexts.filter(own).collect(),
+            }
+        };
+        Ok(names.iter().map(under).collect())
     }
 
     fn alerts(&mut self, people: &[PersonId]) -> Result<Vec<Vec<Alert>>, StoreError> {

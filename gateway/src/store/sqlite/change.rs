@@ -15,7 +15,7 @@ use crate::{
 /// Expired answers that a new one clears away.
 const ANSWERS_CLEARED: i64 = 16;
 
-/// Applies one change; counts are the unit's own.
+/// Applies one change; counts and joins are the unit's own, which counts for both.
 pub(super) fn apply(connection: &Connection, change: &port::Change) -> Result<(), StoreError> {
     use port::Change;
     match change {
@@ -51,7 +51,7 @@ pub(super) fn apply(connection: &Connection, change: &port::Change) -> Result<()
         Change::Session(session) => set_session(connection, session),
         Change::Answer(answer) => keep_answer(connection, answer),
         Change::Token(token) => keep_token(connection, token),
-        Change::Count(_) => Ok(()),
+        Change::Count(_) | Change::Join(..) => Ok(()),
         Change::Reattribute(id, attribution) => {
             roll::reattribute(connection, id, attribution.as_ref())
         }

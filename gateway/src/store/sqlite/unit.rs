@@ -3,7 +3,7 @@
 use rusqlite::{Connection, ToSql, params};
 
 use super::{
-    SqliteStore, alert, change,
+    SqliteStore, alert, change, context,
     fact::Tally,
     fault::failed,
     feed, reading, registry,
@@ -11,12 +11,12 @@ use super::{
 };
 use crate::{
     domain::{
-        Alert, AlertId, BenchId, CareLevel, ContentDigest, Doctor, Millis, PersonId, ReadingId,
-        Registered, SiteId, Timestamp,
+        Alert, AlertId, BenchId, CareLevel, ContentDigest, DeviceId, Doctor, Millis, PersonId,
+        ReadingId, Registered, SiteId, Timestamp,
     },
     store::{
-        Answer, BenchSession, CardScan, Change, CommitSeq, Committed, Counts, Crossing, Fact, Owed,
-        RegistryKey, StoreError, StoredReading, Timer, Unit,
+        Answer, BenchSession, CardScan, Change, CommitSeq, Committed, Counts, Crossing, Fact,
+        Numbered, Owed, RegistryKey, StoreError, StoredReading, Timer, Unit,
     },
 };
 
@@ -187,6 +187,12 @@ impl Unit for SqliteUnit<'_> {
         })
     }
 
+    fn numbered(&mut self, names: &[(DeviceId, u64)]) -> Result<Vec<Numbered>, StoreError> {
+        self.work(|connection, _| {
+            names.iter().map(|name| context::numbered(connection, name)).collect()
+        })
+    }
+
     fn alerts(&mut self, people: &[PersonId]) -> Result<Vec<Vec<Alert>>, StoreError> {
         self.work(|connection, _| {
             people.iter().map(|person| alert::of_person(connection, person)).collect()
@@ -247,6 +253,9 @@ impl Unit for SqliteUnit<'_> {
                 }
                 if let Change::Count(more) = change {
                     count(&mut tally.counts, more);
+                }
+                if let Change::Join(content, reading) = change {
+                    tally.joined(&context::join(connection, content, reading)?);
                 }
                 change::apply(connection, change)?;
             }

@@ -158,7 +158,11 @@ impl Bench {
 fn payload(item: &Item) -> Vec<u8> {
     match item {
         Item::Refused(refused) => refused.raw.clone(),
-        Item::Reading(_) | Item::Quarantined(_) | Item::Card(_) | Item::Presence(_) => {
+        Item::Reading(_)
+        | Item::Context(_)
+        | Item::Quarantined(_)
+        | Item::Card(_)
+        | Item::Presence(_) => {
             panic!("{item:?}")
         }
     }

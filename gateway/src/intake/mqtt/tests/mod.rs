@@ -94,7 +94,9 @@ fn described(item: &Item) -> (String, String) {
             format!("{} {}", presence.site, presence.online),
             presence.detail.clone().unwrap_or_default(),
         ),
-        Item::Reading(_) | Item::Quarantined(_) | Item::Card(_) => panic!("{item:?}"),
+        Item::Reading(_) | Item::Context(_) | Item::Quarantined(_) | Item::Card(_) => {
+            panic!("{item:?}")
+        }
     }
 }
 
