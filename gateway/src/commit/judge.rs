@@ -151,7 +151,10 @@ impl Group<'_> {
     fn judge_pasts(&mut self) -> Result<(), StoreError> {
         for (person, changed) in std::mem::take(&mut self.past) {
             self.open_files([&person].into_iter())?;
-            let Some(mut file) = self.desk.people.take(&person) else { continue };
+            let mut file = match self.desk.people.take(&person) {
+                Some(file) => file,
+                None => Box::new(self.folded(&person, &[])?),
+            };
             self.fold_again(&person, &mut file, &changed)?;
             file.cold = false;
             self.set_next_instant(&person, &mut file);

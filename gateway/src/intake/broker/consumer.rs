@@ -160,8 +160,7 @@ impl Consumer {
                 Ok(Event::Incoming(packet)) => self.on_packet(packet),
                 Ok(Event::Outgoing(_)) => {}
                 Err(error) => {
-                    let distrusted = u64::from(distrusts(&error));
-                    self.wiring.metrics.certificates_refused.add(distrusted);
+                    self.wiring.metrics.certificates_refused.add(distrusts(&error).into());
                     self.on_failure(&error.to_string());
                 }
             },
