@@ -7,6 +7,7 @@ pub mod config;
 #[cfg(feature = "faults")]
 mod fault;
 pub mod supervise;
+pub mod tls;
 
 pub mod domain;
 

@@ -183,8 +183,8 @@ impl Copy {
                 "SELECT received FROM state",
             ),
             (
-                "readings stored",
-                self.number(READINGS_OF_PEOPLE),
+                "readings and contexts stored",
+                self.number(READINGS_OF_PEOPLE) + self.number("SELECT COUNT(*) FROM context"),
                 "SELECT stored + rejected FROM state",
             ),
             (
@@ -219,16 +219,18 @@ impl Copy {
 }
 
 /// One table a kind of fact.
-const FACTS: [&str; 9] = [
+const FACTS: [&str; 11] = [
     "reading",
     "refused",
     "quarantine",
+    "context",
     "card_scan",
     "presence",
     "registration",
     "crossing",
     "alert_event",
     "attempt",
+    "pack",
 ];
 
 /// A reading of nobody is kept too, and counted in quarantine; a conflict is a second reading under

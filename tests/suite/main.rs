@@ -11,6 +11,7 @@
 )]
 
 mod bad_input;
+mod context;
 mod contract;
 mod disk;
 mod kill;

@@ -100,7 +100,11 @@ mod tests {
         let told = match card(payload.as_bytes(), Road::Mqtt, place, received()) {
             Item::Card(scan) => Ok((scan.card, scan.at.to_string(), scan.out)),
             Item::Refused(refused) => Err(refused.reason),
-            Item::Reading(_) | Item::Quarantined(_) | Item::Unnumbered(_) | Item::Presence(_) => {
+            Item::Reading(_)
+            | Item::Quarantined(_)
+            | Item::Unnumbered(_)
+            | Item::Presence(_)
+            | Item::Context(_) => {
                 panic!("no card")
             }
         };

@@ -1,12 +1,15 @@
 //! Device frames to readings, through the codecs of `firmware-protocols`.
 
 use firmware_protocols::{
-    DecodeError, Deframer, Format, Meaning, Measurement, Part, Piece, Selector, codec::NoFields,
-    format, taidoc::session::Record,
+    DecodeError, Deframer, Format, Meal, Meaning, Measurement, Part, Piece, Selector,
+    codec::NoFields, format, sig::glucose_context::ContextFrame, taidoc::session::Record,
 };
 use smol_str::{SmolStr, ToSmolStr};
 
-use super::{Decoded, ReadOut, Source};
+use super::{
+    Decoded, ReadOut, Source,
+    context::{Cut, MEASUREMENT, context, cut_pairs},
+};
 use crate::{
     domain::{Grade, Remarks, Sequence},
     intake::Item,
@@ -40,6 +43,14 @@ pub fn frame(name: &str, payload: &[u8], source: &Source<'_>) -> Vec<Item> {
         return vec![source.refuse(format!("unknown_format: {name}"), payload)];
     };
     let mut read_out = ReadOut::default();
+    let pairs = if name == MEASUREMENT { cut_pairs(payload) } else { None };
+    if let Some(frames) = pairs {
+        let of = |frame| match frame {
+            Cut::Context(bytes) => context(bytes, source),
+            Cut::Measurement(bytes) => one(format, bytes, source, &mut read_out),
+        };
+        return frames.into_iter().filter_map(of).collect();
+    }
     match decode(format, payload, source) {
         Ok(meaning) => item(meaning, payload, source, &mut read_out).into_iter().collect(),
         Err(error) => glued(format, payload, source, &mut read_out)
@@ -50,8 +61,24 @@ pub fn frame(name: &str, payload: &[u8], source: &Source<'_>) -> Vec<Item> {
 /// Admits one frame that a line's deframer has cut out.
 #[must_use]
 pub fn cut_frame(format: &Format, bytes: &[u8], source: &Source<'_>) -> Option<Item> {
+    one(format, bytes, source, &mut ReadOut::default())
+}
+
+/// Bytes of a line that are in no frame of its format: a meter's line carries contexts as well, each
+/// with silence behind it. Without a checksum only one that is whole and names a meal is believed.
+#[must_use]
+pub fn left(format: &Format, bytes: &[u8], source: &Source<'_>) -> Option<Item> {
+    if format.name != MEASUREMENT {
+        return None;
+    }
+    let (frame, left) = ContextFrame::parse(bytes).ok()?;
+    let whole = left == 0 && frame.meal_kind() != Meal::Unknown;
+    if whole { context(bytes, source) } else { None }
+}
+
+fn one(format: &Format, bytes: &[u8], source: &Source<'_>, read_out: &mut ReadOut) -> Option<Item> {
     match decode(format, bytes, source) {
-        Ok(meaning) => item(meaning, bytes, source, &mut ReadOut::default()),
+        Ok(meaning) => item(meaning, bytes, source, read_out),
         Err(error) => Some(source.refuse(error.name(), bytes)),
     }
 }
@@ -124,6 +151,7 @@ fn item(meaning: Meaning, raw: &[u8], source: &Source<'_>, read_out: &mut ReadOu
             let reading = decoded(measurement, raw).into_reading(source, read_out);
             Some(Item::Reading(Box::new(reading)))
         }
+        Meaning::Event("glucose_context") => context(raw, source),
         Meaning::Event(event) if CHATTER.contains(&event) => None,
         Meaning::Event(event) => Some(source.refuse(format!("no_measurement: {event}"), raw)),
     }
@@ -172,9 +200,11 @@ mod tests {
                     format!("{} {grade:?} {:?}", reading.kind(), reading.device_time.as_deref())
                 }
                 Item::Refused(refused) => format!("refused {}", refused.reason),
-                Item::Quarantined(_) | Item::Unnumbered(_) | Item::Card(_) | Item::Presence(_) => {
-                    "other".to_owned()
-                }
+                Item::Quarantined(_)
+                | Item::Unnumbered(_)
+                | Item::Card(_)
+                | Item::Presence(_)
+                | Item::Context(_) => "other".to_owned(),
             })
             .collect();
         assert_eq!(told, expected, "{name} {hex}");

@@ -335,7 +335,7 @@ mod tests {
                 Item::Quarantined(held) | Item::Unnumbered(held) => {
                     format!("{}: {}", held.reason.as_str(), held.detail)
                 }
-                Item::Card(_) | Item::Presence(_) => "other".to_owned(),
+                Item::Context(_) | Item::Card(_) | Item::Presence(_) => "other".to_owned(),
             })
             .collect();
         assert_eq!(told, expected, "{payload}");
@@ -469,7 +469,11 @@ mod tests {
         let held = |item: &Item| match item {
             Item::Quarantined(held) => (false, held.content),
             Item::Unnumbered(held) => (true, held.content),
-            Item::Reading(_) | Item::Refused(_) | Item::Card(_) | Item::Presence(_) => panic!(),
+            Item::Reading(_)
+            | Item::Context(_)
+            | Item::Refused(_)
+            | Item::Card(_)
+            | Item::Presence(_) => panic!(),
         };
         let [first, second] = items else { panic!("{items:?}") };
         let (first, second) = (held(first), held(second));

@@ -5,6 +5,7 @@
 //! not asked here: the pack's `validity` is the only judge, and commit asks it.
 
 mod card;
+mod context;
 mod fields;
 mod frame;
 
@@ -15,7 +16,7 @@ use smol_str::SmolStr;
 
 pub use self::{
     card::{card, presence},
-    frame::{cut_frame, frame, memory},
+    frame::{cut_frame, frame, left, memory},
     json::{posted, readings},
     time::{LIVE_WINDOW, Stated, measured},
 };

@@ -204,7 +204,7 @@ impl Fact {
             Measurement::Glucose(glucose) => Body::Glucose(Meter {
                 value: glucose.value,
                 unit: glucose.unit,
-                meal: glucose.meal,
+                meal: stored.meal(),
                 symptoms,
             }),
         };
@@ -414,6 +414,7 @@ mod tests {
                 raw: None,
             },
             attribution: None,
+            context: None,
             standing: Standing::Stored,
             late: false,
             possible_duplicate: false,

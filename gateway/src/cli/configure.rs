@@ -4,12 +4,16 @@ use std::{
     io::Write,
     net::TcpListener,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use clap::Subcommand;
 
 use super::{Common, Failure};
-use crate::config::{self, Config, Settings, Sources};
+use crate::{
+    config::{self, BrokerTls, Config, Settings, Sources},
+    tls,
+};
 
 /// The file that is read when none is named and it is there.
 const USUAL_FILE: &str = "xunzhen.toml";
@@ -124,13 +128,31 @@ fn environment(config: &Config) -> Vec<String> {
         let dir = config.store.dir.display();
         problems.push(format!("store.dir: cannot use {dir}: {error} / 数据目录不可写"));
     }
-    let files = config.http.tls.iter().flat_map(|(certificate, key)| [certificate, key]);
-    for file in files.chain(&config.pack_file) {
-        if let Err(error) = std::fs::metadata(file) {
-            problems.push(format!("cannot read {}: {error} / 文件不可读", file.display()));
-        }
+    if let Some((certificate, key)) = &config.http.tls
+        && let Err(error) = tls::tls_from_files(certificate, key)
+    {
+        problems.push(format!("http.tls_certificate: {} / 证书不可用", in_full(&error)));
+    }
+    if let Some(tls) = config.broker.as_ref().and_then(|broker| broker.tls.as_ref()) {
+        problems.extend(broker_tls(tls).err());
+    }
+    if let Some(file) = &config.pack_file
+        && let Err(error) = std::fs::metadata(file)
+    {
+        problems.push(format!("cannot read {}: {error} / 文件不可读", file.display()));
     }
     problems
+}
+
+/// What TLS to the broker needs, from its files.
+pub(super) fn broker_tls(tls: &BrokerTls) -> Result<Arc<rustls::ClientConfig>, String> {
+    let own = tls.own.as_ref().map(|(certificate, key)| (certificate.as_path(), key.as_path()));
+    tls::tls_to_server(&tls.ca, own)
+        .map_err(|error| format!("broker.tls_ca: {} / 证书不可用", in_full(&error)))
+}
+
+fn in_full(error: &(dyn std::error::Error + 'static)) -> String {
+    Failure::of(error).to_string()
 }
 
 /// `config default` and `config show`.

@@ -113,6 +113,18 @@ pub(super) fn of_broker(registry: &Registry, of: Arc<BrokerMetrics>) {
                 ("xunzhen_broker_connected", "1 while connected.", "gauge", of.connected.get()),
                 ("xunzhen_broker_received_total", "Messages taken.", "counter", of.received.get()),
                 (
+                    "xunzhen_broker_failures_total",
+                    "Connections lost or refused.",
+                    "counter",
+                    of.failures.get(),
+                ),
+                (
+                    "xunzhen_broker_certificates_refused_total",
+                    "Of them, for the certificate that the broker shows.",
+                    "counter",
+                    of.certificates_refused.get(),
+                ),
+                (
                     "xunzhen_broker_acknowledged_total",
                     "Messages acknowledged, after their commit.",
                     "counter",

@@ -23,6 +23,7 @@ use crate::{
     serve,
     store::{CommitSeq, Reader, Role},
     supervise::Supervisor,
+    tls,
 };
 
 /// How long the link printed at start may be used.
@@ -186,7 +187,7 @@ async fn serve_pages(
 ) -> Result<SocketAddr, Failure> {
     let tls = match &config.http.tls {
         Some((certificate, key)) => {
-            Some(serve::tls_from_files(certificate, key).map_err(|error| Failure::of(&error))?)
+            Some(tls::tls_from_files(certificate, key).map_err(|error| Failure::of(&error))?)
         }
         None => None,
     };

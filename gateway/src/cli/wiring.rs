@@ -6,7 +6,7 @@ use serde_json::json;
 use smol_str::SmolStr;
 use tokio::sync::oneshot;
 
-use super::{Failure, figures, login, pieces::Core};
+use super::{Failure, configure, figures, login, pieces::Core};
 use crate::{
     admit::{self, Source},
     commit::Work,
@@ -26,9 +26,6 @@ use crate::{
 
 /// First letters of case codes.
 pub(super) const CASE_PREFIX: &str = "QS";
-
-/// The port of MQTT without TLS, as registered.
-const MQTT_PORT: &str = "1883";
 
 /// The own MQTT listener.
 pub(super) fn mqtt(config: &Config, core: &Arc<Core>, links: &notify::Links) -> mqtt::Wiring {
@@ -213,6 +210,7 @@ fn admit_line(arrival: SerialArrival) -> Vec<Item> {
         Arrived::Frame(bytes) => {
             admit::cut_frame(line.format, &bytes, &source).into_iter().collect()
         }
+        Arrived::Left(bytes) => admit::left(line.format, &bytes, &source).into_iter().collect(),
         // A memory is no live line: a record without a time was taken at some time before.
         Arrived::ReadOut(read_out) => {
             admit::memory(&read_out.records, &Source { live: false, ..source })
@@ -227,13 +225,16 @@ pub(super) fn broker(
     supervisor: &Supervisor,
 ) -> Result<(), Failure> {
     let Some(broker) = &config.broker else { return Ok(()) };
-    let (host, port) = broker_address(&broker.url)?;
+    let tls = match &broker.tls {
+        Some(tls) => Some(configure::broker_tls(tls).map_err(Failure::Configuration)?),
+        None => None,
+    };
     let settings = BrokerConfig {
-        host,
-        port,
+        host: broker.host.clone(),
+        port: broker.port,
         client_id: broker.client_id.clone(),
         credentials: broker.login.clone(),
-        tls: None,
+        tls,
         group: "xunzhen".to_owned(),
     };
     let wiring = BrokerWiring {
@@ -245,19 +246,6 @@ pub(super) fn broker(
     figures::of_broker(&core.metrics, Arc::clone(&wiring.metrics));
     supervisor.spawn("broker", consume(settings, wiring, supervisor.stopping()));
     Ok(())
-}
-
-/// Host and port of `mqtt://host:port`; the port may be left out.
-fn broker_address(url: &str) -> Result<(String, u16), Failure> {
-    let wrong = || {
-        Failure::Configuration(format!(
-            "broker.url: {url:?}: expected mqtt://host:port, as mqtt://127.0.0.1:1884 / 消息服务器地址"
-        ))
-    };
-    let address = url.strip_prefix("mqtt://").ok_or_else(wrong)?.trim_end_matches('/');
-    let (host, port) = address.rsplit_once(':').unwrap_or((address, MQTT_PORT));
-    let port = port.parse().map_err(|_not_a_port| wrong())?;
-    if host.is_empty() { Err(wrong()) } else { Ok((host.to_owned(), port)) }
 }
 
 /// Exports readings, where a server is configured.

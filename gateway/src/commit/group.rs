@@ -4,11 +4,14 @@
 //! that a card scanned before a reading opens its session before the reading asks for it. Each
 //! class sees what the classes before it wrote.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use crate::{
     assess::{Pack, Packs},
-    domain::{Registered, Road, Timestamp, card_digest},
+    domain::{PersonId, Registered, Road, Timestamp, card_digest},
     intake::{Item, KeyReused, Receipt},
     store::{
         Attempt, CardScan, Change, CommitSeq, Committed, Counts, Fact, Origin, Outcome,
@@ -47,7 +50,7 @@ pub(super) struct Group<'a> {
     pub(super) desk: &'a mut Desk,
     /// The pack in force now.
     pub(super) pack: &'a Arc<Pack>,
-    /// Every pack that was ever in force, this one last.
+    /// Every pack that was ever in force, that one last.
     pub(super) packs: &'a Packs,
     /// This gateway's own name and epoch.
     pub(super) gateway: &'a (String, u64),
@@ -59,9 +62,41 @@ pub(super) struct Group<'a> {
     /// New readings of people, not yet judged.
     #[expect(clippy::vec_box, reason = "they are sorted and become facts, which hold them so")]
     pub(super) touched: Vec<Box<StoredReading>>,
+    /// Joins of contexts to readings of this group, made once these are appended.
+    pub(super) joins: Vec<Change>,
+    /// People of whom something stored means something else now, with what that is.
+    #[expect(clippy::vec_box, reason = "they are looked at beside new ones, which are held so")]
+    pub(super) past: BTreeMap<PersonId, Vec<Box<StoredReading>>>,
     pub(super) counts: Counts,
     /// Something was written.
     pub(super) dirty: bool,
+}
+
+impl<'a> Group<'a> {
+    /// A group in which nothing has been done.
+    pub(super) fn new(
+        unit: &'a mut dyn Unit,
+        desk: &'a mut Desk,
+        packs: &'a Packs,
+        gateway: &'a (String, u64),
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            unit,
+            desk,
+            pack: packs.last(),
+            packs,
+            gateway,
+            now,
+            facts: Vec::new(),
+            changes: Vec::new(),
+            touched: Vec::new(),
+            joins: Vec::new(),
+            past: BTreeMap::new(),
+            counts: Counts::default(),
+            dirty: false,
+        }
+    }
 }
 
 impl Group<'_> {
@@ -77,6 +112,8 @@ impl Group<'_> {
         self.cards(taken(works, &turns))?;
         self.deliveries(works, turns, &mut replies)?;
         self.judge()?;
+        self.flush()?;
+        self.changes.append(&mut self.joins);
         self.flush()?;
         for (work, reply) in works.iter().zip(&mut replies) {
             if let Work::Act(act) = work {
@@ -156,6 +193,7 @@ impl Group<'_> {
                 Item::Card(scan) => self.card(scan)?,
                 Item::Presence(presence) => self.facts.push(Fact::Presence(presence.clone())),
                 Item::Reading(_)
+                | Item::Context(_)
                 | Item::Quarantined(_)
                 | Item::Unnumbered(_)
                 | Item::Refused(_) => {}

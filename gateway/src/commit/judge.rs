@@ -54,7 +54,37 @@ impl Group<'_> {
                 self.judge_person(&person, fresh)?;
             }
         }
+        self.judge_pasts()
+    }
+
+    /// The one place that says: something stored of a person means something else from now on. What
+    /// is remembered of them is dropped, and they are judged anew, as by a late fact.
+    pub(super) fn past_changed(&mut self, stored: StoredReading) {
+        let Some(person) = owner(&stored).cloned() else { return };
+        self.desk.people.forget_person(&person);
+        self.changes.push(Change::ForgetState(person.clone()));
+        self.past.entry(person).or_default().push(Box::new(stored));
+    }
+
+    /// Judges everybody whose past changed.
+    fn judge_pasts(&mut self) -> Result<(), StoreError> {
+        for (person, changed) in std::mem::take(&mut self.past) {
+            self.open_files([&person].into_iter())?;
+            let mut file = match self.desk.people.take(&person) {
+                Some(file) => file,
+                None => Box::new(self.unread(&person)?),
+            };
+            self.fold_again(&person, &mut file, &changed)?;
+            self.put_away(person, file);
+        }
         Ok(())
+    }
+
+    /// A person's file goes back to the others.
+    fn put_away(&mut self, person: PersonId, mut file: Box<File>) {
+        let due_at = file.in_force.next_due(&file.state);
+        self.desk.people.set_instant(&person, &mut file, due_at);
+        self.desk.people.keep(person, file);
     }
 
     /// Time alone may have changed what the lines say of a person.
@@ -74,7 +104,7 @@ impl Group<'_> {
             Some(file) => file,
             None => Box::new(self.unread(person)?),
         };
-        let before = std::mem::replace(&mut file.steps, Steps::Taken);
+        let before = file.steps;
         self.mark_possible_duplicates(person, &mut fresh)?;
         let File { in_force, state, .. } = &mut *file;
         let facts = facts_of(in_force, fresh.iter().map(Box::as_ref));
@@ -84,6 +114,7 @@ impl Group<'_> {
             in_force.advance(state, self.now, &mut steps);
         }
         if in_order && steps.is_empty() && before != Steps::Folded {
+            file.steps = Steps::Taken;
             // Nearly every reading: nobody asks for it again.
             self.facts.extend(fresh.into_iter().map(Fact::Reading));
         } else {
@@ -99,9 +130,7 @@ impl Group<'_> {
         if file.unkept >= KEPT_EVERY {
             self.keep_state(person, &mut file);
         }
-        let due_at = file.in_force.next_due(&file.state);
-        self.desk.people.set_instant(person, &mut file, due_at);
-        self.desk.people.keep(person.clone(), file);
+        self.put_away(person.clone(), file);
         Ok(())
     }
 
@@ -204,7 +233,7 @@ impl Group<'_> {
         let facts = facts_of(&file.in_force, held.iter());
         let (state, assessment) = file.in_force.fold(&facts, self.now);
         file.in_force.forget_before(state.position().at);
-        file.state = state;
+        (file.state, file.steps) = (state, Steps::Taken);
         self.take_assessment(person, fresh, &assessment)
     }
 

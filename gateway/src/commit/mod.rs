@@ -9,6 +9,7 @@
 
 mod act;
 mod attribute;
+mod context;
 mod desk;
 mod docket;
 mod entered;

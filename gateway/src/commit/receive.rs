@@ -19,6 +19,7 @@ use crate::{
 
 use super::{
     attribute::{self, Whose},
+    context::Numbers,
     group::Group,
 };
 
@@ -29,6 +30,8 @@ struct Known {
     contents: HashMap<ReadingId, ContentDigest>,
     /// What waits in quarantine, from the store or earlier in this group.
     waiting: HashMap<ContentDigest, bool>,
+    /// What devices sent under the numbers that the items name.
+    numbers: Numbers,
     /// Items of this group that only this gateway can number.
     unnumbered: u64,
 }
@@ -41,6 +44,10 @@ impl Group<'_> {
         for item in items {
             let outcome = match item {
                 Item::Reading(reading) => self.reading(reading, &mut known)?,
+                Item::Context(context) => {
+                    let (status, why) = self.context(context, &mut known.numbers)?;
+                    self.outcome(None, status, why)
+                }
                 Item::Quarantined(held) => self.quarantined(held, &mut known),
                 Item::Unnumbered(held) => {
                     let held = self.numbered(held, &mut known)?;
@@ -76,9 +83,14 @@ impl Group<'_> {
                     }
                 }
                 Item::Quarantined(held) => contents.push(held.content),
-                Item::Unnumbered(_) | Item::Refused(_) | Item::Card(_) | Item::Presence(_) => {}
+                Item::Context(_)
+                | Item::Unnumbered(_)
+                | Item::Refused(_)
+                | Item::Card(_)
+                | Item::Presence(_) => {}
             }
         }
+        known.numbers = self.numbers(items)?;
         self.desk.load(self.unit, keys)?;
         let held = self.unit.held(&ids)?;
         known.contents =
@@ -140,7 +152,7 @@ impl Group<'_> {
         let implausible = standing == Standing::Rejected;
         let (reason, detail) = match whose {
             Whose::Known(attribution) => {
-                return Ok(self.store(reading, Some(attribution), standing));
+                return Ok(self.store(reading, Some(attribution), standing, known));
             }
             Whose::Nobody if implausible => (QuarantineReason::Implausible, String::new()),
             Whose::Nobody => (QuarantineReason::NoPerson, String::new()),
@@ -148,7 +160,7 @@ impl Group<'_> {
         };
         let id = reading.id;
         let held = waiting(&reading, reason, detail);
-        self.store(reading, None, standing);
+        self.store(reading, None, standing, known);
         known.waiting.insert(held.content, true);
         self.facts.push(Fact::Quarantined(Box::new(held)));
         Ok(self.outcome(Some(id), Status::Quarantined, Some(reason.as_str())))
@@ -160,18 +172,21 @@ impl Group<'_> {
         mut reading: Reading,
         attribution: Option<Attribution>,
         standing: Standing,
+        known: &mut Known,
     ) -> Outcome {
         let id = Some(reading.id);
         reading.written = None;
         let lateness = reading.received_at.since(reading.effective_at(self.pack.future_skew()));
-        let stored = Box::new(StoredReading {
+        let mut stored = Box::new(StoredReading {
             late: lateness > self.pack.stale_after(),
             standing,
             possible_duplicate: false,
             server_at: self.now,
             attribution,
+            context: None,
             reading,
         });
+        self.await_context(&mut stored, &mut known.numbers);
         if stored.attribution.is_none() {
             self.facts.push(Fact::Reading(stored));
             return Outcome { id, status: Status::Quarantined, reason: None };

@@ -15,7 +15,7 @@ use crate::{
     assess::{Pack, Packs},
     domain::{Clock, Millis, Timestamp},
     intake::{INLET_DEPTH, Inlet},
-    store::{CommitSeq, Committed, Counts, Store, StoreError},
+    store::{CommitSeq, Committed, Store, StoreError},
     supervise::Supervisor,
 };
 
@@ -93,7 +93,6 @@ pub fn start(
         desk: Desk::new(People::new(people_cached)),
         packs,
         store,
-        pack,
         clock,
         work,
         committed: committed_tx,
@@ -148,7 +147,6 @@ fn supervise(supervisor: &Supervisor, inlet: &Inlet, ended: oneshot::Receiver<()
 
 struct Writer {
     store: Box<dyn Store>,
-    pack: Arc<Pack>,
     packs: Packs,
     clock: Clock,
     desk: Desk,
@@ -241,19 +239,7 @@ impl Writer {
         now: Timestamp,
     ) -> Result<Option<(Vec<Reply>, Committed)>, StoreError> {
         let mut unit = self.store.begin(now)?;
-        let group = Group {
-            unit: unit.as_mut(),
-            desk: &mut self.desk,
-            pack: &self.pack,
-            packs: &self.packs,
-            gateway: &self.gateway,
-            now,
-            facts: Vec::new(),
-            changes: Vec::new(),
-            touched: Vec::new(),
-            counts: Counts::default(),
-            dirty: false,
-        };
+        let group = Group::new(unit.as_mut(), &mut self.desk, &self.packs, &self.gateway, now);
         let (replies, dirty) = group.apply(works)?;
         if !dirty && works.iter().all(owes_nothing) {
             return Ok(None);

@@ -14,6 +14,8 @@ pub(super) enum Kind {
     Text,
     /// An address with a scheme.
     Url,
+    /// A broker's address: `mqtt://` or `mqtts://`, a host, and a port where it is not the usual.
+    Broker,
     /// `true` or `false`.
     Switch,
     /// A whole number between two limits, both included.
@@ -32,6 +34,10 @@ impl Kind {
             Self::Url => (
                 "an address that begins with http:// or https://",
                 "以 http:// 或 https:// 开头的网址",
+            ),
+            Self::Broker => (
+                "mqtt://host:port, or mqtts://host:port for TLS",
+                "mqtt://主机:端口，加密用 mqtts://",
             ),
             Self::Switch => ("true or false", "true 或 false"),
             Self::Name => ("letters, digits, _ . -, at most 64", "字母、数字、_ . -，最多 64 个"),
@@ -129,11 +135,26 @@ pub(super) const KEYS: &[Key] = &[
     ),
     key(
         ("broker", "url"),
-        Kind::Text,
+        Kind::Broker,
         "",
         "mqtt://127.0.0.1:1884",
-        "an existing broker to read from as well; its PUBACK is the broker's / 外部消息服务器",
+        "an existing broker to read from as well; mqtts:// for TLS; its PUBACK is the broker's / 外部消息服务器",
     ),
+    key(
+        ("broker", "tls_ca"),
+        Kind::Path,
+        "",
+        "/etc/xunzhen/broker-ca.pem",
+        "PEM file of whom alone we believe about the broker; must be said with mqtts:// / 信任的根证书",
+    ),
+    key(
+        ("broker", "tls_certificate"),
+        Kind::Path,
+        "",
+        "/etc/xunzhen/broker.pem",
+        "our certificate chain, where the broker asks for one / 本端证书链",
+    ),
+    key(("broker", "tls_key"), Kind::Path, "", "/etc/xunzhen/broker.key", "its key / 本端证书私钥"),
     key(
         ("broker", "client_id"),
         Kind::Name,

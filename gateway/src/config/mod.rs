@@ -5,6 +5,7 @@ mod keys;
 mod read;
 mod settings;
 mod show;
+mod together;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -62,12 +63,25 @@ pub struct Mqtt {
 /// `[broker]`.
 #[derive(Debug, Clone)]
 pub struct Broker {
-    /// `mqtt://host:port`.
-    pub url: String,
+    /// Its host.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// How it is spoken to where it speaks TLS.
+    pub tls: Option<BrokerTls>,
     /// Fixed for this instance.
     pub client_id: String,
     /// Log-in.
     pub login: Option<(String, String)>,
+}
+
+/// TLS to the broker.
+#[derive(Debug, Clone)]
+pub struct BrokerTls {
+    /// Whom alone we believe about the broker.
+    pub ca: PathBuf,
+    /// Our own certificate chain and key, where it asks for them.
+    pub own: Option<(PathBuf, PathBuf)>,
 }
 
 /// `[store]`.

@@ -7,10 +7,11 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-use super::settings::{Setting, Settings};
 use super::{
     Config,
     keys::{KEYS, Key, Kind, SERIAL_KEYS, SERIAL_REQUIRED},
+    settings::{Setting, Settings, broker_address},
+    together,
 };
 use crate::domain::{Id, SiteKind};
 
@@ -227,22 +228,8 @@ impl Reading {
         let values: Vec<_> = KEYS.iter().map(in_force).collect();
         let settings = Settings { values, serial: self.serial };
         let mut problems = self.problems;
+        problems.extend(together::problems(&settings, &problems));
         let config = settings.config();
-        if config.http.tls.is_none()
-            && (settings.said("http.tls_certificate") || settings.said("http.tls_key"))
-        {
-            let expected = (
-                "both http.tls_certificate and http.tls_key".to_owned(),
-                "证书与私钥须同时设置".to_owned(),
-            );
-            problems.push(Problem {
-                place: "http".to_owned(),
-                key: "tls_certificate".to_owned(),
-                found: "only one of the two is set".to_owned(),
-                expected,
-                example: String::new(),
-            });
-        }
         if problems.is_empty() { Ok((config, settings)) } else { Err(problems) }
     }
 }
@@ -271,7 +258,7 @@ fn literal(kind: Kind, value: &DeValue<'_>) -> Option<String> {
     match kind {
         Kind::Switch => value.as_bool().map(|switch| switch.to_string()),
         Kind::Count(..) => value.as_integer().map(|number| number.as_str().to_owned()),
-        Kind::Listen | Kind::Path | Kind::Text | Kind::Url | Kind::Name => {
+        Kind::Listen | Kind::Path | Kind::Text | Kind::Url | Kind::Broker | Kind::Name => {
             value.as_str().map(str::to_owned)
         }
     }
@@ -283,6 +270,7 @@ fn fits(kind: Kind, text: &str) -> bool {
         Kind::Path => !text.is_empty(),
         Kind::Text => true,
         Kind::Url => text.starts_with("http://") || text.starts_with("https://"),
+        Kind::Broker => broker_address(text).is_some(),
         Kind::Switch => matches!(text, "true" | "false"),
         Kind::Count(low, high) => {
             text.parse::<u64>().is_ok_and(|count| (low..=high).contains(&count))
@@ -393,6 +381,56 @@ mod tests {
         assert_eq!(port(&sources), 2);
         sources.flags.push(("http.listen", "127.0.0.1:3".into()));
         assert_eq!(port(&sources), 3);
+    }
+
+    #[test]
+    fn half_of_a_pair_and_half_a_wish_for_tls_are_told_at_their_lines() {
+        check("[http]\ntls_key = \"k\"\n", &["x.toml:2:11 http.tls_key"]);
+        check("[broker]\nurl = \"mqtts://b\"\n", &["x.toml:2:7 broker.url"]);
+        check(
+            "[broker]\nurl = \"mqtts://b\"\ntls_ca = \"c\"\ntls_certificate = \"d\"\n",
+            &["x.toml:4:19 broker.tls_certificate"],
+        );
+        check(
+            "[broker]\nurl = \"mqtt://b\"\ntls_ca = \"c\"\ntls_certificate = \"d\"\ntls_key = \"k\"\n",
+            &[
+                "x.toml:3:10 broker.tls_ca",
+                "x.toml:4:19 broker.tls_certificate",
+                "x.toml:5:11 broker.tls_key",
+            ],
+        );
+        let full = "[broker]\nurl = \"mqtts://b\"\ntls_ca = \"c\"\ntls_certificate = \"d\"\ntls_key = \"k\"\n";
+        check(full, &[]);
+    }
+
+    #[test]
+    fn what_belongs_together_is_explained_with_an_example() {
+        let problems = read(&sources("[broker]\nurl = \"mqtts://b\"\n")).unwrap_err();
+        let told: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            told,
+            [
+                "x.toml:2:7: broker.url: mqtts:// without the certificate that vouches for the broker: expected broker.tls_ca with mqtts://, as tls_ca = \"/etc/xunzhen/broker-ca.pem\" / 应为mqtts:// 须设置 broker.tls_ca"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_broker_is_known_by_its_scheme_its_host_and_its_port() {
+        let address = |url: &str| {
+            let file = format!("[broker]\nurl = {url:?}\ntls_ca = \"c\"\n");
+            let broker = read(&sources(&file)).ok().and_then(|(config, _)| config.broker);
+            broker.map(|broker| (broker.host, broker.port))
+        };
+        assert_eq!(address("mqtts://b.example"), Some(("b.example".to_owned(), 8883)));
+        assert_eq!(address("mqtts://b.example:9/"), Some(("b.example".to_owned(), 9)));
+        for wrong in ["b.example:1883", "mqtts://", "mqtts://:1", "mqtts://b:0", "mqtts://b:x"] {
+            assert_eq!(address(wrong), None, "{wrong}");
+            let file = format!("[broker]\nurl = {wrong:?}\ntls_ca = \"c\"\n");
+            check(&file, &["x.toml:2:7 broker.url"]);
+        }
+        let plain = read(&sources("[broker]\nurl = \"mqtt://b\"\n")).unwrap().0.broker.unwrap();
+        assert_eq!((plain.port, plain.tls.is_none()), (1883, true));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use super::{
-    Broker, Config, Http, Influx, Mqtt, Serial, Store,
+    Broker, BrokerTls, Config, Http, Influx, Mqtt, Serial, Store,
     keys::{Key, SERIAL_KEYS},
 };
 
@@ -27,11 +27,16 @@ impl Settings {
         !self.text(path).is_empty()
     }
 
-    fn text(&self, path: &str) -> &str {
+    /// The value in force of a key, and where it came from.
+    pub(super) fn setting(&self, path: &str) -> Option<&Setting> {
         let of = |setting: &&Setting| {
             path.split_once('.') == Some((setting.key.section, setting.key.name))
         };
-        self.values.iter().find(of).map_or("", |setting| setting.value.as_str())
+        self.values.iter().find(of)
+    }
+
+    fn text(&self, path: &str) -> &str {
+        self.setting(path).map_or("", |setting| setting.value.as_str())
     }
 
     fn optional(&self, path: &str) -> Option<String> {
@@ -51,11 +56,25 @@ impl Settings {
         self.text(path).parse().unwrap_or_else(|_checked| SocketAddr::from(([127, 0, 0, 1], 0)))
     }
 
+    fn broker(&self) -> Option<Broker> {
+        let path = |key| self.optional(key).map(PathBuf::from);
+        let (scheme, host, port) = broker_address(self.text("broker.url"))?;
+        let tls = (scheme == Scheme::Tls).then(|| BrokerTls {
+            ca: path("broker.tls_ca").unwrap_or_default(),
+            own: path("broker.tls_certificate").zip(path("broker.tls_key")),
+        });
+        let password = || self.text("broker.password").to_owned();
+        Some(Broker {
+            host: host.to_owned(),
+            port,
+            tls,
+            client_id: self.text("broker.client_id").to_owned(),
+            login: self.optional("broker.user").map(|user| (user, password())),
+        })
+    }
+
     pub(super) fn config(&self) -> Config {
         let path = |key| self.optional(key).map(PathBuf::from);
-        let login = self
-            .optional("broker.user")
-            .map(|user| (user, self.text("broker.password").to_owned()));
         Config {
             http: Http {
                 listen: self.listen("http.listen"),
@@ -68,11 +87,7 @@ impl Settings {
                 in_flight_max: self.number("mqtt.in_flight_max"),
                 packet_max: self.number("mqtt.packet_max"),
             },
-            broker: self.optional("broker.url").map(|url| Broker {
-                url,
-                client_id: self.text("broker.client_id").to_owned(),
-                login,
-            }),
+            broker: self.broker(),
             store: Store {
                 dir: PathBuf::from(self.text("store.dir")),
                 page_cache_bytes: self
@@ -91,6 +106,30 @@ impl Settings {
             serial: self.serial.iter().filter_map(|line| serial(line)).collect(),
         }
     }
+}
+
+/// How a broker is spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scheme {
+    Plain,
+    Tls,
+}
+
+/// The ports of MQTT without and with TLS, as registered.
+const PORT_PLAIN: u16 = 1883;
+const PORT_TLS: u16 = 8883;
+
+/// Scheme, host and port of a broker's address; the port may be left out.
+pub(super) fn broker_address(url: &str) -> Option<(Scheme, &str, u16)> {
+    let plain = url.strip_prefix("mqtt://").map(|rest| (Scheme::Plain, rest, PORT_PLAIN));
+    let tls = || url.strip_prefix("mqtts://").map(|rest| (Scheme::Tls, rest, PORT_TLS));
+    let (scheme, rest, usual) = plain.or_else(tls)?;
+    let address = rest.trim_end_matches('/');
+    let (host, port) = match address.rsplit_once(':') {
+        Some((host, port)) => (host, port.parse().ok().filter(|&port| port != 0)?),
+        None => (address, usual),
+    };
+    (!host.is_empty()).then_some((scheme, host, port))
 }
 
 /// A line whose values were checked; `None` where one is missing, which is a problem already told.

@@ -9,7 +9,7 @@ use super::line::line;
 use crate::{
     domain::{Registered, SiteId},
     store::{
-        CommitSeq, Fact, Reader, RegistryKey, StoreError,
+        CommitSeq, Fact, Reader, RegistryKey, StoreError, StoredReading,
         view::{FeedEntry, Scope},
     },
 };
@@ -32,15 +32,17 @@ pub(super) fn encode(
     let (mut lines, mut unwritable) = (Vec::new(), Vec::new());
     for FeedEntry { seq, fact } in facts {
         match fact {
-            Fact::Reading(stored) => {
-                let site = &stored.reading.site;
-                if !townships.contains_key(site) {
-                    townships.insert(site.clone(), township(reader, site)?);
-                }
-                let township = townships.get(site).map(String::as_str);
-                match line(&stored, township) {
-                    Some(text) => lines.push(Line { seq, text }),
-                    None => unwritable.push(seq),
+            Fact::Reading(stored) => match written(reader, &stored, townships)? {
+                Some(text) => lines.push(Line { seq, text }),
+                None => unwritable.push(seq),
+            },
+            // What a context tells is part of its reading's point, which is then written again.
+            Fact::Context(context) => {
+                if let Some(id) = context.reading
+                    && let Some((_, stored)) = reader.reading(&Scope::Everything, &id)?
+                {
+                    let text = written(reader, &stored, townships)?;
+                    lines.extend(text.map(|text| Line { seq, text }));
                 }
             }
             Fact::Registration(registration) => {
@@ -61,10 +63,72 @@ pub(super) fn encode(
     Ok((lines, unwritable))
 }
 
+fn written(
+    reader: &dyn Reader,
+    stored: &StoredReading,
+    townships: &mut Townships,
+) -> Result<Option<String>, StoreError> {
+    let site = &stored.reading.site;
+    if !townships.contains_key(site) {
+        townships.insert(site.clone(), township(reader, site)?);
+    }
+    Ok(line(stored, townships.get(site).map(String::as_str)))
+}
+
 fn township(reader: &dyn Reader, site: &SiteId) -> Result<String, StoreError> {
     let found = reader.registered(&Scope::Everything, &RegistryKey::Site(site.clone()))?;
     Ok(match found {
         Some(Registered::Site(site)) => site.township,
         _ => String::new(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use firmware_protocols::{Decimal, Glucose, GlucoseUnit, GlucoseValue, Meal, Measurement};
+
+    use super::*;
+    use crate::{
+        domain::{ContentDigest, DeviceId, Road, Timestamp},
+        export::{line, script::Scripted},
+        store::{Context, Told},
+    };
+
+    #[test]
+    fn a_context_writes_the_point_of_its_reading_again_with_the_meal() {
+        let value = GlucoseValue::Number(Decimal::new(72, -1));
+        let glucose = Measurement::Glucose(Glucose::new(value, GlucoseUnit::MmolPerL));
+        let before = line::tests::stored(1, "G1", 1_772_406_600_000, glucose);
+        let told = Told { meal: Meal::Fasting, attributes: None };
+        let after = StoredReading { context: Some(told.clone()), ..before.clone() };
+        let context = |reading| {
+            Fact::Context(Box::new(Context {
+                device: DeviceId::new("G1").unwrap(),
+                site: SiteId::new("V1").unwrap(),
+                road: Road::Mqtt,
+                number: 7,
+                told: told.clone(),
+                raw: vec![2, 7, 0, 3],
+                content: ContentDigest::from_bytes([1; 16]),
+                received_at: Timestamp::from_millis(0),
+                reading,
+            }))
+        };
+        let store = Scripted::new();
+        let entry = |seq, fact| FeedEntry { seq: CommitSeq(seq), fact };
+        store.script().feed.push(entry(1, Fact::Reading(Box::new(after.clone()))));
+        let facts = vec![
+            entry(1, Fact::Reading(Box::new(before))),
+            entry(2, context(Some(after.reading.id))),
+            entry(3, context(None)),
+        ];
+        // The registry has no such site: a reading without a township.
+        let mut townships = Townships::from([(after.reading.site, String::new())]);
+        let (lines, unwritable) = encode(store.as_ref(), facts, &mut townships).unwrap();
+        let points: Vec<_> =
+            lines.iter().map(|line| line::tests::parse(&line.text).unwrap()).collect();
+        let meals: Vec<_> = points.iter().map(|point| point.fields["meal"]).collect();
+        assert_eq!((meals, unwritable), (vec![0.0, 1.0], vec![]));
+        assert_eq!(points[0].series(), points[1].series(), "one point");
+    }
 }

@@ -73,7 +73,7 @@ fn fields(stored: &StoredReading) -> Vec<String> {
     let reading = &stored.reading;
     let mut fields = match &reading.measurement {
         Measurement::BloodPressure(pressure) => pressures(pressure),
-        Measurement::Glucose(glucose) => glucoses(glucose),
+        Measurement::Glucose(glucose) => glucoses(glucose, stored.meal()),
     };
     let flags: u8 =
         flag_bits(reading.flags()).iter().filter(|(.., set)| *set).map(|(_, bit, _)| bit).sum();
@@ -108,7 +108,7 @@ fn pressures(pressure: &BloodPressure) -> Vec<String> {
     fields
 }
 
-fn glucoses(glucose: &Glucose) -> Vec<String> {
+fn glucoses(glucose: &Glucose, meal: Meal) -> Vec<String> {
     let what = if glucose.control { "control" } else { "glucose" };
     let unit = match glucose.unit {
         GlucoseUnit::MgPerDl => "mg_dl",
@@ -119,7 +119,7 @@ fn glucoses(glucose: &Glucose) -> Vec<String> {
         GlucoseValue::High => format!("{what}_range=1i"),
         GlucoseValue::Low => format!("{what}_range=-1i"),
     };
-    let meal = match glucose.meal {
+    let meal = match meal {
         Meal::Unknown => 0,
         Meal::Fasting => 1,
         Meal::BeforeMeal => 2,
@@ -256,6 +256,7 @@ pub(crate) mod tests {
                 raw: None,
             },
             attribution: Some(Attribution { person, basis: Basis::Payload }),
+            context: None,
             standing: Standing::Stored,
             late: false,
             possible_duplicate: false,

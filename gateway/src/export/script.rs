@@ -10,10 +10,10 @@ use tokio::sync::watch;
 
 use super::{Advance, Log};
 use crate::{
-    domain::{AlertId, DoctorId, NotificationKey, Person, Registered, Timestamp},
+    domain::{AlertId, DoctorId, NotificationKey, Person, ReadingId, Registered, Timestamp},
     store::{
-        Attempt, CommitSeq, Counts, Crossing, Owed, Reader, RegistryKey, StoreError, StoredReading,
-        TokenRow,
+        Attempt, CommitSeq, Counts, Crossing, Fact, Owed, Reader, RegistryKey, StoreError,
+        StoredReading, TokenRow,
         view::{
             AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
             Page, Paging, ReadingFilter, Scope,
@@ -110,6 +110,19 @@ impl Reader for Scripted {
         _: &Paging,
     ) -> Result<Page<(CommitSeq, StoredReading)>, StoreError> {
         unscripted()
+    }
+
+    fn reading(
+        &self,
+        _: &Scope,
+        id: &ReadingId,
+    ) -> Result<Option<(CommitSeq, StoredReading)>, StoreError> {
+        let script = self.read()?;
+        let found = script.feed.iter().find_map(|entry| {
+            let Fact::Reading(stored) = &entry.fact else { return None };
+            (stored.reading.id == *id).then(|| (entry.seq, StoredReading::clone(stored)))
+        });
+        Ok(found)
     }
 
     fn alerts(

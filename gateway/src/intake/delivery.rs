@@ -9,7 +9,7 @@ use std::{
     future::Future,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{self, Poll},
 };
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
@@ -17,7 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use crate::{
     commit::Work,
     domain::Reading,
-    store::{CardScan, Committed, Outcome, Presence, Quarantined, Refused, Request},
+    store::{CardScan, Committed, Context, Outcome, Presence, Quarantined, Refused, Request},
 };
 
 /// Deliveries and acts that wait for the writer. Full: sources stop reading, senders keep theirs.
@@ -31,6 +31,8 @@ pub const INLET_BYTES: u32 = 16 * 1024 * 1024;
 pub enum Item {
     /// A measurement with its device, site and times; whose it is, commit decides.
     Reading(Box<Reading>),
+    /// Circumstances of a measurement that comes, or came, apart from it.
+    Context(Box<Context>),
     /// Decoded, but of no use yet.
     Quarantined(Box<Quarantined>),
     /// The same, with neither number nor time of its sender: commit tells it from its like.
@@ -126,7 +128,7 @@ impl Pending {
 impl Future for Pending {
     type Output = Result<Receipt, NotCommitted>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
         Pin::new(&mut self.0).poll(cx).map_err(|_dropped| NotCommitted)
     }
 }

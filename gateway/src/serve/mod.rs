@@ -27,7 +27,6 @@ mod sessions;
 mod shared;
 #[cfg(test)]
 mod tests;
-mod tls;
 pub mod wire;
 
 pub use self::{
@@ -40,5 +39,4 @@ pub use self::{
     secret::NoRandomness,
     sessions::{IDLE_MAX, SESSION_MAX},
     shared::{Admit, LineBand, LinesFor, PackSummary, Parts, PostedReadings, Settings, Shared},
-    tls::{TlsError, tls_from_files},
 };

@@ -3,11 +3,12 @@
 //! A fact never changes once it has a position. Rows (timers, owed notifications, answers to
 //! repeated requests) are working state: the facts say what happened, the rows what is still owed.
 
+use firmware_protocols::Meal;
 use smol_str::SmolStr;
 
 use crate::domain::{
-    Alert, AlertId, AlertState, Attribution, BenchId, ContentDigest, Level, NotificationKey,
-    PersonId, Reading, ReadingId, Registered, Road, SiteId, Standing, Timestamp,
+    Alert, AlertId, AlertState, Attribution, BenchId, ContentDigest, DeviceId, Level,
+    NotificationKey, PersonId, Reading, ReadingId, Registered, Road, SiteId, Standing, Timestamp,
 };
 
 /// Position of a fact in the log; positions of one commit are consecutive, and a later commit has
@@ -22,6 +23,8 @@ pub struct StoredReading {
     pub reading: Reading,
     /// Its first attribution, or the latest one when read back.
     pub attribution: Option<Attribution>,
+    /// What its context said, once that is joined to it.
+    pub context: Option<Told>,
     /// Whether the lines may see it.
     pub standing: Standing,
     /// The first gateway stored it more than the pack's `stale_hours` after it was measured.
@@ -30,6 +33,50 @@ pub struct StoredReading {
     pub possible_duplicate: bool,
     /// When this gateway had it.
     pub server_at: Timestamp,
+}
+
+impl StoredReading {
+    /// When the value was taken relative to food: as the measurement says, else as its context does.
+    #[must_use]
+    pub fn meal(&self) -> Meal {
+        match (self.reading.meal(), &self.context) {
+            (Meal::Unknown, Some(told)) => told.meal,
+            (said, _) => said,
+        }
+    }
+}
+
+/// What a context tells of the reading it is joined to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// Relation to the last meal.
+    pub meal: Meal,
+    /// Everything it says, as one JSON object: names and codes as `xunzhen decode` prints them.
+    pub attributes: Option<String>,
+}
+
+/// Circumstances that a device sends of one of its measurements, apart from it (Bluetooth Glucose
+/// Service: 2A34 of 2A18). The device's own number says of which; whose it is, the reading says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Context {
+    /// The device.
+    pub device: DeviceId,
+    /// Where it was received.
+    pub site: SiteId,
+    /// By which road.
+    pub road: Road,
+    /// Its own number of the measurement; such devices state no epoch.
+    pub number: u64,
+    /// What it says.
+    pub told: Told,
+    /// The bytes.
+    pub raw: Vec<u8>,
+    /// What tells a repeated delivery of the same thing.
+    pub content: ContentDigest,
+    /// When the first gateway had it.
+    pub received_at: Timestamp,
+    /// The reading it is joined to: none when it is appended, the present one when read back.
+    pub reading: Option<ReadingId>,
 }
 
 /// Where a delivery came from, for those who look at what was refused.
@@ -73,6 +120,8 @@ pub enum QuarantineReason {
     Implausible,
     /// A card that the registry lacks.
     UnknownCard,
+    /// The context of a measurement that has not come. It waits for that, and for no decision.
+    NoMeasurement,
 }
 
 impl QuarantineReason {
@@ -87,6 +136,7 @@ impl QuarantineReason {
             Self::Conflict => "conflict",
             Self::Implausible => "implausible",
             Self::UnknownCard => "unknown_card",
+            Self::NoMeasurement => "no_measurement",
         }
     }
 }
@@ -315,6 +365,8 @@ pub enum Fact {
     Refused(Refused),
     /// A meaning without a person, or against another.
     Quarantined(Box<Quarantined>),
+    /// Circumstances of a measurement.
+    Context(Box<Context>),
     /// A card was held to a reader.
     CardScan(CardScan),
     /// A site came or went.

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use firmware_protocols::{BloodPressure, Decimal, Measurement, PressureUnit};
+use firmware_protocols::{
+    BloodPressure, Decimal, Glucose, GlucoseUnit, GlucoseValue, Meal, Measurement, PressureUnit,
+};
 
 use super::{
-    AlertChange, AlertEvent, Change, Channel, CommitSeq, Counts, Crossing, Disposition, Fact,
-    Origin, Owed, QuarantineReason, Quarantined, Refused, Registration, Store, StoredReading,
+    AlertChange, AlertEvent, Change, Channel, CommitSeq, Context, Counts, Crossing, Disposition,
+    Fact, Origin, Owed, QuarantineReason, Quarantined, Refused, Registration, Store, StoredReading,
+    Told,
 };
 use crate::domain::{
     Alert, AlertState, Attribution, Basis, Card, CareLevel, Doctor, Grade, Household, Id, Key,
@@ -66,6 +69,7 @@ pub(crate) fn reading(
             raw: None,
         },
         attribution,
+        context: None,
         standing: Standing::Stored,
         late: false,
         possible_duplicate: false,
@@ -75,6 +79,46 @@ pub(crate) fn reading(
 
 pub(crate) fn reading_fact(number: u64, person: &str, site: &str, minutes: i64) -> Fact {
     Fact::Reading(Box::new(reading(number, Some(person), site, minutes)))
+}
+
+/// A glucose reading that a device gave a number and no epoch.
+pub(crate) fn glucose(
+    number: u64,
+    of: (&str, u64),
+    person: Option<&str>,
+    minutes: i64,
+) -> StoredReading {
+    let mut stored = reading(number, person, "clinic1", minutes);
+    let value = GlucoseValue::Number(Decimal::new(72, -1));
+    stored.reading.measurement = Measurement::Glucose(Glucose::new(value, GlucoseUnit::MmolPerL));
+    stored.reading.device = id(of.0);
+    stored.reading.sequence = Some(Sequence { epoch: None, number: of.1 });
+    stored
+}
+
+/// What a device says of the measurement to which it gave a number.
+pub(crate) fn context(of: (&str, u64), meal: Meal, site: &str) -> Context {
+    let (device, number) = of;
+    let raw = vec![2, number.to_le_bytes()[0], 0, if meal == Meal::Fasting { 3 } else { 2 }];
+    Context {
+        device: id(device),
+        site: id(site),
+        road: Road::Mqtt,
+        number,
+        told: Told { meal, attributes: Some(format!("{{\"meal\":\"{meal:?}\"}}")) },
+        content: crate::domain::raw_digest(
+            &id(device),
+            crate::domain::Numbering::Number { number, device_time: "" },
+            &raw,
+        ),
+        raw,
+        received_at: NOON,
+        reading: None,
+    }
+}
+
+pub(crate) fn context_fact(of: (&str, u64), meal: Meal, site: &str) -> Fact {
+    Fact::Context(Box::new(context(of, meal, site)))
 }
 
 pub(crate) fn registration(row: Registered) -> Fact {
@@ -244,6 +288,7 @@ pub(crate) fn counted(facts: &[Fact]) -> Counts {
         match fact {
             Fact::Reading(stored) if stored.standing == Standing::Stored => counts.stored += 1,
             Fact::Reading(_) => counts.rejected += 1,
+            Fact::Context(_) => counts.stored += 1,
             Fact::Refused(_) => counts.refused += 1,
             Fact::Quarantined(_) => counts.quarantined += 1,
             Fact::CardScan(_)

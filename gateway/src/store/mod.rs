@@ -19,12 +19,12 @@ pub mod view;
 
 pub use error::StoreError;
 pub use facts::{
-    AlertChange, AlertEvent, Attempt, CardScan, CommitSeq, Crossing, Disposition, Fact, Origin,
-    PackInForce, Presence, QuarantineReason, Quarantined, Refused, Registration, Sending,
-    StoredReading,
+    AlertChange, AlertEvent, Attempt, CardScan, CommitSeq, Context, Crossing, Disposition, Fact,
+    Origin, PackInForce, Presence, QuarantineReason, Quarantined, Refused, Registration, Sending,
+    StoredReading, Told,
 };
 pub use model::ModelStore;
-pub use port::{ANSWER_KEPT, Change, Committed, RegistryKey, SESSION_MAX, Store, Unit};
+pub use port::{ANSWER_KEPT, Change, Committed, Numbered, RegistryKey, SESSION_MAX, Store, Unit};
 pub use reader::Reader;
 pub use rows::{
     Answer, BenchSession, Channel, Counts, Done, KeptState, Outcome, Owed, Request, Resumed, Role,

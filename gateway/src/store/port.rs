@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::{
-    Answer, BenchSession, CardScan, CommitSeq, Counts, Crossing, Fact, KeptState, Owed,
+    Answer, BenchSession, CardScan, CommitSeq, Context, Counts, Crossing, Fact, KeptState, Owed,
     PackInForce, Reader, Resumed, StoreError, StoredReading, Timer, TokenRow,
 };
 use crate::domain::{
@@ -64,6 +64,15 @@ pub enum RegistryKey {
     Card(String),
 }
 
+/// What a device has sent under one of its numbers.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Numbered {
+    /// Glucose readings; several where the device counts anew.
+    pub readings: Vec<StoredReading>,
+    /// Contexts.
+    pub contexts: Vec<Context>,
+}
+
 /// Working state that changes together with the facts of a unit.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {
@@ -109,6 +118,9 @@ pub enum Change {
     Token(Box<TokenRow>),
     /// Items were counted.
     Count(Counts),
+    /// A context that waits is joined to a reading that is stored: what it tells is the reading's
+    /// from now on. Of several that say the same, the latest is meant.
+    Join(ContentDigest, ReadingId),
     /// What the lines remember of a person now: it holds every reading of theirs up to the log's
     /// end. Append first.
     KeepState(Box<KeptState>),
@@ -174,6 +186,13 @@ pub trait Unit {
     /// # Errors
     /// Any error of the store.
     fn kept(&mut self, people: &[PersonId]) -> Result<Vec<Option<Resumed>>, StoreError>;
+
+    /// What is known under each number that a device gave without stating an epoch: its glucose
+    /// readings and the contexts, joined or waiting, each in the order of the log.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn numbered(&mut self, names: &[(DeviceId, u64)]) -> Result<Vec<Numbered>, StoreError>;
 
     /// Everybody with a reading that this gateway stored within a length of time before the newest
     /// one, by name: however long the gateway was away, it was there when it stored that one.
@@ -276,8 +295,8 @@ pub trait Unit {
     /// Changes working state.
     ///
     /// # Errors
-    /// [`StoreError::Asked`] for a resend or a re-attribution of what is not there; any error of
-    /// the store. After any error the unit can only be dropped.
+    /// [`StoreError::Asked`] for a resend, a join or a re-attribution of what is not there; any
+    /// error of the store. After any error the unit can only be dropped.
     fn change(&mut self, changes: &[Change]) -> Result<(), StoreError>;
 
     /// Writes and syncs.

@@ -9,7 +9,7 @@ use super::{
         Paging, ReadingFilter, Scope,
     },
 };
-use crate::domain::{Alert, AlertId, DoctorId, Registered, Timestamp};
+use crate::domain::{Alert, AlertId, DoctorId, ReadingId, Registered, Timestamp};
 
 /// The reading side: many at a time, always a consistent state, never in the writer's way.
 /// Every query about people takes a [`Scope`]. Every call blocks: async callers use
@@ -49,6 +49,16 @@ pub trait Reader: Send + Sync {
         filter: &ReadingFilter,
         paging: &Paging,
     ) -> Result<Page<(CommitSeq, StoredReading)>, StoreError>;
+
+    /// One reading with its position, if the scope reaches it.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn reading(
+        &self,
+        scope: &Scope,
+        id: &ReadingId,
+    ) -> Result<Option<(CommitSeq, StoredReading)>, StoreError>;
 
     /// Alerts: live ones first, gravest first, then newest.
     ///

@@ -157,6 +157,7 @@ pub(super) fn made_up(
 fn stored(reading: Reading, person: PersonId) -> StoredReading {
     StoredReading {
         attribution: Some(Attribution { person, basis: Basis::Payload }),
+        context: None,
         standing: Standing::Stored,
         late: false,
         possible_duplicate: false,

@@ -13,7 +13,7 @@ use crate::{
     assess::{Pack, Packs},
     domain::{Dated, Person, PersonId, Registered, Timestamp},
     store::{
-        Change, Counts, Fact, ModelStore, Options, SqliteStore, Store, StoredReading,
+        Change, Fact, ModelStore, Options, SqliteStore, Store, StoredReading,
         fixtures::{NOON, after_noon, commit, id, person, reading, systolic},
         view::{AlertFilter, Paging, Scope},
     },
@@ -57,21 +57,11 @@ fn registered(number: usize, hypertensive: bool) -> Fact {
 
 /// Runs a group of fresh readings of one person, or a tick where there are none.
 fn run(store: &mut dyn Store, desk: &mut Desk, now: Timestamp, fresh: Option<StoredReading>) {
-    let pack = Arc::new(Pack::built_in().unwrap());
+    let packs = Packs::new(Arc::new(Pack::built_in().unwrap()));
+    let gateway = ("G1".to_owned(), 1);
     let mut unit = store.begin(now).unwrap();
-    let mut group = Group {
-        unit: unit.as_mut(),
-        desk,
-        pack: &pack,
-        packs: &Packs::new(Arc::clone(&pack)),
-        gateway: &("G1".to_owned(), 1),
-        now,
-        facts: Vec::new(),
-        changes: Vec::new(),
-        touched: fresh.into_iter().map(Box::new).collect(),
-        counts: Counts::default(),
-        dirty: false,
-    };
+    let mut group = Group::new(unit.as_mut(), desk, &packs, &gateway, now);
+    group.touched = fresh.into_iter().map(Box::new).collect();
     group.judge().unwrap();
     group.timers().unwrap();
     group.flush().unwrap();

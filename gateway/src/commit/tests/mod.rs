@@ -1,4 +1,5 @@
 //! The writer's groups, on real stores and on the model.
 
 mod anew;
+mod context;
 mod once;

@@ -85,19 +85,8 @@ impl Bench<'_> {
     /// A group that is cut off before its commit, unless it is to be committed.
     fn try_group(&mut self, works: &[Work], commit: bool) -> Vec<Reply> {
         let mut unit = self.store.begin(now()).unwrap();
-        let group = Group {
-            unit: unit.as_mut(),
-            desk: &mut self.desk,
-            pack: &self.pack,
-            packs: &Packs::new(Arc::clone(&self.pack)),
-            gateway: &self.gateway,
-            now: now(),
-            facts: Vec::new(),
-            changes: Vec::new(),
-            touched: Vec::new(),
-            counts: Counts::default(),
-            dirty: false,
-        };
+        let packs = Packs::new(Arc::clone(&self.pack));
+        let group = Group::new(unit.as_mut(), &mut self.desk, &packs, &self.gateway, now());
         let (replies, _dirty) = group.apply(works).unwrap();
         if commit {
             unit.commit().unwrap();

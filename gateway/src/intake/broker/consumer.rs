@@ -6,7 +6,6 @@
 
 use std::{
     collections::VecDeque,
-    fmt,
     future::ready,
     hash::{BuildHasher, RandomState},
     pin::{Pin, pin},
@@ -21,7 +20,7 @@ use rumqttc::v5::{
 use tokio::time::{Sleep, sleep};
 use tracing::{error, info, warn};
 
-use super::{BrokerConfig, BrokerWiring, PAUSE_MAX, REQUESTS, pause};
+use super::{BrokerConfig, BrokerWiring, PAUSE_MAX, REQUESTS, distrusts, pause, words};
 use crate::{
     domain::Road,
     intake::{Arrival, Identity, Item, NotCommitted, Pending, Receipt, Topic},
@@ -77,6 +76,8 @@ struct State {
     /// The connection of this epoch stands.
     live: bool,
     failures: u32,
+    /// The failure that was told last, in its words: the same one again is only counted.
+    told: Option<String>,
     forming: Forming,
     handing: Option<(HandingOver, Vec<Owed>)>,
     flying: VecDeque<(Pending, Vec<Owed>)>,
@@ -121,7 +122,7 @@ impl Consumer {
             if self.state.acks.len() > ACKS_MAX {
                 // It takes messages and no acknowledgements; the messages come again.
                 events.clean();
-                self.on_failure(&"the connection takes no acknowledgements");
+                self.on_failure("the connection takes no acknowledgements");
             }
         }
         self.down();
@@ -158,7 +159,10 @@ impl Consumer {
             Happened::Polled(event) => match *event {
                 Ok(Event::Incoming(packet)) => self.on_packet(packet),
                 Ok(Event::Outgoing(_)) => {}
-                Err(error) => self.on_failure(&error),
+                Err(error) => {
+                    self.wiring.metrics.certificates_refused.add(distrusts(&error).into());
+                    self.on_failure(&error.to_string());
+                }
             },
             Happened::BatchDone => self.hand_over(),
             Happened::Rested => self.state.resting = None,
@@ -184,6 +188,7 @@ impl Consumer {
                 self.state.epoch += 1;
                 self.state.live = true;
                 self.state.failures = 0;
+                self.state.told = None;
                 self.wiring.metrics.connections.add_one();
                 info!(host = %self.config.host, "connected to the broker");
                 self.subscribe();
@@ -249,7 +254,7 @@ impl Consumer {
         forming.owed.push(Owed { publish, epoch: self.state.epoch });
     }
 
-    fn on_failure(&mut self, error: &dyn fmt::Display) {
+    fn on_failure(&mut self, error: &str) {
         if self.state.leaving {
             self.state.left = true;
             return;
@@ -262,7 +267,12 @@ impl Consumer {
         self.state.failures = self.state.failures.saturating_add(1);
         self.state.resting = alarm(rest);
         self.state.again = None;
-        warn!(%error, pause_ms = rest.as_millis(), host = %self.config.host, "no broker");
+        let words = words(error);
+        if self.state.told.as_ref() != Some(&words) {
+            let host = &self.config.host;
+            error!(%error, %host, "nothing comes from the broker; tried again with pauses");
+            self.state.told = Some(words);
+        }
     }
 
     fn subscribe(&mut self) {

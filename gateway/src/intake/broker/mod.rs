@@ -13,9 +13,9 @@ mod tests;
 use std::{fmt, sync::Arc, time::Duration};
 
 use rumqttc::{
-    NetworkOptions, TlsConfiguration, Transport,
+    NetworkOptions, TlsConfiguration, TlsError, Transport,
     v5::{
-        MqttOptions,
+        ConnectionError, MqttOptions,
         mqttbytes::{
             QoS,
             v5::{ConnectProperties, Filter},
@@ -91,6 +91,8 @@ pub struct BrokerMetrics {
     pub connections: Counter,
     /// Connections lost or refused.
     pub failures: Counter,
+    /// Of them, because we do not believe the certificate that the broker shows.
+    pub certificates_refused: Counter,
     /// Subscriptions that the broker refused: nothing comes from it then.
     pub subscriptions_refused: Counter,
     /// Messages received.
@@ -164,4 +166,16 @@ fn pause(failures: u32, chance: u64) -> Duration {
     let doubled = PAUSE_MIN.saturating_mul(1 << failures.min(8)).min(PAUSE_MAX);
     let percent = u32::try_from(50 + chance % 51).unwrap_or(100);
     (doubled * percent / 100).max(PAUSE_MIN)
+}
+
+/// A failure without its numbers: some tell the time, and are the same failure all the same.
+fn words(error: &str) -> String {
+    error.chars().filter(|letter| !letter.is_ascii_digit()).collect()
+}
+
+/// Whether a connection ended because we do not believe the certificate that the broker shows.
+fn distrusts(error: &ConnectionError) -> bool {
+    let ConnectionError::Tls(TlsError::Io(error)) = error else { return false };
+    let cause = error.get_ref().and_then(|cause| cause.downcast_ref());
+    matches!(cause, Some(rustls::Error::InvalidCertificate(_)))
 }

@@ -324,6 +324,12 @@ impl LineTask {
     }
 
     fn refuse(&self, bytes: Vec<u8>, reason: String, batch: &mut Batch) {
+        let mut meant = self.admit(Arrived::Left(bytes.clone()));
+        if !meant.is_empty() {
+            count(&self.watch.frames, 1);
+            batch.bytes = batch.bytes.saturating_add(bytes.len());
+            return batch.items.append(&mut meant);
+        }
         count(&self.watch.refused, 1);
         count(&self.watch.refused_bytes, bytes.len());
         batch.bytes = batch.bytes.saturating_add(bytes.len());

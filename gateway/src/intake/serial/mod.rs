@@ -127,6 +127,9 @@ pub struct SerialArrival {
 pub enum Arrived {
     /// A whole frame of the line's format whose checksum is right.
     Frame(Vec<u8>),
+    /// Bytes that are in no frame of the line's format. Admission answers with nothing where they
+    /// mean nothing to it, and they are refused.
+    Left(Vec<u8>),
     /// Everything a meter's memory holds.
     ReadOut(ReadOut),
 }

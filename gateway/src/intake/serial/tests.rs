@@ -67,6 +67,10 @@ fn admit(arrival: SerialArrival) -> Vec<Item> {
                 Err(error) => vec![shown(error.name().to_owned(), &raw)],
             }
         }
+        Arrived::Left(raw) => {
+            let context = line.format.name == "sig-glucose-2a18" && raw.len() == 4;
+            context.then(|| shown("#event".to_owned(), &raw)).into_iter().collect()
+        }
         Arrived::ReadOut(read_out) => {
             assert!(read_out.clock.is_some() && read_out.clock_read_at.is_some());
             let count = u8::try_from(read_out.records.len()).unwrap();
@@ -97,7 +101,11 @@ fn word(item: &Item) -> Got {
             let named = |state: &LineState| detail.contains(&format!("\"{}\"", state.as_str()));
             Got::Line(all.into_iter().find(named).unwrap().as_str())
         }
-        Item::Reading(_) | Item::Quarantined(_) | Item::Unnumbered(_) | Item::Card(_) => {
+        Item::Reading(_)
+        | Item::Quarantined(_)
+        | Item::Unnumbered(_)
+        | Item::Card(_)
+        | Item::Context(_) => {
             panic!("{item:?}")
         }
     }
@@ -312,6 +320,20 @@ async fn random_noise_comes_out_whole() {
         }
     }
     assert_eq!(kept, noise, "seed {seed}");
+}
+
+#[tokio::test]
+async fn a_context_behind_its_measurement_is_handed_on_and_other_bytes_are_refused() {
+    let mut stand = Stand::new();
+    let pty = stand.plug();
+    let watch = stand.start(stand.line("sig-glucose-2a18")).await;
+    let (measurement, context) = device::sig_glucose(78, 42, noon());
+    pty.send(&[measurement.as_slice(), &context].concat()).await.unwrap();
+    assert_eq!(stand.next_bytes().await, reading(&measurement));
+    assert_eq!(stand.next_bytes().await, Got::Event);
+    pty.send(&[1, 2, 3]).await.unwrap();
+    assert_eq!(stand.next_bytes().await, refused("partial", &[1, 2, 3]));
+    assert_eq!(watch.figures().refused_bytes, 3);
 }
 
 #[tokio::test]

@@ -51,7 +51,9 @@ pub(in crate::serve) fn reading(seq: CommitSeq, stored: &StoredReading) -> wire:
     };
     match &reading.measurement {
         Measurement::BloodPressure(pressure) => with_pressure(plain, pressure),
-        Measurement::Glucose(glucose) => with_glucose(plain, glucose),
+        Measurement::Glucose(glucose) => {
+            wire::Reading { meal: Some(meal_name(stored.meal())), ..with_glucose(plain, glucose) }
+        }
     }
 }
 
@@ -74,7 +76,6 @@ fn with_glucose(plain: wire::Reading, glucose: &Glucose) -> wire::Reading {
             GlucoseValue::High => Value::End("HI"),
             GlucoseValue::Low => Value::End("LO"),
         }),
-        meal: Some(meal_name(glucose.meal)),
         sample: glucose.control.then_some("control"),
         ..plain
     }

@@ -101,6 +101,8 @@ fn prepare(
         Fact::Alert(event) => of_alert(describer, entry.seq, event)?,
         Fact::Presence(presence) => of_presence(presence),
         Fact::Quarantined(_) => Some(Kind::Quarantine),
+        // A joined one is told with its reading, where that is asked for.
+        Fact::Context(context) => context.reading.is_none().then_some(Kind::Quarantine),
         Fact::Registration(_) => Some(Kind::Registry),
         Fact::Refused(_)
         | Fact::CardScan(_)

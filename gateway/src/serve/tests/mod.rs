@@ -319,6 +319,7 @@ fn stored(reading: Reading) -> StoredReading {
     let person = reading.remarks.person.clone();
     StoredReading {
         attribution: person.map(|person| Attribution { person, basis: Basis::Payload }),
+        context: None,
         standing: Standing::Stored,
         late: false,
         possible_duplicate: false,

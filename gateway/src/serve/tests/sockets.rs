@@ -17,7 +17,10 @@ use tokio::{
 use tokio_rustls::TlsConnector;
 
 use super::{Gateway, gateway, live::Events, reading, stored};
-use crate::serve::{Listener, serve_http, tls_from_files};
+use crate::{
+    serve::{Listener, serve_http},
+    tls::tls_from_files,
+};
 
 async fn listen(gateway: &Gateway, tls: Option<Arc<rustls::ServerConfig>>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

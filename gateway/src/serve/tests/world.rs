@@ -296,7 +296,7 @@ fn take(rows: &mut Rows, item: &Item) -> Outcome {
             let reason = Some(held.reason.as_str().to_owned());
             Outcome { id: None, status: Status::Quarantined, reason }
         }
-        Item::Card(_) | Item::Presence(_) => panic!("not over HTTP"),
+        Item::Context(_) | Item::Card(_) | Item::Presence(_) => panic!("not over HTTP"),
     }
 }
 
@@ -350,6 +350,21 @@ impl Reader for World {
             .collect();
         found.sort_by_key(|(_, stored)| std::cmp::Reverse(stored.reading.measured.at));
         Ok(page(found, paging))
+    }
+
+    fn reading(
+        &self,
+        scope: &Scope,
+        id: &ReadingId,
+    ) -> Result<Option<(CommitSeq, StoredReading)>, StoreError> {
+        let rows = self.rows();
+        let found = rows.readings.iter().find(|(_, stored)| stored.reading.id == *id);
+        let person =
+            |stored: &StoredReading| stored.attribution.as_ref().map(|of| of.person.clone());
+        let reached = found.filter(|(_, stored)| {
+            person(stored).is_some_and(|person| rows.reaches(scope, &person))
+        });
+        Ok(reached.cloned())
     }
 
     fn alerts(

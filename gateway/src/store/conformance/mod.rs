@@ -4,17 +4,20 @@ mod random;
 
 use std::sync::Arc;
 
+use firmware_protocols::Meal;
+
 use super::{
     ANSWER_KEPT, AlertChange, Answer, Change, CommitSeq, Committed, Done, Fact, KeptState,
-    ModelStore, Options, Outcome, Reader, RegistryKey, Request, SqliteStore, Status, Store,
-    StoreError, StoredReading, Timer, TimerKind,
+    ModelStore, Options, Outcome, QuarantineReason, Reader, RegistryKey, Request, SqliteStore,
+    Status, Store, StoreError, StoredReading, Timer, TimerKind,
     fixtures::{
-        NOON, after_noon, alert, card, commit, crossing, doctor, event, household, id, key, owed,
-        person, person_with_cards, quarantined, reading, reading_fact, refused, site,
+        NOON, after_noon, alert, card, commit, context, context_fact, crossing, doctor, event,
+        glucose, household, id, key, owed, person, person_with_cards, quarantined, reading,
+        reading_fact, refused, site,
     },
     view::{AlertFilter, Paging, ReadingFilter, Scope},
 };
-use crate::domain::{Attribution, Basis, CareLevel, Level, Millis, Registered};
+use crate::domain::{Attribution, Basis, CareLevel, Level, Millis, Registered, Sequence};
 
 /// Runs a case against each store.
 #[track_caller]
@@ -427,8 +430,100 @@ fn an_owed_notification_stays_known_after_it_was_sent() {
 }
 
 #[test]
+fn a_context_waits_until_it_is_joined_and_is_then_part_of_its_reading() {
+    check(|store| {
+        let reader = township(store);
+        let of = ("meter1", 7);
+        let fasting = context(of, Meal::Fasting, "clinic1");
+        commit(store, &[context_fact(of, Meal::Fasting, "clinic1")], &[]);
+        let waiting = |scope: &Scope| {
+            let held = reader.quarantine(scope, &Paging::default()).unwrap().items;
+            let told = held.into_iter().map(|held| (held.reason, held.detail, held.raw));
+            let board = reader.board(&Scope::Everything, None, NOON).unwrap().quarantined;
+            (told.collect::<Vec<_>>(), board)
+        };
+        let place = Scope::Place("North".to_owned());
+        let held = (QuarantineReason::NoMeasurement, "7".to_owned(), fasting.raw.clone());
+        assert_eq!(waiting(&Scope::Everything), (vec![held.clone()], 1));
+        assert_eq!(waiting(&place).0, [held]);
+        for nobody in [Scope::Place("South".to_owned()), Scope::Doctor(id("DR1")), Scope::Nobody] {
+            assert_eq!(waiting(&nobody).0, []);
+        }
+        let stored = glucose(1, of, Some("P1"), 0);
+        let join = Change::Join(fasting.content, stored.reading.id);
+        commit(store, &[Fact::Reading(Box::new(stored))], std::slice::from_ref(&join));
+        assert_eq!(waiting(&Scope::Everything), (vec![], 0));
+        let (_, now) = reader.reading(&place, &key(1)).unwrap().unwrap();
+        assert_eq!((now.meal(), now.context), (Meal::Fasting, Some(fasting.told.clone())));
+        assert_eq!(now.reading.meal(), Meal::Unknown, "the reading itself never changes");
+        assert_eq!(reader.reading(&Scope::Doctor(id("DR2")), &key(1)).unwrap(), None);
+        let fed = reader.feed(CommitSeq(0), 100).unwrap().into_iter();
+        let joined: Vec<_> = fed
+            .filter_map(|entry| {
+                if let Fact::Context(context) = entry.fact { context.reading } else { None }
+            })
+            .collect();
+        assert_eq!(joined, [key(1)]);
+        // Nothing waits any more; and nothing can be joined to a reading that is not there.
+        let mut unit = store.begin(NOON).unwrap();
+        assert!(unit.change(&[join]).is_err_and(|error| error.is_asked()));
+        drop(unit);
+        let mut unit = store.begin(NOON).unwrap();
+        unit.append(&[context_fact(of, Meal::AfterMeal, "clinic1")]).unwrap();
+        let after = context(of, Meal::AfterMeal, "clinic1");
+        let missing = unit.change(&[Change::Join(after.content, key(99))]);
+        assert!(missing.is_err_and(|error| error.is_asked()));
+    });
+}
+
+#[test]
+fn what_a_device_numbered_is_found_by_device_and_number() {
+    check(|store| {
+        let reader = township(store);
+        let of = ("meter1", 7);
+        let mut with_epoch = glucose(3, of, Some("P1"), 3);
+        with_epoch.reading.sequence = Some(Sequence { epoch: Some(1), number: 7 });
+        let readings = [
+            glucose(1, of, Some("P1"), 0),
+            glucose(2, of, None, 1),
+            with_epoch,
+            glucose(4, ("meter1", 8), Some("P1"), 4),
+            glucose(5, ("meter2", 7), Some("P2"), 5),
+            reading(6, Some("P1"), "clinic1", 6),
+        ];
+        let mut facts: Vec<_> =
+            readings.into_iter().map(|stored| Fact::Reading(Box::new(stored))).collect();
+        facts
+            .extend([Meal::Fasting, Meal::AfterMeal].map(|meal| context_fact(of, meal, "clinic1")));
+        commit(store, &facts, &[]);
+        let join = Change::Join(context(of, Meal::AfterMeal, "clinic1").content, key(2));
+        commit(store, &[], &[join]);
+        let mut unit = store.begin(NOON).unwrap();
+        let names = [of, ("meter1", 9), ("meter2", 7)].map(|(device, number)| (id(device), number));
+        let found = unit.numbered(&names).unwrap();
+        let told: Vec<_> = found
+            .iter()
+            .map(|found| {
+                let readings = found.readings.iter();
+                let readings = readings.map(|stored| (stored.reading.id, stored.meal()));
+                let contexts = found.contexts.iter();
+                let contexts = contexts.map(|context| (context.told.meal, context.reading));
+                (readings.collect::<Vec<_>>(), contexts.collect::<Vec<_>>())
+            })
+            .collect();
+        let seven = (
+            vec![(key(1), Meal::Unknown), (key(2), Meal::AfterMeal)],
+            vec![(Meal::Fasting, None), (Meal::AfterMeal, Some(key(2)))],
+        );
+        assert_eq!(told, [seven, (vec![], vec![]), (vec![(key(5), Meal::Unknown)], vec![])]);
+        drop(unit);
+        drop(reader);
+    });
+}
+
+#[test]
 fn every_value_that_a_wire_can_carry_comes_back() {
-    use firmware_protocols::{DateTime, Decimal, Flags, GlucoseUnit, GlucoseValue, Meal};
+    use firmware_protocols::{DateTime, Decimal, Flags, GlucoseUnit, GlucoseValue};
     check(|store| {
         let mut odd = Vec::new();
         for (number, value) in (10..).zip(["9223372036854775807e5", "-1e-25", "1e127", "0"]) {
@@ -460,8 +555,7 @@ fn every_value_that_a_wire_can_carry_comes_back() {
             stored.reading.bench = Some(id("bench1"));
             stored.reading.remarks.symptoms = vec!["chest_pain".into(), "a|b\n\"".into()];
             stored.reading.remarks.attributes = Some("{\"x\":1}".to_owned());
-            stored.reading.sequence =
-                Some(crate::domain::Sequence { epoch: None, number: u64::MAX });
+            stored.reading.sequence = Some(Sequence { epoch: None, number: u64::MAX });
             stored.standing = crate::domain::Standing::Rejected;
             stored.possible_duplicate = true;
             odd.push(stored);

@@ -1,7 +1,8 @@
 //! Random units against SQLite and the model: every answer of every question must be the same.
 
-use std::io::Write as _;
+use std::{collections::BTreeSet, io::Write as _};
 
+use firmware_protocols::Meal;
 use proptest::{
     collection::vec,
     prelude::any,
@@ -17,8 +18,9 @@ use crate::{
         KeptState, ModelStore, Options, Outcome, PackInForce, Presence, Reader, RegistryKey,
         Request, Role, Sending, SqliteStore, Status, Store, Timer, TimerKind, TokenRow, Unit,
         fixtures::{
-            NOON, after_noon, alert, card, counted, crossing, doctor, event, household, id, key,
-            owed, person_with_cards, quarantined, reading, refused, registration, site,
+            NOON, after_noon, alert, card, context, context_fact, counted, crossing, doctor, event,
+            glucose, household, id, key, owed, person_with_cards, quarantined, reading, refused,
+            registration, site,
         },
         view::{AlertFilter, Paging, ReadingFilter, Scope},
     },
@@ -37,6 +39,8 @@ struct History {
     readings: u64,
     alerts: Vec<Alert>,
     owed: u64,
+    /// Readings that a context was joined to: to each at most one.
+    joined: BTreeSet<u64>,
 }
 
 /// What one unit does.
@@ -44,6 +48,10 @@ struct History {
 struct Work {
     facts: Vec<Fact>,
     changes: Vec<Change>,
+}
+
+const fn meal(number: u8) -> Meal {
+    if number.is_multiple_of(2) { Meal::Fasting } else { Meal::AfterMeal }
 }
 
 const PLACES: [&str; 7] = ["V0", "V1", "V2", "T0", "T1", "C0", ""];
@@ -78,13 +86,17 @@ impl History {
         let who = name("P", a, 7);
         let at = name("S", b, 5);
         let minutes = i64::from(c) * 23 - 2000;
-        match what % 20 {
+        match what % 22 {
             0..=5 => {
                 // Sometimes a number that was used before: the unit must then fail in both.
                 let number = if c == 0 { u64::from(a % 4) } else { self.readings };
                 self.readings += 1;
                 let person = (a % 5 != 0).then_some(who.as_str());
                 let mut stored = reading(number, person, &at, minutes);
+                if c % 4 == 1 {
+                    stored =
+                        glucose(number, (&name("cuff", a, 2), u64::from(b % 3)), person, minutes);
+                }
                 if b % 9 == 0 {
                     stored.standing = Standing::Rejected;
                 }
@@ -122,27 +134,20 @@ impl History {
                     work.changes.push(Change::Reattribute(key(number), to));
                 }
             }
-            16 if a % 4 == 0 => work.facts.push(Fact::Pack(Box::new(PackInForce {
-                hash: name("h", b, 3),
-                text: "{}".to_owned(),
-                at: after_noon(minutes),
-            }))),
-            16 => work.facts.push(Fact::Presence(Presence {
-                site: id(&at),
-                online: a % 2 == 0,
-                detail: None,
-                at: after_noon(minutes),
-            })),
-            17 => work.facts.push(Fact::CardScan(CardScan {
-                site: id(&at),
-                bench: id("B1"),
-                card: name("K", a, 4),
-                person: None,
-                at: after_noon(minutes),
-                received_at: after_noon(minutes),
-                out: false,
-            })),
+            16 | 17 => work.facts.push(said_at(&at, (what, a, b), minutes)),
+            18 => work.facts.push(told((a, b, c), &at)),
+            19 => self.join((a, b, c), work),
             _ => working(&who, (a, b, c), work),
+        }
+    }
+
+    fn join(&mut self, (a, b, c): (u8, u8, u8), work: &mut Work) {
+        let number = u64::from(a) % self.readings.max(1);
+        let of = (&*name("cuff", b, 2), u64::from(c % 3));
+        // Where none waits, the unit must fail in both.
+        if self.stored(number) && self.joined.insert(number) {
+            let content = context(of, meal(b / 2), "S0").content;
+            work.changes.push(Change::Join(content, key(number)));
         }
     }
 
@@ -226,6 +231,31 @@ impl History {
     }
 }
 
+fn told((a, b, c): (u8, u8, u8), at: &str) -> Fact {
+    context_fact((&name("cuff", a, 2), u64::from(b % 3)), meal(c), at)
+}
+
+/// A pack, or what a site says of itself.
+fn said_at(site: &str, (what, a, b): (u8, u8, u8), minutes: i64) -> Fact {
+    let at = after_noon(minutes);
+    if what % 22 == 17 {
+        return Fact::CardScan(CardScan {
+            site: id(site),
+            bench: id("B1"),
+            card: name("K", a, 4),
+            person: None,
+            at,
+            received_at: at,
+            out: false,
+        });
+    }
+    if a.is_multiple_of(4) {
+        let (hash, text) = (name("h", b, 3), "{}".to_owned());
+        return Fact::Pack(Box::new(PackInForce { hash, text, at }));
+    }
+    Fact::Presence(Presence { site: id(site), online: a % 2 == 0, detail: None, at })
+}
+
 /// Rows beside the log.
 fn working(who: &str, (a, b, c): (u8, u8, u8), work: &mut Work) {
     let timer = Timer {
@@ -304,6 +334,8 @@ fn look_within(unit: &mut dyn Unit, seen: &mut Vec<String>) {
     for key in keys() {
         seen.push(format!("{:?}", unit.entered(&key).unwrap()));
     }
+    let names: Vec<_> = (0..6).map(|n| (id(&name("cuff", n, 2)), u64::from(n / 2))).collect();
+    seen.push(format!("{:?}", unit.numbered(&names).unwrap()));
     seen.push(format!("{:?}", unit.alerts(&people).unwrap()));
     seen.push(format!("{:?}", unit.next_alert_key().unwrap()));
     seen.push(format!("{:?}", unit.doctors(CareLevel::Village).unwrap()));
@@ -406,6 +438,9 @@ fn look_in_scope(reader: &dyn Reader, scope: &Scope, seen: &mut Vec<String>) {
     ];
     for filter in filters {
         seen.push(pages(|page| reader.readings(scope, &filter, page)));
+    }
+    for number in 0..8 {
+        seen.push(format!("{:?}", reader.reading(scope, &key(number)).unwrap()));
     }
     let filters = [
         AlertFilter::default(),

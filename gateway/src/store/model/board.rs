@@ -210,6 +210,7 @@ fn heard((_, fact): (CommitSeq, &Fact), wanted: &SiteId) -> Option<Timestamp> {
         Fact::Reading(stored) => (Some(&stored.reading.site), stored.server_at),
         Fact::Refused(refused) => (refused.origin.site.as_ref(), refused.received_at),
         Fact::Quarantined(item) => (item.origin.site.as_ref(), item.received_at),
+        Fact::Context(context) => (Some(&context.site), context.received_at),
         Fact::CardScan(scan) => (Some(&scan.site), scan.received_at),
         Fact::Presence(presence) => (Some(&presence.site), presence.at),
         Fact::Registration(_)

@@ -4,6 +4,7 @@
 //! can be out of step. Nothing is durable either: its proofs hold for as long as the process lives.
 
 mod board;
+mod change;
 mod reader;
 mod state;
 mod unit;

@@ -8,10 +8,13 @@ use super::{
     unit,
 };
 use crate::{
-    domain::{Alert, AlertId, DoctorId, Person, PersonId, Registered, SiteId, Standing, Timestamp},
+    domain::{
+        Alert, AlertId, DoctorId, Person, PersonId, ReadingId, Registered, SiteId, Standing,
+        Timestamp,
+    },
     store::{
-        Channel, CommitSeq, Counts, Crossing, Fact, Owed, Reader, RegistryKey, StoreError,
-        StoredReading, TokenRow, paging,
+        Channel, CommitSeq, Counts, Crossing, Fact, Origin, Owed, QuarantineReason, Reader,
+        RegistryKey, StoreError, StoredReading, TokenRow, paging,
         view::{
             AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
             Page, Paging, ReadingFilter, Scope,
@@ -87,24 +90,43 @@ pub(super) fn quarantined(state: &State, scope: &Scope) -> Vec<HeldQuarantine> {
             at_site(state, scope, item.origin.site.as_ref())
         }
     });
-    reached
-        .map(|(seq, item)| HeldQuarantine {
-            seq,
-            reason: item.reason,
-            detail: item.detail.clone(),
-            raw: item.raw.clone(),
-            origin: item.origin.clone(),
-            received_at: item.received_at,
-            reading: item.reading.as_ref().map(|held| StoredReading {
-                reading: (**held).clone(),
-                attribution: None,
-                standing: Standing::Stored,
-                late: false,
-                possible_duplicate: false,
-                server_at: item.received_at,
-            }),
-        })
-        .collect()
+    let items = reached.map(|(seq, item)| HeldQuarantine {
+        seq,
+        reason: item.reason,
+        detail: item.detail.clone(),
+        raw: item.raw.clone(),
+        origin: item.origin.clone(),
+        received_at: item.received_at,
+        reading: item.reading.as_ref().map(|held| StoredReading {
+            reading: (**held).clone(),
+            attribution: None,
+            context: None,
+            standing: Standing::Stored,
+            late: false,
+            possible_duplicate: false,
+            server_at: item.received_at,
+        }),
+    });
+    items.chain(waiting(state, scope)).collect()
+}
+
+/// Contexts within a scope whose measurement has not come.
+fn waiting<'s>(state: &'s State, scope: &'s Scope) -> impl Iterator<Item = HeldQuarantine> + 's {
+    let all = state.contexts().filter(|(_, context)| context.reading.is_none());
+    let reached = all.filter(|(_, context)| at_site(state, scope, Some(&context.site)));
+    reached.map(|(seq, context)| HeldQuarantine {
+        seq,
+        reason: QuarantineReason::NoMeasurement,
+        detail: context.number.to_string(),
+        raw: context.raw,
+        origin: Origin {
+            road: context.road,
+            site: Some(context.site),
+            device: Some(context.device.as_str().into()),
+        },
+        received_at: context.received_at,
+        reading: None,
+    })
 }
 
 /// What was refused within a scope.
@@ -147,6 +169,8 @@ impl Reader for ModelReader {
         let entries = later.map(|(seq, fact)| {
             let fact = if let Fact::Reading(stored) = fact {
                 Fact::Reading(Box::new(state.latest(stored)))
+            } else if let Fact::Context(context) = fact {
+                Fact::Context(Box::new(state.latest_context(seq, context)))
             } else {
                 fact.clone()
             };
@@ -169,6 +193,16 @@ impl Reader for ModelReader {
         let all = state.readings().filter(|(_, stored)| wanted(filter, stored));
         let found = all.filter(|(_, stored)| reaches(&state, scope, stored)).collect();
         page_of(found, paging, |(seq, stored)| [stored.reading.measured.at.as_millis(), seq.0])
+    }
+
+    fn reading(
+        &self,
+        scope: &Scope,
+        id: &ReadingId,
+    ) -> Result<Option<(CommitSeq, StoredReading)>, StoreError> {
+        let state = self.shared.now();
+        let found = state.readings().find(|(_, stored)| stored.reading.id == *id);
+        Ok(found.filter(|(_, stored)| reaches(&state, scope, stored)))
     }
 
     fn alerts(

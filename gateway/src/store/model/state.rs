@@ -11,9 +11,9 @@ use crate::{
         Person, PersonId, ReadingId, Registered, Site, SiteId, Timestamp,
     },
     store::{
-        AlertEvent, Answer, BenchSession, CommitSeq, Counts, Crossing, Fact, KeptState, Owed,
-        PackInForce, Quarantined, Refused, Resumed, StoredReading, Timer, TimerKind, TokenRow,
-        view::Scope,
+        AlertEvent, Answer, BenchSession, CommitSeq, Context, Counts, Crossing, Fact, KeptState,
+        Owed, PackInForce, Quarantined, Refused, Resumed, StoredReading, Timer, TimerKind,
+        TokenRow, view::Scope,
     },
 };
 
@@ -33,6 +33,8 @@ pub(super) struct State {
     pub(super) ids: HashMap<ReadingId, usize>,
     /// Attributions that are later than the reading.
     pub(super) attributed: HashMap<ReadingId, Option<Attribution>>,
+    /// Readings that contexts are joined to, by the contexts' positions, in the order of joining.
+    pub(super) joins: Vec<(CommitSeq, ReadingId)>,
     /// Rows in force, by kind and name, with the position of their registration.
     pub(super) registry: BTreeMap<(&'static str, String), (CommitSeq, Registered)>,
     pub(super) counts: Counts,
@@ -80,7 +82,33 @@ impl State {
         if let Some(later) = self.attributed.get(&stored.reading.id) {
             stored.attribution.clone_from(later);
         }
+        let joins = self.joins.iter().rev();
+        let joined = joins.clone().find(|(_, id)| *id == stored.reading.id);
+        if let Some(Fact::Context(context)) = joined.and_then(|(seq, _)| self.fact(*seq)) {
+            stored.context = Some(context.told.clone());
+        }
         stored
+    }
+
+    fn fact(&self, seq: CommitSeq) -> Option<&Fact> {
+        let index = usize::try_from(seq.0).ok()?.checked_sub(1)?;
+        self.facts.get(index).map(Arc::as_ref)
+    }
+
+    /// Contexts with the readings that they are joined to now.
+    pub(super) fn contexts(&self) -> impl Iterator<Item = (CommitSeq, Context)> {
+        self.log().filter_map(|(seq, fact)| {
+            if let Fact::Context(context) = fact {
+                Some((seq, self.latest_context(seq, context)))
+            } else {
+                None
+            }
+        })
+    }
+
+    pub(super) fn latest_context(&self, seq: CommitSeq, context: &Context) -> Context {
+        let joined = self.joins.iter().find(|(of, _)| *of == seq);
+        Context { reading: joined.map(|(_, id)| *id), ..context.clone() }
     }
 
     pub(super) fn readings(&self) -> impl Iterator<Item = (CommitSeq, StoredReading)> {

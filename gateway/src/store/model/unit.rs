@@ -3,18 +3,18 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use super::{
-    ROLLUP, Shared,
+    Shared, change,
     state::{Promise, State, county, named},
 };
 use crate::{
     domain::{
-        Alert, AlertId, BenchId, CareLevel, ContentDigest, Doctor, Millis, PersonId, ReadingId,
-        Registered, SiteId, Timestamp,
+        Alert, AlertId, BenchId, CareLevel, ContentDigest, DeviceId, Doctor, Millis, PersonId,
+        ReadingId, Registered, SiteId, Timestamp,
     },
     store::{
-        ANSWER_KEPT, Answer, BenchSession, CardScan, Change, CommitSeq, Committed, Counts,
-        Crossing, Fact, KeptState, Owed, PackInForce, RegistryKey, Resumed, SESSION_MAX,
-        StoreError, StoredReading, Timer, Unit,
+        ANSWER_KEPT, Answer, BenchSession, CardScan, Change, CommitSeq, Committed, Context,
+        Crossing, Fact, Numbered, Owed, PackInForce, RegistryKey, Resumed, SESSION_MAX, StoreError,
+        StoredReading, Timer, Unit,
     },
 };
 
@@ -52,104 +52,6 @@ impl<'s> ModelUnit<'s> {
             state.registry.insert(named(&registration.row), row);
         }
         Ok(())
-    }
-
-    fn change_one(&mut self, change: &Change) -> Result<(), StoreError> {
-        let state = &mut self.state;
-        match change {
-            Change::Alert(alert) => {
-                state.alerts.insert(alert.key, Alert::clone(alert));
-            }
-            Change::Alias(id, key) => {
-                state.aliases.insert(*id, *key);
-            }
-            Change::SetTimer(timer) => {
-                let name = (timer.kind, timer.person.clone(), timer.alert);
-                state.timers.insert(name, timer.clone());
-            }
-            Change::ClearTimer(timer) => {
-                state.timers.remove(&(timer.kind, timer.person.clone(), timer.alert));
-            }
-            Change::Owe(owed) => owe(state, owed),
-            Change::Resend { key, due_at, last_error } => {
-                let Some(promise) = state.promises.get_mut(key) else {
-                    return Err(StoreError::Asked { what: "no such notification is owed" });
-                };
-                promise.due_at = *due_at;
-                promise.owed.attempts = promise.owed.attempts.saturating_add(1);
-                if last_error.is_some() {
-                    promise.owed.last_error.clone_from(last_error);
-                }
-            }
-            Change::Hasten { alert, due_at } => {
-                for promise in state.promises.values_mut() {
-                    let untried = promise.owed.alert == *alert && promise.owed.attempts == 0;
-                    if untried {
-                        promise.due_at = promise.due_at.map(|before| before.min(*due_at));
-                    }
-                }
-            }
-            Change::Cursor { follower, to } => move_cursor(state, follower, *to)?,
-            Change::Session(session) => {
-                let name = (session.site.clone(), session.bench.clone(), session.from);
-                state.sessions.insert(name, session.clone());
-            }
-            Change::Answer(answer) => {
-                state.answers.insert(answer.request.key.clone(), Answer::clone(answer));
-            }
-            Change::Token(token) => {
-                state.tokens.insert(token.hash, (**token).clone());
-            }
-            Change::KeepState(kept) => {
-                let upto = state.last();
-                state.kept.insert(kept.person.clone(), (upto, KeptState::clone(kept)));
-            }
-            Change::ForgetState(person) => {
-                state.kept.remove(person);
-            }
-            Change::Count(more) => count(&mut state.counts, more),
-            Change::Reattribute(id, attribution) => {
-                if !state.ids.contains_key(id) {
-                    return Err(StoreError::Asked { what: "no such reading to attribute" });
-                }
-                state.reattribute(*id, attribution.clone());
-            }
-        }
-        Ok(())
-    }
-}
-
-fn move_cursor(state: &mut State, follower: &str, to: Option<CommitSeq>) -> Result<(), StoreError> {
-    if follower == ROLLUP {
-        return Err(StoreError::Asked { what: "the rollup follower moves by itself" });
-    }
-    if let Some(to) = to {
-        let cursor = state.followers.entry(follower.to_owned()).or_default();
-        *cursor = (*cursor).max(to);
-    } else {
-        state.followers.remove(follower);
-    }
-    Ok(())
-}
-
-fn owe(state: &mut State, owed: &Owed) {
-    let steps = state.events().filter(|(_, event)| event.alert.key == owed.alert);
-    let seq = steps.map(|(seq, _)| seq).max().unwrap_or_default();
-    let due_at = Some(owed.due_at);
-    state.promises.entry(owed.key).or_insert(Promise { owed: owed.clone(), due_at, seq });
-}
-
-fn count(sum: &mut Counts, more: &Counts) {
-    let pairs = [
-        (&mut sum.received, more.received),
-        (&mut sum.stored, more.stored),
-        (&mut sum.rejected, more.rejected),
-        (&mut sum.duplicate, more.duplicate),
-        (&mut sum.quarantined, more.quarantined),
-        (&mut sum.refused, more.refused),
-    ];
-    for (sum, more) in pairs {
-        *sum = sum.saturating_add(more);
     }
 }
 
@@ -282,6 +184,25 @@ impl Unit for ModelUnit<'_> {
         Ok(people.iter().map(of_one).collect())
     }
 
+    fn numbered(&mut self, names: &[(DeviceId, u64)]) -> Result<Vec<Numbered>, StoreError> {
+        self.unspoiled()?;
+        let under = |(device, number): &(DeviceId, u64)| {
+            let reading = |stored: &StoredReading| {
+                let sequence = stored.reading.sequence;
+                let named = sequence.is_some_and(|of| of.epoch.is_none() && of.number == *number);
+                named && stored.reading.device == *device && stored.reading.kind() == "glucose"
+            };
+            let readings = self.state.readings().map(|(_, stored)| stored);
+            let contexts = self.state.contexts().map(|(_, context)| context);
+            let own = |of: &Context| of.device == *device && of.number == *number;
+            Numbered {
+                readings: readings.filter(reading).collect(),
+                contexts: contexts.filter(own).collect(),
+            }
+        };
+        Ok(names.iter().map(under).collect())
+    }
+
     fn alerts(&mut self, people: &[PersonId]) -> Result<Vec<Vec<Alert>>, StoreError> {
         self.unspoiled()?;
         let of_one = |person: &PersonId| {
@@ -371,7 +292,7 @@ impl Unit for ModelUnit<'_> {
     fn change(&mut self, changes: &[Change]) -> Result<(), StoreError> {
         self.unspoiled()?;
         for change in changes {
-            let changed = self.change_one(change);
+            let changed = change::apply(&mut self.state, change);
             self.spoiled = changed.is_err();
             changed?;
         }

@@ -12,7 +12,7 @@ use crate::{
     store::{BenchSession, CardScan, Owed, Role, StoreError, Timer, TokenRow, port},
 };
 
-/// Applies one change; counts are the unit's own.
+/// Applies one change; counts, joins and kept states are the unit's own.
 pub(super) fn apply(connection: &Connection, change: &port::Change) -> Result<(), StoreError> {
     use port::Change;
     match change {
@@ -49,7 +49,7 @@ pub(super) fn apply(connection: &Connection, change: &port::Change) -> Result<()
         Change::Answer(given) => answer::keep(connection, given),
         Change::Token(token) => keep_token(connection, token),
         // They need what the unit has appended; it does them itself.
-        Change::Count(_) | Change::KeepState(_) => Ok(()),
+        Change::Count(_) | Change::Join(..) | Change::KeepState(_) => Ok(()),
         Change::ForgetState(person) => kept::forget(connection, person.as_str()),
         Change::Reattribute(id, attribution) => {
             roll::reattribute(connection, id, attribution.as_ref())

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use rusqlite::{Connection, params};
 use smol_str::SmolStr;
 
-use super::{alert, code, reading, registry, row::run};
+use super::{alert, code, context, reading, registry, row::run};
 use crate::{
-    domain::{Id, Reading, Timestamp},
+    domain::{Id, Reading, SiteId, Timestamp},
     store::{
         Attempt, CardScan, CommitSeq, Counts, Fact, Origin, Presence, Quarantined, Refused,
         Sending, StoreError, StoredReading,
@@ -43,6 +43,12 @@ impl Tally {
         heard
     }
 
+    /// A context waits no more.
+    pub(super) fn joined(&mut self, site: &SiteId) {
+        let heard = self.heard.entry(SmolStr::new(site.as_str())).or_default();
+        heard.quarantined = heard.quarantined.saturating_sub(1);
+    }
+
     /// Adds facts under the next positions.
     pub(super) fn append(
         &mut self,
@@ -60,6 +66,11 @@ impl Tally {
                 }
                 Fact::Refused(refused) => self.refuse(connection, seq, refused)?,
                 Fact::Quarantined(item) => self.quarantine(connection, seq, item)?,
+                Fact::Context(waiting) => {
+                    context::insert(connection, seq, waiting)?;
+                    let heard = self.heard(Some(waiting.site.as_str()), waiting.received_at);
+                    heard.quarantined = heard.quarantined.saturating_add(1);
+                }
                 Fact::CardScan(scan) => {
                     add_scan(connection, seq, scan)?;
                     self.heard(Some(scan.site.as_str()), scan.received_at);
@@ -166,6 +177,7 @@ fn held_reading(held: &Reading, received_at: Timestamp) -> StoredReading {
     StoredReading {
         reading: held.clone(),
         attribution: None,
+        context: None,
         standing: crate::domain::Standing::Stored,
         late: false,
         possible_duplicate: false,

@@ -4,7 +4,7 @@ use rusqlite::Connection;
 use smol_str::SmolStr;
 
 use super::{
-    alert, code, fact, reading, registry,
+    alert, code, context, fact, reading, registry,
     row::{Cells, cell, fetch, fetch_one},
 };
 use crate::store::{
@@ -30,6 +30,7 @@ pub(super) fn feed(
     let mut entries = readings(connection, span)?;
     entries.extend(refused(connection, span)?);
     entries.extend(quarantined(connection, span)?);
+    entries.extend(contexts(connection, span)?);
     entries.extend(card_scans(connection, span)?);
     entries.extend(presences(connection, span)?);
     entries.extend(registrations(connection, span)?);
@@ -122,6 +123,15 @@ pub(super) fn held_reading(
     let sql = format!("SELECT {} FROM quarantined_reading WHERE seq = ?", reading::COLUMNS);
     let found = fetch_one(connection, "quarantined_reading", (&sql, [seq.0]), reading::decode)?;
     Ok(found.map(|(_, held)| held))
+}
+
+fn contexts(connection: &Connection, span: [i64; 2]) -> Entries {
+    let columns = context::COLUMNS;
+    let sql = format!("SELECT {columns} FROM context WHERE seq > ? AND seq <= ?");
+    fetch(connection, "context", (&sql, span), |cells| {
+        let (seq, context) = context::decode(cells)?;
+        Ok(entry(seq, Fact::Context(Box::new(context))))
+    })
 }
 
 fn card_scans(connection: &Connection, span: [i64; 2]) -> Entries {

@@ -8,7 +8,7 @@ use super::{
     scope::{self, Clause, text},
 };
 use crate::{
-    domain::{Alert, Person, Registered, Timestamp},
+    domain::{Alert, Person, ReadingId, Registered, Timestamp},
     store::{
         CommitSeq, StoreError, StoredReading, paging,
         view::{AlertFilter, HeldQuarantine, HeldRefusal, Page, Paging, ReadingFilter, Scope},
@@ -64,6 +64,18 @@ pub(super) fn readings(
     Ok(paging::cut(found, limit, |(seq, stored)| {
         paging::write([stored.reading.measured.at.as_millis(), seq.0])
     }))
+}
+
+/// One reading.
+pub(super) fn reading(
+    connection: &Connection,
+    scope: &Scope,
+    id: &ReadingId,
+) -> Result<Option<Found>, StoreError> {
+    let from = format!("SELECT {} FROM reading r WHERE r.id = ?", reading::COLUMNS);
+    let mut clause = Clause::new(&from, [Value::Blob(id.as_bytes().to_vec())]);
+    clause.and(scope::readings(scope, "r.person", "r.site"));
+    Ok(ask(connection, "reading", clause, reading::decode)?.pop())
 }
 
 fn newest(clause: &mut Clause, limit: usize) {
@@ -306,8 +318,12 @@ pub(super) fn quarantine(
     page: &Paging,
 ) -> Result<Page<HeldQuarantine>, StoreError> {
     let limit = paging::limit_of(page);
+    // A context waits as long as it is joined to no reading.
     let sql = "SELECT q.seq, q.reason, q.detail, q.raw, q.road, q.site, q.device, q.received_at, \
-               q.content FROM quarantine q WHERE 1";
+               q.content FROM (SELECT seq, reason, detail, raw, road, site, device, received_at, \
+               content FROM quarantine UNION ALL SELECT seq, 'no_measurement', \
+               CAST(number AS TEXT), raw, road, site, device, received_at, content \
+               FROM context WHERE reading IS NULL) q WHERE 1";
     let mut clause = Clause::new(sql, []);
     clause.and(quarantine_scope(scope));
     before(&mut clause, "q.seq", page)?;

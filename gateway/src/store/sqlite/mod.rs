@@ -12,6 +12,7 @@ mod bare;
 mod board;
 mod change;
 mod code;
+mod context;
 #[cfg(test)]
 mod durability;
 mod fact;

@@ -12,7 +12,7 @@ use super::{
     scope,
 };
 use crate::{
-    domain::{Alert, AlertId, DoctorId, Id, Person, Registered, Timestamp},
+    domain::{Alert, AlertId, DoctorId, Id, Person, ReadingId, Registered, Timestamp},
     store::{
         AlertChange, CommitSeq, Counts, Crossing, Owed, Reader, RegistryKey, StoreError,
         StoredReading, TokenRow,
@@ -107,6 +107,14 @@ impl Reader for SqliteReader {
     ) -> Result<Page<(CommitSeq, StoredReading)>, StoreError> {
         let few = self.few_people;
         self.see(|connection| list::readings((connection, few), scope, filter, paging))
+    }
+
+    fn reading(
+        &self,
+        scope: &Scope,
+        id: &ReadingId,
+    ) -> Result<Option<(CommitSeq, StoredReading)>, StoreError> {
+        self.see(|connection| list::reading(connection, scope, id))
     }
 
     fn alerts(

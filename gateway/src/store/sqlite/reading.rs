@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     domain::{Attribution, Measured, Millis, PersonId, Reading, Remarks, Sequence, Timestamp},
-    store::{CommitSeq, StoreError, StoredReading},
+    store::{CommitSeq, StoreError, StoredReading, Told},
 };
 
 /// The columns, in the order of [`insert`] and [`decode`].
@@ -23,7 +23,7 @@ pub(super) const COLUMNS: &str = "seq, id, content, kind, unit, value, value2, v
      flags, meal, control, sample_type, sample_location, status, clock, record, slot, device, \
      site, bench, epoch, number, device_time, received_at, measured_at, grade, named, setting, \
      symptoms, attributes, road, unnumbered, raw, person, basis, standing, late, \
-     possible_duplicate, server_at";
+     possible_duplicate, server_at, context_meal, context_told";
 
 /// The code of the kind of a measurement in `reading.kind` and `rollup.kind`.
 pub(super) const BLOOD_PRESSURE: i64 = 0;
@@ -115,14 +115,21 @@ pub(super) fn insert(
     seq: CommitSeq,
     stored: &StoredReading,
 ) -> Result<(), StoreError> {
-    let StoredReading { reading, attribution, standing, late, possible_duplicate, server_at } =
-        stored;
+    let StoredReading {
+        reading,
+        attribution,
+        context,
+        standing,
+        late,
+        possible_duplicate,
+        server_at,
+    } = stored;
     let Native { kind, unit, values: [value, value2, value3, pulse], control, sample, status } =
         native(&reading.measurement);
     let [sample_type, sample_location] = sample;
     let sequence = reading.sequence;
     let remarks = &reading.remarks;
-    let params: [&dyn ToSql; 40] = [
+    let params: [&dyn ToSql; 42] = [
         &seq.0,
         reading.id.as_bytes(),
         reading.content.as_bytes(),
@@ -163,6 +170,8 @@ pub(super) fn insert(
         late,
         possible_duplicate,
         &server_at.as_millis(),
+        &context.as_ref().map(|told| code::meal(told.meal)),
+        &context.as_ref().and_then(|told| told.attributes.as_deref()),
     ];
     match statement.execute(&params[..]) {
         Ok(_) => Ok(()),
@@ -242,7 +251,19 @@ pub(super) fn decode(cells: &mut Cells<'_, '_>) -> Result<(CommitSeq, StoredRead
     let standing = cells.one_of(&code::STANDINGS, code::standing)?;
     let (late, possible_duplicate) = (cells.flag()?, cells.flag()?);
     let server_at = cells.time()?;
-    Ok((seq, StoredReading { reading, attribution, standing, late, possible_duplicate, server_at }))
+    let meal = cells.one_of_or_none(&code::MEALS, code::meal)?;
+    let attributes = cells.take()?;
+    let context = meal.map(|meal| Told { meal, attributes });
+    let stored = StoredReading {
+        reading,
+        attribution,
+        context,
+        standing,
+        late,
+        possible_duplicate,
+        server_at,
+    };
+    Ok((seq, stored))
 }
 
 fn measurement(cells: &mut Cells<'_, '_>) -> Result<Measurement, StoreError> {

@@ -25,10 +25,11 @@ pub(super) fn counts(connection: &Connection) -> Result<Counts, StoreError> {
 }
 
 /// The tables of facts.
-const FACTS: [&str; 10] = [
+const FACTS: [&str; 11] = [
     "reading",
     "refused",
     "quarantine",
+    "context",
     "card_scan",
     "presence",
     "registration",
@@ -136,6 +137,7 @@ fn working_state() -> [Same; 3] {
     let sites = "SELECT site, sum(quarantined), sum(refused), max(at) FROM (\
                  SELECT coalesce(site, '') AS site, 1 AS quarantined, 0 AS refused, \
                  received_at AS at FROM quarantine UNION ALL \
+                 SELECT site, reading IS NULL, 0, received_at FROM context UNION ALL \
                  SELECT coalesce(site, ''), 0, 1, received_at FROM refused UNION ALL \
                  SELECT site, 0, 0, server_at FROM reading UNION ALL \
                  SELECT site, 0, 0, received_at FROM card_scan UNION ALL \
@@ -159,7 +161,19 @@ static SAME: LazyLock<Vec<Same>> =
     LazyLock::new(|| rollups().into_iter().chain(registry()).chain(working_state()).collect());
 
 /// Queries that must find nothing, and what it means if they do.
-const NONE: [(&str, &str); 13] = [
+const NONE: [(&str, &str); 15] = [
+    (
+        "contexts are joined to a reading that is missing, or tells otherwise",
+        "SELECT count(*) FROM context c LEFT JOIN reading r ON r.id = c.reading \
+         WHERE c.reading IS NOT NULL AND (r.context_meal IS NOT c.meal \
+         OR r.context_told IS NOT c.attributes)",
+    ),
+    (
+        "readings tell what no context of theirs does",
+        "SELECT count(*) FROM reading WHERE kind = 1 AND epoch IS NULL AND number IS NOT NULL \
+         AND context_meal IS NOT NULL AND id NOT IN \
+         (SELECT reading FROM context WHERE reading IS NOT NULL)",
+    ),
     (
         "routes lead to no reading, or to another one",
         "SELECT count(*) FROM route k LEFT JOIN reading r ON r.seq = k.seq \
@@ -283,8 +297,9 @@ fn counters(connection: &Connection) -> Result<Vec<String>, StoreError> {
         found.push(format!("{received} items were received and {sum} accounted for"));
     }
     // A reading of nobody stands in the log and waits in quarantine; it was counted as waiting.
-    const STORED: &str = "SELECT count(*) FROM reading WHERE standing = 0 \
-                          AND id NOT IN (SELECT id FROM quarantined_reading)";
+    const STORED: &str = "SELECT (SELECT count(*) FROM reading WHERE standing = 0 \
+                          AND id NOT IN (SELECT id FROM quarantined_reading)) \
+                          + (SELECT count(*) FROM context)";
     const REJECTED: &str = "SELECT count(*) FROM reading WHERE standing = 1 \
                             AND id NOT IN (SELECT id FROM quarantined_reading)";
     let kept = |sql| number(connection, sql, []).map(i64::cast_unsigned);

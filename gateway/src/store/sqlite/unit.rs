@@ -3,7 +3,7 @@
 use rusqlite::{Connection, ToSql, params};
 
 use super::{
-    SqliteStore, alert, answer, change,
+    SqliteStore, alert, answer, change, context,
     fact::Tally,
     fault::failed,
     feed, kept, reading, registry,
@@ -11,12 +11,12 @@ use super::{
 };
 use crate::{
     domain::{
-        Alert, AlertId, BenchId, CareLevel, ContentDigest, Doctor, Millis, PersonId, ReadingId,
-        Registered, SiteId, Timestamp,
+        Alert, AlertId, BenchId, CareLevel, ContentDigest, DeviceId, Doctor, Millis, PersonId,
+        ReadingId, Registered, SiteId, Timestamp,
     },
     store::{
-        Answer, BenchSession, CardScan, Change, CommitSeq, Committed, Counts, Crossing, Fact, Owed,
-        PackInForce, RegistryKey, Resumed, StoreError, StoredReading, Timer, Unit,
+        Answer, BenchSession, CardScan, Change, CommitSeq, Committed, Counts, Crossing, Fact,
+        Numbered, Owed, PackInForce, RegistryKey, Resumed, StoreError, StoredReading, Timer, Unit,
     },
 };
 
@@ -201,6 +201,12 @@ impl Unit for SqliteUnit<'_> {
         })
     }
 
+    fn numbered(&mut self, names: &[(DeviceId, u64)]) -> Result<Vec<Numbered>, StoreError> {
+        self.work(|connection, _| {
+            names.iter().map(|name| context::numbered(connection, name)).collect()
+        })
+    }
+
     fn alerts(&mut self, people: &[PersonId]) -> Result<Vec<Vec<Alert>>, StoreError> {
         self.work(|connection, _| {
             people.iter().map(|person| alert::of_person(connection, person)).collect()
@@ -263,6 +269,8 @@ impl Unit for SqliteUnit<'_> {
                     count(&mut tally.counts, more);
                 } else if let Change::KeepState(kept) = change {
                     kept::keep(connection, kept, tally.last)?;
+                } else if let Change::Join(content, reading) = change {
+                    tally.joined(&context::join(connection, content, reading)?);
                 } else {
                     change::apply(connection, change)?;
                 }

@@ -94,7 +94,11 @@ fn described(item: &Item) -> (String, String) {
             format!("{} {}", presence.site, presence.online),
             presence.detail.clone().unwrap_or_default(),
         ),
-        Item::Reading(_) | Item::Quarantined(_) | Item::Unnumbered(_) | Item::Card(_) => {
+        Item::Reading(_)
+        | Item::Quarantined(_)
+        | Item::Unnumbered(_)
+        | Item::Card(_)
+        | Item::Context(_) => {
             panic!("{item:?}")
         }
     }

@@ -21,10 +21,22 @@ CREATE TABLE reading (
   grade INTEGER NOT NULL, named TEXT, setting INTEGER, symptoms TEXT, attributes TEXT,
   road INTEGER NOT NULL, unnumbered INTEGER NOT NULL, raw BLOB, person TEXT, basis INTEGER,
   standing INTEGER NOT NULL, late INTEGER NOT NULL, possible_duplicate INTEGER NOT NULL,
-  server_at INTEGER NOT NULL
+  server_at INTEGER NOT NULL, context_meal INTEGER, context_told TEXT
 ) STRICT;
 CREATE UNIQUE INDEX reading_id ON reading (id);
 CREATE INDEX reading_person ON reading (person, measured_at);
+-- Glucose readings that a context may belong to.
+CREATE INDEX reading_number ON reading (device, number)
+  WHERE kind = 1 AND epoch IS NULL AND number IS NOT NULL;
+
+-- `reading` is the id of the reading it is joined to; what it tells is copied there.
+CREATE TABLE context (
+  seq INTEGER PRIMARY KEY, device TEXT NOT NULL, site TEXT NOT NULL, road INTEGER NOT NULL,
+  number INTEGER NOT NULL, meal INTEGER NOT NULL, attributes TEXT, raw BLOB NOT NULL,
+  content BLOB NOT NULL, received_at INTEGER NOT NULL, reading BLOB
+) STRICT;
+CREATE INDEX context_number ON context (device, number);
+CREATE INDEX context_waiting ON context (content) WHERE reading IS NULL;
 
 CREATE TABLE refused (
   seq INTEGER PRIMARY KEY, reason TEXT NOT NULL, raw BLOB NOT NULL, road INTEGER NOT NULL,
@@ -49,7 +61,7 @@ CREATE TABLE quarantined_reading (
   grade INTEGER NOT NULL, named TEXT, setting INTEGER, symptoms TEXT, attributes TEXT,
   road INTEGER NOT NULL, unnumbered INTEGER NOT NULL, raw BLOB, person TEXT, basis INTEGER,
   standing INTEGER NOT NULL, late INTEGER NOT NULL, possible_duplicate INTEGER NOT NULL,
-  server_at INTEGER NOT NULL
+  server_at INTEGER NOT NULL, context_meal INTEGER, context_told TEXT
 ) STRICT;
 CREATE INDEX quarantined_reading_id ON quarantined_reading (id);
 CREATE INDEX quarantined_reading_named ON quarantined_reading (named) WHERE named IS NOT NULL;

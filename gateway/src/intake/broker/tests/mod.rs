@@ -1,5 +1,7 @@
 //! Against Debian's mosquitto, started by the test; and what needs no broker.
 
+mod tls;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     io::Write as _,
@@ -38,16 +40,22 @@ struct Mosquitto {
 impl Mosquitto {
     /// Starts one, or says that the test is skipped.
     fn start() -> Option<Self> {
+        Self::start_with(|_folder| String::new())
+    }
+
+    /// Starts one with more lines in its configuration.
+    fn start_with(more: impl FnOnce(&Path) -> String) -> Option<Self> {
         if !Path::new(MOSQUITTO).try_exists().unwrap() {
             writeln!(std::io::stderr(), "skipped: mosquitto not installed").unwrap();
             return None;
         }
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().display();
         let config = format!(
             "user root\nlistener {port} 127.0.0.1\nallow_anonymous true\npersistence true\n\
-             persistence_location {path}/\nmax_inflight_messages 1000\nmax_queued_messages 0\n"
+             persistence_location {path}/\nmax_inflight_messages 1000\nmax_queued_messages 0\n{}",
+            more(folder.path())
         );
         std::fs::write(folder.path().join("mosquitto.conf"), config).unwrap();
         let process = Self::run(folder.path());
@@ -77,6 +85,10 @@ impl Drop for Mosquitto {
     }
 }
 
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
 /// A consumer with a committer that acknowledges when told.
 struct Bench {
     supervisor: Supervisor,
@@ -85,6 +97,10 @@ struct Bench {
 }
 
 fn consumer(port: u16) -> Bench {
+    consumer_over(port, None)
+}
+
+fn consumer_over(port: u16, tls: Option<Arc<rustls::ClientConfig>>) -> Bench {
     let (work, works) = mpsc::channel(64);
     let metrics = Arc::new(BrokerMetrics::default());
     let admission = Admission {
@@ -106,7 +122,7 @@ fn consumer(port: u16) -> Bench {
         port,
         client_id: "gateway-1".to_owned(),
         credentials: None,
-        tls: None,
+        tls,
         group: "xunzhen".to_owned(),
     };
     let supervisor = Supervisor::new();
@@ -143,6 +159,7 @@ fn payload(item: &Item) -> Vec<u8> {
     match item {
         Item::Refused(refused) => refused.raw.clone(),
         Item::Reading(_)
+        | Item::Context(_)
         | Item::Quarantined(_)
         | Item::Unnumbered(_)
         | Item::Card(_)
@@ -220,7 +237,7 @@ fn a_password_is_not_in_the_log() {
 
 #[tokio::test]
 async fn a_broker_that_is_not_there_is_tried_again() {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port();
     let bench = consumer(port);
     let metrics = Arc::clone(&bench.metrics);
     until("a second try", || metrics.failures.get() >= 2).await;

@@ -1,0 +1,71 @@
+//! What values must be together: each fits its key, and the whole would still not do what it says.
+
+use super::{
+    read::Problem,
+    settings::{Setting, Settings},
+};
+
+/// The two that only make sense together, and where they are missing from.
+const PAIRS: [(&str, &str); 2] =
+    [("http.tls_certificate", "http.tls_key"), ("broker.tls_certificate", "broker.tls_key")];
+
+/// Keys that say something about TLS to the broker.
+const BROKER_TLS: [&str; 3] = ["broker.tls_ca", "broker.tls_certificate", "broker.tls_key"];
+
+/// Every value in force that its neighbours make wrong, beside the problems that were found before.
+pub(super) fn problems(settings: &Settings, found: &[Problem]) -> Vec<Problem> {
+    let mut problems: Vec<_> =
+        PAIRS.iter().filter_map(|&(one, other)| half_a_pair(settings, one, other)).collect();
+    // Of an address that cannot be read, nobody can say what it asks for.
+    if found.iter().all(|problem| problem.key != "broker.url") {
+        problems.extend(broker(settings));
+    }
+    problems
+}
+
+fn half_a_pair(settings: &Settings, one: &str, other: &str) -> Option<Problem> {
+    let (said, missing) = match (settings.said(one), settings.said(other)) {
+        (true, false) => (one, other),
+        (false, true) => (other, one),
+        (true, true) | (false, false) => return None,
+    };
+    let expected = (format!("{missing} as well"), format!("须同时设置 {missing}"));
+    problem(settings, said, "stands alone", expected, example_of(settings, missing))
+}
+
+/// Encryption that is half asked for is not asked for: nobody may believe that it is there.
+fn broker(settings: &Settings) -> Vec<Problem> {
+    let tls = settings.config().broker.is_some_and(|broker| broker.tls.is_some());
+    if tls && !settings.said("broker.tls_ca") {
+        let expected =
+            ("broker.tls_ca with mqtts://".to_owned(), "mqtts:// 须设置 broker.tls_ca".to_owned());
+        let example = example_of(settings, "broker.tls_ca");
+        let found = "mqtts:// without the certificate that vouches for the broker";
+        return problem(settings, "broker.url", found, expected, example).into_iter().collect();
+    }
+    let idle = |key: &&&str| !tls && settings.said(key);
+    let told = BROKER_TLS.iter().filter(idle).filter_map(|key| {
+        let expected =
+            ("an mqtts:// address in broker.url".to_owned(), "broker.url 为 mqtts://".to_owned());
+        let example = "url = \"mqtts://broker.example:8883\"".to_owned();
+        problem(settings, key, "has no effect without TLS", expected, example)
+    });
+    told.collect()
+}
+
+fn problem(
+    settings: &Settings,
+    path: &str,
+    found: &str,
+    expected: (String, String),
+    example: String,
+) -> Option<Problem> {
+    let Setting { from, .. } = settings.setting(path)?;
+    let (place, key, found) = (from.clone(), path.to_owned(), found.to_owned());
+    Some(Problem { place, key, found, expected, example })
+}
+
+fn example_of(settings: &Settings, path: &str) -> String {
+    let setting = settings.setting(path);
+    setting.map_or_else(String::new, |of| format!("{} = {:?}", of.key.name, of.key.example))
+}

@@ -1,0 +1,122 @@
+//! Changes of working state.
+
+use super::{
+    ROLLUP,
+    state::{Promise, State},
+};
+use crate::{
+    domain::{Alert, ContentDigest, ReadingId},
+    store::{Answer, Change, CommitSeq, Context, Counts, KeptState, Owed, StoreError},
+};
+
+/// Applies one change.
+pub(super) fn apply(state: &mut State, change: &Change) -> Result<(), StoreError> {
+    match change {
+        Change::Alert(alert) => {
+            state.alerts.insert(alert.key, Alert::clone(alert));
+        }
+        Change::Alias(id, key) => {
+            state.aliases.insert(*id, *key);
+        }
+        Change::SetTimer(timer) => {
+            let name = (timer.kind, timer.person.clone(), timer.alert);
+            state.timers.insert(name, timer.clone());
+        }
+        Change::ClearTimer(timer) => {
+            state.timers.remove(&(timer.kind, timer.person.clone(), timer.alert));
+        }
+        Change::Owe(owed) => owe(state, owed),
+        Change::Resend { key, due_at, last_error } => {
+            let Some(promise) = state.promises.get_mut(key) else {
+                return Err(StoreError::Asked { what: "no such notification is owed" });
+            };
+            promise.due_at = *due_at;
+            promise.owed.attempts = promise.owed.attempts.saturating_add(1);
+            if last_error.is_some() {
+                promise.owed.last_error.clone_from(last_error);
+            }
+        }
+        Change::Hasten { alert, due_at } => {
+            for promise in state.promises.values_mut() {
+                let untried = promise.owed.alert == *alert && promise.owed.attempts == 0;
+                if untried {
+                    promise.due_at = promise.due_at.map(|before| before.min(*due_at));
+                }
+            }
+        }
+        Change::Cursor { follower, to } => move_cursor(state, follower, *to)?,
+        Change::Session(session) => {
+            let name = (session.site.clone(), session.bench.clone(), session.from);
+            state.sessions.insert(name, session.clone());
+        }
+        Change::Answer(answer) => {
+            state.answers.insert(answer.request.key.clone(), Answer::clone(answer));
+        }
+        Change::Token(token) => {
+            state.tokens.insert(token.hash, (**token).clone());
+        }
+        Change::KeepState(kept) => {
+            let upto = state.last();
+            state.kept.insert(kept.person.clone(), (upto, KeptState::clone(kept)));
+        }
+        Change::ForgetState(person) => {
+            state.kept.remove(person);
+        }
+        Change::Join(content, id) => join(state, content, id)?,
+        Change::Count(more) => count(&mut state.counts, more),
+        Change::Reattribute(id, attribution) => {
+            if !state.ids.contains_key(id) {
+                return Err(StoreError::Asked { what: "no such reading to attribute" });
+            }
+            state.reattribute(*id, attribution.clone());
+        }
+    }
+    Ok(())
+}
+
+fn move_cursor(state: &mut State, follower: &str, to: Option<CommitSeq>) -> Result<(), StoreError> {
+    if follower == ROLLUP {
+        return Err(StoreError::Asked { what: "the rollup follower moves by itself" });
+    }
+    if let Some(to) = to {
+        let cursor = state.followers.entry(follower.to_owned()).or_default();
+        *cursor = (*cursor).max(to);
+    } else {
+        state.followers.remove(follower);
+    }
+    Ok(())
+}
+
+fn join(state: &mut State, content: &ContentDigest, id: &ReadingId) -> Result<(), StoreError> {
+    let waits = |(_, context): &(CommitSeq, Context)| {
+        context.content == *content && context.reading.is_none()
+    };
+    let waiting = state.contexts().filter(waits).last();
+    let (Some((seq, _)), true) = (waiting, state.ids.contains_key(id)) else {
+        let what = "no such context waits, or no such reading is stored";
+        return Err(StoreError::Asked { what });
+    };
+    state.joins.push((seq, *id));
+    Ok(())
+}
+
+fn owe(state: &mut State, owed: &Owed) {
+    let steps = state.events().filter(|(_, event)| event.alert.key == owed.alert);
+    let seq = steps.map(|(seq, _)| seq).max().unwrap_or_default();
+    let due_at = Some(owed.due_at);
+    state.promises.entry(owed.key).or_insert(Promise { owed: owed.clone(), due_at, seq });
+}
+
+fn count(sum: &mut Counts, more: &Counts) {
+    let pairs = [
+        (&mut sum.received, more.received),
+        (&mut sum.stored, more.stored),
+        (&mut sum.rejected, more.rejected),
+        (&mut sum.duplicate, more.duplicate),
+        (&mut sum.quarantined, more.quarantined),
+        (&mut sum.refused, more.refused),
+    ];
+    for (sum, more) in pairs {
+        *sum = sum.saturating_add(more);
+    }
+}
