@@ -42,7 +42,7 @@ pub use facts::{
     Act, ActOutcome, Body, Cuff, Fact, FactId, FollowUp, Meter, Money, MoneyKind, Source,
     usual_setting,
 };
-pub use pack::{Pack, PackError, Rule};
+pub use pack::{Norm, Pack, PackError, Problem, Refusal, Rule};
 pub use patient::{Cohort, Condition, Patient};
 pub use quantity::{Glycaemia, Pressure};
 pub use revise::{Revision, revise};

@@ -8,7 +8,8 @@ use std::{
 
 use clap::Subcommand;
 
-use super::{Common, Failure};
+use super::{Common, Failure, pieces};
+use crate::assess::Pack;
 use crate::config::{self, Config, Settings, Sources};
 
 /// The file that is read when none is named and it is there.
@@ -109,6 +110,9 @@ pub(super) fn formats(config: &Config) -> Vec<String> {
             }
         }
     }
+    if let Err(refused) = pieces::pack(config.pack_file.as_deref(), Pack::laid_over) {
+        problems.push(format!("pack.file: {refused}"));
+    }
     problems
 }
 
@@ -124,8 +128,7 @@ fn environment(config: &Config) -> Vec<String> {
         let dir = config.store.dir.display();
         problems.push(format!("store.dir: cannot use {dir}: {error} / 数据目录不可写"));
     }
-    let files = config.http.tls.iter().flat_map(|(certificate, key)| [certificate, key]);
-    for file in files.chain(&config.pack_file) {
+    for file in config.http.tls.iter().flat_map(|(certificate, key)| [certificate, key]) {
         if let Err(error) = std::fs::metadata(file) {
             problems.push(format!("cannot read {}: {error} / 文件不可读", file.display()));
         }

@@ -172,7 +172,7 @@ pub(super) const KEYS: &[Key] = &[
         Kind::Path,
         "",
         "/etc/xunzhen/pack.json",
-        "keys laid over the built-in rule pack / 规则包",
+        "keys laid over the built-in rule pack, or a norm by name: nbphs-3, guideline-2024, primary-care-2025 / 规则包",
     ),
     key(
         ("notify", "allow_private"),
