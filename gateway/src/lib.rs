@@ -26,6 +26,8 @@ pub mod notify;
 
 pub mod export;
 
+pub mod trial;
+
 pub mod serve;
 
 pub mod cli;

@@ -26,4 +26,4 @@ pub use model::ModelStore;
 pub use port::{ANSWER_KEPT, Change, Committed, RegistryKey, SESSION_MAX, Store, Unit};
 pub use reader::Reader;
 pub use rows::{Answer, BenchSession, Channel, Counts, Owed, Role, Timer, TimerKind, TokenRow};
-pub use sqlite::{Options, SqliteStore, Verified, restore_backup, verify_backup};
+pub use sqlite::{Options, SqliteStore, Verified, read_beside, restore_backup, verify_backup};

@@ -1,5 +1,8 @@
 //! `xunzhen rules`: a pack before it judges people: checked, signed, compared, tried beside another.
 
+mod diff;
+mod picture;
+
 use std::{
     io::Write,
     path::{Path, PathBuf},
@@ -30,6 +33,8 @@ pub(super) enum RulesCommand {
         #[arg(long, value_name = "NAME")]
         by: String,
     },
+    /// Compare two packs over the stored past: who would change, and how many alerts a doctor has
+    Diff(diff::Diff),
 }
 
 /// `rules …`.
@@ -40,6 +45,7 @@ pub(super) fn run(
 ) -> Result<(), Failure> {
     match command {
         RulesCommand::Check { pack, json } => check(named(pack.as_ref(), common)?, *json, out),
+        RulesCommand::Diff(command) => diff::run(command, common, out),
         RulesCommand::Sign { pack, by } => sign(named(pack.as_ref(), common)?.as_deref(), by, out),
     }
 }

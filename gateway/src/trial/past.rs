@@ -1,0 +1,71 @@
+//! A person's stored past as the lines see it, judged from nothing by any pack.
+//!
+//! What doctors did about alerts is no stored fact of the lines yet: episodes end by values alone.
+
+use std::collections::HashMap;
+
+use crate::{
+    admit::Stated,
+    assess::{self, Assessment, Fact, Pack, Patient},
+    domain::{Grade, Household, HouseholdId, Person, Registered, Timestamp},
+    store::{Reader, StoreError, StoredReading, view::Paging},
+};
+
+/// Every household of the registry, by name.
+#[derive(Debug, Default)]
+pub struct Homes(HashMap<HouseholdId, Household>);
+
+impl Homes {
+    /// Reads them all: a few tens of bytes for each.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    pub fn of(reader: &dyn Reader) -> Result<Self, StoreError> {
+        let mut homes = HashMap::new();
+        let mut paging = Paging { limit: Paging::LIMIT_MAX, after: None };
+        loop {
+            let page = reader.registry("household", &paging)?;
+            homes.extend(page.items.into_iter().filter_map(|row| match row {
+                Registered::Household(row) => Some((row.household.clone(), row)),
+                _ => None,
+            }));
+            paging.after = page.next;
+            if paging.after.is_none() {
+                return Ok(Self(homes));
+            }
+        }
+    }
+
+    /// A person's household.
+    #[must_use]
+    pub fn of_person(&self, person: &Person) -> Option<&Household> {
+        self.0.get(person.household.as_ref()?)
+    }
+}
+
+/// All that a pack says of a person's readings, with time run to an instant.
+#[must_use]
+pub fn judged(
+    pack: &Pack,
+    (person, household): (&Person, Option<&Household>),
+    readings: &[StoredReading],
+    until: Timestamp,
+) -> Assessment {
+    let patient = Patient::registered(pack, person, household, None);
+    let facts: Vec<Fact> = readings.iter().filter_map(|stored| fact(pack, stored)).collect();
+    assess::assess(pack, &patient, &facts, until)
+}
+
+/// A stored reading as commit judges it: a clock that ran ahead is told as it was stated.
+fn fact(pack: &Pack, stored: &StoredReading) -> Option<Fact> {
+    let mut fact = Fact::of_reading(pack, stored, None)?;
+    if stored.reading.measured.grade == Grade::D {
+        let stated = stored.reading.device_time.as_deref().and_then(Stated::read);
+        let stated = stated.map(Stated::instant);
+        let ahead = stored.reading.received_at.plus(pack.future_skew());
+        if let Some(stated) = stated.filter(|stated| *stated > ahead) {
+            fact.at = stated;
+        }
+    }
+    Some(fact)
+}
