@@ -16,6 +16,7 @@ mod disk;
 mod kill;
 mod mutants;
 mod power;
+mod rules;
 mod shown_by;
 mod tidy;
 

@@ -113,6 +113,10 @@ pub(super) fn formats(config: &Config) -> Vec<String> {
     if let Err(refused) = pieces::pack(config.pack_file.as_deref(), Pack::laid_over) {
         problems.push(format!("pack.file: {refused}"));
     }
+    let shadow = config.shadow.as_ref().map(|shadow| shadow.pack_file.as_path());
+    if let Err(refused) = pieces::pack(shadow, Pack::laid_over) {
+        problems.push(format!("pack.shadow: {refused}"));
+    }
     problems
 }
 

@@ -6,9 +6,10 @@ use serde_json::json;
 use smol_str::SmolStr;
 use tokio::sync::oneshot;
 
-use super::{Failure, figures, login, pieces::Core};
+use super::{Failure, figures, login, pieces, pieces::Core};
 use crate::{
     admit::{self, Source},
+    assess::Pack,
     commit::Work,
     config::{Config, Serial},
     domain::{DeviceId, DoctorId, Road, SiteId, case_code},
@@ -22,6 +23,7 @@ use crate::{
     notify,
     store::{CommitSeq, Origin, Reader, view::Delivered},
     supervise::Supervisor,
+    trial::{SHADOW, Shadow},
 };
 
 /// First letters of case codes.
@@ -259,15 +261,10 @@ fn broker_address(url: &str) -> Result<(String, u16), Failure> {
     if host.is_empty() { Err(wrong()) } else { Ok((host.to_owned(), port)) }
 }
 
-/// Exports readings, where a server is configured.
-pub(super) fn export(
-    config: &Config,
-    core: &Arc<Core>,
-    supervisor: &Supervisor,
-) -> Result<(), Failure> {
-    let Some(influx) = &config.influx else { return Ok(()) };
+/// The log as its followers need it.
+fn log(core: &Arc<Core>) -> export::Log {
     let inlet = core.writer.inlet.clone();
-    let log = export::Log {
+    export::Log {
         reader: Arc::clone(&core.reader),
         advance: Arc::new(move |follower, to| {
             let inlet = inlet.clone();
@@ -277,7 +274,35 @@ pub(super) fn export(
             })
         }),
         commits: core.writer.committed.clone(),
-    };
+    }
+}
+
+/// Runs a second pack beside the one in force, where one is configured.
+pub(super) fn shadow(
+    config: &Config,
+    core: &Arc<Core>,
+    supervisor: &Supervisor,
+) -> Result<(), Failure> {
+    let Some(shadow) = &config.shadow else { return Ok(()) };
+    let pack = pieces::pack(Some(&shadow.pack_file), Pack::laid_over)?;
+    let packs = [Arc::clone(&core.pack), Arc::new(pack)];
+    let (sites, clock) = (shadow.sites.clone(), core.clock.clone());
+    let follower = Shadow::new(&config.store.dir, log(core), packs, sites, clock)
+        .map_err(|error| Failure::of(&error))?;
+    let seen = (follower.progress(), Arc::clone(&core.reader));
+    figures::of_follower(&core.metrics, SHADOW, seen);
+    supervisor.spawn("shadow pack", follower.run(supervisor.stopping()));
+    Ok(())
+}
+
+/// Exports readings, where a server is configured.
+pub(super) fn export(
+    config: &Config,
+    core: &Arc<Core>,
+    supervisor: &Supervisor,
+) -> Result<(), Failure> {
+    let Some(influx) = &config.influx else { return Ok(()) };
+    let log = log(core);
     let settings = export::InfluxConfig {
         url: influx.url.clone(),
         org: influx.org.clone(),
@@ -285,7 +310,11 @@ pub(super) fn export(
         token: influx.token.clone(),
     };
     let exporter = export::Influx::new(&settings, log).map_err(|error| Failure::of(&error))?;
-    figures::of_export(&core.metrics, exporter.progress(), Arc::clone(&core.reader));
+    figures::of_follower(
+        &core.metrics,
+        export::INFLUX,
+        (exporter.progress(), Arc::clone(&core.reader)),
+    );
     supervisor.spawn("export to influx", exporter.run(supervisor.stopping()));
     Ok(())
 }

@@ -41,7 +41,7 @@ impl Split {
         self.a_only == 0 && self.b_only == 0 && self.other_level == 0
     }
 
-    const fn add(&mut self, more: Self) {
+    pub(super) const fn add(&mut self, more: Self) {
         self.a_only = self.a_only.saturating_add(more.a_only);
         self.b_only = self.b_only.saturating_add(more.b_only);
         self.both = self.both.saturating_add(more.both);

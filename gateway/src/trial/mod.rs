@@ -3,10 +3,16 @@
 
 mod compare;
 mod past;
+mod record;
+mod shadow;
+mod sites;
 mod sweep;
 
 pub use compare::{Changed, Opening, Split, Tally};
 pub use past::{Homes, judged};
+pub use record::{ByPerson, Decision, FILE, Head, Named, Record, RecordError, read};
+pub use shadow::{SHADOW, Shadow};
+pub use sites::{SiteReport, by_site};
 pub use sweep::{Counted, Question, sweep};
 
 #[cfg(test)]

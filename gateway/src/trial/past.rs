@@ -25,9 +25,9 @@ impl Homes {
         let mut paging = Paging { limit: Paging::LIMIT_MAX, after: None };
         loop {
             let page = reader.registry("household", &paging)?;
-            homes.extend(page.items.into_iter().filter_map(|row| match row {
-                Registered::Household(row) => Some((row.household.clone(), row)),
-                _ => None,
+            homes.extend(page.items.into_iter().filter_map(|row| {
+                let Registered::Household(row) = row else { return None };
+                Some((row.household.clone(), row))
             }));
             paging.after = page.next;
             if paging.after.is_none() {

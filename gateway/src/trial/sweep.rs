@@ -91,9 +91,9 @@ fn next(reader: &dyn Reader, pages: &Mutex<Pages>) -> Result<Option<Vec<Person>>
     let page = reader.registry("person", &paging)?;
     pages.done = page.next.is_none();
     pages.after = page.next;
-    let people = page.items.into_iter().filter_map(|row| match row {
-        Registered::Person(person) => Some(person),
-        _ => None,
+    let people = page.items.into_iter().filter_map(|row| {
+        let Registered::Person(person) = row else { return None };
+        Some(person)
     });
     Ok(Some(people.collect()))
 }

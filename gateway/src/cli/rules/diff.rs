@@ -77,9 +77,9 @@ pub(super) fn run(command: &Diff, common: &Common, out: &mut dyn Write) -> Resul
     }
     let picture = Picture { packs: [&a, &b], tally: &tally, until, first: command.first };
     if command.json {
-        writeln!(out, "{}", picture.json())?
+        writeln!(out, "{}", picture.json())?;
     } else {
-        picture.draw(out)?
+        picture.draw(out)?;
     }
     Ok(())
 }

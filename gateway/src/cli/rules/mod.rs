@@ -2,6 +2,7 @@
 
 mod diff;
 mod picture;
+mod shadow;
 
 use std::{
     io::Write,
@@ -35,6 +36,8 @@ pub(super) enum RulesCommand {
     },
     /// Compare two packs over the stored past: who would change, and how many alerts a doctor has
     Diff(diff::Diff),
+    /// Report by site what the pack that runs beside the one in force would have done
+    Shadow(shadow::Shadow),
 }
 
 /// `rules …`.
@@ -46,6 +49,7 @@ pub(super) fn run(
     match command {
         RulesCommand::Check { pack, json } => check(named(pack.as_ref(), common)?, *json, out),
         RulesCommand::Diff(command) => diff::run(command, common, out),
+        RulesCommand::Shadow(command) => shadow::run(command, common, out),
         RulesCommand::Sign { pack, by } => sign(named(pack.as_ref(), common)?.as_deref(), by, out),
     }
 }

@@ -21,7 +21,8 @@ const DOCTORS: usize = 20;
 /// Days of a month, in hundredths.
 const MONTH_DAYS: u64 = 3044;
 
-const LEVELS: [(&str, &str); 4] =
+/// Names of levels, mildest first.
+pub(super) const LEVELS: [(&str, &str); 4] =
     [("blue", "蓝"), ("yellow", "黄"), ("orange", "橙"), ("red", "红")];
 
 /// What there is to show.
