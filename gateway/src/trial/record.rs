@@ -54,7 +54,7 @@ pub struct Head {
     pub shadow: Named,
     /// Whose readings count; empty: of all sites.
     pub sites: Vec<SiteId>,
-    /// What opened before is not in the file.
+    /// What could be known before is not in the file.
     pub since: Timestamp,
 }
 

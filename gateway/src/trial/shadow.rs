@@ -222,10 +222,10 @@ impl Bench {
     }
 }
 
-/// What opened at or after an instant, each with the site of the reading that completed it, or, where
+/// What could first be known at or after an instant, however late it came, each with the site of the reading that completed it, or, where
 /// time did, of the last reading before.
 fn decisions(of: &Assessment, past: &[StoredReading], since: Timestamp) -> Vec<Decision> {
-    let opened = of.episodes.iter().filter(|episode| episode.at >= since);
+    let opened = of.episodes.iter().filter(|episode| episode.clock >= since);
     let decided = opened.map(|episode| {
         let completed = match episode.trigger {
             Trigger::Fact(id) => past.iter().find(|stored| FactId::from(stored.reading.id) == id),

@@ -83,11 +83,14 @@ const ORDER: &[(&str, &str, &str)] = &[
     ("/auto_resolve/on_days", AT_MOST, "/auto_resolve/consecutive_under"),
 ];
 
-/// Sessions, values or days that a line may count back: they stand in the state of each person.
+/// Sessions, values or days that a line may count back: they stand in the state of each person
+/// (DESIGN section 6).
 const COUNTED_MAX: u32 = 32;
-/// Days of which every session stands in the state, for the mean before the second failure.
+/// Days of which every session stands in the state, for the mean before the second failure
+/// (`repeat_from_readings` of the pack).
 const MEAN_DAYS_MAX: u32 = 31;
-/// Days that a line may look back. Beyond it a state would have to remember who is long gone.
+/// Days that a line may look back (DESIGN section 6): two years, as much as the longest quiet time of
+/// the pack twice.
 const DAYS_MAX: u32 = 731;
 
 /// What a person's state holds: a line that needs more is refused (DESIGN section 6). Each number is
