@@ -27,6 +27,8 @@ pub mod notify;
 
 pub mod export;
 
+pub mod trial;
+
 pub mod serve;
 
 pub mod cli;

@@ -19,6 +19,7 @@ mod links;
 mod mutants;
 mod power;
 mod repeat;
+mod rules;
 mod shown_by;
 mod tidy;
 

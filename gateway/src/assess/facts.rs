@@ -13,7 +13,8 @@ use smol_str::SmolStr;
 
 use super::{concept::Concept, pack::Pack, symptoms::Symptoms};
 use crate::{
-    domain::{Key, ReadingId, Setting, SiteRole, Timestamp},
+    admit::Stated,
+    domain::{Grade, Key, ReadingId, Setting, SiteRole, Timestamp},
     store::StoredReading,
 };
 
@@ -217,6 +218,22 @@ impl Fact {
         })
     }
 
+    /// A stored reading as it is judged: of one whose clock was not believed because it ran ahead, the
+    /// fact has what the clock stated, so that the lines tell of it.
+    #[must_use]
+    pub fn of_stored(pack: &Pack, stored: &StoredReading) -> Option<Self> {
+        let mut fact = Self::of_reading(pack, stored, None)?;
+        let reading = &stored.reading;
+        if reading.measured.grade == Grade::D {
+            let stated = reading.device_time.as_deref().and_then(Stated::read);
+            let ahead = reading.received_at.plus(pack.validity.future_skew);
+            if let Some(stated) = stated.map(Stated::instant).filter(|stated| *stated > ahead) {
+                fact.at = stated;
+            }
+        }
+        Some(fact)
+    }
+
     /// When the fact counts: when it happened, or when the first gateway had it where the device's
     /// clock runs ahead (LINES 6.1, "Facts and order").
     #[must_use]
@@ -393,7 +410,7 @@ mod tests {
     }
 
     fn stored_reading(measurement: Measurement) -> StoredReading {
-        use crate::domain::{DeviceId, Grade, Measured, Reading, Remarks, Road, SiteId, Standing};
+        use crate::domain::{DeviceId, Measured, Reading, Remarks, Road, SiteId, Standing};
         let at = Timestamp::from_millis(5);
         StoredReading {
             reading: Reading {

@@ -46,7 +46,7 @@ pub use facts::{
 };
 pub use in_force::{InForce, Packs, Stretch};
 pub use keep::JudgedWith;
-pub use pack::{Pack, PackError, Rule};
+pub use pack::{Norm, Pack, PackError, Problem, Refusal, Rule};
 pub use patient::{Cohort, Condition, Patient};
 pub use quantity::{Glycaemia, Pressure};
 pub use revise::{Revision, revise};

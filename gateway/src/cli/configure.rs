@@ -9,8 +9,9 @@ use std::{
 
 use clap::Subcommand;
 
-use super::{Common, Failure};
+use super::{Common, Failure, pieces};
 use crate::{
+    assess::Pack,
     config::{self, BrokerTls, Config, Settings, Sources},
     tls,
 };
@@ -113,6 +114,13 @@ pub(super) fn formats(config: &Config) -> Vec<String> {
             }
         }
     }
+    if let Err(refused) = pieces::pack(config.pack_file.as_deref(), Pack::laid_over) {
+        problems.push(format!("pack.file: {refused}"));
+    }
+    let shadow = config.shadow.as_ref().map(|shadow| shadow.pack_file.as_path());
+    if let Err(refused) = pieces::pack(shadow, Pack::laid_over) {
+        problems.push(format!("pack.shadow: {refused}"));
+    }
     problems
 }
 
@@ -135,11 +143,6 @@ fn environment(config: &Config) -> Vec<String> {
     }
     if let Some(tls) = config.broker.as_ref().and_then(|broker| broker.tls.as_ref()) {
         problems.extend(broker_tls(tls).err());
-    }
-    if let Some(file) = &config.pack_file
-        && let Err(error) = std::fs::metadata(file)
-    {
-        problems.push(format!("cannot read {}: {error} / 文件不可读", file.display()));
     }
     problems
 }

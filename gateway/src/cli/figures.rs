@@ -163,12 +163,16 @@ pub(super) fn of_notify(registry: &Registry, board: Arc<Board>) {
 }
 
 /// A follower that exports.
-pub(super) fn of_export(registry: &Registry, progress: Arc<Progress>, reader: Arc<dyn Reader>) {
+pub(super) fn of_follower(
+    registry: &Registry,
+    name: &'static str,
+    (progress, reader): (Arc<Progress>, Arc<dyn Reader>),
+) {
     registry.probe(Arc::new(move || {
         // Where the log cannot be read, readiness says so; the lag is then as last known.
         let last = reader.last().unwrap_or_else(|_unreadable| progress.read());
         samples(
-            &[("follower", SmolStr::new_static("influx"))],
+            &[("follower", SmolStr::new_static(name))],
             &[
                 ("xunzhen_follower_lag", "Facts not read yet.", "gauge", progress.lag(last)),
                 (

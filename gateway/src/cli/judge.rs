@@ -3,7 +3,7 @@
 use std::{io::Write, path::PathBuf};
 
 use super::{Failure, pieces};
-use crate::assess::{Feed, run_scenarios};
+use crate::assess::{Feed, Pack, run_scenarios};
 
 /// Judge a file of scenarios by the rule pack
 #[derive(Debug, Clone, clap::Args)]
@@ -11,8 +11,8 @@ pub(super) struct Assess {
     /// The scenarios
     #[arg(long, value_name = "FILE")]
     scenarios: PathBuf,
-    /// Keys laid over the built-in rule pack
-    #[arg(long, value_name = "FILE")]
+    /// Keys laid over the built-in rule pack: a file, nbphs-3, guideline-2024 or primary-care-2025
+    #[arg(long, value_name = "FILE|NORM")]
     pack: Option<PathBuf>,
     /// Feed the facts of each case in another order
     #[arg(long, value_name = "SEED")]
@@ -23,7 +23,7 @@ pub(super) struct Assess {
 }
 
 pub(super) fn run(command: &Assess, out: &mut dyn Write) -> Result<(), Failure> {
-    let pack = pieces::pack(command.pack.as_deref())?;
+    let pack = pieces::pack(command.pack.as_deref(), Pack::draft)?;
     let text = std::fs::read_to_string(&command.scenarios).map_err(|error| {
         Failure::Failed(format!("cannot read {}: {error}", command.scenarios.display()))
     })?;

@@ -16,6 +16,7 @@ mod log;
 mod login;
 mod pieces;
 mod registry;
+mod rules;
 mod serve;
 mod store;
 mod table;
@@ -67,6 +68,9 @@ enum Command {
     Decode(decode::Decode),
     /// Judge a file of scenarios by the rule pack
     Assess(judge::Assess),
+    /// Check, sign and compare rule packs
+    #[command(subcommand)]
+    Rules(rules::RulesCommand),
     /// Import or export people, households, doctors, devices, sites, cards
     #[command(subcommand)]
     Registry(registry::RegistryCommand),
@@ -180,6 +184,7 @@ fn run(command: Command, common: &Common, out: &mut dyn Write) -> Result<(), Fai
             Err(error) => Err(Failure::of(&error)),
         },
         Command::Assess(assess) => judge::run(&assess, out),
+        Command::Rules(command) => rules::run(&command, common, out),
         Command::Registry(command) => registry::run(&command, common, out),
         Command::Token(command) => registry::token(&command, common, out),
         Command::CheckConfig(check) => configure::check(&check, common, out),

@@ -1,6 +1,6 @@
 //! The gateway's pieces, put together once for every command that needs them.
 
-use std::{path::Path, sync::Arc};
+use std::{borrow::Cow, path::Path, sync::Arc};
 
 use axum::Router;
 use tokio::sync::watch;
@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use super::Failure;
 use crate::{
     admit,
-    assess::Pack,
+    assess::{Norm, Pack, Refusal},
     commit::{self, WriterHandle},
     config::Config,
     domain::{AlertLinks, Clock},
@@ -19,14 +19,30 @@ use crate::{
     supervise::Supervisor,
 };
 
-/// The rule pack: the built-in one, with the keys of a file laid over it.
-pub(super) fn pack(file: Option<&Path>) -> Result<Pack, Failure> {
-    let Some(path) = file else { return Pack::built_in().map_err(|error| Failure::of(&error)) };
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        Failure::Configuration(format!("cannot read the rule pack {}: {error}", path.display()))
+/// The text of a pack: that of a norm by its name, else a file's.
+pub(super) fn pack_text(named: &Path) -> Result<Cow<'static, str>, Failure> {
+    if let Some(norm) = named.to_str().and_then(Norm::named) {
+        return Ok(norm.text().into());
+    }
+    let text = std::fs::read_to_string(named).map_err(|error| {
+        Failure::Configuration(format!(
+            "cannot read the rule pack {}: {error} / 规则包不可读",
+            named.display()
+        ))
     })?;
-    Pack::laid_over(&text).map_err(|error| {
-        Failure::Configuration(format!("the rule pack {} is refused: {error}", path.display()))
+    Ok(text.into())
+}
+
+/// The rule pack: the built-in one, with the keys of a norm or a file laid over it, as `read` takes
+/// them.
+pub(super) fn pack(
+    named: Option<&Path>,
+    read: impl FnOnce(&str) -> Result<Pack, Refusal>,
+) -> Result<Pack, Failure> {
+    let Some(path) = named else { return Pack::built_in().map_err(|error| Failure::of(&error)) };
+    read(&pack_text(path)?).map_err(|refusal| {
+        let path = path.display();
+        Failure::Configuration(format!("the rule pack {path} is refused / 规则包被拒绝: {refusal}"))
     })
 }
 
@@ -58,7 +74,7 @@ pub(super) fn core(
     practice: bool,
     supervisor: &Supervisor,
 ) -> Result<Core, Failure> {
-    let pack = Arc::new(pack(config.pack_file.as_deref())?);
+    let pack = Arc::new(pack(config.pack_file.as_deref(), Pack::laid_over)?);
     let mut options = sqlite::Options::new(&config.store.dir);
     options.page_cache_bytes = config.store.page_cache_bytes;
     let store: Box<dyn Store> = Box::new(sqlite::SqliteStore::open(options)?);
@@ -75,7 +91,7 @@ pub(super) fn core(
     let following =
         book.clone().follow(Arc::clone(&reader), writer.registered.clone(), supervisor.stopping());
     supervisor.spawn("device book", following);
-    let gate = watch::Sender::new(Gate::of(practice, pack.signed_by(), Some(pack.hash())));
+    let gate = watch::Sender::new(Gate::of(practice, pack.signed_by(), pack.signed_hash()));
     let metrics = serve::metrics::Registry::default();
     let links = serve::open_links(&config.store.dir)?;
     Ok(Core { pack, reader, writer, book, clock, gate, metrics, links, practice })

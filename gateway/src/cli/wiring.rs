@@ -6,9 +6,10 @@ use serde_json::json;
 use smol_str::SmolStr;
 use tokio::sync::oneshot;
 
-use super::{Failure, configure, figures, login, pieces::Core};
+use super::{Failure, configure, figures, login, pieces, pieces::Core};
 use crate::{
     admit::{self, Source},
+    assess::Pack,
     commit::Work,
     config::{Config, Serial},
     domain::{DeviceId, DoctorId, Road, SiteId, case_code},
@@ -22,6 +23,7 @@ use crate::{
     notify,
     store::{CommitSeq, Origin, Reader, view::Delivered},
     supervise::Supervisor,
+    trial::{SHADOW, Shadow},
 };
 
 /// First letters of case codes.
@@ -248,15 +250,10 @@ pub(super) fn broker(
     Ok(())
 }
 
-/// Exports readings, where a server is configured.
-pub(super) fn export(
-    config: &Config,
-    core: &Arc<Core>,
-    supervisor: &Supervisor,
-) -> Result<(), Failure> {
-    let Some(influx) = &config.influx else { return Ok(()) };
+/// The log as its followers need it.
+fn log(core: &Arc<Core>) -> export::Log {
     let inlet = core.writer.inlet.clone();
-    let log = export::Log {
+    export::Log {
         reader: Arc::clone(&core.reader),
         advance: Arc::new(move |follower, to| {
             let inlet = inlet.clone();
@@ -266,7 +263,35 @@ pub(super) fn export(
             })
         }),
         commits: core.writer.committed.clone(),
-    };
+    }
+}
+
+/// Runs a second pack beside the one in force, where one is configured.
+pub(super) fn shadow(
+    config: &Config,
+    core: &Arc<Core>,
+    supervisor: &Supervisor,
+) -> Result<(), Failure> {
+    let Some(shadow) = &config.shadow else { return Ok(()) };
+    let pack = pieces::pack(Some(&shadow.pack_file), Pack::laid_over)?;
+    let packs = [Arc::clone(&core.pack), Arc::new(pack)];
+    let (sites, clock) = (shadow.sites.clone(), core.clock.clone());
+    let follower = Shadow::new(&config.store.dir, log(core), packs, sites, clock)
+        .map_err(|error| Failure::of(&error))?;
+    let seen = (follower.progress(), Arc::clone(&core.reader));
+    figures::of_follower(&core.metrics, SHADOW, seen);
+    supervisor.spawn("shadow pack", follower.run(supervisor.stopping()));
+    Ok(())
+}
+
+/// Exports readings, where a server is configured.
+pub(super) fn export(
+    config: &Config,
+    core: &Arc<Core>,
+    supervisor: &Supervisor,
+) -> Result<(), Failure> {
+    let Some(influx) = &config.influx else { return Ok(()) };
+    let log = log(core);
     let settings = export::InfluxConfig {
         url: influx.url.clone(),
         org: influx.org.clone(),
@@ -274,7 +299,11 @@ pub(super) fn export(
         token: influx.token.clone(),
     };
     let exporter = export::Influx::new(&settings, log).map_err(|error| Failure::of(&error))?;
-    figures::of_export(&core.metrics, exporter.progress(), Arc::clone(&core.reader));
+    figures::of_follower(
+        &core.metrics,
+        export::INFLUX,
+        (exporter.progress(), Arc::clone(&core.reader)),
+    );
     supervisor.spawn("export to influx", exporter.run(supervisor.stopping()));
     Ok(())
 }

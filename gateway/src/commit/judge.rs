@@ -8,9 +8,8 @@
 //! alerts.
 
 use crate::{
-    admit::Stated,
     assess::{Fact as Judged, InForce, State, Transition},
-    domain::{Grade, Millis, PersonId, Timestamp},
+    domain::{Millis, PersonId, Reading, Timestamp},
     store::{Change, Fact, KeptState, Resumed, StoreError, StoredReading},
 };
 
@@ -295,25 +294,11 @@ fn facts_of<'r>(
     in_force: &InForce,
     readings: impl Iterator<Item = &'r StoredReading>,
 ) -> Vec<Judged> {
-    let mut facts: Vec<Judged> = readings.filter_map(|reading| fact(in_force, reading)).collect();
+    let fact = |stored: &StoredReading| {
+        let Reading { measured, received_at, .. } = &stored.reading;
+        Judged::of_stored(in_force.pack_at(measured.at, *received_at), stored)
+    };
+    let mut facts: Vec<Judged> = readings.filter_map(fact).collect();
     facts.sort_by_key(|fact| (in_force.effective(fact), fact.id));
     facts
-}
-
-/// A stored reading as the lines see it; a clock that ran ahead is told as it was stated.
-fn fact(in_force: &InForce, stored: &StoredReading) -> Option<Judged> {
-    let reading = &stored.reading;
-    let pack = in_force.pack_at(reading.measured.at, reading.received_at);
-    let mut fact = Judged::of_reading(pack, stored, None)?;
-    if reading.measured.grade != Grade::D {
-        // Its clock was believed: the fact has what it stated.
-        return Some(fact);
-    }
-    let stated = reading.device_time.as_deref().and_then(Stated::read);
-    if let Some(stated) = stated.map(Stated::instant)
-        && stated > reading.received_at.plus(pack.future_skew())
-    {
-        fact.at = stated;
-    }
-    Some(fact)
 }

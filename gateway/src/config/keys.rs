@@ -22,6 +22,8 @@ pub(super) enum Kind {
     Count(u64, u64),
     /// A name: letters, digits, `_`, `.`, `-`, at most 64.
     Name,
+    /// Names with commas between them.
+    Names,
 }
 
 impl Kind {
@@ -40,6 +42,7 @@ impl Kind {
                 "mqtt://主机:端口，加密用 mqtts://",
             ),
             Self::Switch => ("true or false", "true 或 false"),
+            Self::Names => ("names with commas between them", "以逗号分隔的名称"),
             Self::Name => ("letters, digits, _ . -, at most 64", "字母、数字、_ . -，最多 64 个"),
             Self::Count(low, high) => {
                 return (
@@ -193,7 +196,21 @@ pub(super) const KEYS: &[Key] = &[
         Kind::Path,
         "",
         "/etc/xunzhen/pack.json",
-        "keys laid over the built-in rule pack / 规则包",
+        "keys laid over the built-in rule pack, or a norm by name: nbphs-3, guideline-2024, primary-care-2025 / 规则包",
+    ),
+    key(
+        ("pack", "shadow"),
+        Kind::Path,
+        "",
+        "primary-care-2025",
+        "a second pack that runs beside and sends nothing; see rules shadow / 并行试用的规则包",
+    ),
+    key(
+        ("pack", "shadow_sites"),
+        Kind::Names,
+        "",
+        "van-1,clinic-2",
+        "it judges who is measured at these sites; absent: everybody / 试用站点",
     ),
     key(
         ("notify", "allow_private"),

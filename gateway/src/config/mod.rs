@@ -28,12 +28,23 @@ pub struct Config {
     pub store: Store,
     /// Keys laid over the built-in rule pack.
     pub pack_file: Option<PathBuf>,
+    /// A pack that runs beside it.
+    pub shadow: Option<Shadow>,
     /// Webhooks may go to private addresses.
     pub notify_allow_private: bool,
     /// The time-series export.
     pub influx: Option<Influx>,
     /// Serial lines.
     pub serial: Vec<Serial>,
+}
+
+/// `[pack] shadow`.
+#[derive(Debug, Clone)]
+pub struct Shadow {
+    /// Keys laid over the built-in rule pack.
+    pub pack_file: PathBuf,
+    /// Whose readings it judges; empty: of all sites.
+    pub sites: Vec<SiteId>,
 }
 
 /// `[http]`.

@@ -258,9 +258,13 @@ fn literal(kind: Kind, value: &DeValue<'_>) -> Option<String> {
     match kind {
         Kind::Switch => value.as_bool().map(|switch| switch.to_string()),
         Kind::Count(..) => value.as_integer().map(|number| number.as_str().to_owned()),
-        Kind::Listen | Kind::Path | Kind::Text | Kind::Url | Kind::Broker | Kind::Name => {
-            value.as_str().map(str::to_owned)
-        }
+        Kind::Listen
+        | Kind::Path
+        | Kind::Text
+        | Kind::Url
+        | Kind::Broker
+        | Kind::Name
+        | Kind::Names => value.as_str().map(str::to_owned),
     }
 }
 
@@ -276,6 +280,7 @@ fn fits(kind: Kind, text: &str) -> bool {
             text.parse::<u64>().is_ok_and(|count| (low..=high).contains(&count))
         }
         Kind::Name => Id::<SiteKind>::new(text).is_ok(),
+        Kind::Names => super::settings::names(text).all(|name| Id::<SiteKind>::new(name).is_ok()),
     }
 }
 

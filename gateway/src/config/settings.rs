@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use super::{
-    Broker, BrokerTls, Config, Http, Influx, Mqtt, Serial, Store,
+    Broker, BrokerTls, Config, Http, Influx, Mqtt, Serial, Shadow, Store,
     keys::{Key, SERIAL_KEYS},
 };
 
@@ -96,6 +96,12 @@ impl Settings {
                 people_cached: self.number("store.people_cached"),
             },
             pack_file: path("pack.file"),
+            shadow: path("pack.shadow").map(|pack_file| Shadow {
+                pack_file,
+                sites: names(self.text("pack.shadow_sites"))
+                    .filter_map(|name| name.parse().ok())
+                    .collect(),
+            }),
             notify_allow_private: self.text("notify.allow_private") == "true",
             influx: self.optional("influx.url").map(|url| Influx {
                 url,
@@ -130,6 +136,11 @@ pub(super) fn broker_address(url: &str) -> Option<(Scheme, &str, u16)> {
         None => (address, usual),
     };
     (!host.is_empty()).then_some((scheme, host, port))
+}
+
+/// Names with commas between them, as checked when they were read.
+pub(super) fn names(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim).filter(|name| !name.is_empty())
 }
 
 /// A line whose values were checked; `None` where one is missing, which is a problem already told.

@@ -61,7 +61,13 @@ fn line(text: &mut String, setting: &Setting) {
 fn quoted(key: &Key, value: &str) -> String {
     match key.kind {
         Kind::Switch | Kind::Count(..) => value.to_owned(),
-        Kind::Listen | Kind::Path | Kind::Text | Kind::Url | Kind::Broker | Kind::Name => {
+        Kind::Listen
+        | Kind::Path
+        | Kind::Text
+        | Kind::Url
+        | Kind::Broker
+        | Kind::Name
+        | Kind::Names => {
             format!("{value:?}")
         }
     }

@@ -77,12 +77,14 @@ impl NotifyConfig {
 pub enum Gate {
     /// They may.
     Open,
-    /// The rule pack in force is not signed: rows stay owed, and the board says so.
+    /// The rule pack in force is not signed, or was changed after it was: rows stay owed, and the
+    /// board says so.
     Unsigned,
 }
 
 impl Gate {
-    /// Open in `demo` and `--dev`, or when the pack in force carries who signed it and its hash.
+    /// Open in `demo` and `--dev`, or when the pack in force carries who signed it and the hash of
+    /// what it says.
     #[must_use]
     pub fn of(practice: bool, signed_by: Option<&str>, hash: Option<&str>) -> Self {
         let said = |text: Option<&str>| text.is_some_and(|text| !text.trim().is_empty());
@@ -100,7 +102,7 @@ impl Gate {
     pub const fn why_zh(self) -> &'static str {
         match self {
             Self::Open => "",
-            Self::Unsigned => "当前规则包未签署，消息暂不外发",
+            Self::Unsigned => "当前规则包未签署或签署后有改动，消息暂不外发",
         }
     }
 
@@ -109,7 +111,9 @@ impl Gate {
     pub const fn why_en(self) -> &'static str {
         match self {
             Self::Open => "",
-            Self::Unsigned => "the rule pack in force is not signed: no message leaves",
+            Self::Unsigned => {
+                "the rule pack in force is not signed, or was changed since: no message leaves"
+            }
         }
     }
 }

@@ -30,4 +30,4 @@ pub use rows::{
     Answer, BenchSession, Channel, Counts, Done, KeptState, Outcome, Owed, Request, Resumed, Role,
     Status, Timer, TimerKind, TokenRow,
 };
-pub use sqlite::{Options, SqliteStore, Verified, restore_backup, verify_backup};
+pub use sqlite::{Options, SqliteStore, Verified, read_beside, restore_backup, verify_backup};

@@ -9,7 +9,7 @@ use super::{
         Paging, ReadingFilter, Scope,
     },
 };
-use crate::domain::{Alert, AlertId, DoctorId, ReadingId, Registered, Timestamp};
+use crate::domain::{Alert, AlertId, DoctorId, PersonId, ReadingId, Registered, Timestamp};
 
 /// The reading side: many at a time, always a consistent state, never in the writer's way.
 /// Every query about people takes a [`Scope`]. Every call blocks: async callers use
@@ -59,6 +59,15 @@ pub trait Reader: Send + Sync {
         scope: &Scope,
         id: &ReadingId,
     ) -> Result<Option<(CommitSeq, StoredReading)>, StoreError>;
+
+    /// Every reading of each person, in the order asked, by (measured time, id). For those who judge
+    /// the past anew: ask for a few people at a time.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn readings_of(&self, people: &[PersonId]) -> Result<Vec<Vec<StoredReading>>, StoreError> {
+        people.iter().map(|person| every_reading(self, person)).collect()
+    }
 
     /// Alerts: live ones first, gravest first, then newest.
     ///
@@ -190,4 +199,23 @@ pub trait Reader: Send + Sync {
     /// # Errors
     /// Any error of the store, or of the destination.
     fn back_up(&self, to: &Path) -> Result<(), StoreError>;
+}
+
+/// Every reading of a person, page by page.
+fn every_reading<R: Reader + ?Sized>(
+    reader: &R,
+    person: &PersonId,
+) -> Result<Vec<StoredReading>, StoreError> {
+    let filter = ReadingFilter { person: Some(person.clone()), ..ReadingFilter::default() };
+    let mut paging = Paging { limit: Paging::LIMIT_MAX, after: None };
+    let mut all = Vec::new();
+    loop {
+        let page = reader.readings(&Scope::Everything, &filter, &paging)?;
+        all.extend(page.items.into_iter().map(|(_, stored)| stored));
+        paging.after = page.next;
+        if paging.after.is_none() {
+            all.sort_by_key(|stored| (stored.reading.measured.at, stored.reading.id));
+            return Ok(all);
+        }
+    }
 }

@@ -2,43 +2,34 @@
 
 use serde_json::{Value, map::Entry};
 
-use super::PackError;
+use super::{PackError, place};
 
 /// The comparators of a sum of money: such an object is one value and replaced whole.
 const COMPARATORS: [&str; 2] = ["gt", "ge"];
 
 /// `base` with every key of `over` in place of its own. Keys that `base` lacks are added: whether
-/// anybody reads them shows when the whole is read.
-///
-/// # Errors
-/// [`PackError::Wrong`] where the kinds of two values differ.
-pub(super) fn over(mut base: Value, over: Value) -> Result<Value, PackError> {
-    lay(&mut base, over, "")?;
-    Ok(base)
+/// anybody reads them shows when the whole is read. Where the kinds of two values differ `base`
+/// keeps its own, and a [`PackError::Wrong`] is added to `problems`.
+pub(super) fn over(mut base: Value, over: &Value, problems: &mut Vec<PackError>) -> Value {
+    lay(&mut base, over, "", problems);
+    base
 }
 
-fn lay(base: &mut Value, over: Value, path: &str) -> Result<(), PackError> {
+fn lay(base: &mut Value, over: &Value, path: &str, problems: &mut Vec<PackError>) {
     match (base, over) {
         (Value::Object(under), Value::Object(keys)) if !is_comparator(under) => {
             for (key, value) in keys {
-                let place = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                let place = place::within(path, key);
                 match under.entry(key) {
-                    Entry::Occupied(mut known) => lay(known.get_mut(), value, &place)?,
+                    Entry::Occupied(mut known) => lay(known.get_mut(), value, &place, problems),
                     Entry::Vacant(new) => {
-                        new.insert(value);
+                        new.insert(value.clone());
                     }
                 }
             }
-            Ok(())
         }
-        (under, value) if kind(under) == kind(&value) => {
-            *under = value;
-            Ok(())
-        }
-        (under, value) => {
-            let place = if path.is_empty() { "the rule pack" } else { path };
-            Err(PackError::wrong(place.to_owned(), kind(under), &value))
-        }
+        (under, value) if kind(under) == kind(value) => *under = value.clone(),
+        (under, value) => problems.push(PackError::wrong(path.to_owned(), kind(under), value)),
     }
 }
 

@@ -1,15 +1,22 @@
 //! The rule pack: every number of every line, read as data.
 //!
 //! The built-in pack is `clinical/rulepack.json`; a file of the same shape with any subset of its
-//! keys is laid over it. A key that nobody reads, a value of the wrong kind, a unit that is missing
-//! and an emergency line that is loosened are errors that name their place. The pack never changes
-//! once it is read, and its hash names exactly what was read.
+//! keys is laid over it. A key that nobody reads, a value of the wrong kind, a unit that is missing,
+//! an emergency line that is loosened, a gap or an overlap between lines, a line that needs more than
+//! a person's state holds and a number without a source are errors that name their place, all of
+//! them at once. The pack never changes once it is read, and its hash names exactly what was read.
 
+mod check;
 mod floor;
 mod lay;
+mod norm;
 mod numbers;
+mod place;
+mod problem;
 mod read;
 mod section;
+mod sense;
+mod sources;
 
 use std::collections::BTreeMap;
 
@@ -23,75 +30,18 @@ use super::{
     symptoms::SymptomLists,
 };
 use crate::domain::{Level, Millis, Standing};
+use check::Purpose;
+pub use norm::Norm;
 pub(super) use numbers::{
     AckMinutes, Ages, AutoResolve, ByCohort, ComponentRule, ControlLine, EarlyLine, Escalation,
     Grade2, HomeScreen, Indicators, Lines, LowRecurrent, MissedDays, MoneyLine, MoneyProfile, Page,
     Persistence, PressureLimits, PressureRepeats, Relapse, RepeatFromReadings, Repeats,
     SessionNumbers, Spaced, Suppression, Tachycardia, Timers, Trend, Validity,
 };
+pub use problem::{PackError, Problem, Refusal};
 
 /// The pack that is built in.
 const BUILT_IN: &str = include_str!("../../../clinical/rulepack.json");
-
-/// Why a pack is refused. The pack in force stays.
-#[derive(Debug, thiserror::Error)]
-pub enum PackError {
-    /// The text is no JSON.
-    #[error("the rule pack is not JSON: {source}")]
-    Json {
-        /// What the reader said.
-        #[from]
-        source: serde_json::Error,
-    },
-    /// A key that no line reads.
-    #[error("{path}: no line knows this key")]
-    Unknown {
-        /// Its place.
-        path: String,
-    },
-    /// A key that a line needs.
-    #[error("{path}: is missing")]
-    Missing {
-        /// Its place.
-        path: String,
-    },
-    /// A value of the wrong kind, or without its unit.
-    #[error("{path}: expected {expected}, got {got}")]
-    Wrong {
-        /// Its place.
-        path: String,
-        /// What belongs there.
-        expected: &'static str,
-        /// What was there.
-        got: String,
-    },
-    /// A meaning that is built in.
-    #[error("{path}: only {known} is known, got {got}")]
-    Fixed {
-        /// Its place.
-        path: String,
-        /// The one value.
-        known: String,
-        /// What was there.
-        got: String,
-    },
-    /// An emergency line that the guideline fixes.
-    #[error("{path}: {got} loosens the emergency floor {floor}")]
-    Loosened {
-        /// Its place.
-        path: String,
-        /// The built-in value.
-        floor: String,
-        /// What was there.
-        got: String,
-    },
-}
-
-impl PackError {
-    fn wrong(path: String, expected: &'static str, got: &serde_json::Value) -> Self {
-        Self::Wrong { path, expected, got: got.to_string() }
-    }
-}
 
 /// The versioned set of warning lines with all their numbers.
 #[derive(Debug, Clone)]
@@ -100,6 +50,7 @@ pub struct Pack {
     pub(super) version: SmolStr,
     pub(super) norm_profile: SmolStr,
     pub(super) signed_by: Option<SmolStr>,
+    pub(super) signed_hash: Option<SmolStr>,
     pub(super) hash: SmolStr,
     /// All that was read, keys sorted.
     pub(super) text: Box<str>,
@@ -172,16 +123,21 @@ impl Pack {
         read::pack(base)
     }
 
-    /// The built-in pack with the keys of `text` laid over it.
+    /// The built-in pack with the keys of `text` laid over it, to judge people by.
     ///
     /// # Errors
-    /// [`PackError`] names the place of the first thing that is wrong.
-    pub fn laid_over(text: &str) -> Result<Self, PackError> {
-        let base: serde_json::Value = serde_json::from_str(BUILT_IN)?;
-        let over = serde_json::from_str(text)?;
-        let laid = lay::over(base.clone(), over)?;
-        floor::check(&base, &laid)?;
-        read::pack(laid)
+    /// [`Refusal`] names everything that is wrong, each with its place.
+    pub fn laid_over(text: &str) -> Result<Self, Refusal> {
+        check::laid_over(text, Purpose::Force)
+    }
+
+    /// The same to be tried out, on cases or on the past: numbers may still be without a source, and
+    /// the whole without a version of its own.
+    ///
+    /// # Errors
+    /// [`Refusal`] names everything else that is wrong.
+    pub fn draft(text: &str) -> Result<Self, Refusal> {
+        check::laid_over(text, Purpose::Draft)
     }
 
     /// A pack from its own [`Pack::text`].
@@ -228,10 +184,17 @@ impl Pack {
         self.signed_by.as_deref()
     }
 
-    /// BLAKE3 over all that was read, keys sorted, in hexadecimal.
+    /// BLAKE3 over the content without the signature, keys sorted, in hexadecimal.
     #[must_use]
     pub fn hash(&self) -> &str {
         &self.hash
+    }
+
+    /// The hash that the doctor signed, if it is that of this content: whoever changes a number
+    /// after the signature has a pack that nobody signed.
+    #[must_use]
+    pub fn signed_hash(&self) -> Option<&str> {
+        self.signed_hash.as_deref().filter(|signed| *signed == self.hash)
     }
 
     /// How far a device's clock may run ahead before the time of receipt takes its place.

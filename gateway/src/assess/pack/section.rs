@@ -9,7 +9,7 @@ use super::{
         patient::Cohort,
         quantity::{Fraction, Glycaemia, Pressure},
     },
-    ByCohort, PackError,
+    ByCohort, PackError, place,
 };
 use crate::domain::Millis;
 
@@ -30,9 +30,9 @@ impl Section {
         Err(PackError::wrong(path, "an object", &value))
     }
 
-    /// Where a key of this section stands.
+    /// Where a key of this section stands, as a JSON pointer.
     pub(super) fn path_of(&self, key: &str) -> String {
-        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
+        place::within(&self.path, key)
     }
 
     pub(super) fn optional(&mut self, key: &str) -> Option<Value> {
@@ -189,7 +189,7 @@ impl Section {
     /// The keys that are left, as sections, for maps whose keys are names.
     pub(super) fn named_sections(self) -> Result<Vec<(SmolStr, Self)>> {
         let path = self.path;
-        let at = |key: &str| format!("{path}.{key}");
+        let at = |key: &str| place::within(&path, key);
         self.unread
             .into_iter()
             .map(|(key, value)| Ok((SmolStr::new(&key), Self::new(at(&key), value)?)))
@@ -203,7 +203,7 @@ impl Section {
             .into_iter()
             .map(|(key, value)| match value.as_str() {
                 Some(text) => Ok((SmolStr::new(&key), SmolStr::new(text))),
-                None => Err(PackError::wrong(format!("{path}.{key}"), "a text", &value)),
+                None => Err(PackError::wrong(place::within(&path, &key), "a text", &value)),
             })
             .collect()
     }
@@ -220,7 +220,7 @@ impl Section {
             });
             named.zip(pressure(&value)).ok_or_else(|| {
                 PackError::wrong(
-                    format!("{path}.{key}"),
+                    place::within(&path, &key),
                     "\"systolic/diastolic\": [systolic, diastolic] in mmHg",
                     &value,
                 )

@@ -13,7 +13,7 @@ use super::{
     world::{Random, World},
 };
 use crate::{
-    assess::{Fact, Patient, State},
+    assess::{Fact, Pack, Patient, State},
     cli::{Failure, pieces},
     domain::PersonId,
 };
@@ -34,7 +34,7 @@ pub(in crate::cli) struct Assess {
 
 /// `bench assess`.
 pub(super) fn run(command: &Assess, out: &mut dyn Write) -> Result<(), Failure> {
-    let pack = pieces::pack(None)?;
+    let pack = pieces::pack(None, Pack::draft)?;
     let world = World::new(command.people, 100);
     let mut random = Random::new(command.seed);
     let total = u64::from(command.readings);

@@ -161,6 +161,23 @@ fn the_same_reading_twice_spoils_its_unit_and_nothing_else() {
 }
 
 #[test]
+fn all_readings_of_people_come_by_time_in_the_order_asked() {
+    check(|store| {
+        let reader = township(store);
+        for (number, person, minutes) in
+            [(1, "P2", 5), (2, "P1", 9), (3, "P2", 1), (4, "P1", 3), (5, "P3", 0)]
+        {
+            commit(store, &[reading_fact(number, person, "clinic1", minutes)], &[]);
+        }
+        let found = reader.readings_of(&[id("P2"), id("P9"), id("P1")]).unwrap();
+        let ids = |person: usize| found[person].iter().map(|it| it.reading.id).collect::<Vec<_>>();
+        assert_eq!(ids(0), [key(3), key(1)]);
+        assert_eq!(ids(1), []);
+        assert_eq!(ids(2), [key(4), key(2)]);
+    });
+}
+
+#[test]
 fn readings_come_newest_first_in_pages_by_every_road() {
     check(|store| {
         let reader = township(store);

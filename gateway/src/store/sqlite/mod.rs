@@ -214,6 +214,24 @@ impl SqliteStore {
     }
 }
 
+/// The reading side of the store in a folder, beside whoever has it open for writing. Each question
+/// is a short transaction, so the writer's checkpoints are never held up for long.
+///
+/// # Errors
+/// Where there is no store, or one of another format: the gateway brings it up to date.
+pub fn read_beside(options: &Options) -> Result<Arc<dyn Reader>, StoreError> {
+    let pool = Pool::beside(options.dir.join(files::DATABASE), options.page_cache_bytes);
+    let found =
+        pool.lend()?.see(|connection| row::number(connection, "PRAGMA user_version", []))?;
+    match found.cmp(&FORMAT_VERSION) {
+        std::cmp::Ordering::Equal => Ok(Arc::new(SqliteReader::new(pool, options.few_people))),
+        std::cmp::Ordering::Greater => Err(StoreError::Newer { found, known: FORMAT_VERSION }),
+        std::cmp::Ordering::Less => Err(StoreError::Asked {
+            what: "the store is of an older format: start the gateway once",
+        }),
+    }
+}
+
 /// Keeps statements prepared. Without the planner's promise of stability SQLite would plan a
 /// statement anew for each value bound to it, at many times the cost of running it.
 fn keep_statements(connection: &Connection) -> Result<(), StoreError> {

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
 };
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, config::DbConfig};
 
 use super::fault::failed;
 use crate::store::StoreError;
@@ -31,6 +31,8 @@ struct Shelf {
 pub(super) struct Pool {
     database: PathBuf,
     cache_kib: u64,
+    /// Another process writes: closing the last connection here must not copy pages back.
+    beside: bool,
     shelf: Mutex<Shelf>,
     returned: Condvar,
 }
@@ -46,7 +48,18 @@ impl Pool {
     /// For a database whose pages may take so many bytes of memory, the writer's included.
     pub(super) fn new(database: PathBuf, page_cache_bytes: u64) -> Arc<Self> {
         let cache_kib = page_cache_bytes / READERS_SHARE / READERS_MAX / 1024;
-        Arc::new(Self { database, cache_kib, shelf: Mutex::default(), returned: Condvar::new() })
+        Arc::new(Self::of(database, cache_kib, false))
+    }
+
+    /// For a database that another process may have open.
+    pub(super) fn beside(database: PathBuf, page_cache_bytes: u64) -> Arc<Self> {
+        let cache_kib = page_cache_bytes / READERS_SHARE / READERS_MAX / 1024;
+        Arc::new(Self::of(database, cache_kib, true))
+    }
+
+    fn of(database: PathBuf, cache_kib: u64, beside: bool) -> Self {
+        let (shelf, returned) = (Mutex::default(), Condvar::new());
+        Self { database, cache_kib, beside, shelf, returned }
     }
 
     pub(super) fn database(&self) -> &Path {
@@ -96,6 +109,10 @@ impl Pool {
         let connection =
             Connection::open_with_flags(&self.database, flags).map_err(failed(what))?;
         super::keep_statements(&connection)?;
+        if self.beside {
+            let kept = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+            connection.set_db_config(kept, true).map_err(failed(what))?;
+        }
         let pragmas = format!(
             "PRAGMA busy_timeout = 5000; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0; \
              PRAGMA cache_size = -{}; PRAGMA query_only = ON",

@@ -7,12 +7,12 @@ use rusqlite::params;
 use super::{
     alert, backup, board, change, feed, list,
     pool::Pool,
-    recount, registry, roll,
+    reading, recount, registry, roll,
     row::{cell, fetch, fetch_one, number},
     scope,
 };
 use crate::{
-    domain::{Alert, AlertId, DoctorId, Id, Person, ReadingId, Registered, Timestamp},
+    domain::{Alert, AlertId, DoctorId, Id, Person, PersonId, ReadingId, Registered, Timestamp},
     store::{
         AlertChange, CommitSeq, Counts, Crossing, Owed, Reader, RegistryKey, StoreError,
         StoredReading, TokenRow,
@@ -115,6 +115,12 @@ impl Reader for SqliteReader {
         id: &ReadingId,
     ) -> Result<Option<(CommitSeq, StoredReading)>, StoreError> {
         self.see(|connection| list::reading(connection, scope, id))
+    }
+
+    fn readings_of(&self, people: &[PersonId]) -> Result<Vec<Vec<StoredReading>>, StoreError> {
+        let ever = Timestamp::from_millis(i64::MIN);
+        let people: Vec<_> = people.iter().map(|person| (person.clone(), ever)).collect();
+        self.see(|connection| reading::of_people(connection, &people))
     }
 
     fn alerts(

@@ -323,6 +323,30 @@ fn glucose(cells: &mut Cells<'_, '_>) -> Result<Glucose, StoreError> {
     })
 }
 
+/// Each person's readings measured at or after an instant, by (measured time, id).
+pub(super) fn of_people(
+    connection: &Connection,
+    people: &[(PersonId, Timestamp)],
+) -> Result<Vec<Vec<StoredReading>>, StoreError> {
+    let what = "reading people's pasts";
+    let sql = format!(
+        "SELECT {COLUMNS} FROM reading WHERE person = ? AND measured_at >= ? \
+         ORDER BY measured_at, id"
+    );
+    let mut statement = connection.prepare_cached(&sql).map_err(failed(what))?;
+    let mut all = Vec::with_capacity(people.len());
+    for (person, from) in people {
+        let asked = params![person.as_str(), from.as_millis()];
+        let mut rows = statement.query(asked).map_err(failed(what))?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next().map_err(failed(what))? {
+            found.push(decode(&mut Cells::new(row, "reading"))?.1);
+        }
+        all.push(found);
+    }
+    Ok(all)
+}
+
 /// Whose readings were stored within a length of time before the newest one. Positions grow with the
 /// time of storing, so the newest readings are walked backwards until one is older.
 pub(super) fn owners_lately(

@@ -1,6 +1,6 @@
 //! One transaction of the writer.
 
-use rusqlite::{Connection, ToSql, params};
+use rusqlite::{Connection, ToSql};
 
 use super::{
     SqliteStore, alert, answer, change, context,
@@ -179,26 +179,7 @@ impl Unit for SqliteUnit<'_> {
         &mut self,
         people: &[(PersonId, Timestamp)],
     ) -> Result<Vec<Vec<StoredReading>>, StoreError> {
-        self.work(|connection, _| {
-            let what = "reading the batch's people";
-            let sql = format!(
-                "SELECT {} FROM reading WHERE person = ? AND measured_at >= ? \
-                 ORDER BY measured_at, id",
-                reading::COLUMNS
-            );
-            let mut statement = connection.prepare_cached(&sql).map_err(failed(what))?;
-            let mut all = Vec::with_capacity(people.len());
-            for (person, from) in people {
-                let asked = params![person.as_str(), from.as_millis()];
-                let mut rows = statement.query(asked).map_err(failed(what))?;
-                let mut found = Vec::new();
-                while let Some(row) = rows.next().map_err(failed(what))? {
-                    found.push(reading::decode(&mut Cells::new(row, "reading"))?.1);
-                }
-                all.push(found);
-            }
-            Ok(all)
-        })
+        self.work(|connection, _| reading::of_people(connection, people))
     }
 
     fn numbered(&mut self, names: &[(DeviceId, u64)]) -> Result<Vec<Numbered>, StoreError> {

@@ -3,6 +3,7 @@
 mod lines;
 mod quiet;
 mod relapse;
+mod seal;
 
 use std::collections::BTreeMap;
 
@@ -19,8 +20,13 @@ use super::{
     },
     Ages, AutoResolve, Indicators, Pack, PackError, Page, Persistence, PressureLimits,
     PressureRepeats, RepeatFromReadings, Repeats, Rule, SessionNumbers, Spaced, Timers, Validity,
+    place,
     section::Section,
 };
+
+/// The units of all numbers whose key names none.
+const UNITS: [(&str, &str); 4] =
+    [("pressure", "mmHg"), ("glucose", "mmol/L"), ("pulse", "1/min"), ("money", "CNY")];
 
 type Result<T, E = PackError> = std::result::Result<T, E>;
 
@@ -30,7 +36,7 @@ type Result<T, E = PackError> = std::result::Result<T, E>;
 /// [`PackError`] names the place of the first thing that is wrong.
 pub(super) fn pack(value: Value) -> Result<Pack> {
     let text = value.to_string().into_boxed_str();
-    let hash = SmolStr::new(blake3::hash(text.as_bytes()).to_hex().as_str());
+    let hash = seal::content_hash(&value);
     let mut top = Section::new(String::new(), value)?;
     let name = top.text("pack")?;
     let version = top.text("version")?;
@@ -41,7 +47,8 @@ pub(super) fn pack(value: Value) -> Result<Pack> {
         name,
         version,
         norm_profile: top.text("norm_profile")?,
-        signed_by: signature(&mut top)?,
+        signed_by: seal::signature(&mut top)?,
+        signed_hash: seal::signed_hash(&mut top)?,
         hash,
         text,
         convert: convert(&mut top)?,
@@ -76,6 +83,12 @@ pub(super) fn pack(value: Value) -> Result<Pack> {
 fn explanations(top: &mut Section) -> Result<()> {
     top.fixed("timezone", &json!("+08:00"))?;
     top.explanation("status")?;
+    top.section("sources")?.named_texts()?;
+    let mut units = top.section("units")?;
+    for (measure, unit) in UNITS {
+        units.fixed(measure, &json!(unit))?;
+    }
+    units.finish()?;
     top.section("cohorts")?.named_texts()?;
     top.section("roles")?.named_texts()?;
     let mut prompts = top.section("prompts")?;
@@ -91,14 +104,6 @@ fn explanations(top: &mut Section) -> Result<()> {
     let mut defaults = top.section("wire_defaults")?;
     defaults.section("setting")?.named_texts()?;
     defaults.finish()
-}
-
-fn signature(top: &mut Section) -> Result<Option<SmolStr>> {
-    match top.optional("signed_by") {
-        None => Ok(None),
-        Some(Value::String(name)) if !name.trim().is_empty() => Ok(Some(SmolStr::new(name))),
-        Some(other) => Err(PackError::wrong("signed_by".to_owned(), "a doctor's name", &other)),
-    }
 }
 
 fn convert(top: &mut Section) -> Result<Convert> {
@@ -121,7 +126,7 @@ fn cohort_classes(top: &mut Section) -> Result<BTreeMap<SmolStr, Cohort>> {
         .map(|(class, code)| match Cohort::parse(&code) {
             Some(cohort) => Ok((class, cohort)),
             None => Err(PackError::Wrong {
-                path: format!("cohort_classes.{class}"),
+                path: place::within("/cohort_classes", &class),
                 expected: "one of C0, C1, C2, C3",
                 got: code.to_string(),
             }),
@@ -334,12 +339,17 @@ fn concept(name: &str, path: impl Fn() -> String) -> Result<Concept> {
 fn rules(top: &mut Section) -> Result<BTreeMap<Concept, Rule>> {
     let mut named = BTreeMap::new();
     for (name, section) in top.section("rules")?.named_sections()? {
-        let concept = concept(&name, || format!("rules.{name}"))?;
+        let concept: Concept = name.parse().map_err(|_unknown| PackError::Predicate {
+            path: place::within("/rules", &name),
+            got: name.to_string(),
+        })?;
         named.insert(concept, rule(section)?);
     }
     match Concept::ALL.iter().find(|concept| !named.contains_key(concept)) {
         None => Ok(named),
-        Some(missing) => Err(PackError::Missing { path: format!("rules.{missing}") }),
+        Some(missing) => {
+            Err(PackError::Missing { path: place::within("/rules", missing.as_str()) })
+        }
     }
 }
 

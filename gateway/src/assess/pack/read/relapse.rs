@@ -43,7 +43,9 @@ pub(super) fn relapse(top: &mut Section) -> Result<Relapse> {
     components.finish()?;
     let threshold = section.whole("threshold")?;
     section.finish()?;
-    let trend = trend.ok_or_else(|| PackError::Missing { path: "rising_trend".to_owned() })?;
+    let trend = trend.ok_or_else(|| PackError::Missing {
+        path: "/poverty_relapse/components/rising_trend".to_owned(),
+    })?;
     Ok(Relapse {
         cohorts,
         or_cause_illness,
