@@ -11,8 +11,9 @@ mod fill;
 mod ingest;
 mod latency;
 mod link;
-mod load;
+
 mod place;
+mod traffic;
 mod usage;
 mod webhook;
 mod world;
