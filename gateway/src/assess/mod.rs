@@ -14,6 +14,7 @@ mod episode;
 mod facts;
 mod followup;
 mod glucose;
+mod indicators;
 mod ladder;
 mod ledger;
 mod money;
@@ -41,6 +42,9 @@ pub use episode::{
 pub use facts::{
     Act, ActOutcome, Body, Cuff, Fact, FactId, FollowUp, Meter, Money, MoneyKind, Source,
     usual_setting,
+};
+pub use indicators::{
+    Category, History, Indicators, Share, VISITS_A_YEAR, Visit, category, months_before, visits,
 };
 pub use pack::{Pack, PackError, Rule};
 pub use patient::{Cohort, Condition, Patient};

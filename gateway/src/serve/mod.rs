@@ -14,6 +14,7 @@ mod caller;
 mod describe;
 mod extract;
 mod http;
+mod indicators;
 mod links;
 mod live;
 pub mod metrics;
@@ -35,6 +36,7 @@ pub use self::{
     bundle::{Asset, Bundle},
     caller::Grant,
     http::{CONNECTIONS_MAX, Listener, serve_http},
+    indicators::{Latest, follow as follow_indicators},
     links::{AlertLinks, LINK_MAX},
     router::router,
     secret::NoRandomness,

@@ -12,6 +12,7 @@ use super::{
     answers::Answers,
     bundle::Bundle,
     caller::Grant,
+    indicators::Latest,
     links::AlertLinks,
     live::Live,
     metrics::{Counter, Gauge, Registry},
@@ -130,6 +131,8 @@ pub struct Parts {
     pub admit: Admit,
     /// Lines of a person.
     pub lines_for: LinesFor,
+    /// Indicators as they were last counted.
+    pub indicators: Latest,
     /// Makes and reads the links of messages.
     pub alert_links: AlertLinks,
     /// Owner of every task.
@@ -154,6 +157,7 @@ pub struct Shared {
     pub(super) metrics: Registry,
     pub(super) admit: Admit,
     pub(super) lines_for: LinesFor,
+    pub(super) indicators: Latest,
     pub(super) alert_links: AlertLinks,
     pub(super) supervisor: Supervisor,
     pub(super) sessions: Sessions,
@@ -222,6 +226,7 @@ impl Shared {
             metrics: parts.metrics,
             admit: parts.admit,
             lines_for: parts.lines_for,
+            indicators: parts.indicators,
             alert_links: parts.alert_links,
             supervisor: parts.supervisor,
         });

@@ -145,19 +145,21 @@ pub struct Draw {
     pub seed: u64,
     /// Mean systolic pressure of hypertensives, in tenths of mmHg.
     pub systolic_mean: i32,
+    /// How many of the township's people are drawn, the first ones.
+    pub people: u32,
 }
 
 impl Draw {
     /// The published means.
     #[must_use]
     pub const fn of(seed: u64) -> Self {
-        Self { seed, systolic_mean: spread::SYSTOLIC_MANAGED.mean }
+        Self { seed, systolic_mean: spread::SYSTOLIC_MANAGED.mean, people: PEOPLE }
     }
 
     /// Everybody who is measured.
     #[must_use]
     pub fn people(self) -> Vec<Villager> {
-        (0..PEOPLE).filter_map(|number| self.villager(number)).collect()
+        (0..self.people.min(PEOPLE)).filter_map(|number| self.villager(number)).collect()
     }
 
     fn villager(self, number: u32) -> Option<Villager> {

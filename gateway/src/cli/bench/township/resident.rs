@@ -58,6 +58,8 @@ pub(super) struct Seat {
     pub(super) phase: Phase,
     /// An emergency at home, by its place in the person's list; otherwise a visit.
     pub(super) emergency: Option<usize>,
+    /// The calendar has it.
+    pub(super) planned: bool,
     /// Reliable readings, with their time.
     pub(super) found: Vec<(Timestamp, Found)>,
     /// The glucose found, in tenths of mmol/L.

@@ -223,8 +223,16 @@ impl Year<'_> {
             resident.visits = resident.visits.saturating_add(1);
             let sitting = resident.villager.visit(resident.visits, day_of(now));
             self.begin_sitting(who, (sitting, None), now);
+            self.mark_planned(who);
         }
         self.plan_visit(who);
+    }
+
+    fn mark_planned(&mut self, who: usize) {
+        let seat = self.people.get_mut(who).and_then(|resident| resident.seat.as_mut());
+        if let Some(seat) = seat {
+            seat.planned = true;
+        }
     }
 
     fn extra(&mut self, who: usize, now: Timestamp) {
@@ -261,6 +269,7 @@ impl Year<'_> {
                 began: now,
                 phase: Phase::First,
                 emergency,
+                planned: false,
                 found: Vec::new(),
                 sugar: None,
                 reds: 0,
@@ -361,7 +370,8 @@ impl Year<'_> {
         for concept in concepts {
             self.act(who, (concept, ActOutcome::Closed), now)?;
         }
-        let again = over.0 == Some(true) || over.1 == Some(true);
+        // A visit out of turn is followed by no other.
+        let again = seat.planned && (over.0 == Some(true) || over.1 == Some(true));
         let days = i64::from(self.habits.recheck_days);
         let Some(resident) = self.people.get_mut(who) else { return Ok(()) };
         if again && days > 0 && !resident.recheck && days < i64::from(resident.calendar.cadence()) {
