@@ -97,7 +97,7 @@ pub async fn follow(
         let begin = tokio::time::Instant::now();
         let wait = match counting.await {
             Ok(Ok(Some(counted))) => {
-                info!(seconds = begin.elapsed().as_secs(), "indicators counted");
+                info!(millis = begin.elapsed().as_millis(), "indicators counted");
                 latest.send_replace(Some(Arc::new(counted)));
                 COUNT_EVERY
             }

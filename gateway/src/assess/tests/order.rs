@@ -147,3 +147,37 @@ fn every_crossing_names_an_alert_that_exists() {
         assert_eq!(assessment.crossings.iter().filter(opened).count(), assessment.episodes.len());
     });
 }
+
+/// As the writer works: each batch in its own order, on from where the state stands, or all that is
+/// known anew where a fact of it belongs before something judged. Some facts come again.
+#[test]
+fn any_split_into_batches_comes_to_the_same() {
+    check(|pack, patient, facts, seed| {
+        let mut arriving = shuffled(facts, seed);
+        let again: Vec<Fact> = arriving.iter().step_by(3).cloned().collect();
+        arriving.extend(again);
+        let size = usize::try_from(seed % 7).unwrap() + 1;
+        let (mut state, mut assessment) = (State::new(), Assessment::default());
+        let mut known: Vec<Fact> = Vec::new();
+        for batch in arriving.chunks(size) {
+            known.extend(batch.iter().cloned());
+            let now = known.iter().map(|fact| fact.received_at).max().unwrap();
+            let mut ordered = batch.to_vec();
+            ordered.sort_by_key(|fact| (fact.effective(pack), fact.id));
+            let mut steps = Vec::new();
+            let mut in_order = |fact| state.apply(pack, patient, fact, &mut steps).is_ok();
+            if ordered.iter().all(&mut in_order) {
+                state.advance(pack, patient, now, &mut steps);
+                assessment.follow(steps, state.next_due(pack, patient));
+            } else {
+                (state, assessment) = fold(pack, patient, &known, now);
+            }
+        }
+        let mut steps = Vec::new();
+        state.advance(pack, patient, end_of(facts), &mut steps);
+        assessment.follow(steps, state.next_due(pack, patient));
+        let whole = assess(pack, patient, facts, end_of(facts));
+        assert_eq!(summary(&assessment), summary(&whole));
+        assert_eq!(assessment, whole, "batches of {size}");
+    });
+}
