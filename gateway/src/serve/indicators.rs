@@ -28,6 +28,8 @@ const COUNT_EVERY: std::time::Duration = std::time::Duration::from_secs(3600);
 const TRY_AGAIN: std::time::Duration = std::time::Duration::from_secs(60);
 /// Rows asked at once.
 const PAGE: usize = 1000;
+/// After each page it rests so many times as long as the page took: a quarter of one core at most.
+const RESTS: u32 = 3;
 
 /// One month of every village.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,69 +91,115 @@ pub async fn follow(
     stop: Stop,
 ) {
     loop {
-        let (reader, pack, now) = (Arc::clone(&reader), Arc::clone(&pack), clock.now());
-        let (told, asked) = (stop.clone(), stop.clone());
-        let counting = tokio::task::spawn_blocking(move || {
-            count(reader.as_ref(), &pack, now, || asked.is_set())
-        });
-        let begin = tokio::time::Instant::now();
-        let wait = match counting.await {
-            Ok(Ok(Some(counted))) => {
-                info!(millis = begin.elapsed().as_millis(), "indicators counted");
-                latest.send_replace(Some(Arc::new(counted)));
-                COUNT_EVERY
-            }
-            Ok(Ok(None)) => return,
-            Ok(Err(error)) => {
-                warn!(%error, "indicators could not be counted");
-                TRY_AGAIN
-            }
-            Err(error) => {
-                warn!(%error, "the count of indicators broke off");
-                TRY_AGAIN
-            }
+        let counting = count_gently(&reader, &pack, clock.now());
+        let wait = tokio::select! {
+            () = stop.wait() => return,
+            counted = counting => match counted {
+                Ok(counted) => {
+                    latest.send_replace(Some(Arc::new(counted)));
+                    COUNT_EVERY
+                }
+                Err(why) => {
+                    warn!(why, "indicators could not be counted");
+                    TRY_AGAIN
+                }
+            },
         };
         tokio::select! {
-            () = told.wait() => return,
+            () = stop.wait() => return,
             () = tokio::time::sleep(wait) => {}
         }
     }
 }
 
-/// Counts every month that is kept, from everybody's readings. `None`: it was told to stop.
-///
-/// # Errors
-/// Any error of the store.
+/// Counts page by page, and rests between pages, so that nobody else waits for it.
+async fn count_gently(
+    reader: &Arc<dyn Reader>,
+    pack: &Arc<Pack>,
+    now: Timestamp,
+) -> Result<Counted, String> {
+    let begin = tokio::time::Instant::now();
+    let mut counting = None;
+    loop {
+        let (reader, pack) = (Arc::clone(reader), Arc::clone(pack));
+        let page = tokio::time::Instant::now();
+        let step = tokio::task::spawn_blocking(move || {
+            let counting = match counting {
+                Some(counting) => counting,
+                None => Counting::begin(reader.as_ref(), now)?,
+            };
+            counting.page(reader.as_ref(), &pack)
+        });
+        match step.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())? {
+            Step::Done(counted) => {
+                let millis = begin.elapsed().as_millis();
+                info!(millis, "indicators counted");
+                return Ok(*counted);
+            }
+            Step::More(more) => counting = Some(*more),
+        }
+        tokio::time::sleep(page.elapsed().saturating_mul(RESTS)).await;
+    }
+}
+
+/// Counts every month that is kept, from everybody's readings, at one go.
+#[cfg(test)]
 pub(super) fn count(
     reader: &dyn Reader,
     pack: &Pack,
     now: Timestamp,
-    stopped: impl Fn() -> bool,
-) -> Result<Option<Counted>, StoreError> {
-    let homes = homes(reader)?;
-    let mut counted = Counted { as_of: now, months: months(now), places: places(reader)? };
-    let from = counted.months.first().and_then(|month| months_before(month.end, MONTHS_KEPT));
-    let from = from.unwrap_or(now);
-    let mut after = None;
+) -> Result<Counted, StoreError> {
+    let mut counting = Counting::begin(reader, now)?;
     loop {
-        if stopped() {
-            return Ok(None);
+        match counting.page(reader, pack)? {
+            Step::Done(counted) => return Ok(*counted),
+            Step::More(more) => counting = *more,
         }
-        let paging = Paging { limit: PAGE, after };
+    }
+}
+
+/// A count under way.
+struct Counting {
+    homes: HashMap<HouseholdId, Home>,
+    counted: Counted,
+    /// The first instant of which readings are looked at.
+    from: Timestamp,
+    after: Option<String>,
+}
+
+/// What a page comes to.
+enum Step {
+    More(Box<Counting>),
+    Done(Box<Counted>),
+}
+
+impl Counting {
+    fn begin(reader: &dyn Reader, now: Timestamp) -> Result<Self, StoreError> {
+        let counted = Counted { as_of: now, months: months(now), places: places(reader)? };
+        let oldest = counted.months.first();
+        let from = oldest.and_then(|month| months_before(month.end, MONTHS_KEPT)).unwrap_or(now);
+        Ok(Self { homes: homes(reader)?, counted, from, after: None })
+    }
+
+    /// Counts the next people.
+    fn page(mut self, reader: &dyn Reader, pack: &Pack) -> Result<Step, StoreError> {
+        let paging = Paging { limit: PAGE, after: self.after.take() };
         let page = reader.people(&Scope::Everything, "", &paging)?;
         for person in &page.items {
-            let home = person.household.as_ref().and_then(|household| homes.get(household));
+            let home = person.household.as_ref().and_then(|household| self.homes.get(household));
             let village = home.map_or(person.village.as_str(), |home| home.village.as_str());
-            let history = history(reader, pack, (person, home), (from, now))?;
-            for month in &mut counted.months {
+            let span = (self.from, self.counted.as_of);
+            let history = history(reader, pack, (person, home), span)?;
+            for month in &mut self.counted.months {
                 let village = month.villages.entry(village.to_owned()).or_default();
                 village.count(pack, &history, month.end);
             }
         }
-        after = page.next;
-        if after.is_none() {
-            return Ok(Some(counted));
-        }
+        self.after = page.next;
+        Ok(match self.after {
+            Some(_) => Step::More(Box::new(self)),
+            None => Step::Done(Box::new(self.counted)),
+        })
     }
 }
 

@@ -141,8 +141,8 @@ fn gateway_with(settings: Settings, bundle: Bundle) -> Gateway {
 /// Indicators as they stand when the world is furnished.
 fn counted(world: &Arc<World>, at: Timestamp) -> super::Latest {
     let pack = crate::assess::Pack::built_in().unwrap();
-    let counted = super::indicators::count(world.as_ref(), &pack, at, || false).unwrap();
-    watch::channel(counted.map(Arc::new)).1
+    let counted = super::indicators::count(world.as_ref(), &pack, at).unwrap();
+    watch::channel(Some(Arc::new(counted))).1
 }
 
 impl Gateway {
