@@ -11,6 +11,7 @@
 //! 4. [`fault`] and [`ledger`]: what goes wrong on the way, and the account of it.
 //! 5. [`pty`] and [`mqtt`]: the two wires.
 //! 6. [`world`]: a township, its places, and a day compressed into minutes.
+//! 7. [`township`]: a whole township and its year, with the truth about everybody in it.
 
 pub mod body;
 pub mod chance;
@@ -20,4 +21,5 @@ pub mod fault;
 pub mod ledger;
 pub mod mqtt;
 pub mod pty;
+pub mod township;
 pub mod world;

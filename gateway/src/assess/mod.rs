@@ -15,6 +15,7 @@ mod facts;
 mod followup;
 mod glucose;
 mod in_force;
+mod indicators;
 mod keep;
 mod ladder;
 mod ledger;
@@ -45,6 +46,9 @@ pub use facts::{
     usual_setting,
 };
 pub use in_force::{InForce, Packs, Stretch};
+pub use indicators::{
+    Category, History, Indicators, Share, VISITS_A_YEAR, Visit, category, months_before, visits,
+};
 pub use keep::JudgedWith;
 pub use pack::{Norm, Pack, PackError, Problem, Refusal, Rule};
 pub use patient::{Cohort, Condition, Patient};

@@ -13,7 +13,7 @@ use super::{
     pack::Pack,
     quantity::{Pressure, mean},
 };
-use crate::domain::{Setting, Timestamp};
+use crate::domain::{Millis, Setting, Timestamp};
 
 /// Sums of readings, exact until they are divided.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,6 +110,14 @@ impl Session {
 
     pub(super) const fn day(&self) -> i64 {
         self.first_at.shanghai_day()
+    }
+}
+
+impl Pack {
+    /// How long a session lasts from its first reading.
+    #[must_use]
+    pub const fn session_window(&self) -> Millis {
+        self.session.window
     }
 }
 

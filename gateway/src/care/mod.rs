@@ -4,10 +4,12 @@
 //! same transaction as its cause. At every instant a live alert has one owner and one deadline, or
 //! the reason why it has none is on the board.
 
+mod episode;
 mod hours;
 mod life;
 mod team;
 
+pub use episode::follow;
 pub use hours::{DAY_BEGINS_HOUR, DAY_ENDS_HOUR, add_day_time, next_day_time};
 pub use life::{
     Opening, Paging, Step, acknowledge, actor, ask_again, escalate, forward, note, open, revise,

@@ -102,6 +102,7 @@ pub(super) fn shared(
     core: &Core,
     config: &Config,
     demo: bool,
+    indicators: serve::Latest,
     supervisor: &Supervisor,
 ) -> Result<Arc<serve::Shared>, Failure> {
     let gate = *core.gate.borrow();
@@ -135,9 +136,20 @@ pub(super) fn shared(
             admit::posted(&posted.body, posted.received_at, key)
         }),
         lines_for: Arc::new(move |person, at| super::bands::lines_for(&pack, person, at)),
+        indicators,
         alert_links: core.links.clone(),
         supervisor: supervisor.clone(),
     }))
+}
+
+/// Starts the count of indicators.
+pub(super) fn indicators(core: &Core, supervisor: &Supervisor) -> serve::Latest {
+    let (latest, counted) = watch::channel(None);
+    let (reader, pack) = (Arc::clone(&core.reader), Arc::clone(&core.pack));
+    let stop = supervisor.stopping();
+    let following = serve::follow_indicators(reader, pack, core.clock.clone(), latest, stop);
+    supervisor.spawn("indicators", following);
+    counted
 }
 
 fn summary(pack: &Pack) -> serve::PackSummary {
@@ -151,5 +163,7 @@ fn summary(pack: &Pack) -> serve::PackSummary {
 /// The operator's door over a store that no server holds.
 pub(super) fn admin_here(config: &Config, supervisor: &Supervisor) -> Result<Router, Failure> {
     let core = core(config, false, supervisor)?;
-    Ok(serve::admin_router(shared(&core, config, false, supervisor)?))
+    // No page is asked for here, so nothing is counted for one.
+    let (_, uncounted) = watch::channel(None);
+    Ok(serve::admin_router(shared(&core, config, false, uncounted, supervisor)?))
 }

@@ -116,7 +116,9 @@ pub(super) async fn start(
     drop(rustls::crypto::ring::default_provider().install_default());
     let practice = mode != Mode::Serve;
     let core = Arc::new(pieces::core(config, practice, supervisor)?);
-    let shared = pieces::shared(&core, config, matches!(mode, Mode::Demo(_)), supervisor)?;
+    let demo = matches!(mode, Mode::Demo(_));
+    let indicators = pieces::indicators(&core, supervisor);
+    let shared = pieces::shared(&core, config, demo, indicators, supervisor)?;
     let mut token = None;
     match mode {
         Mode::Serve => {}

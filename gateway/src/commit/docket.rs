@@ -6,7 +6,7 @@ use smol_str::SmolStr;
 use tracing::error;
 
 use crate::{
-    assess::{Assessment, Crossed, Ended, Ending, Episode, Trigger},
+    assess::{Assessment, Crossed, Episode, Trigger},
     care::{self, Opening, Paging, Team},
     domain::{Alert, AlertId, AlertState, PersonId, ReadingId, Setting, SiteRole},
     store::{AlertChange, Change, Crossing, Disposition, Fact, StoreError, StoredReading},
@@ -85,7 +85,7 @@ impl Group<'_> {
     ) -> Result<(), StoreError> {
         let step = match docket.standing.get(&episode.id) {
             None => Some(care::open(self.opening(docket, episode)?, &docket.team, self.now)),
-            Some(standing) => self.change(docket, standing, episode),
+            Some(standing) => care::follow(standing, episode, &docket.team, self.now),
         };
         if let Some(step) = step {
             docket.standing.insert(step.alert.id, step.alert.clone());
@@ -93,7 +93,7 @@ impl Group<'_> {
         }
         // An alert that later facts of the same group end was open for nobody, but is told whole.
         if let Some(standing) = docket.standing.get(&episode.id)
-            && let Some(step) = self.change(docket, standing, episode)
+            && let Some(step) = care::follow(standing, episode, &docket.team, self.now)
         {
             docket.standing.insert(step.alert.id, step.alert.clone());
             self.take(step);
@@ -102,52 +102,9 @@ impl Group<'_> {
     }
 
     fn opening(&mut self, docket: &Docket, episode: &Episode) -> Result<Opening, StoreError> {
-        let waits = docket.staffed && !docket.grave;
-        Ok(Opening {
-            key: self.unit.next_alert_key()?,
-            id: episode.id,
-            concept: SmolStr::new_static(episode.concept.as_str()),
-            level: episode.opened_level,
-            person: docket.person.clone(),
-            alert_at: episode.at,
-            late: episode.late,
-            reasons: episode.reasons.to_vec(),
-            pack: episode.pack.clone(),
-            ladder: self.pack.ladder(episode),
-            paging: if waits { Paging::Settle(self.pack.page_settle()) } else { Paging::AtOnce },
-        })
-    }
-
-    /// The step that brings a standing alert to its episode; `None` where it is there.
-    fn change(&self, docket: &Docket, standing: &Alert, episode: &Episode) -> Option<care::Step> {
-        let mut after = standing.clone();
-        let change = match episode.end {
-            Some(_) if !standing.state.is_live() => return None,
-            Some(Ending { how: Ended::Resolved, .. }) => {
-                after.state = AlertState::Closed;
-                AlertChange::Closed
-            }
-            Some(Ending { how: Ended::Superseded(_), .. }) => {
-                after.state = AlertState::Superseded;
-                AlertChange::Superseded
-            }
-            // Later facts bring back what earlier ones had ended.
-            None if !standing.state.is_live() => {
-                after.state = AlertState::Open;
-                after.level = episode.level;
-                AlertChange::Revised
-            }
-            None if episode.level < standing.level => {
-                after.level = episode.level;
-                AlertChange::Lowered
-            }
-            None if episode.level > standing.level => {
-                after.level = episode.level;
-                AlertChange::Raised
-            }
-            None => return None,
-        };
-        Some(care::revise(standing, after, change, &docket.team, self.now))
+        let paging = Paging::of(self.pack, docket.staffed, docket.grave);
+        let key = self.unit.next_alert_key()?;
+        Ok(Opening::of(self.pack, episode, docket.person.clone(), key, paging))
     }
 
     /// Brings every alert of a person to a whole assessment: those that were open for facts that no

@@ -22,6 +22,7 @@ mod pace;
 mod plan;
 mod post;
 mod record;
+mod rehearse;
 mod retry;
 mod settle;
 mod sign;
@@ -40,6 +41,7 @@ pub use mqtt::{MqttCursor, mqtt_follower};
 pub use pace::{Cap, Caps};
 pub use plan::Wording;
 pub use post::{Answer, Client, Envelope, NoClient};
+pub use rehearse::{Left, Rehearsal, Turned};
 pub use sign::{Secret, SecretError, timestamp};
 pub use text::{Kind, Link, Links, ThirdPartyText, level_code, level_zh};
 

@@ -146,14 +146,14 @@ fn is_too_late(row: &Owed, now: Timestamp) -> bool {
     row.attempts > 0 && row.deadline.is_some_and(|deadline| deadline <= now)
 }
 
-struct Group {
-    rows: Vec<Owed>,
-    people: usize,
+pub(super) struct Group {
+    pub(super) rows: Vec<Owed>,
+    pub(super) people: usize,
 }
 
 /// The rows of the next message: red before others, then as they came due. Rows that failed
 /// together stay together, so that a repeated message is the same message.
-fn next_group(needed: Vec<(Owed, PersonId)>, scarce: bool) -> Option<Group> {
+pub(super) fn next_group(needed: Vec<(Owed, PersonId)>, scarce: bool) -> Option<Group> {
     #[derive(PartialEq, Eq, PartialOrd, Ord, Clone)]
     enum Shared {
         Person(PersonId),

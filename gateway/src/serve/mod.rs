@@ -14,6 +14,7 @@ mod caller;
 mod describe;
 mod extract;
 mod http;
+mod indicators;
 mod links;
 mod live;
 pub mod metrics;
@@ -34,6 +35,7 @@ pub use self::{
     bundle::{Asset, Bundle},
     caller::Grant,
     http::{CONNECTIONS_MAX, Listener, serve_http},
+    indicators::{Latest, follow as follow_indicators},
     links::open as open_links,
     router::router,
     secret::NoRandomness,

@@ -31,7 +31,7 @@ use super::{api, refusal::Refusal, shared::Shared, wire};
         api::alerts::list, api::alerts::one,
         api::alerts::ack, api::alerts::forward, api::alerts::note,
         api::people::list, api::people::one, api::people::timeline,
-        api::board::board, api::board::snapshot, api::live::events, api::live::stream,
+        api::board::board, api::board::snapshot, api::indicators::indicators, api::live::events, api::live::stream,
         api::held::quarantine, api::held::refused,
         api::health::alive, api::health::ready, api::health::metrics,
     ),

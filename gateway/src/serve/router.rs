@@ -13,7 +13,7 @@ use axum::{
 };
 
 use super::{
-    api::{alerts, board, health, held, live, me, people, post as posted, readings},
+    api::{alerts, board, health, held, indicators, live, me, people, post as posted, readings},
     assets,
     extract::DEPTH_MAX,
     openapi, pages,
@@ -71,6 +71,7 @@ fn api() -> Routes {
         .get("/api/v1/people/{id}/timeline", people::timeline)
         .get("/api/v1/board", board::board)
         .get("/api/v1/snapshot", board::snapshot)
+        .get("/api/v1/indicators", indicators::indicators)
         .get("/api/v1/events", live::events)
         .get("/api/v1/stream", live::stream)
         .get("/api/v1/quarantine", held::quarantine)
@@ -95,6 +96,7 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .route("/logout", post(pages::session::log_out))
         .route("/lite", get(pages::board::board))
         .route("/lite/inbox", get(pages::inbox::inbox))
+        .route("/lite/indicators", get(pages::indicators::indicators))
         .route("/lite/people", get(pages::people::list))
         .route("/lite/people/{id}", get(pages::people::person))
         .route("/lite/alerts/{id}", get(pages::alert::alert).post(pages::alert::act))

@@ -18,6 +18,8 @@ pub(super) enum Right {
     ReadPeople,
     /// See counted numbers.
     ReadBoard,
+    /// See what a place answers for.
+    ReadIndicators,
     /// See what waits in quarantine and what was refused.
     ReadHeld,
     /// Take an alert.
@@ -29,10 +31,11 @@ pub(super) enum Right {
 }
 
 impl Right {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Deliver,
         Self::ReadPeople,
         Self::ReadBoard,
+        Self::ReadIndicators,
         Self::ReadHeld,
         Self::Ack,
         Self::Forward,
@@ -45,6 +48,7 @@ impl Right {
             Self::Deliver => "deliver",
             Self::ReadPeople => "read_people",
             Self::ReadBoard => "read_board",
+            Self::ReadIndicators => "read_indicators",
             Self::ReadHeld => "read_held",
             Self::Ack => "ack",
             Self::Forward => "forward",
@@ -99,11 +103,16 @@ impl Reach {
         Ok(match grant.role {
             Role::Device => Self::new(Scope::Nobody, View::Counts, &[Right::Deliver]),
             Role::Nurse => Self::new(place(), View::Full, NURSE),
-            Role::Doctor => Self::new(doctors_scope(grant, reader)?, View::Full, DOCTOR),
+            Role::Doctor => match doctors_scope(grant, reader)? {
+                place @ Scope::Place(_) => Self::new(place, View::Full, LEAD),
+                own @ (Scope::Everything | Scope::Doctor(_) | Scope::Nobody) => {
+                    Self::new(own, View::Full, DOCTOR)
+                }
+            },
             Role::Township => Self::new(place(), View::Full, TOWNSHIP),
-            Role::County => Self::counts(place(), View::Counts, &[Right::ReadBoard]),
+            Role::County => Self::counts(place(), View::Counts, COUNTS),
             Role::Operator => Self::counts(everything_or_place(), View::Counts, OPERATOR),
-            Role::Auditor => Self::counts(everything_or_place(), View::Counts, &[Right::ReadBoard]),
+            Role::Auditor => Self::counts(everything_or_place(), View::Counts, COUNTS),
             Role::Wall => Self::counts(everything_or_place(), View::Codes, &[Right::ReadBoard]),
         })
     }
@@ -133,9 +142,26 @@ const DOCTOR: &[Right] = &[
     Right::Forward,
     Right::Note,
 ];
-const TOWNSHIP: &[Right] =
-    &[Right::ReadPeople, Right::ReadBoard, Right::ReadHeld, Right::Forward, Right::Note];
-const OPERATOR: &[Right] = &[Right::ReadBoard, Right::ReadHeld];
+/// A doctor above the village answers for a place too.
+const LEAD: &[Right] = &[
+    Right::ReadPeople,
+    Right::ReadBoard,
+    Right::ReadIndicators,
+    Right::ReadHeld,
+    Right::Ack,
+    Right::Forward,
+    Right::Note,
+];
+const TOWNSHIP: &[Right] = &[
+    Right::ReadPeople,
+    Right::ReadBoard,
+    Right::ReadIndicators,
+    Right::ReadHeld,
+    Right::Forward,
+    Right::Note,
+];
+const COUNTS: &[Right] = &[Right::ReadBoard, Right::ReadIndicators];
+const OPERATOR: &[Right] = &[Right::ReadBoard, Right::ReadIndicators, Right::ReadHeld];
 
 /// Whether any person lives in the place, by the words of the sites. A county that no site names
 /// holds nobody: its doctor sees those whose alerts came to them.

@@ -11,6 +11,7 @@ use tokio::sync::{Semaphore, watch};
 use super::{
     bundle::Bundle,
     caller::Grant,
+    indicators::Latest,
     live::Live,
     metrics::{Counter, Gauge, Registry},
     refusal::Refusal,
@@ -128,6 +129,8 @@ pub struct Parts {
     pub admit: Admit,
     /// Lines of a person.
     pub lines_for: LinesFor,
+    /// Indicators as they were last counted.
+    pub indicators: Latest,
     /// Makes and reads the links of messages.
     pub alert_links: AlertLinks,
     /// Owner of every task.
@@ -152,6 +155,7 @@ pub struct Shared {
     pub(super) metrics: Registry,
     pub(super) admit: Admit,
     pub(super) lines_for: LinesFor,
+    pub(super) indicators: Latest,
     pub(super) alert_links: AlertLinks,
     pub(super) supervisor: Supervisor,
     pub(super) sessions: Sessions,
@@ -218,6 +222,7 @@ impl Shared {
             metrics: parts.metrics,
             admit: parts.admit,
             lines_for: parts.lines_for,
+            indicators: parts.indicators,
             alert_links: parts.alert_links,
             supervisor: parts.supervisor,
         });

@@ -9,7 +9,7 @@ const HOUR: i64 = 60;
 /// The built-in pack, and from a minute on one with these keys laid over it.
 fn packs(from: i64, over: &str) -> Packs {
     let mut packs = Packs::new(Arc::new(Pack::built_in().unwrap()));
-    packs.follow(minute(from), Arc::new(Pack::laid_over(over).unwrap()));
+    packs.follow(minute(from), Arc::new(Pack::draft(over).unwrap()));
     packs
 }
 

@@ -160,7 +160,7 @@ fn stretches(pack: &Arc<Pack>, who: &Patient, seed: u64) -> InForce {
     let over = r#"{"lines": {"bp_emergency": {"sbp_ge": 170, "dbp_ge": 105}}}"#;
     let mut packs = Packs::new(Arc::clone(pack));
     if !seed.is_multiple_of(3) {
-        packs.follow(day(seed / 3), Arc::new(Pack::laid_over(over).unwrap()));
+        packs.follow(day(seed / 3), Arc::new(Pack::draft(over).unwrap()));
     }
     let changed = who.clone().with(Condition::Hypertension).with(Condition::Pregnant);
     let entered = [minute(-100 * DAY), day(seed / 300)];
@@ -212,5 +212,39 @@ fn one_pack_and_one_row_since_ever_judge_as_they_do_alone() {
         let in_force = InForce::always(Arc::clone(&shared), patient.clone());
         let (_, whole) = in_force.fold(facts, end_of(facts));
         assert_eq!(whole, assess(pack, patient, facts, end_of(facts)));
+    });
+}
+
+/// As the writer works: each batch in its own order, on from where the state stands, or all that is
+/// known anew where a fact of it belongs before something judged. Some facts come again.
+#[test]
+fn any_split_into_batches_comes_to_the_same() {
+    check(|pack, patient, facts, seed| {
+        let mut arriving = shuffled(facts, seed);
+        let again: Vec<Fact> = arriving.iter().step_by(3).cloned().collect();
+        arriving.extend(again);
+        let size = usize::try_from(seed % 7).unwrap() + 1;
+        let (mut state, mut assessment) = (State::new(), Assessment::default());
+        let mut known: Vec<Fact> = Vec::new();
+        for batch in arriving.chunks(size) {
+            known.extend(batch.iter().cloned());
+            let now = known.iter().map(|fact| fact.received_at).max().unwrap();
+            let mut ordered = batch.to_vec();
+            ordered.sort_by_key(|fact| (fact.effective(pack), fact.id));
+            let mut steps = Vec::new();
+            let mut in_order = |fact| state.apply(pack, patient, fact, &mut steps).is_ok();
+            if ordered.iter().all(&mut in_order) {
+                state.advance(pack, patient, now, &mut steps);
+                assessment.follow(steps, state.next_due(pack, patient));
+            } else {
+                (state, assessment) = fold(pack, patient, &known, now);
+            }
+        }
+        let mut steps = Vec::new();
+        state.advance(pack, patient, end_of(facts), &mut steps);
+        assessment.follow(steps, state.next_due(pack, patient));
+        let whole = assess(pack, patient, facts, end_of(facts));
+        assert_eq!(summary(&assessment), summary(&whole));
+        assert_eq!(assessment, whole, "batches of {size}");
     });
 }

@@ -16,8 +16,8 @@ use super::{
     figure::{Figure, Times, each},
     fill::fill,
     link::Link,
-    load::{self, Load},
     place::Place,
+    traffic::{self, Load},
     usage::{machine_load, resident},
     world::{Random, World},
 };
@@ -179,7 +179,7 @@ pub(super) fn van(command: &Van, out: &mut dyn Write) -> Result<(), Failure> {
         crossings: 2,
         seed: command.seed,
     };
-    let mut heard = load::run(load, world, served.mqtt)?;
+    let mut heard = traffic::run(load, world, served.mqtt)?;
     let (after, most) = served.resident()?;
     let mut figure = Figure::new("van", command.seed);
     figure.add("page_cache_mib", command.page_cache_mib);

@@ -9,8 +9,8 @@ use super::{
     Ground,
     figure::{Figure, each, rate, ratio},
     fill::{fill, made_up},
-    load::{self, Heard, Load},
     place::{Gateway, Place},
+    traffic::{self, Heard, Load},
     usage::{Spent, Usage, machine_load, resident},
     world::{Random, World},
 };
@@ -75,13 +75,13 @@ pub(super) fn run(command: &Ingest, out: &mut dyn Write) -> Result<(), Failure> 
     let gateway = Gateway::start(&place.config()?)?;
     let to = gateway.running.mqtt;
     let warm = if command.warm_up > 0 {
-        load::run(command.load(command.warm_up), world, to)?.acknowledged
+        traffic::run(command.load(command.warm_up), world, to)?.acknowledged
     } else {
         0
     };
     let groups = gateway.count_groups();
     let began = Usage::now()?;
-    let mut heard = load::run(command.load(command.seconds), world, to)?;
+    let mut heard = traffic::run(command.load(command.seconds), world, to)?;
     let spent = Usage::now()?.since(&began);
     let groups = *groups.borrow();
     let (resident, _) = resident(std::process::id())?;

@@ -9,8 +9,8 @@ use super::{
     figure::{Figure, Times},
     fill::fill,
     ingest::tell_load,
-    load::{self, Load},
     place::{Gateway, Place},
+    traffic::{self, Load},
     usage::{Usage, machine_load},
     world::{Random, World},
 };
@@ -58,7 +58,7 @@ pub(super) fn run(command: &Latency, out: &mut dyn Write) -> Result<(), Failure>
         seed: ground.seed,
     };
     let began = Usage::now()?;
-    let mut heard = load::run(load, world, gateway.running.mqtt)?;
+    let mut heard = traffic::run(load, world, gateway.running.mqtt)?;
     let spent = Usage::now()?.since(&began);
     gateway.stop()?;
     sync_barely(&place.dir().join("sync"), &mut syncs)?;

@@ -11,8 +11,10 @@ mod fill;
 mod ingest;
 mod latency;
 mod link;
-mod load;
+
 mod place;
+mod township;
+mod traffic;
 mod usage;
 mod webhook;
 mod world;
@@ -43,6 +45,8 @@ pub(super) enum BenchCommand {
     Van(child::Van),
     /// One step of the lines beside a bare comparison
     Assess(assess::Assess),
+    /// A township's year through the lines: how many alerts, messages and night calls
+    Load(township::Load),
 }
 
 /// Where the benchmarks work.
@@ -72,5 +76,6 @@ pub(super) fn run(command: &BenchCommand, out: &mut dyn Write) -> Result<(), Fai
         BenchCommand::Idle(idle) => child::idle(idle, out),
         BenchCommand::Van(van) => child::van(van, out),
         BenchCommand::Assess(assess) => assess::run(assess, out),
+        BenchCommand::Load(load) => township::run(load, out),
     }
 }

@@ -16,8 +16,8 @@ use super::{
     Ground,
     figure::{Figure, Times},
     fill::fill,
-    load::{self, Load},
     place::{Gateway, Place},
+    traffic::{self, Load},
     usage::machine_load,
     world::{Random, World, person_name},
 };
@@ -86,7 +86,7 @@ pub(super) fn run(command: &Webhook, out: &mut dyn Write) -> Result<(), Failure>
         crossings: 100,
         seed: command.ground.seed,
     };
-    let heard = load::run(load, world, gateway.running.mqtt)?;
+    let heard = traffic::run(load, world, gateway.running.mqtt)?;
     let wanted = heard.crossed.len();
     let arrived = runtime.block_on(collect(&mut messages, wanted));
     let mut times = match_up(&arrived, &heard.crossed, gateway.running.reader.as_ref())?;

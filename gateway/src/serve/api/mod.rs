@@ -4,6 +4,7 @@ pub(super) mod alerts;
 pub(super) mod board;
 pub(super) mod health;
 pub(super) mod held;
+pub(super) mod indicators;
 pub(super) mod live;
 pub(super) mod me;
 pub(super) mod people;

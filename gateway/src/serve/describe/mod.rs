@@ -3,6 +3,7 @@
 mod alert;
 mod board;
 mod held;
+mod indicators;
 mod person;
 mod reading;
 
@@ -17,6 +18,7 @@ use crate::{
 pub(super) use {
     board::board,
     held::{quarantined, refused},
+    indicators::indicators,
     person::age,
     reading::reading,
 };

@@ -6,6 +6,7 @@ pub(super) mod board;
 mod chart;
 pub(super) mod docs;
 pub(super) mod inbox;
+pub(super) mod indicators;
 pub(super) mod link;
 mod marks;
 mod page;

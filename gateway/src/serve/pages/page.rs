@@ -87,6 +87,7 @@ pub(in crate::serve) struct Page {
     pub(super) who: Option<String>,
     pub(super) csrf: String,
     pub(super) reads_people: bool,
+    pub(super) reads_indicators: bool,
     pub(super) refresh_seconds: Option<u32>,
     chosen: bool,
     secure: bool,
@@ -110,6 +111,8 @@ impl Page {
             csrf: caller.and_then(|caller| caller.csrf.clone()).unwrap_or_default(),
             reads_people: caller
                 .is_some_and(|caller| caller.reach.may(crate::serve::scope::Right::ReadPeople)),
+            reads_indicators: caller
+                .is_some_and(|caller| caller.reach.may(crate::serve::scope::Right::ReadIndicators)),
             refresh_seconds: None,
             chosen: lang.chosen,
             secure: shared.settings.secure,

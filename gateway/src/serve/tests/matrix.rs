@@ -73,12 +73,18 @@ fn rights(role: &str) -> &'static [&'static str] {
     match role {
         "device" => &["deliver"],
         "nurse" => &["deliver", "read_people", "read_board", "read_held", "forward", "note"],
-        "doctor" | "other" | "lead" | "stranger" => {
+        "doctor" | "other" | "stranger" => {
             &["read_people", "read_board", "read_held", "ack", "forward", "note"]
         }
-        "township" => &["read_people", "read_board", "read_held", "forward", "note"],
-        "operator" => &["read_board", "read_held"],
-        "county" | "auditor" | "wall" => &["read_board"],
+        "lead" => {
+            &["read_people", "read_board", "read_indicators", "read_held", "ack", "forward", "note"]
+        }
+        "township" => {
+            &["read_people", "read_board", "read_indicators", "read_held", "forward", "note"]
+        }
+        "operator" => &["read_board", "read_indicators", "read_held"],
+        "county" | "auditor" => &["read_board", "read_indicators"],
+        "wall" => &["read_board"],
         other => panic!("{other}"),
     }
 }

@@ -3,6 +3,7 @@
 mod admin;
 mod assets;
 mod held;
+mod indicators;
 mod live;
 mod matrix;
 mod pages;
@@ -127,11 +128,19 @@ fn gateway_with(settings: Settings, bundle: Bundle) -> Gateway {
         metrics: super::metrics::Registry::default(),
         admit: Arc::new(|posted| crate::admit::posted(&posted.body, posted.received_at, None)),
         lines_for: Arc::new(band),
+        indicators: counted(&world, now()),
         alert_links: AlertLinks::with_key([7; 32]),
         supervisor: supervisor.clone(),
     });
     let router = router(Arc::clone(&shared));
     Gateway { world, shared, router, health, writing, supervisor }
+}
+
+/// Indicators as they stand when the world is furnished.
+fn counted(world: &Arc<World>, at: Timestamp) -> super::Latest {
+    let pack = crate::assess::Pack::built_in().unwrap();
+    let counted = super::indicators::count(world.as_ref(), &pack, at).unwrap();
+    watch::channel(Some(Arc::new(counted))).1
 }
 
 impl Gateway {

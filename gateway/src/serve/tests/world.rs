@@ -451,11 +451,15 @@ impl Reader for World {
 
     fn registry(&self, kind: &str, paging: &Paging) -> Result<Page<Registered>, StoreError> {
         let rows = self.rows();
-        let people = rows
-            .registry
-            .values()
-            .filter(|row| matches!((kind, row), ("person", Registered::Person(_))));
-        Ok(page(people.cloned().collect(), paging))
+        let of_kind = rows.registry.values().filter(|row| {
+            matches!(
+                (kind, row),
+                ("person", Registered::Person(_))
+                    | ("household", Registered::Household(_))
+                    | ("site", Registered::Site(_))
+            )
+        });
+        Ok(page(of_kind.cloned().collect(), paging))
     }
 
     fn quarantine(

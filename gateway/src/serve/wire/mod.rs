@@ -7,6 +7,7 @@ mod admin;
 mod alert;
 mod board;
 mod held;
+mod indicators;
 mod list;
 mod live;
 mod me;
@@ -21,12 +22,13 @@ pub use admin::{
 pub use alert::{Alert, AlertStep, ForwardAsked, NoteAsked, Reason, TextAsked};
 pub use board::{Board, Hour, Open, SendingState, Site, Village};
 pub use held::{QuarantineItem, RefusedItem};
+pub use indicators::{Categories, IndicatorMonth, Indicators, Share};
 pub use list::{ErrorBody, Events, List};
 pub use live::{LiveEvent, Snapshot};
 pub use me::Me;
 pub use person::{Latest, Line, Person, PersonRow, TimelineItem};
 pub use query::{
-    AlertsAsked, BoardAsked, EventsAsked, FormSent, PageAsked, PageWords, PeopleAsked,
-    ReadingsAsked, RegistryAsked,
+    AlertsAsked, BoardAsked, EventsAsked, FormSent, IndicatorsAsked, PageAsked, PageWords,
+    PeopleAsked, ReadingsAsked, RegistryAsked,
 };
 pub use reading::{Delivered, DeliveredItem, Number, Reading, Value};

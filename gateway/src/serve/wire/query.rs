@@ -72,6 +72,18 @@ pub struct BoardAsked {
     pub place: Option<String>,
 }
 
+/// Which indicators.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct IndicatorsAsked {
+    /// Of this place within the caller's own.
+    pub place: Option<String>,
+    /// From this month on, as `2026-01`; where absent, the last one alone.
+    pub from: Option<String>,
+    /// Through this month; where absent, the present one.
+    pub to: Option<String>,
+}
+
 /// Which events.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]

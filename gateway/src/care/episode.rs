@@ -1,0 +1,71 @@
+//! From what the lines say to what care does: an episode that opened, or that changed.
+
+use smol_str::SmolStr;
+
+use super::{Opening, Paging, Step, Team, revise};
+use crate::{
+    assess::{Ended, Ending, Episode, Pack},
+    domain::{Alert, AlertState, PersonId, Timestamp},
+    store::AlertChange,
+};
+
+impl Paging {
+    /// Staff of a site see it at the bench, unless the value is so grave that it never waits.
+    #[must_use]
+    pub const fn of(pack: &Pack, staffed: bool, grave: bool) -> Self {
+        if staffed && !grave { Self::Settle(pack.page_settle()) } else { Self::AtOnce }
+    }
+}
+
+impl Opening {
+    /// What care needs of an episode that opened, under this gateway's number for it.
+    #[must_use]
+    pub fn of(pack: &Pack, episode: &Episode, person: PersonId, key: i64, paging: Paging) -> Self {
+        Self {
+            key,
+            id: episode.id,
+            concept: SmolStr::new_static(episode.concept.as_str()),
+            level: episode.opened_level,
+            person,
+            alert_at: episode.at,
+            late: episode.late,
+            reasons: episode.reasons.to_vec(),
+            pack: episode.pack.clone(),
+            ladder: pack.ladder(episode),
+            paging,
+        }
+    }
+}
+
+/// The step that brings a standing alert to its episode; `None` where it is there.
+#[must_use]
+pub fn follow(standing: &Alert, episode: &Episode, team: &Team, now: Timestamp) -> Option<Step> {
+    let mut after = standing.clone();
+    let change = match episode.end {
+        Some(_) if !standing.state.is_live() => return None,
+        Some(Ending { how: Ended::Resolved, .. }) => {
+            after.state = AlertState::Closed;
+            AlertChange::Closed
+        }
+        Some(Ending { how: Ended::Superseded(_), .. }) => {
+            after.state = AlertState::Superseded;
+            AlertChange::Superseded
+        }
+        // Later facts bring back what earlier ones had ended.
+        None if !standing.state.is_live() => {
+            after.state = AlertState::Open;
+            after.level = episode.level;
+            AlertChange::Revised
+        }
+        None if episode.level < standing.level => {
+            after.level = episode.level;
+            AlertChange::Lowered
+        }
+        None if episode.level > standing.level => {
+            after.level = episode.level;
+            AlertChange::Raised
+        }
+        None => return None,
+    };
+    Some(revise(standing, after, change, team, now))
+}
