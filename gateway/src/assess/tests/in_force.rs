@@ -48,8 +48,8 @@ fn a_new_pack_judges_later_facts_and_changes_no_history() {
 
 #[test]
 fn what_was_due_before_a_new_pack_is_judged_by_the_one_before() {
-    let stricter = r#"{"lines": {"bp_grade2": {"sbp_ge": 145, "dbp_ge": 95}}}"#;
-    let facts = [session(0, 150, 80), session(3 * DAY, 150, 80)].concat();
+    let stricter = r#"{"lines": {"bp_grade2": {"sbp_ge": 155, "dbp_ge": 98}}}"#;
+    let facts = [session(0, 157, 80), session(3 * DAY, 157, 80)].concat();
     // The first session ends ten minutes after it began.
     for (from, expected) in [(HOUR, &[3 * DAY + 1][..]), (5, &[1]), (11, &[3 * DAY + 1])] {
         let in_force = InForce::new(&packs(from, stricter), &[], |_, _| patient());
