@@ -67,8 +67,8 @@ async fn show(command: &Demo, folder: &Path, out: &mut dyn Write) -> Result<(), 
     let supervisor = Supervisor::new();
     let rows = rows(&world)?;
     let running = start(&config, Mode::Demo(rows), &supervisor).await?;
+    stop_on_signal(&supervisor)?;
     tell(command, &running.link, &running.ready, out)?;
-    supervisor.spawn("signals", stop_on_signal(supervisor.clone()));
     let (stop, over) = (supervisor.stopping(), world.over());
     let door = Door { mqtt: running.mqtt, password: None };
     let (told, report) = tokio::sync::oneshot::channel();

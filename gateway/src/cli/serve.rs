@@ -71,9 +71,9 @@ pub(super) fn run(command: &Serve, common: &Common, out: &mut dyn Write) -> Resu
         let supervisor = Supervisor::new();
         let mode = if command.dev { Mode::Dev } else { Mode::Serve };
         let running = start(&config, mode, &supervisor).await?;
+        stop_on_signal(&supervisor)?;
         writeln!(out, "{}", running.ready)?;
         out.flush()?;
-        supervisor.spawn("signals", stop_on_signal(supervisor.clone()));
         supervisor.wait().await.map_err(Failure::Failed)
     });
     // A question to the store that hangs with its disk must not hold the process.
@@ -247,20 +247,21 @@ fn notify(
     Ok(())
 }
 
-pub(super) async fn stop_on_signal(supervisor: Supervisor) {
+/// Lets a signal end the process in order: none is missed that comes after the return.
+pub(super) fn stop_on_signal(supervisor: &Supervisor) -> Result<(), Failure> {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        return supervisor.fail("signals cannot be received".to_owned());
-    };
-    let stop = supervisor.stopping();
-    tokio::select! {
-        _ = terminate.recv() => info!("asked to stop"),
-        _ = interrupt.recv() => info!("asked to stop"),
-        () = stop.wait() => {}
-    }
-    supervisor.stop();
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let (stop, asked) = (supervisor.stopping(), supervisor.clone());
+    supervisor.spawn("signals", async move {
+        tokio::select! {
+            _ = terminate.recv() => info!("asked to stop"),
+            _ = interrupt.recv() => info!("asked to stop"),
+            () = stop.wait() => {}
+        }
+        asked.stop();
+    });
+    Ok(())
 }
 
 /// Hands rows to the writer and waits until they are on disk.
