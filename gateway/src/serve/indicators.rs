@@ -1,10 +1,11 @@
 //! Indicators of every village, month by month: counted from the store by a task of its own, once an
-//! hour, because looking at everybody's readings of two years takes longer than a reader waits.
+//! hour or oftener where it is quick, because looking at everybody's readings of two years takes longer than a reader waits.
 //! What is shown says as of when it was counted.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
+    time::Duration,
 };
 
 use tokio::sync::watch;
@@ -22,10 +23,13 @@ use crate::{
 
 /// Months that are kept: the present one and a year before it.
 const MONTHS_KEPT: i64 = 13;
-/// How long a count stands.
-const COUNT_EVERY: std::time::Duration = std::time::Duration::from_secs(3600);
+/// How long a count stands at least, and at most.
+const STANDS: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(3600)];
+/// Within these, it stands so many times as long as it took: a small clinic sees new numbers at once,
+/// a township within the hour.
+const STANDS_TIMES: u32 = 100;
 /// After a count that failed.
-const TRY_AGAIN: std::time::Duration = std::time::Duration::from_secs(60);
+const TRY_AGAIN: Duration = Duration::from_secs(60);
 /// Rows asked at once.
 const PAGE: usize = 1000;
 /// After each page it rests so many times as long as the page took: a quarter of one core at most.
@@ -82,7 +86,7 @@ impl Counted {
     }
 }
 
-/// Counts once an hour, until it is told to stop.
+/// Counts again and again, until it is told to stop.
 pub async fn follow(
     reader: Arc<dyn Reader>,
     pack: Arc<Pack>,
@@ -91,13 +95,15 @@ pub async fn follow(
     stop: Stop,
 ) {
     loop {
+        let begun = tokio::time::Instant::now();
         let counting = count_gently(&reader, &pack, clock.now());
         let wait = tokio::select! {
             () = stop.wait() => return,
             counted = counting => match counted {
                 Ok(counted) => {
                     latest.send_replace(Some(Arc::new(counted)));
-                    COUNT_EVERY
+                    let [least, most] = STANDS;
+                    begun.elapsed().saturating_mul(STANDS_TIMES).clamp(least, most)
                 }
                 Err(why) => {
                     warn!(why, "indicators could not be counted");
