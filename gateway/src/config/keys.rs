@@ -180,7 +180,7 @@ pub(super) const KEYS: &[Key] = &[
     key(
         ("store", "page_cache_mib"),
         Kind::Count(1, 65_536),
-        "64",
+        "40",
         "256",
         "memory for database pages, readers included; 8 suits a van / 数据库缓存",
     ),

@@ -11,7 +11,7 @@ use futures_util::{StreamExt, stream::FuturesUnordered};
 use tokio::{
     sync::Semaphore,
     task::spawn_blocking,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 use tracing::warn;
 
@@ -33,6 +33,10 @@ const CLAIM: usize = 512;
 
 /// Rows in hand. Full: the others stay owed in the store and are taken when some are done.
 const CLAIMED_MAX: usize = 16 * 1024;
+
+/// After rows were read the store is left alone so many times as long as that took: what waits in
+/// thousands is not read again at every commit.
+const RESTS: u32 = 3;
 
 /// Of these, rows that wait for doctors' MQTT clients.
 const MQTT_MAX: usize = CLAIMED_MAX / 2;
@@ -66,6 +70,8 @@ pub(super) struct Claim {
     pub(super) rows: Vec<Owed>,
     pub(super) limit: usize,
     pub(super) next_due: Option<Timestamp>,
+    /// How long reading them took.
+    pub(super) took: Duration,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -89,6 +95,8 @@ pub(super) struct Dispatcher {
     /// Rows recorded while a claim was reading: it may have seen them as still owed.
     pub(super) done_meanwhile: BTreeSet<NotificationKey>,
     pub(super) claiming: bool,
+    /// No claim before this.
+    pub(super) rest_until: Instant,
     /// Something was committed, or came due, since the last claim began.
     pub(super) look: bool,
     pub(super) look_at: Timestamp,
@@ -113,6 +121,7 @@ impl Dispatcher {
             claimed: BTreeSet::new(),
             done_meanwhile: BTreeSet::new(),
             claiming: false,
+            rest_until: Instant::now(),
             look: true,
             look_at: now,
             mqtt_at: now,
@@ -171,7 +180,8 @@ impl Dispatcher {
         if !open {
             return;
         }
-        if self.look && !self.claiming && self.claimed.len() < CLAIMED_MAX {
+        let rested = self.rest_until <= Instant::now();
+        if self.look && !self.claiming && rested && self.claimed.len() < CLAIMED_MAX {
             self.look = false;
             self.claiming = true;
             self.lanes.sweep(now);
@@ -194,14 +204,18 @@ impl Dispatcher {
         let next = wakes.into_iter().flatten().filter(|at| open && *at > now).min();
         let next = next.unwrap_or(now.plus(SLEEP_MAX));
         let wait = next.since(now).0.clamp(1, SLEEP_MAX.0);
-        Duration::from_millis(u64::try_from(wait).unwrap_or(1))
+        let wait = Duration::from_millis(u64::try_from(wait).unwrap_or(1));
+        let rest = self.rest_until.saturating_duration_since(Instant::now());
+        if self.look && !rest.is_zero() { wait.min(rest) } else { wait }
     }
 
     fn claim(&mut self, now: Timestamp) {
         let limit = self.claimed.len().saturating_add(CLAIM);
         let reader = Arc::clone(&self.parts.reader);
         let read = move || -> Result<Claim, StoreError> {
-            Ok(Claim { rows: reader.owed(now, limit)?, limit, next_due: reader.next_due()? })
+            let begun = Instant::now();
+            let (rows, next_due) = (reader.owed(now, limit)?, reader.next_due()?);
+            Ok(Claim { rows, limit, next_due, took: begun.elapsed() })
         };
         self.running.push(Box::pin(async move { Event::Claimed(blocking(read).await) }));
     }
@@ -236,7 +250,12 @@ impl Dispatcher {
     fn apply(&mut self, event: Event) {
         let now = self.parts.clock.now();
         match event {
-            Event::Claimed(Ok(claim)) => self.take(claim, now),
+            Event::Claimed(Ok(claim)) => {
+                self.rest_until = Instant::now()
+                    .checked_add(claim.took.saturating_mul(RESTS))
+                    .unwrap_or(self.rest_until);
+                self.take(claim, now);
+            }
             Event::Claimed(Err(error)) => {
                 warn!(%error, "owed notifications could not be read");
                 self.claiming = false;

@@ -638,7 +638,8 @@ async fn a_claim_that_was_read_before_an_attempt_was_recorded_sends_nothing_twic
     let post: Post = Arc::new(|_, _| Box::pin(std::future::ready(Answer::Delivered)));
     let notifier = Notifier::with_post(world.parts(), world.config.clone(), post);
     let mut dispatcher = Dispatcher::new(notifier);
-    let claim = || Claim { rows: vec![row.clone()], limit: 512, next_due: None };
+    let claim =
+        || Claim { rows: vec![row.clone()], limit: 512, next_due: None, took: Duration::ZERO };
     dispatcher.take(claim(), now());
     assert!(dispatcher.claimed.contains(&row.key));
     dispatcher.claiming = true;
