@@ -138,6 +138,12 @@ impl InForce {
             .try_fold(self.before, |before, it| before.and(it.from, &it.pack, &it.patient))
     }
 
+    /// Whether another pack or row came into force after one instant and by another.
+    #[must_use]
+    pub fn changes_between(&self, after: Timestamp, by: Timestamp) -> bool {
+        self.later.iter().any(|stretch| stretch.from > after && stretch.from <= by)
+    }
+
     /// Forgets what only facts before an instant ask for.
     pub fn forget_before(&mut self, position: Timestamp) {
         while self.later.first().is_some_and(|next| next.from <= position) {

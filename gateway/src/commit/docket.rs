@@ -116,10 +116,7 @@ impl Group<'_> {
         assessment: &Assessment,
     ) -> Result<(), StoreError> {
         let mut docket = self.docket(person, fresh)?;
-        let recorded = self.unit.crossings(person)?.into_iter().map(|crossing| {
-            ((crossing.reading, crossing.concept, crossing.alert), crossing.disposition)
-        });
-        docket.recorded = Some(recorded.collect());
+        self.remember_recorded(&mut docket)?;
         for (old, new) in moved(&docket, assessment) {
             let Some(standing) = docket.standing.remove(&old) else { continue };
             let after = Alert {
@@ -149,6 +146,15 @@ impl Group<'_> {
         }
         docket.crossed.extend(&assessment.crossings);
         self.record_crossings(&docket);
+        Ok(())
+    }
+
+    /// Reads which crossings the store has, so that none is told twice.
+    pub(super) fn remember_recorded(&mut self, docket: &mut Docket) -> Result<(), StoreError> {
+        let recorded = self.unit.crossings(&docket.person)?.into_iter().map(|crossing| {
+            ((crossing.reading, crossing.concept, crossing.alert), crossing.disposition)
+        });
+        docket.recorded = Some(recorded.collect());
         Ok(())
     }
 

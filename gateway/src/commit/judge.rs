@@ -8,7 +8,7 @@
 //! alerts.
 
 use crate::{
-    assess::{Fact as Judged, InForce, State, Transition},
+    assess::{Assessment, Fact as Judged, InForce, State, Transition},
     domain::{Millis, PersonId, Reading, Timestamp},
     store::{Change, Fact, KeptState, Resumed, StoreError, StoredReading},
 };
@@ -118,12 +118,15 @@ impl Group<'_> {
             self.facts.extend(fresh.into_iter().map(Fact::Reading));
         } else {
             self.facts.extend(fresh.iter().cloned().map(Fact::Reading));
-            // Only a comparison with the store tells what is news of a state that was not led to here.
-            if in_order && before == Steps::Taken {
-                self.take_steps(person, &fresh, steps)?;
-            } else {
-                self.fold_again(person, &mut file, &fresh)?;
+            match before {
+                Steps::Taken if in_order => self.take_steps(person, &fresh, steps)?,
+                Steps::Kept if in_order => self.take_news(person, &fresh, steps)?,
+                // Only a comparison of everything with the store tells what is news.
+                Steps::Taken | Steps::Kept | Steps::Folded => {
+                    self.fold_again(person, &mut file, &fresh)?;
+                }
             }
+            file.steps = Steps::Taken;
         }
         file.unkept = file.unkept.saturating_add(count);
         if file.unkept >= KEPT_EVERY {
@@ -175,7 +178,8 @@ impl Group<'_> {
     /// that belongs before what it holds; says whether it did.
     fn resume(file: &mut File, Resumed { kept, since }: &Resumed) -> bool {
         let Some(mut state) = State::from_bytes(&kept.state) else { return false };
-        let with = file.in_force.judged_with(state.position().at);
+        let begun = state.position().at;
+        let with = file.in_force.judged_with(begun);
         if with.is_none_or(|with| *with.as_bytes() != kept.judged_with) {
             return false;
         }
@@ -185,8 +189,11 @@ impl Group<'_> {
         let in_order =
             facts.iter().all(|fact| file.in_force.apply(&mut state, fact, &mut done).is_ok());
         if in_order {
+            // A row that was entered later may reach back to what came since.
+            let other = file.in_force.changes_between(begun, state.position().at);
+            file.steps = if other { Steps::Folded } else { Steps::Kept };
             file.in_force.forget_before(state.position().at);
-            (file.state, file.steps, file.unkept) = (state, Steps::Kept, since.len());
+            (file.state, file.unkept) = (state, since.len());
         }
         in_order
     }
@@ -279,6 +286,26 @@ impl Group<'_> {
                 Transition::Crossed(crossed) => docket.crossed.push(crossed),
             }
         }
+        self.record_crossings(&docket);
+        Ok(())
+    }
+
+    /// Takes what the lines did, some of which may have been taken before the state was forgotten:
+    /// what time alone did. Only what the store lacks is news.
+    fn take_news(
+        &mut self,
+        person: &PersonId,
+        fresh: &[Box<StoredReading>],
+        steps: Vec<Transition>,
+    ) -> Result<(), StoreError> {
+        let mut news = Assessment::default();
+        news.follow(steps, None);
+        let mut docket = self.docket(person, fresh)?;
+        self.remember_recorded(&mut docket)?;
+        for episode in &news.episodes {
+            self.follow(&mut docket, episode)?;
+        }
+        docket.crossed.extend(&news.crossings);
         self.record_crossings(&docket);
         Ok(())
     }

@@ -43,10 +43,11 @@ fn who(number: usize) -> PersonId {
     id(&format!("P{number}"))
 }
 
-fn registered(number: usize, hypertensive: bool) -> Fact {
+fn registered(number: usize, hypertensive: bool, at: Timestamp) -> Fact {
     let Fact::Registration(mut row) = person(who(number).as_str(), None, "North") else {
         unreachable!("a person is a registration")
     };
+    row.at = at;
     if let Registered::Person(Person { diagnoses, .. }) = &mut row.row
         && hypertensive
     {
@@ -71,7 +72,11 @@ fn run(store: &mut dyn Store, desk: &mut Desk, now: Timestamp, fresh: Option<Sto
 /// Lives a history and tells every alert and crossing that stands at its end.
 fn live(store: &mut dyn Store, history: &[Step], forgets: Forgets) -> Vec<String> {
     let new_desk = || Desk::new(People::new(100));
-    commit(store, &(0..PEOPLE).map(|number| registered(number, false)).collect::<Vec<_>>(), &[]);
+    commit(
+        store,
+        &(0..PEOPLE).map(|number| registered(number, false, NOON)).collect::<Vec<_>>(),
+        &[],
+    );
     let (mut desk, mut now) = (new_desk(), NOON);
     for (number, (whose, minutes, value, late, anew)) in (0_u64..).zip(history) {
         let at = now.plus(crate::domain::Millis::minutes(*minutes));
@@ -85,7 +90,7 @@ fn live(store: &mut dyn Store, history: &[Step], forgets: Forgets) -> Vec<String
             commit(store, &[], &all);
         }
         if *value < 85 {
-            commit(store, &[registered(*whose, value % 2 == 0)], &[]);
+            commit(store, &[registered(*whose, value % 2 == 0, now)], &[]);
             desk.forget();
             continue;
         }
@@ -109,6 +114,14 @@ fn told(store: &dyn Store) -> Vec<String> {
     let mut told = Vec::new();
     for alert in alerts.items {
         let crossings = reader.crossings_of(alert.key).unwrap();
+        let mut names: Vec<_> = crossings
+            .iter()
+            .filter_map(|(it, _)| Some((it.reading?, it.concept.clone(), it.disposition)))
+            .collect();
+        names.sort();
+        let count = names.len();
+        names.dedup();
+        assert_eq!(names.len(), count, "a crossing of {} is recorded twice", alert.concept);
         told.extend(
             crossings.iter().map(|(it, _)| format!("{} {:?} {}", alert.id, it.reading, it.concept)),
         );
@@ -166,4 +179,31 @@ fn what_is_kept_is_used_after_a_start() {
     assert_eq!(kept(&mut store), (1, 1));
     let file = desk.people.file(&who(0)).unwrap();
     assert_eq!(file.unkept, 1, "the file went on from the kept state");
+}
+
+#[test]
+fn a_row_that_reaches_back_beyond_what_is_kept_is_not_missed_after_a_start() {
+    let mut store = ModelStore::new();
+    let day = |number: i64| after_noon(number * 24 * 60);
+    commit(&mut store, &[registered(0, false, day(0))], &[]);
+    let mut desk = Desk::new(People::new(100));
+    for number in 1..10 {
+        let mut stored = reading(number, Some("P0"), "clinic1", 0);
+        let at = day(2 * i64::try_from(number).unwrap());
+        (stored.reading.measured.at, stored.reading.received_at) = (at, at);
+        stored.reading.measurement = systolic(if number == 9 { 150 } else { 120 });
+        run(&mut store, &mut desk, at, Some(stored));
+    }
+    assert_eq!(kept(&mut store), (1, 1));
+    let pregnant = |told: &[String]| told.iter().any(|line| line.contains("bp_pregnancy Red"));
+    assert!(!pregnant(&told(&store)));
+    let Fact::Registration(mut row) = registered(0, false, day(25)) else { unreachable!() };
+    if let Registered::Person(person) = &mut row.row {
+        person.pregnant = vec![Dated { code: "pregnant".into(), from: None, until: None }];
+    }
+    commit(&mut store, &[Fact::Registration(row)], &[]);
+    let mut desk = Desk::new(People::new(100));
+    desk.people.look_at(who(0));
+    run(&mut store, &mut desk, day(26), None);
+    assert!(pregnant(&told(&store)), "{:?}", told(&store));
 }
