@@ -197,13 +197,13 @@ fn a_row_that_reaches_back_beyond_what_is_kept_is_not_missed_after_a_start() {
     assert_eq!(kept(&mut store), (1, 1));
     let pregnant = |told: &[String]| told.iter().any(|line| line.contains("bp_pregnancy Red"));
     assert!(!pregnant(&told(&store)));
-    let Fact::Registration(mut row) = registered(0, false, day(25)) else { unreachable!() };
+    let Fact::Registration(mut row) = registered(0, false, day(31)) else { unreachable!() };
     if let Registered::Person(person) = &mut row.row {
         person.pregnant = vec![Dated { code: "pregnant".into(), from: None, until: None }];
     }
     commit(&mut store, &[Fact::Registration(row)], &[]);
     let mut desk = Desk::new(People::new(100));
     desk.people.look_at(who(0));
-    run(&mut store, &mut desk, day(26), None);
+    run(&mut store, &mut desk, day(32), None);
     assert!(pregnant(&told(&store)), "{:?}", told(&store));
 }
