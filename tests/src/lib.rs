@@ -1,6 +1,6 @@
 //! The whole process through its real edges: what every suite here shares.
 //!
-//! [`gateway`] starts, kills and stops the real program. [`http`], [`mqtt`] and [`webhook`] are its
+//! [`gateway`] starts, kills and stops the real program, a [`process`]. [`http`], [`mqtt`] and [`webhook`] are its
 //! edges, written here anew so that a mistake of the gateway's own libraries cannot hide itself.
 //! [`ledger`] is the oracle: it knows what was sent and what was acknowledged, and asks nobody.
 //! [`audit`] compares the oracle with the store, by the API and by reading the store's file.
@@ -22,6 +22,7 @@ pub mod load;
 pub mod mqtt;
 pub mod patience;
 pub mod places;
+pub mod process;
 pub mod registry;
 pub mod skip;
 pub mod webhook;

@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File},
     io::{BufRead, BufReader, Write},
+    net::SocketAddr,
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -25,13 +26,17 @@ use crate::{kill, setup};
 /// How long a publish into a full disk is watched for an acknowledgement that must not come.
 const NO_ACK: Duration = Duration::from_secs(2);
 
+/// So often a full disk may turn out to have room for one more reading.
+const ROOM_FOUND_MAX: u64 = 100;
+
 fn readiness(gateway: &Gateway) -> u16 {
     gateway.get("/readyz").status
 }
 
 /// Takes all the room that is left.
 fn fill(disk: &Disk) {
-    let mut ballast = File::create(disk.path().join("ballast")).unwrap();
+    let ballast = disk.path().join("ballast");
+    let mut ballast = File::options().create(true).append(true).open(ballast).unwrap();
     for size in [1 << 20, 4096, 1] {
         let piece = vec![0; size];
         while ballast.write_all(&piece).is_ok() {}
@@ -46,6 +51,7 @@ fn soak_a_full_disk_refuses_loudly_and_goes_on_when_there_is_room() {
         let folder = disk.path().join("store");
         let setup = setup(&folder);
         let mut ledger = kill::prepare(&setup, scratch.path(), &sink, 0x5EED_0201);
+        let mut acknowledged = Vec::new();
         let gateway = setup.start();
         assert_eq!(readiness(&gateway), 200);
         let address = gateway.mqtt;
@@ -53,26 +59,37 @@ fn soak_a_full_disk_refuses_loudly_and_goes_on_when_there_is_room() {
             wait_for(PATIENCE, "the first acknowledgement", || progress.begun());
             fill(&disk);
             wait_for(PATIENCE, "readiness 503", || (readiness(&gateway) == 503).then_some(()));
-            let mut late = Connection::open(address, "late").unwrap();
-            late.set_patience(NO_ACK).unwrap();
-            let payload = ledger_free_reading();
-            let answer = late.publish("xz/1/home/late/reading", payload.as_bytes());
-            assert!(answer.is_err(), "acknowledged although the disk is full");
+            acknowledged = publish_until_nothing_fits(&disk, address);
             let posted = gateway.post("/api/v1/readings", "full", &serde_json::json!([]));
             assert_eq!(posted.status, 503, "{}", posted.body);
             fs::remove_file(disk.path().join("ballast")).unwrap();
             wait_for(PATIENCE, "readiness 200", || (readiness(&gateway) == 200).then_some(()));
         });
+        let late = gateway.list("/api/v1/readings?device=late&limit=1000");
+        let kept: Vec<u64> = late.iter().filter_map(|reading| reading["seq"].as_u64()).collect();
+        let lost: Vec<_> = acknowledged.iter().filter(|number| !kept.contains(number)).collect();
+        assert!(lost.is_empty(), "acknowledged and lost: {lost:?} of {acknowledged:?}");
         gateway.stop();
         let found = kill::settle(&setup, &mut ledger);
         assert!(found.is_empty(), "{found:#?}");
     });
 }
 
-fn ledger_free_reading() -> String {
-    serde_json::json!({"kind": "blood_pressure", "seq": 1, "epoch": 1, "systolic": 120,
-        "diastolic": 80, "unit": "mmHg", "person": "P000001"})
-    .to_string()
+/// Publishes reading after reading and takes whatever room the gateway finds meanwhile (it copies its
+/// write-ahead file back and cuts it), until one is not acknowledged; says which ones were.
+fn publish_until_nothing_fits(disk: &Disk, address: SocketAddr) -> Vec<u64> {
+    let mut late = Connection::open(address, "late").unwrap();
+    late.set_patience(NO_ACK).unwrap();
+    for number in 1..=ROOM_FOUND_MAX {
+        fill(disk);
+        let payload = serde_json::json!({"kind": "blood_pressure", "seq": number, "epoch": 1,
+            "systolic": 120, "diastolic": 80, "unit": "mmHg", "person": "P000001"});
+        let payload = payload.to_string();
+        if late.publish("xz/1/home/late/reading", payload.as_bytes()).is_err() {
+            return (1..number).collect();
+        }
+    }
+    panic!("{ROOM_FOUND_MAX} readings acknowledged although the disk is full");
 }
 
 /// strace on a running process, injecting into every sync from now on. Ends with the process.

@@ -3,16 +3,23 @@
 use std::{
     fs::{DirBuilder, File, OpenOptions, Permissions},
     io,
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
-use rustix::fs::{FlockOperation, flock, statvfs};
+use rustix::{
+    fs::{FallocateFlags, FlockOperation, fallocate, flock, statvfs},
+    io::Errno,
+};
 
 use crate::store::StoreError;
 
 /// The database within the folder.
 pub(super) const DATABASE: &str = "xunzhen.db";
+/// What was committed and is not in the database yet.
+pub(super) const WRITE_AHEAD: &str = "xunzhen.db-wal";
+/// Where in the write-ahead file the pages are; the processes at work share it in memory.
+const INDEX: &str = "xunzhen.db-shm";
 /// Held for as long as a process has the folder.
 const LOCK: &str = "lock";
 const FOLDER_MODE: u32 = 0o700;
@@ -53,7 +60,7 @@ pub(super) fn claim(folder: &Path) -> Result<(File, PathBuf), StoreError> {
     let held = create(&lock)?;
     if let Err(errno) = flock(&held, FlockOperation::NonBlockingLockExclusive) {
         return Err(match errno {
-            rustix::io::Errno::WOULDBLOCK => StoreError::Locked { path: folder.to_owned() },
+            Errno::WOULDBLOCK => StoreError::Locked { path: folder.to_owned() },
             _ => file("locking the folder", &lock)(errno.into()),
         });
     }
@@ -64,7 +71,7 @@ pub(super) fn claim(folder: &Path) -> Result<(File, PathBuf), StoreError> {
         made.sync_all().map_err(file("syncing the new store", &database))?;
         sync_folder(folder)?;
     }
-    for name in [LOCK, DATABASE, "xunzhen.db-wal", "xunzhen.db-shm"] {
+    for name in [LOCK, DATABASE, WRITE_AHEAD, INDEX] {
         let path = folder.join(name);
         if path.try_exists().map_err(file("looking for a file", &path))? {
             tighten(&path, FILE_MODE)?;
@@ -94,6 +101,41 @@ fn tighten(path: &Path, mode: u32) -> Result<(), StoreError> {
 pub(super) fn sync_folder(folder: &Path) -> Result<(), StoreError> {
     let opened = File::open(folder).map_err(file("opening the folder", folder))?;
     opened.sync_all().map_err(file("syncing the folder", folder))
+}
+
+/// The index of the write-ahead file has a part of this many bytes for every so many frames.
+/// Source: SQLite, "WAL-mode File Format", section 2.2 "The WAL-Index File Format".
+const INDEX_PART: (u64, u64) = (32 * 1024, 4096);
+
+/// Takes all the room at once that the index of a write-ahead file with so many frames needs.
+///
+/// SQLite writes to that index through memory: where its disk is full and has blocks smaller than a
+/// page of memory, a write finds no block, and the system ends the process (SIGBUS) where it should
+/// wait for room. File systems that cannot take room ahead are left as they are.
+///
+/// The file stays open in `held`: closing it would give up the locks that SQLite has on it, and the
+/// next process to look at the store would cut it.
+pub(super) fn room_for_index(
+    held: &mut Option<File>,
+    folder: &Path,
+    frames: u64,
+) -> Result<(), StoreError> {
+    let path = folder.join(INDEX);
+    let what = "taking room for the index of the write-ahead file";
+    let there = path.metadata().map_err(file(what, &path))?;
+    let same = |old: &File| {
+        old.metadata().is_ok_and(|old| (old.dev(), old.ino()) == (there.dev(), there.ino()))
+    };
+    let index = match held.take().filter(same) {
+        Some(index) => held.insert(index),
+        None => held.insert(create(&path)?),
+    };
+    let (bytes, every) = INDEX_PART;
+    let whole = (frames / every).saturating_add(1).saturating_mul(bytes);
+    match fallocate(index, FallocateFlags::empty(), 0, whole) {
+        Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
+        Err(errno) => Err(file(what, &path)(errno.into())),
+    }
 }
 
 /// Whether the disk of a folder has next to no room.

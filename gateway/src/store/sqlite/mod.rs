@@ -99,6 +99,8 @@ pub struct SqliteStore {
     database: PathBuf,
     /// `None` after a failure that ends the trust in it, until [`Store::reopen`].
     connection: Option<Connection>,
+    /// The index of the write-ahead file, for whose whole length there is room.
+    index: Option<File>,
     pool: Arc<Pool>,
     /// Pages in the write-ahead file that the last look found.
     wal_pages: u64,
@@ -115,13 +117,20 @@ impl SqliteStore {
     pub fn open(options: Options) -> Result<Self, StoreError> {
         let (lock, database) = files::claim(&options.dir)?;
         let pool = Pool::new(database.clone(), options.page_cache_bytes);
-        let mut store =
-            Self { options, database, connection: None, pool, wal_pages: 0, _lock: lock };
+        let mut store = Self {
+            options,
+            database,
+            connection: None,
+            index: None,
+            pool,
+            wal_pages: 0,
+            _lock: lock,
+        };
         store.reopen()?;
         Ok(store)
     }
 
-    fn connect(&self) -> Result<Connection, StoreError> {
+    fn connect(&mut self) -> Result<Connection, StoreError> {
         let what = "opening the store";
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection =
@@ -147,7 +156,14 @@ impl SqliteStore {
         schema::bring_up(&connection)?;
         // Whatever becomes of the write-ahead file, the database itself knows what it is.
         copy_back(&connection, "TRUNCATE")?;
+        let frames = self.cut_bytes() / PAGE_BYTES;
+        files::room_for_index(&mut self.index, &self.options.dir, frames)?;
         Ok(connection)
+    }
+
+    /// The write-ahead file is cut when it is longer than this.
+    const fn cut_bytes(&self) -> u64 {
+        self.options.wal_bytes_max.saturating_mul(WAL_CUT_FACTOR)
     }
 
     fn connection(&self) -> Result<&Connection, StoreError> {
@@ -305,10 +321,9 @@ impl Store for SqliteStore {
     }
 
     fn checkpoint(&mut self) -> Result<(), StoreError> {
-        let wal = self.options.dir.join("xunzhen.db-wal");
+        let wal = self.options.dir.join(files::WRITE_AHEAD);
         let bytes = wal.metadata().map_or(0, |found| found.len());
-        let cut = self.options.wal_bytes_max.saturating_mul(WAL_CUT_FACTOR);
-        self.copy_back_now(if bytes > cut { "TRUNCATE" } else { "PASSIVE" })
+        self.copy_back_now(if bytes > self.cut_bytes() { "TRUNCATE" } else { "PASSIVE" })
     }
 
     fn reader(&self) -> Arc<dyn Reader> {
