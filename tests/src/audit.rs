@@ -219,7 +219,7 @@ impl Copy {
 }
 
 /// One table a kind of fact.
-const FACTS: [&str; 11] = [
+const FACTS: [&str; 13] = [
     "reading",
     "refused",
     "quarantine",
@@ -231,6 +231,8 @@ const FACTS: [&str; 11] = [
     "alert_event",
     "attempt",
     "pack",
+    "decision",
+    "attribution",
 ];
 
 /// A reading of nobody is kept too, and counted in quarantine; a conflict is a second reading under

@@ -20,7 +20,12 @@ use crate::{
     },
 };
 
-use super::{Acted, Registering, Work, attribute, desk::Desk, repeat::taken, work::ActRefused};
+use super::{
+    Acted, Registering, Work, attribute,
+    desk::Desk,
+    repeat::taken,
+    work::{ActRefused, DecideRefused},
+};
 
 /// What a sender is told once the group is on disk.
 #[derive(Debug)]
@@ -31,6 +36,8 @@ pub(super) enum Reply {
     KeyReused,
     /// Where the step of an act stands, if it was recorded.
     Act(Result<CommitSeq, ActRefused>),
+    /// Where a decision stands, if it was recorded.
+    Decided(Result<CommitSeq, DecideRefused>),
     /// How many rows were new or changed.
     Registered(usize),
     /// It is done.
@@ -111,6 +118,11 @@ impl Group<'_> {
         let turns = self.turns(works)?;
         self.cards(taken(works, &turns))?;
         self.deliveries(works, turns, &mut replies)?;
+        for (work, reply) in works.iter().zip(&mut replies) {
+            if let Work::Decide(decide) = work {
+                *reply = Reply::Decided(self.decide_once(decide)?);
+            }
+        }
         self.judge()?;
         self.flush()?;
         self.changes.append(&mut self.joins);
@@ -148,7 +160,7 @@ impl Group<'_> {
             Work::Advance { follower, to, .. } => {
                 self.changes.push(Change::Cursor { follower: follower.clone(), to: *to });
             }
-            Work::Deliver(_) | Work::Act(_) | Work::Tick | Work::Close => {}
+            Work::Deliver(_) | Work::Act(_) | Work::Decide(_) | Work::Tick | Work::Close => {}
         }
         Ok(())
     }
@@ -244,10 +256,11 @@ pub(super) fn answer(works: Vec<Work>, replies: Vec<Reply>, proof: &Committed) {
             (Work::Act(act), Reply::Act(result)) => {
                 tell(act.reply, result.map(|step| Acted { proof: *proof, step }));
             }
+            (Work::Decide(decide), Reply::Decided(result)) => tell(decide.reply, result),
             (Work::Register(rows), Reply::Registered(count)) => tell(rows.reply, (*proof, count)),
             (Work::Attempted { reply, .. } | Work::Token { reply, .. }, _) => tell(reply, *proof),
             (Work::Advance { reply, .. }, _) => tell(reply, ()),
-            (Work::Act(_) | Work::Register(_) | Work::Tick | Work::Close, _) => {}
+            (Work::Act(_) | Work::Decide(_) | Work::Register(_) | Work::Tick | Work::Close, _) => {}
         }
     }
 }

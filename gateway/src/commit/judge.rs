@@ -60,9 +60,15 @@ impl Group<'_> {
     /// is remembered of them is dropped, and they are judged anew, as by a late fact.
     pub(super) fn past_changed(&mut self, stored: StoredReading) {
         let Some(person) = owner(&stored).cloned() else { return };
+        self.judge_anew(person).push(Box::new(stored));
+    }
+
+    /// A person is judged anew at the end of the group, with the readings that are given back.
+    #[expect(clippy::vec_box, reason = "they are looked at beside new ones, which are held so")]
+    pub(super) fn judge_anew(&mut self, person: PersonId) -> &mut Vec<Box<StoredReading>> {
         self.desk.people.forget_person(&person);
         self.changes.push(Change::ForgetState(person.clone()));
-        self.past.entry(person).or_default().push(Box::new(stored));
+        self.past.entry(person).or_default()
     }
 
     /// Judges everybody whose past changed.

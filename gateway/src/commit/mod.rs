@@ -10,6 +10,7 @@
 mod act;
 mod attribute;
 mod context;
+mod decide;
 mod desk;
 mod docket;
 mod entered;
@@ -27,5 +28,5 @@ mod writer;
 
 pub use attribute::BENCH_SESSION_LIMIT;
 pub use health::Health;
-pub use work::{Act, ActRefused, Acted, Deed, Registering, Work};
+pub use work::{Act, ActRefused, Acted, Decide, DecideRefused, Deed, Registering, Wish, Work};
 pub use writer::{Settings, WriterHandle, start};

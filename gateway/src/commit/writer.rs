@@ -326,6 +326,7 @@ const fn size(work: &Work) -> usize {
         Work::Deliver(delivery) => delivery.items.len(),
         Work::Register(rows) => rows.rows.len(),
         Work::Act(_)
+        | Work::Decide(_)
         | Work::Attempted { .. }
         | Work::Token { .. }
         | Work::Advance { .. }
@@ -344,6 +345,7 @@ const fn may_come_again(work: &Work) -> bool {
     match work {
         Work::Deliver(delivery) => delivery.request().is_some(),
         Work::Act(act) => act.request.is_some(),
+        Work::Decide(decide) => decide.request.is_some(),
         Work::Register(_)
         | Work::Attempted { .. }
         | Work::Token { .. }

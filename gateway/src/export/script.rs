@@ -12,11 +12,11 @@ use super::{Advance, Log};
 use crate::{
     domain::{AlertId, DoctorId, NotificationKey, Person, ReadingId, Registered, Timestamp},
     store::{
-        Attempt, CommitSeq, Counts, Crossing, Fact, Owed, Reader, RegistryKey, StoreError,
+        Attempt, CommitSeq, Counts, Crossing, Decided, Fact, Owed, Reader, RegistryKey, StoreError,
         StoredReading, TokenRow,
         view::{
             AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
-            Page, Paging, ReadingFilter, Scope,
+            HeldState, Page, Paging, ReadingFilter, Scope,
         },
     },
 };
@@ -146,7 +146,20 @@ impl Reader for Scripted {
         unscripted()
     }
 
-    fn quarantine(&self, _: &Scope, _: &Paging) -> Result<Page<HeldQuarantine>, StoreError> {
+    fn quarantine(
+        &self,
+        _: &Scope,
+        _: HeldState,
+        _: &Paging,
+    ) -> Result<Page<HeldQuarantine>, StoreError> {
+        unscripted()
+    }
+
+    fn quarantined(&self, _: &Scope, _: CommitSeq) -> Result<Option<HeldQuarantine>, StoreError> {
+        unscripted()
+    }
+
+    fn decision(&self, _: CommitSeq) -> Result<Option<Decided>, StoreError> {
         unscripted()
     }
 

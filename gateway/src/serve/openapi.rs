@@ -33,6 +33,7 @@ use super::{api, refusal::Refusal, shared::Shared, wire};
         api::people::list, api::people::one, api::people::timeline,
         api::board::board, api::board::snapshot, api::indicators::indicators, api::live::events, api::live::stream,
         api::held::quarantine, api::held::refused,
+        api::decide::claim, api::decide::dismiss, api::decide::undo,
         api::health::alive, api::health::ready, api::health::metrics,
     ),
     components(schemas(wire::ErrorBody)),

@@ -11,7 +11,7 @@ use tracing::error;
 
 use super::wire;
 use crate::{
-    commit::ActRefused,
+    commit::{ActRefused, DecideRefused},
     intake::{KeyReused, NotCommitted},
     store::StoreError,
 };
@@ -212,6 +212,36 @@ impl From<ActRefused> for Refusal {
                 "该预警没有上一级可转",
             ),
             ActRefused::KeyReused => Self::key_reused(),
+        }
+    }
+}
+
+impl From<DecideRefused> for Refusal {
+    fn from(refused: DecideRefused) -> Self {
+        match refused {
+            DecideRefused::Unknown => Self::not_found(),
+            DecideRefused::Decided => Self::conflict(
+                "not_waiting",
+                "the item does not wait any more: look at it again",
+                "该条目已不在待处理状态，请刷新查看",
+            ),
+            DecideRefused::NotInForce => Self::conflict(
+                "not_in_force",
+                "the decision is not in force any more: look at the item again",
+                "该决定已失效，请刷新查看",
+            ),
+            DecideRefused::NoReading => Self::conflict(
+                "no_reading",
+                "there is no reading in the item that could be somebody's: dismiss it",
+                "该条目没有可归属的读数，只能作废",
+            ),
+            DecideRefused::WaitsForMeasurement => Self::conflict(
+                "waits_for_measurement",
+                "the item waits for its measurement, not for a decision",
+                "该条目在等待其测量值，无需处理",
+            ),
+            DecideRefused::UnknownPerson => Self::bad("person: no such person"),
+            DecideRefused::KeyReused => Self::key_reused(),
         }
     }
 }

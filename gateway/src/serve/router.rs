@@ -13,7 +13,9 @@ use axum::{
 };
 
 use super::{
-    api::{alerts, board, health, held, indicators, live, me, people, post as posted, readings},
+    api::{
+        alerts, board, decide, health, held, indicators, live, me, people, post as posted, readings,
+    },
     assets,
     extract::DEPTH_MAX,
     openapi, pages,
@@ -75,6 +77,9 @@ fn api() -> Routes {
         .get("/api/v1/events", live::events)
         .get("/api/v1/stream", live::stream)
         .get("/api/v1/quarantine", held::quarantine)
+        .post("/api/v1/quarantine/{id}/claim", decide::claim)
+        .post("/api/v1/quarantine/{id}/dismiss", decide::dismiss)
+        .post("/api/v1/claims/{id}/undo", decide::undo)
         .get("/api/v1/refused", held::refused)
         .get("/healthz", health::alive)
         .get("/readyz", health::ready)

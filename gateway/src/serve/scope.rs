@@ -22,6 +22,8 @@ pub(super) enum Right {
     ReadIndicators,
     /// See what waits in quarantine and what was refused.
     ReadHeld,
+    /// Decide what waits in quarantine.
+    Decide,
     /// Take an alert.
     Ack,
     /// Hand an alert on.
@@ -31,12 +33,13 @@ pub(super) enum Right {
 }
 
 impl Right {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Deliver,
         Self::ReadPeople,
         Self::ReadBoard,
         Self::ReadIndicators,
         Self::ReadHeld,
+        Self::Decide,
         Self::Ack,
         Self::Forward,
         Self::Note,
@@ -50,6 +53,7 @@ impl Right {
             Self::ReadBoard => "read_board",
             Self::ReadIndicators => "read_indicators",
             Self::ReadHeld => "read_held",
+            Self::Decide => "decide",
             Self::Ack => "ack",
             Self::Forward => "forward",
             Self::Note => "note",
@@ -131,6 +135,7 @@ const NURSE: &[Right] = &[
     Right::ReadPeople,
     Right::ReadBoard,
     Right::ReadHeld,
+    Right::Decide,
     Right::Forward,
     Right::Note,
 ];
@@ -138,6 +143,7 @@ const DOCTOR: &[Right] = &[
     Right::ReadPeople,
     Right::ReadBoard,
     Right::ReadHeld,
+    Right::Decide,
     Right::Ack,
     Right::Forward,
     Right::Note,
@@ -148,6 +154,7 @@ const LEAD: &[Right] = &[
     Right::ReadBoard,
     Right::ReadIndicators,
     Right::ReadHeld,
+    Right::Decide,
     Right::Ack,
     Right::Forward,
     Right::Note,
@@ -157,6 +164,7 @@ const TOWNSHIP: &[Right] = &[
     Right::ReadBoard,
     Right::ReadIndicators,
     Right::ReadHeld,
+    Right::Decide,
     Right::Forward,
     Right::Note,
 ];

@@ -295,6 +295,8 @@ pub(crate) fn counted(facts: &[Fact]) -> Counts {
             | Fact::Presence(_)
             | Fact::Registration(_)
             | Fact::Pack(_)
+            | Fact::Decided(_)
+            | Fact::Attributed(_)
             | Fact::Crossing(_)
             | Fact::Alert(_)
             | Fact::Attempt(_) => continue,

@@ -9,6 +9,7 @@ mod error;
 mod facts;
 #[cfg(test)]
 pub(crate) mod fixtures;
+mod held;
 mod model;
 mod paging;
 mod port;
@@ -20,9 +21,9 @@ pub mod view;
 pub use error::StoreError;
 pub use facts::{
     AlertChange, AlertEvent, Attempt, CardScan, CommitSeq, Context, Crossing, Disposition, Fact,
-    Origin, PackInForce, Presence, QuarantineReason, Quarantined, Refused, Registration, Sending,
-    StoredReading, Told,
+    PackInForce, Presence, Registration, Sending, StoredReading, Told,
 };
+pub use held::{Attributed, Decided, Decision, Origin, QuarantineReason, Quarantined, Refused};
 pub use model::ModelStore;
 pub use port::{ANSWER_KEPT, Change, Committed, Numbered, RegistryKey, SESSION_MAX, Store, Unit};
 pub use reader::Reader;

@@ -4,6 +4,7 @@
 //! true until the unit ends, and nothing of a unit exists unless its commit returned [`Committed`].
 //! Reading goes through [`Reader`], beside the writer and never in its way.
 
+use super::{Decided, view::HeldQuarantine};
 use std::sync::Arc;
 
 use super::{
@@ -151,6 +152,24 @@ pub trait Unit {
     /// # Errors
     /// Any error of the store.
     fn waiting(&mut self, contents: &[ContentDigest]) -> Result<Vec<bool>, StoreError>;
+
+    /// An item of quarantine by its position, with the latest decision about it.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn quarantined(&mut self, item: CommitSeq) -> Result<Option<HeldQuarantine>, StoreError>;
+
+    /// The decision at a position.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn decision(&mut self, at: CommitSeq) -> Result<Option<Decided>, StoreError>;
+
+    /// A reading that is stored, with its latest attribution.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn reading(&mut self, id: &ReadingId) -> Result<Option<StoredReading>, StoreError>;
 
     /// The registry rows in force, in the order asked.
     ///

@@ -1,5 +1,6 @@
 //! The port's reading side: what may be asked, beside the writer and never in its way.
 
+use super::{Decided, view::HeldState};
 use std::path::Path;
 
 use super::{
@@ -132,8 +133,25 @@ pub trait Reader: Send + Sync {
     fn quarantine(
         &self,
         scope: &Scope,
+        state: HeldState,
         paging: &Paging,
     ) -> Result<Page<HeldQuarantine>, StoreError>;
+
+    /// An item of quarantine within a scope, whatever was decided about it.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn quarantined(
+        &self,
+        scope: &Scope,
+        item: CommitSeq,
+    ) -> Result<Option<HeldQuarantine>, StoreError>;
+
+    /// The decision at a position.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn decision(&self, at: CommitSeq) -> Result<Option<Decided>, StoreError>;
 
     /// What was refused, newest first. Bytes without a meaning are nobody's: a place sees those of
     /// its sites, a doctor none.

@@ -197,9 +197,15 @@ impl Bench {
                 let Registered::Person(row) = &entry.row else { return None };
                 self.records.knows(&row.person).then(|| row.person.clone())
             }
+            // A claim or its undoing: of whom it concerns now, else of whom it did.
+            Fact::Attributed(moved) => {
+                let whose = moved.after.as_ref().or(moved.before.as_ref())?;
+                self.records.knows(&whose.person).then(|| whose.person.clone())
+            }
             // A context shows at the next reading of whom it concerns.
             Fact::Context(_)
             | Fact::Pack(_)
+            | Fact::Decided(_)
             | Fact::Refused(_)
             | Fact::Quarantined(_)
             | Fact::CardScan(_)

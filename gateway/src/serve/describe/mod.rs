@@ -17,7 +17,7 @@ use crate::{
 
 pub(super) use {
     board::board,
-    held::{quarantined, refused},
+    held::{decided, quarantined, refused},
     indicators::indicators,
     person::age,
     reading::reading,

@@ -39,16 +39,27 @@ fn the_document_and_the_routes_say_the_same() {
     assert_eq!(document, routes);
 }
 
-/// A path for person or alert `number`.
+/// A path for person, alert, item or decision `number`.
 fn fill(path: &str, number: u8) -> String {
-    let id =
-        if path.contains("/alerts/") { alert_id(number).to_string() } else { format!("P{number}") };
+    let id = if path.contains("/alerts/") {
+        alert_id(number).to_string()
+    } else if path.contains("/quarantine/") || path.contains("/claims/") {
+        number.to_string()
+    } else {
+        format!("P{number}")
+    };
     path.replace("{id}", &id)
 }
 
 fn body(path: &str) -> &'static str {
     if path.ends_with("/note") {
         r#"{"text":"seen"}"#
+    } else if path.ends_with("/1/claim") {
+        r#"{"person":"P1","reason":"her card lay at the bench"}"#
+    } else if path.ends_with("/2/claim") {
+        r#"{"person":"P2","reason":"her card lay at the bench"}"#
+    } else if path.ends_with("/dismiss") || path.ends_with("/undo") {
+        r#"{"reason":"a test of the cuff"}"#
     } else if path.ends_with("/readings") {
         r#"{"kind":"blood_pressure","device":"D9","site":"V1","systolic":120,"diastolic":80,"unit":"mmHg","seq":7,"epoch":1}"#
     } else {
@@ -58,7 +69,8 @@ fn body(path: &str) -> &'static str {
 
 async fn check(of: &Operation, who: &str, number: u8, expected: StatusCode) {
     let gateway = gateway();
-    let request = ask(who, of.method.clone(), &fill(&of.path, number), body(&of.path));
+    let path = fill(&of.path, number);
+    let request = ask(who, of.method.clone(), &path, body(&path));
     let status = if of.path.ends_with("/stream") {
         // Its body never ends.
         use tower::ServiceExt;
@@ -72,16 +84,31 @@ async fn check(of: &Operation, who: &str, number: u8, expected: StatusCode) {
 fn rights(role: &str) -> &'static [&'static str] {
     match role {
         "device" => &["deliver"],
-        "nurse" => &["deliver", "read_people", "read_board", "read_held", "forward", "note"],
+        "nurse" => {
+            &["deliver", "read_people", "read_board", "read_held", "decide", "forward", "note"]
+        }
         "doctor" | "other" | "stranger" => {
-            &["read_people", "read_board", "read_held", "ack", "forward", "note"]
+            &["read_people", "read_board", "read_held", "decide", "ack", "forward", "note"]
         }
-        "lead" => {
-            &["read_people", "read_board", "read_indicators", "read_held", "ack", "forward", "note"]
-        }
-        "township" => {
-            &["read_people", "read_board", "read_indicators", "read_held", "forward", "note"]
-        }
+        "lead" => &[
+            "read_people",
+            "read_board",
+            "read_indicators",
+            "read_held",
+            "decide",
+            "ack",
+            "forward",
+            "note",
+        ],
+        "township" => &[
+            "read_people",
+            "read_board",
+            "read_indicators",
+            "read_held",
+            "decide",
+            "forward",
+            "note",
+        ],
         "operator" => &["read_board", "read_indicators", "read_held"],
         "county" | "auditor" => &["read_board", "read_indicators"],
         "wall" => &["read_board"],

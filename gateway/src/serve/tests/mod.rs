@@ -236,6 +236,7 @@ fn furnish(world: &World) {
                 origin: origin.clone(),
                 received_at: now(),
                 reading,
+                decided: None,
             });
             rows.refused.push(HeldRefusal {
                 seq: crate::store::CommitSeq(i64::from(number)),

@@ -21,14 +21,14 @@ pub use admin::{
 };
 pub use alert::{Alert, AlertStep, ForwardAsked, NoteAsked, Reason, TextAsked};
 pub use board::{Board, Hour, Open, SendingState, Site, Village};
-pub use held::{QuarantineItem, RefusedItem};
+pub use held::{ClaimAsked, Decision, QuarantineItem, ReasonAsked, RefusedItem};
 pub use indicators::{Categories, IndicatorMonth, Indicators, Share};
 pub use list::{ErrorBody, Events, List};
 pub use live::{LiveEvent, Snapshot};
 pub use me::Me;
 pub use person::{Latest, Line, Person, PersonRow, TimelineItem};
 pub use query::{
-    AlertsAsked, BoardAsked, EventsAsked, FormSent, IndicatorsAsked, PageAsked, PageWords,
-    PeopleAsked, ReadingsAsked, RegistryAsked,
+    AlertsAsked, BoardAsked, EventsAsked, FormSent, HeldAsked, IndicatorsAsked, PageAsked,
+    PageWords, PeopleAsked, ReadingsAsked, RegistryAsked,
 };
 pub use reading::{Delivered, DeliveredItem, Number, Reading, Value};

@@ -13,6 +13,18 @@ pub struct PageAsked {
     pub after: Option<String>,
 }
 
+/// Which items of quarantine.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct HeldAsked {
+    /// `waiting`, which is meant where it is absent, `claimed` or `dismissed`.
+    pub state: Option<String>,
+    /// At most so many, 100 where absent, at most 1,000.
+    pub limit: Option<usize>,
+    /// `next` of the page before.
+    pub after: Option<String>,
+}
+
 /// Which readings.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]

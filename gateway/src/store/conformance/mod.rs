@@ -15,7 +15,7 @@ use super::{
         glucose, household, id, key, owed, person, person_with_cards, quarantined, reading,
         reading_fact, refused, site,
     },
-    view::{AlertFilter, Paging, ReadingFilter, Scope},
+    view::{AlertFilter, HeldState, Paging, ReadingFilter, Scope},
 };
 use crate::domain::{Attribution, Basis, CareLevel, Level, Millis, Registered, Sequence};
 
@@ -259,7 +259,8 @@ fn an_alert_opens_its_person_to_the_doctor_and_nobody_else_to_them() {
             let page = Paging::default();
             let alerts = reader.alerts(scope, &AlertFilter::default(), &page).unwrap().items.len();
             let people = reader.people(scope, "", &page).unwrap().items.len();
-            let quarantine = reader.quarantine(scope, &page).unwrap().items.len();
+            let quarantine =
+                reader.quarantine(scope, HeldState::Waiting, &page).unwrap().items.len();
             let refused = reader.refused(scope, &page).unwrap().items.len();
             let alert = reader.alert(scope, &raised.id).unwrap().is_some();
             (alerts, people, quarantine, refused, alert)
@@ -454,7 +455,8 @@ fn a_context_waits_until_it_is_joined_and_is_then_part_of_its_reading() {
         let fasting = context(of, Meal::Fasting, "clinic1");
         commit(store, &[context_fact(of, Meal::Fasting, "clinic1")], &[]);
         let waiting = |scope: &Scope| {
-            let held = reader.quarantine(scope, &Paging::default()).unwrap().items;
+            let held =
+                reader.quarantine(scope, HeldState::Waiting, &Paging::default()).unwrap().items;
             let told = held.into_iter().map(|held| (held.reason, held.detail, held.raw));
             let board = reader.board(&Scope::Everything, None, NOON).unwrap().quarantined;
             (told.collect::<Vec<_>>(), board)

@@ -22,7 +22,7 @@ use crate::{
             glucose, household, id, key, owed, person_with_cards, quarantined, reading, refused,
             registration, site,
         },
-        view::{AlertFilter, Paging, ReadingFilter, Scope},
+        view::{AlertFilter, HeldState, Paging, ReadingFilter, Scope},
     },
 };
 
@@ -461,7 +461,9 @@ fn look_in_scope(reader: &dyn Reader, scope: &Scope, seen: &mut Vec<String>) {
     for query in ["", "P", "P1", "王", "王P3", "%"] {
         seen.push(pages(|page| reader.people(scope, query, page)));
     }
-    seen.push(pages(|page| reader.quarantine(scope, page)));
+    for state in HeldState::ALL {
+        seen.push(pages(|page| reader.quarantine(scope, state, page)));
+    }
     seen.push(pages(|page| reader.refused(scope, page)));
     for place in [None].into_iter().chain(PLACES.map(Some)) {
         let board = reader.board(scope, place, after_noon(30)).unwrap();

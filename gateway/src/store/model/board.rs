@@ -1,5 +1,6 @@
 //! The board by counting everything.
 
+use crate::store::view::{HeldQuarantine, HeldState};
 use std::collections::BTreeSet;
 
 use super::{
@@ -121,7 +122,7 @@ pub(super) fn board(state: &State, scope: &Scope, place: Option<&str>, now: Time
             unacknowledged().filter(|alert| alert.deadline.is_some_and(|deadline| deadline < now)),
         ),
         oldest_unacknowledged: unacknowledged().map(|alert| alert.opened_at).min(),
-        quarantined: count(quarantined(state, scope).iter().filter(|held| {
+        quarantined: count(waiting(state, scope).iter().filter(|held| {
             matches!(scope, Scope::Doctor(_)) || counting.at_or_all(held.origin.site.as_ref())
         })),
         refused: count(
@@ -187,7 +188,7 @@ fn sites(counting: &Counting<'_>, today: &[StoredReading]) -> Vec<SiteRow> {
                 if let Fact::Presence(presence) = fact { Some(presence) } else { None }
             });
             let latest = presences.find(|presence| presence.site == site.site);
-            let waiting = quarantined(state, &Scope::Everything);
+            let waiting = waiting(state, &Scope::Everything);
             let waiting =
                 waiting.iter().filter(|held| held.origin.site.as_ref() == Some(&site.site));
             SiteRow {
@@ -204,6 +205,13 @@ fn sites(counting: &Counting<'_>, today: &[StoredReading]) -> Vec<SiteRow> {
         .collect()
 }
 
+/// What waits in quarantine within a scope.
+fn waiting(state: &State, scope: &Scope) -> Vec<HeldQuarantine> {
+    let mut items = quarantined(state, scope);
+    items.retain(|held| held.state() == HeldState::Waiting);
+    items
+}
+
 /// When a fact was heard from a site.
 fn heard((_, fact): (CommitSeq, &Fact), wanted: &SiteId) -> Option<Timestamp> {
     let (site, at) = match fact {
@@ -215,6 +223,8 @@ fn heard((_, fact): (CommitSeq, &Fact), wanted: &SiteId) -> Option<Timestamp> {
         Fact::Presence(presence) => (Some(&presence.site), presence.at),
         Fact::Registration(_)
         | Fact::Pack(_)
+        | Fact::Decided(_)
+        | Fact::Attributed(_)
         | Fact::Crossing(_)
         | Fact::Alert(_)
         | Fact::Attempt(_) => {

@@ -1,5 +1,6 @@
 //! The reading side of the store in memory.
 
+use crate::store::{Decided, view::HeldState};
 use std::{cmp::Reverse, path::Path};
 
 use super::{
@@ -97,6 +98,7 @@ pub(super) fn quarantined(state: &State, scope: &Scope) -> Vec<HeldQuarantine> {
         raw: item.raw.clone(),
         origin: item.origin.clone(),
         received_at: item.received_at,
+        decided: state.decided(seq),
         reading: item.reading.as_ref().map(|held| StoredReading {
             reading: (**held).clone(),
             attribution: None,
@@ -116,6 +118,7 @@ fn waiting<'s>(state: &'s State, scope: &'s Scope) -> impl Iterator<Item = HeldQ
     let reached = all.filter(|(_, context)| at_site(state, scope, Some(&context.site)));
     reached.map(|(seq, context)| HeldQuarantine {
         seq,
+        decided: None,
         reason: QuarantineReason::NoMeasurement,
         detail: context.number.to_string(),
         raw: context.raw,
@@ -286,9 +289,24 @@ impl Reader for ModelReader {
     fn quarantine(
         &self,
         scope: &Scope,
+        state: HeldState,
         paging: &Paging,
     ) -> Result<Page<HeldQuarantine>, StoreError> {
-        page_of(quarantined(&self.shared.now(), scope), paging, |held| [held.seq.0])
+        let mut items = quarantined(&self.shared.now(), scope);
+        items.retain(|held| held.state() == state);
+        page_of(items, paging, |held| [held.seq.0])
+    }
+
+    fn quarantined(
+        &self,
+        scope: &Scope,
+        item: CommitSeq,
+    ) -> Result<Option<HeldQuarantine>, StoreError> {
+        Ok(quarantined(&self.shared.now(), scope).into_iter().find(|held| held.seq == item))
+    }
+
+    fn decision(&self, at: CommitSeq) -> Result<Option<Decided>, StoreError> {
+        Ok(self.shared.now().decision(at).cloned())
     }
 
     fn refused(&self, scope: &Scope, paging: &Paging) -> Result<Page<HeldRefusal>, StoreError> {

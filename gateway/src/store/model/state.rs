@@ -1,5 +1,6 @@
 //! Everything that a store in memory knows.
 
+use crate::store::{Decided, Decision};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
@@ -88,6 +89,21 @@ impl State {
             stored.context = Some(context.told.clone());
         }
         stored
+    }
+
+    /// The decision at a position.
+    pub(super) fn decision(&self, seq: CommitSeq) -> Option<&Decided> {
+        let Fact::Decided(decided) = self.fact(seq)? else { return None };
+        Some(decided)
+    }
+
+    /// The latest decision about an item of quarantine, unless it was taken back.
+    pub(super) fn decided(&self, item: CommitSeq) -> Option<(CommitSeq, Decided)> {
+        let about = self.log().rev().find_map(|(seq, fact)| {
+            let Fact::Decided(decided) = fact else { return None };
+            (decided.item == item).then(|| (seq, Decided::clone(decided)))
+        });
+        about.filter(|(_, decided)| !matches!(decided.decision, Decision::Undone(_)))
     }
 
     fn fact(&self, seq: CommitSeq) -> Option<&Fact> {

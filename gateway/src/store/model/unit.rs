@@ -1,5 +1,9 @@
 //! One unit: a copy of the state, which takes its place when it is committed.
 
+use crate::store::{
+    Decided,
+    view::{HeldQuarantine, Scope},
+};
 use std::{collections::BTreeSet, sync::Arc};
 
 use super::{
@@ -45,6 +49,11 @@ impl<'s> ModelUnit<'s> {
                 return Err(StoreError::Duplicate);
             }
             state.ids.insert(stored.reading.id, index);
+        }
+        if let Fact::Decided(decided) = fact
+            && !state.quarantine().any(|(seq, _)| seq == decided.item)
+        {
+            return Err(StoreError::Asked { what: "no such item of quarantine" });
         }
         state.facts.push(Arc::new(fact.clone()));
         if let Fact::Registration(registration) = fact {
@@ -101,6 +110,22 @@ impl Unit for ModelUnit<'_> {
     fn kept(&mut self, people: &[PersonId]) -> Result<Vec<Option<Resumed>>, StoreError> {
         self.unspoiled()?;
         Ok(people.iter().map(|person| self.state.kept(person)).collect())
+    }
+
+    fn quarantined(&mut self, item: CommitSeq) -> Result<Option<HeldQuarantine>, StoreError> {
+        self.unspoiled()?;
+        let all = super::reader::quarantined(&self.state, &Scope::Everything);
+        Ok(all.into_iter().find(|held| held.seq == item))
+    }
+
+    fn decision(&mut self, at: CommitSeq) -> Result<Option<Decided>, StoreError> {
+        self.unspoiled()?;
+        Ok(self.state.decision(at).cloned())
+    }
+
+    fn reading(&mut self, id: &ReadingId) -> Result<Option<StoredReading>, StoreError> {
+        self.unspoiled()?;
+        Ok(self.state.reading(id))
     }
 
     fn entered(&mut self, key: &RegistryKey) -> Result<Vec<(Timestamp, Registered)>, StoreError> {

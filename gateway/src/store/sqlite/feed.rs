@@ -4,7 +4,7 @@ use rusqlite::Connection;
 use smol_str::SmolStr;
 
 use super::{
-    alert, code, context, fact, reading, registry,
+    alert, code, context, decision, fact, reading, registry,
     row::{Cells, cell, fetch, fetch_one},
 };
 use crate::store::{
@@ -30,6 +30,8 @@ pub(super) fn feed(
     let mut entries = readings(connection, span)?;
     entries.extend(refused(connection, span)?);
     entries.extend(quarantined(connection, span)?);
+    entries.extend(decision::decisions(connection, span)?);
+    entries.extend(decision::attributions(connection, span)?);
     entries.extend(contexts(connection, span)?);
     entries.extend(card_scans(connection, span)?);
     entries.extend(presences(connection, span)?);
@@ -42,9 +44,9 @@ pub(super) fn feed(
     Ok(entries)
 }
 
-type Entries = Result<Vec<FeedEntry>, StoreError>;
+pub(super) type Entries = Result<Vec<FeedEntry>, StoreError>;
 
-const fn entry(seq: CommitSeq, fact: Fact) -> FeedEntry {
+pub(super) const fn entry(seq: CommitSeq, fact: Fact) -> FeedEntry {
     FeedEntry { seq, fact }
 }
 

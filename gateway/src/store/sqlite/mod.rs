@@ -13,12 +13,14 @@ mod board;
 mod change;
 mod code;
 mod context;
+mod decision;
 #[cfg(test)]
 mod durability;
 mod fact;
 mod fault;
 mod feed;
 mod files;
+mod held;
 mod kept;
 mod list;
 #[cfg(test)]
@@ -47,7 +49,7 @@ use super::{CommitSeq, Reader, Store, StoreError, Unit};
 use crate::domain::Timestamp;
 
 /// The format of the file that this program writes.
-pub const FORMAT_VERSION: i64 = 2;
+pub const FORMAT_VERSION: i64 = 3;
 
 /// How to open a store.
 #[derive(Debug, Clone)]

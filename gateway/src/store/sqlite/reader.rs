@@ -1,5 +1,7 @@
 //! The reading side: each answer is of one state of the store.
 
+use super::{decision, held};
+use crate::store::{Decided, view::HeldState};
 use std::{path::Path, sync::Arc};
 
 use rusqlite::params;
@@ -191,13 +193,26 @@ impl Reader for SqliteReader {
     fn quarantine(
         &self,
         scope: &Scope,
+        state: HeldState,
         paging: &Paging,
     ) -> Result<Page<HeldQuarantine>, StoreError> {
-        self.see(|connection| list::quarantine(connection, scope, paging))
+        self.see(|connection| held::quarantine(connection, scope, state, paging))
+    }
+
+    fn quarantined(
+        &self,
+        scope: &Scope,
+        item: CommitSeq,
+    ) -> Result<Option<HeldQuarantine>, StoreError> {
+        self.see(|connection| held::quarantined(connection, scope, item))
+    }
+
+    fn decision(&self, at: CommitSeq) -> Result<Option<Decided>, StoreError> {
+        self.see(|connection| decision::at(connection, at))
     }
 
     fn refused(&self, scope: &Scope, paging: &Paging) -> Result<Page<HeldRefusal>, StoreError> {
-        self.see(|connection| list::refused(connection, scope, paging))
+        self.see(|connection| held::refused(connection, scope, paging))
     }
 
     fn board(

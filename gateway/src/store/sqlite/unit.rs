@@ -1,5 +1,11 @@
 //! One transaction of the writer.
 
+use super::list;
+use super::{decision, held};
+use crate::store::{
+    Decided,
+    view::{HeldQuarantine, Scope},
+};
 use rusqlite::{Connection, ToSql};
 
 use super::{
@@ -166,6 +172,21 @@ impl Unit for SqliteUnit<'_> {
             let sql = "SELECT 1 FROM quarantine WHERE content = ? LIMIT 1";
             let found = each(connection, ("quarantine", sql), names, cell::<i64>)?;
             Ok(found.into_iter().map(|found| found.is_some()).collect())
+        })
+    }
+
+    fn quarantined(&mut self, item: CommitSeq) -> Result<Option<HeldQuarantine>, StoreError> {
+        self.work(|connection, _| held::quarantined(connection, &Scope::Everything, item))
+    }
+
+    fn decision(&mut self, at: CommitSeq) -> Result<Option<Decided>, StoreError> {
+        self.work(|connection, _| decision::at(connection, at))
+    }
+
+    fn reading(&mut self, id: &ReadingId) -> Result<Option<StoredReading>, StoreError> {
+        self.work(|connection, _| {
+            let found = list::reading(connection, &Scope::Everything, id)?;
+            Ok(found.map(|(_, stored)| stored))
         })
     }
 
