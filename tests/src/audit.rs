@@ -194,7 +194,7 @@ impl Copy {
             ),
             (
                 "items quarantined",
-                self.number("SELECT COUNT(*) FROM quarantine WHERE reason <> 'unknown_card'"),
+                self.number("SELECT COUNT(*) FROM quarantine WHERE reason NOT IN ('unknown_card', 'session_changed')"),
                 "SELECT quarantined FROM state",
             ),
         ];
@@ -238,7 +238,7 @@ const FACTS: [&str; 13] = [
 /// A reading of nobody is kept too, and counted in quarantine; a conflict is a second reading under
 /// the first one's id.
 const READINGS_OF_PEOPLE: &str = "SELECT COUNT(*) FROM reading WHERE id NOT IN (SELECT held.id \
-    FROM quarantined_reading AS held JOIN quarantine USING (seq) WHERE reason <> 'conflict')";
+    FROM quarantined_reading AS held JOIN quarantine USING (seq) WHERE reason NOT IN ('conflict', 'session_changed'))";
 
 const CROSSING_WITHOUT_ALERT: &str = "SELECT ifnull(hex(reading), concept) FROM crossing WHERE \
     disposition NOT IN ('opened', 'joined', 'held') OR alert NOT IN (SELECT key FROM alert)";

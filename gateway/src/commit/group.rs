@@ -21,7 +21,9 @@ use crate::{
 };
 
 use super::{
-    Acted, Registering, Work, attribute,
+    Acted, Registering, Work,
+    again::Stretch,
+    attribute,
     desk::Desk,
     repeat::taken,
     work::{ActRefused, DecideRefused},
@@ -74,6 +76,8 @@ pub(super) struct Group<'a> {
     /// People of whom something stored means something else now, with what that is.
     #[expect(clippy::vec_box, reason = "they are looked at beside new ones, which are held so")]
     pub(super) past: BTreeMap<PersonId, Vec<Box<StoredReading>>>,
+    /// Where cards told of sessions.
+    pub(super) stretches: Vec<Stretch>,
     pub(super) counts: Counts,
     /// Something was written.
     pub(super) dirty: bool,
@@ -100,6 +104,7 @@ impl<'a> Group<'a> {
             touched: Vec::new(),
             joins: Vec::new(),
             past: BTreeMap::new(),
+            stretches: Vec::new(),
             counts: Counts::default(),
             dirty: false,
         }
@@ -123,6 +128,7 @@ impl Group<'_> {
                 *reply = Reply::Decided(self.decide_once(decide)?);
             }
         }
+        self.attribute_stretches()?;
         self.judge()?;
         self.flush()?;
         self.changes.append(&mut self.joins);
@@ -199,7 +205,10 @@ impl Group<'_> {
     }
 
     /// Cards and presence of every delivery, before any reading of the group.
-    fn cards<'a>(&mut self, items: impl Iterator<Item = &'a Item>) -> Result<(), StoreError> {
+    pub(super) fn cards<'a>(
+        &mut self,
+        items: impl Iterator<Item = &'a Item>,
+    ) -> Result<(), StoreError> {
         for item in items {
             match item {
                 Item::Card(scan) => self.card(scan)?,
@@ -219,6 +228,7 @@ impl Group<'_> {
         let scan = CardScan { person, ..scan.clone() };
         let Some(changes) = attribute::scan(self.unit, &scan)? else { return Ok(()) };
         self.changes.extend(changes);
+        self.stretches.push(Stretch::of(&scan));
         if scan.person.is_none() && !scan.out {
             self.facts.push(Fact::Quarantined(Box::new(unknown_card(&scan))));
         }

@@ -8,6 +8,7 @@
 //! fails leaves nothing behind.
 
 mod act;
+mod again;
 mod attribute;
 mod context;
 mod decide;

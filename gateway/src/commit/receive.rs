@@ -239,7 +239,7 @@ const fn default_setting(site: Option<SiteRole>) -> Setting {
     }
 }
 
-fn waiting(reading: &Reading, reason: QuarantineReason, detail: String) -> Quarantined {
+pub(super) fn waiting(reading: &Reading, reason: QuarantineReason, detail: String) -> Quarantined {
     let mut reading = reading.clone();
     let written = reading.written.take().map(|written| written.into_string().into_bytes());
     let raw = reading.raw.clone().or(written).unwrap_or_default();

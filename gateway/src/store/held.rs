@@ -49,6 +49,8 @@ pub enum QuarantineReason {
     Implausible,
     /// A card that the registry lacks.
     UnknownCard,
+    /// A card that came later tells of another session: it is not surely theirs any more.
+    SessionChanged,
     /// The context of a measurement that has not come. It waits for that, and for no decision.
     NoMeasurement,
 }
@@ -65,6 +67,7 @@ impl QuarantineReason {
             Self::Conflict => "conflict",
             Self::Implausible => "implausible",
             Self::UnknownCard => "unknown_card",
+            Self::SessionChanged => "session_changed",
             Self::NoMeasurement => "no_measurement",
         }
     }

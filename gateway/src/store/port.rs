@@ -159,6 +159,22 @@ pub trait Unit {
     /// Any error of the store.
     fn quarantined(&mut self, item: CommitSeq) -> Result<Option<HeldQuarantine>, StoreError>;
 
+    /// The latest item of quarantine that holds a reading which is stored, if one does.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn item_of(&mut self, reading: &ReadingId) -> Result<Option<HeldQuarantine>, StoreError>;
+
+    /// Readings of a site measured within a span, its end excluded, by (measured time, id).
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn readings_at(
+        &mut self,
+        site: &SiteId,
+        span: (Timestamp, Timestamp),
+    ) -> Result<Vec<StoredReading>, StoreError>;
+
     /// The decision at a position.
     ///
     /// # Errors

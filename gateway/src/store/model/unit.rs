@@ -1,7 +1,7 @@
 //! One unit: a copy of the state, which takes its place when it is committed.
 
 use crate::store::{
-    Decided,
+    Decided, QuarantineReason,
     view::{HeldQuarantine, Scope},
 };
 use std::{collections::BTreeSet, sync::Arc};
@@ -116,6 +116,32 @@ impl Unit for ModelUnit<'_> {
         self.unspoiled()?;
         let all = super::reader::quarantined(&self.state, &Scope::Everything);
         Ok(all.into_iter().find(|held| held.seq == item))
+    }
+
+    fn item_of(&mut self, reading: &ReadingId) -> Result<Option<HeldQuarantine>, StoreError> {
+        self.unspoiled()?;
+        let all = super::reader::quarantined(&self.state, &Scope::Everything);
+        let holds = |held: &HeldQuarantine| {
+            held.reason != QuarantineReason::Conflict
+                && held.reading.as_ref().is_some_and(|inside| inside.reading.id == *reading)
+        };
+        Ok(all.into_iter().filter(holds).max_by_key(|held| held.seq))
+    }
+
+    fn readings_at(
+        &mut self,
+        site: &SiteId,
+        (from, to): (Timestamp, Timestamp),
+    ) -> Result<Vec<StoredReading>, StoreError> {
+        self.unspoiled()?;
+        let there = |stored: &StoredReading| {
+            let at = stored.reading.measured.at;
+            stored.reading.site == *site && from <= at && at < to
+        };
+        let all = self.state.readings().map(|(_, stored)| stored);
+        let mut found: Vec<_> = all.filter(there).collect();
+        found.sort_by_key(|stored| (stored.reading.measured.at, stored.reading.id));
+        Ok(found)
     }
 
     fn decision(&mut self, at: CommitSeq) -> Result<Option<Decided>, StoreError> {

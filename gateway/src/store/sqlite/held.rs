@@ -5,8 +5,10 @@ use rusqlite::{Connection, types::Value};
 use super::{
     decision, feed,
     list::{ask, before, probe},
+    row::fetch_one,
     scope::{self, Clause, text},
 };
+use crate::domain::ReadingId;
 use crate::store::{
     CommitSeq, Quarantined, StoreError, paging,
     view::{HeldQuarantine, HeldRefusal, HeldState, Page, Paging, Scope},
@@ -109,4 +111,17 @@ pub(super) fn refused(
     clause.push(" ORDER BY q.seq DESC LIMIT ?", [probe(limit)]);
     let items = ask(connection, "refused", clause, feed::refusal)?;
     Ok(paging::cut(items, limit, |held| paging::write([held.seq.0])))
+}
+
+/// The latest item that holds a stored reading.
+pub(super) fn item_of(
+    connection: &Connection,
+    reading: &ReadingId,
+) -> Result<Option<HeldQuarantine>, StoreError> {
+    let sql = "SELECT h.seq FROM quarantined_reading h JOIN quarantine q ON q.seq = h.seq \
+               WHERE h.id = ? AND q.reason <> 'conflict' ORDER BY h.seq DESC LIMIT 1";
+    let params = [reading.as_bytes()];
+    let found = fetch_one(connection, "quarantine", (sql, params), |cells| cells.seq())?;
+    let held = found.map(|seq| quarantined(connection, &Scope::Everything, seq));
+    Ok(held.transpose()?.flatten())
 }

@@ -8,7 +8,7 @@ use super::{
     scope::{self, Clause, text},
 };
 use crate::{
-    domain::{Alert, Person, ReadingId, Registered, Timestamp},
+    domain::{Alert, Person, ReadingId, Registered, SiteId, Timestamp},
     store::{
         CommitSeq, StoreError, StoredReading, paging,
         view::{AlertFilter, Page, Paging, ReadingFilter, Scope},
@@ -64,6 +64,31 @@ pub(super) fn readings(
     Ok(paging::cut(found, limit, |(seq, stored)| {
         paging::write([stored.reading.measured.at.as_millis(), seq.0])
     }))
+}
+
+/// Every reading of a site measured within a span, its end excluded, by (measured time, id).
+pub(super) fn readings_at(
+    connection: &Connection,
+    site: &SiteId,
+    (from, to): (Timestamp, Timestamp),
+) -> Result<Vec<StoredReading>, StoreError> {
+    let filter = ReadingFilter {
+        site: Some(site.clone()),
+        from: Some(from),
+        to: Some(to),
+        ..ReadingFilter::default()
+    };
+    let mut page = Paging { limit: Paging::LIMIT_MAX, after: None };
+    let mut all = Vec::new();
+    loop {
+        let found = readings((connection, 0), &Scope::Everything, &filter, &page)?;
+        all.extend(found.items.into_iter().map(|(_, stored)| stored));
+        page.after = found.next;
+        if page.after.is_none() {
+            all.sort_by_key(|stored| (stored.reading.measured.at, stored.reading.id));
+            return Ok(all);
+        }
+    }
 }
 
 /// One reading.

@@ -313,10 +313,12 @@ fn counters(connection: &Connection) -> Result<Vec<String>, StoreError> {
     }
     // A reading of nobody stands in the log and waits in quarantine; it was counted as waiting.
     const STORED: &str = "SELECT (SELECT count(*) FROM reading WHERE standing = 0 \
-                          AND id NOT IN (SELECT id FROM quarantined_reading)) \
+                          AND id NOT IN (SELECT h.id FROM quarantined_reading h JOIN quarantine USING (seq) \
+ WHERE reason NOT IN ('conflict', 'session_changed'))) \
                           + (SELECT count(*) FROM context)";
     const REJECTED: &str = "SELECT count(*) FROM reading WHERE standing = 1 \
-                            AND id NOT IN (SELECT id FROM quarantined_reading)";
+                            AND id NOT IN (SELECT h.id FROM quarantined_reading h JOIN quarantine USING (seq) \
+ WHERE reason NOT IN ('conflict', 'session_changed'))";
     let kept = |sql| number(connection, sql, []).map(i64::cast_unsigned);
     let readings = [
         ("stored", stored, STORED),

@@ -179,6 +179,18 @@ impl Unit for SqliteUnit<'_> {
         self.work(|connection, _| held::quarantined(connection, &Scope::Everything, item))
     }
 
+    fn item_of(&mut self, reading: &ReadingId) -> Result<Option<HeldQuarantine>, StoreError> {
+        self.work(|connection, _| held::item_of(connection, reading))
+    }
+
+    fn readings_at(
+        &mut self,
+        site: &SiteId,
+        span: (Timestamp, Timestamp),
+    ) -> Result<Vec<StoredReading>, StoreError> {
+        self.work(|connection, _| list::readings_at(connection, site, span))
+    }
+
     fn decision(&mut self, at: CommitSeq) -> Result<Option<Decided>, StoreError> {
         self.work(|connection, _| decision::at(connection, at))
     }
