@@ -22,7 +22,7 @@ use crate::{
 
 use super::{
     Acted, Registering, Work,
-    again::Stretch,
+    again::{Stretch, binds},
     attribute,
     desk::Desk,
     repeat::taken,
@@ -78,6 +78,8 @@ pub(super) struct Group<'a> {
     pub(super) past: BTreeMap<PersonId, Vec<Box<StoredReading>>>,
     /// Where cards told of sessions.
     pub(super) stretches: Vec<Stretch>,
+    /// Rows that something may wait for.
+    pub(super) bound: Vec<RegistryKey>,
     pub(super) counts: Counts,
     /// Something was written.
     pub(super) dirty: bool,
@@ -105,6 +107,7 @@ impl<'a> Group<'a> {
             joins: Vec::new(),
             past: BTreeMap::new(),
             stretches: Vec::new(),
+            bound: Vec::new(),
             counts: Counts::default(),
             dirty: false,
         }
@@ -128,6 +131,7 @@ impl Group<'_> {
                 *reply = Reply::Decided(self.decide_once(decide)?);
             }
         }
+        self.attribute_bound()?;
         self.attribute_stretches()?;
         self.judge()?;
         self.flush()?;
@@ -172,7 +176,7 @@ impl Group<'_> {
     }
 
     /// Enters registry rows; a row equal to the one in force is no fact.
-    fn register(&mut self, rows: &Registering) -> Result<usize, StoreError> {
+    pub(super) fn register(&mut self, rows: &Registering) -> Result<usize, StoreError> {
         let keys: Vec<_> = rows.rows.iter().map(super::desk::key).collect();
         // Rows of this very group count too: write them before looking.
         self.flush()?;
@@ -185,6 +189,7 @@ impl Group<'_> {
                 continue;
             }
             entered = entered.saturating_add(1);
+            self.bound.extend(binds(row));
             self.desk.forget_row(row);
             self.facts.push(Fact::Registration(Box::new(Registration {
                 row: row.clone(),

@@ -25,7 +25,9 @@ pub use facts::{
 };
 pub use held::{Attributed, Decided, Decision, Origin, QuarantineReason, Quarantined, Refused};
 pub use model::ModelStore;
-pub use port::{ANSWER_KEPT, Change, Committed, Numbered, RegistryKey, SESSION_MAX, Store, Unit};
+pub use port::{
+    ANSWER_KEPT, Awaiting, Change, Committed, Numbered, RegistryKey, SESSION_MAX, Store, Unit,
+};
 pub use reader::Reader;
 pub use rows::{
     Answer, BenchSession, Channel, Counts, Done, KeptState, Outcome, Owed, Request, Resumed, Role,

@@ -74,6 +74,15 @@ pub struct Numbered {
     pub contexts: Vec<Context>,
 }
 
+/// What waits for a row of the registry: readings of nobody, and cards that nobody knew.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Awaiting {
+    /// That name the person, or come from the device, in the order of the log.
+    pub readings: Vec<StoredReading>,
+    /// Of the card, by time.
+    pub scans: Vec<CardScan>,
+}
+
 /// Working state that changes together with the facts of a unit.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {
@@ -164,6 +173,18 @@ pub trait Unit {
     /// # Errors
     /// Any error of the store.
     fn item_of(&mut self, reading: &ReadingId) -> Result<Option<HeldQuarantine>, StoreError>;
+
+    /// The item of quarantine with a content, if one was ever kept.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn item_with(&mut self, content: &ContentDigest) -> Result<Option<HeldQuarantine>, StoreError>;
+
+    /// What waits for a row of the registry, as far as it was received since an instant.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn awaiting(&mut self, key: &RegistryKey, since: Timestamp) -> Result<Awaiting, StoreError>;
 
     /// Readings of a site measured within a span, its end excluded, by (measured time, id).
     ///

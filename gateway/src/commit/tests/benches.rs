@@ -9,13 +9,15 @@ use proptest::{
     test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
 };
 
-use super::super::{desk::Desk, group::Group, people::People};
+use tokio::sync::oneshot;
+
+use super::super::{Registering, desk::Desk, group::Group, people::People};
 use crate::{
     assess::{Pack, Packs},
     domain::{AlertState, Millis, PersonId, Timestamp},
     intake::Item,
     store::{
-        CardScan, Change, ModelStore, Options, SqliteStore, Store,
+        CardScan, Change, Fact, ModelStore, Options, SqliteStore, Store,
         fixtures::{NOON, card, commit, id, key, person, reading, systolic},
         view::{AlertFilter, HeldState, Paging, ReadingFilter, Scope},
     },
@@ -52,12 +54,23 @@ fn item(number: usize, (minutes, second, what, value): Event) -> Item {
     Item::Reading(Box::new(stored.reading))
 }
 
+/// What the registry learns only at the end of the day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Late {
+    Nothing,
+    /// Whose the cards are.
+    Cards,
+}
+
 /// Takes the items, each in a group of its own, and tells whose each reading is, what waits, and what
 /// is open.
-fn live(store: &mut dyn Store, items: &[Item]) -> Vec<String> {
+fn live(store: &mut dyn Store, items: &[Item], late: Late) -> Vec<String> {
     let people = ["P1", "P2", "P3"].map(|name| person(name, None, "North"));
     let cards = [card("C1", "P1"), card("C2", "P2"), card("C3", "P3")];
-    commit(store, &[&people[..], &cards[..]].concat(), &[]);
+    commit(store, &people, &[]);
+    if late == Late::Nothing {
+        commit(store, &cards, &[]);
+    }
     let packs = Packs::new(Arc::new(Pack::built_in().unwrap()));
     let gateway = ("G1".to_owned(), 1);
     let mut desk = Desk::new(People::new(100));
@@ -68,9 +81,25 @@ fn live(store: &mut dyn Store, items: &[Item]) -> Vec<String> {
         group.cards(std::iter::once(item)).unwrap();
         group.receive(&[item]).unwrap();
         group.flush().unwrap();
+        group.attribute_bound().unwrap();
         group.attribute_stretches().unwrap();
         group.judge().unwrap();
         group.changes.push(Change::Count(group.counts));
+        group.flush().unwrap();
+        drop(group);
+        unit.commit().unwrap();
+    }
+    if late == Late::Cards {
+        let mut unit = store.begin(now).unwrap();
+        let mut group = Group::new(unit.as_mut(), &mut desk, &packs, &gateway, now);
+        let (reply, _told) = oneshot::channel();
+        let row = |fact| if let Fact::Registration(row) = fact { Some(row.row) } else { None };
+        let rows = cards.into_iter().filter_map(row).collect();
+        group.register(&Registering { rows, author: "test".into(), reply }).unwrap();
+        group.flush().unwrap();
+        group.attribute_bound().unwrap();
+        group.attribute_stretches().unwrap();
+        group.judge().unwrap();
         group.flush().unwrap();
         drop(group);
         unit.commit().unwrap();
@@ -114,14 +143,15 @@ fn in_order(events: &[Event]) -> Vec<Item> {
 
 fn check(events: &[Event], arrival: &[usize]) -> Result<(), TestCaseError> {
     let items = in_order(events);
-    let expected = live(&mut ModelStore::new(), &items);
+    let expected = live(&mut ModelStore::new(), &items, Late::Nothing);
     let mut shuffled: Vec<_> = items.iter().cloned().zip(arrival).collect();
     shuffled.sort_by_key(|(_, place)| **place);
     let shuffled: Vec<_> = shuffled.into_iter().map(|(item, _)| item).collect();
-    prop_assert_eq!(&live(&mut ModelStore::new(), &shuffled), &expected);
+    prop_assert_eq!(&live(&mut ModelStore::new(), &shuffled, Late::Nothing), &expected);
+    prop_assert_eq!(&live(&mut ModelStore::new(), &shuffled, Late::Cards), &expected);
     let folder = tempfile::tempdir().unwrap();
     let mut store = SqliteStore::open(Options::new(folder.path())).unwrap();
-    prop_assert_eq!(&live(&mut store, &shuffled), &expected);
+    prop_assert_eq!(&live(&mut store, &shuffled, Late::Cards), &expected);
     Ok(())
 }
 
@@ -150,7 +180,7 @@ fn a_late_card_takes_the_reading_from_the_visitor_before_and_gives_it_to_the_rig
     // P1's card at 0, a reading at 4, and only then P2's card of minute 3.
     let events = [(0, false, 0, 1), (4, false, 5, 190), (3, false, 1, 1)];
     let items: Vec<_> = events.into_iter().enumerate().map(|(at, it)| item(at, it)).collect();
-    let after = live(&mut store, &items);
+    let after = live(&mut store, &items, Late::Nothing);
     assert!(after.iter().any(|it| it.contains("bp_emergency P2 Red Open")), "{after:?}");
     assert!(!after.iter().any(|it| it.contains("bp_emergency P1")), "{after:?}");
     let all =
@@ -163,7 +193,7 @@ fn a_card_that_leaves_before_a_reading_leaves_it_waiting() {
     let mut store = ModelStore::new();
     let events = [(0, false, 0, 1), (4, false, 5, 150), (3, false, 0, 5)];
     let items: Vec<_> = events.into_iter().enumerate().map(|(at, it)| item(at, it)).collect();
-    let after = live(&mut store, &items);
+    let after = live(&mut store, &items, Late::Nothing);
     let reading: crate::domain::ReadingId = key(1);
     assert!(after.contains(&format!("{reading} nobody")), "{after:?}");
     assert!(after.contains(&format!("{reading} waits")), "{after:?}");

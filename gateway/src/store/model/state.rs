@@ -1,6 +1,6 @@
 //! Everything that a store in memory knows.
 
-use crate::store::{Decided, Decision};
+use crate::store::{CardScan, Decided, Decision};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
@@ -137,6 +137,11 @@ impl State {
         self.log().filter_map(|(seq, fact)| {
             if let Fact::Quarantined(item) = fact { Some((seq, &**item)) } else { None }
         })
+    }
+
+    pub(super) fn scans(&self) -> impl Iterator<Item = &CardScan> {
+        self.log()
+            .filter_map(|(_, fact)| if let Fact::CardScan(scan) = fact { Some(scan) } else { None })
     }
 
     pub(super) fn refusals(&self) -> impl Iterator<Item = (CommitSeq, &Refused)> {

@@ -1,7 +1,7 @@
 //! One unit: a copy of the state, which takes its place when it is committed.
 
 use crate::store::{
-    Decided, QuarantineReason,
+    Awaiting, Decided, QuarantineReason,
     view::{HeldQuarantine, Scope},
 };
 use std::{collections::BTreeSet, sync::Arc};
@@ -128,6 +128,39 @@ impl Unit for ModelUnit<'_> {
         Ok(all.into_iter().filter(holds).max_by_key(|held| held.seq))
     }
 
+    fn item_with(&mut self, content: &ContentDigest) -> Result<Option<HeldQuarantine>, StoreError> {
+        let found = self.state.quarantine().find(|(_, item)| item.content == *content);
+        let seq = found.map(|(seq, _)| seq);
+        seq.map_or(Ok(None), |seq| self.quarantined(seq))
+    }
+
+    fn awaiting(&mut self, key: &RegistryKey, since: Timestamp) -> Result<Awaiting, StoreError> {
+        self.unspoiled()?;
+        let state = &self.state;
+        let mut awaiting = Awaiting::default();
+        for (_, item) in state.quarantine() {
+            let Some(inside) = &item.reading else { continue };
+            let meant = match key {
+                RegistryKey::Person(person) => inside.remarks.person.as_ref() == Some(person),
+                RegistryKey::Device(device) => inside.device == *device,
+                _ => false,
+            };
+            let stored = state.reading(&inside.id).filter(|stored| {
+                meant && stored.attribution.is_none() && stored.reading.received_at >= since
+            });
+            let known = |stored: &StoredReading| stored.reading.id == inside.id;
+            if !awaiting.readings.iter().any(known) {
+                awaiting.readings.extend(stored);
+            }
+        }
+        if let RegistryKey::Card(card) = key {
+            awaiting.scans = state.scans().filter(|scan| scan.card == *card).cloned().collect();
+            awaiting.scans.retain(|scan| scan.person.is_none() && scan.received_at >= since);
+            awaiting.scans.sort_by_key(|scan| scan.at);
+        }
+        Ok(awaiting)
+    }
+
     fn readings_at(
         &mut self,
         site: &SiteId,
@@ -179,12 +212,10 @@ impl Unit for ModelUnit<'_> {
         (from, to): (Timestamp, Timestamp),
     ) -> Result<Vec<CardScan>, StoreError> {
         self.unspoiled()?;
-        let scan = |fact: &Arc<Fact>| {
-            let Fact::CardScan(scan) = fact.as_ref() else { return None };
-            let there = scan.site == *site && scan.bench == *bench;
-            (there && (from..=to).contains(&scan.at)).then(|| scan.clone())
+        let there = |scan: &&CardScan| {
+            scan.site == *site && scan.bench == *bench && (from..=to).contains(&scan.at)
         };
-        let mut scans: Vec<_> = self.state.facts.iter().filter_map(scan).collect();
+        let mut scans: Vec<_> = self.state.scans().filter(there).cloned().collect();
         scans.sort_by_key(|scan| scan.at);
         Ok(scans)
     }

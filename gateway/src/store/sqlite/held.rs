@@ -1,16 +1,17 @@
 //! Lists of what waits in quarantine, of what was decided about it, and of what was refused.
 
-use rusqlite::{Connection, types::Value};
+use rusqlite::{Connection, params, types::Value};
 
 use super::{
     decision, feed,
     list::{ask, before, probe},
-    row::fetch_one,
+    reading,
+    row::{cell, fetch, fetch_one},
     scope::{self, Clause, text},
 };
-use crate::domain::ReadingId;
+use crate::domain::{ReadingId, Timestamp};
 use crate::store::{
-    CommitSeq, Quarantined, StoreError, paging,
+    Awaiting, CommitSeq, Quarantined, RegistryKey, StoreError, paging,
     view::{HeldQuarantine, HeldRefusal, HeldState, Page, Paging, Scope},
 };
 
@@ -121,7 +122,41 @@ pub(super) fn item_of(
     let sql = "SELECT h.seq FROM quarantined_reading h JOIN quarantine q ON q.seq = h.seq \
                WHERE h.id = ? AND q.reason <> 'conflict' ORDER BY h.seq DESC LIMIT 1";
     let params = [reading.as_bytes()];
-    let found = fetch_one(connection, "quarantine", (sql, params), |cells| cells.seq())?;
-    let held = found.map(|seq| quarantined(connection, &Scope::Everything, seq));
+    let found = fetch_one(connection, "quarantine", (sql, params), cell::<i64>)?;
+    let held = found.map(|seq| quarantined(connection, &Scope::Everything, CommitSeq(seq)));
     Ok(held.transpose()?.flatten())
+}
+
+/// What waits for a row of the registry, as far as it was received since an instant.
+pub(super) fn awaiting(
+    connection: &Connection,
+    key: &RegistryKey,
+    since: Timestamp,
+) -> Result<Awaiting, StoreError> {
+    let readings = |column: &str, name: &str| {
+        let columns = reading::COLUMNS;
+        let sql = format!(
+            "SELECT {columns} FROM reading r WHERE r.person IS NULL AND r.id IN \
+             (SELECT h.id FROM quarantined_reading h WHERE h.{column} = ?) \
+             AND r.received_at >= ? ORDER BY r.seq"
+        );
+        let params = params![name, since.as_millis()];
+        let found = fetch(connection, "reading", (&sql, params), reading::decode)?;
+        let readings = found.into_iter().map(|(_, stored)| stored).collect();
+        Ok(Awaiting { readings, scans: Vec::new() })
+    };
+    match key {
+        RegistryKey::Person(person) => readings("named", person.as_str()),
+        RegistryKey::Device(device) => readings("device", device.as_str()),
+        RegistryKey::Card(card) => {
+            let sql = "SELECT site, bench, card, person, at, received_at, out FROM card_scan \
+                       WHERE card = ? AND person IS NULL AND received_at >= ? ORDER BY at, seq";
+            let params = params![card, since.as_millis()];
+            let scans = fetch(connection, "card_scan", (sql, params), feed::decode_scan)?;
+            Ok(Awaiting { readings: Vec::new(), scans })
+        }
+        RegistryKey::Household(_) | RegistryKey::Doctor(_) | RegistryKey::Site(_) => {
+            Ok(Awaiting::default())
+        }
+    }
 }

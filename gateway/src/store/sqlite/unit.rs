@@ -3,7 +3,7 @@
 use super::list;
 use super::{decision, held};
 use crate::store::{
-    Decided,
+    Awaiting, Decided,
     view::{HeldQuarantine, Scope},
 };
 use rusqlite::{Connection, ToSql};
@@ -13,7 +13,7 @@ use super::{
     fact::Tally,
     fault::failed,
     feed, kept, reading, registry,
-    row::{Cells, cell, key_cell, number},
+    row::{Cells, cell, fetch_one, key_cell, number},
 };
 use crate::{
     domain::{
@@ -181,6 +181,20 @@ impl Unit for SqliteUnit<'_> {
 
     fn item_of(&mut self, reading: &ReadingId) -> Result<Option<HeldQuarantine>, StoreError> {
         self.work(|connection, _| held::item_of(connection, reading))
+    }
+
+    fn item_with(&mut self, content: &ContentDigest) -> Result<Option<HeldQuarantine>, StoreError> {
+        self.work(|connection, _| {
+            let sql = "SELECT seq FROM quarantine WHERE content = ? ORDER BY seq LIMIT 1";
+            let params = [content.as_bytes()];
+            let found = fetch_one(connection, "quarantine", (sql, params), cell::<i64>)?;
+            let seq = found.map(CommitSeq);
+            seq.map_or(Ok(None), |seq| held::quarantined(connection, &Scope::Everything, seq))
+        })
+    }
+
+    fn awaiting(&mut self, key: &RegistryKey, since: Timestamp) -> Result<Awaiting, StoreError> {
+        self.work(|connection, _| held::awaiting(connection, key, since))
     }
 
     fn readings_at(

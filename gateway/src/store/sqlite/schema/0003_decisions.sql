@@ -13,3 +13,7 @@ CREATE TABLE attribution (
   basis INTEGER, at INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX attribution_reading ON attribution (reading);
+
+-- What waits for a row of the registry.
+CREATE INDEX quarantined_reading_device ON quarantined_reading (device);
+CREATE INDEX card_scan_unknown ON card_scan (card) WHERE person IS NULL;
