@@ -91,7 +91,7 @@ impl Group<'_> {
         for key in std::mem::take(&mut self.bound) {
             let Awaiting { readings, scans } = self.unit.awaiting(&key, since)?;
             for scan in scans.into_iter().filter(|scan| !scan.out) {
-                self.know(scan)?;
+                self.know(&scan)?;
             }
             for stored in readings {
                 self.ask_again(stored, BY_REGISTRY)?;
@@ -101,16 +101,16 @@ impl Group<'_> {
     }
 
     /// A card that nobody knew is somebody's: its scan begins their session after all.
-    fn know(&mut self, scan: CardScan) -> Result<(), StoreError> {
+    fn know(&mut self, scan: &CardScan) -> Result<(), StoreError> {
         let Some(person) = self.desk.card(self.unit, &scan.card)? else { return Ok(()) };
-        self.changes.push(attribute::session_of_scan(self.unit, &scan, &person)?);
+        self.changes.push(attribute::session_of_scan(self.unit, scan, &person)?);
         let content = card_digest(&scan.site, &scan.bench, &scan.card, scan.at);
         let waits = |held: &HeldQuarantine| held.state() == HeldState::Waiting;
         if let Some(item) = self.unit.item_with(&content)?.filter(waits) {
             self.tell_decided(item.seq, Decision::Claimed(person), BY_REGISTRY);
         }
         // The scan tells something new since the row came.
-        self.stretches.push(Stretch { received_at: self.now, ..Stretch::of(&scan) });
+        self.stretches.push(Stretch { received_at: self.now, ..Stretch::of(scan) });
         self.flush()
     }
 

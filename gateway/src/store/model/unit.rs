@@ -143,7 +143,10 @@ impl Unit for ModelUnit<'_> {
             let meant = match key {
                 RegistryKey::Person(person) => inside.remarks.person.as_ref() == Some(person),
                 RegistryKey::Device(device) => inside.device == *device,
-                _ => false,
+                RegistryKey::Household(_)
+                | RegistryKey::Doctor(_)
+                | RegistryKey::Site(_)
+                | RegistryKey::Card(_) => false,
             };
             let stored = state.reading(&inside.id).filter(|stored| {
                 meant && stored.attribution.is_none() && stored.reading.received_at >= since
