@@ -1,6 +1,12 @@
 //! What waits in quarantine is claimed, dismissed and given back over HTTP, across kills.
 
-use end_to_end::{audit, gateway::Gateway, gateway::Setup, http, registry::County};
+use end_to_end::{
+    audit,
+    gateway::{Gateway, Setup},
+    http,
+    ledger::{instant, now},
+    registry::County,
+};
 use serde_json::{Value, json};
 use tempfile::tempdir;
 
@@ -50,6 +56,17 @@ fn told(gateway: &Gateway, person: &str) -> (Vec<String>, Vec<Value>) {
     (alerts.iter().map(concept).collect(), whose)
 }
 
+fn timeline(gateway: &Gateway, asked: &str) -> Vec<Value> {
+    gateway.list(&format!("/api/v1/people/P000001/timeline{asked}"))
+}
+
+fn kinds(timeline: &[Value]) -> Vec<String> {
+    let mut kinds: Vec<_> =
+        timeline.iter().map(|item| item["kind"].as_str().unwrap().to_owned()).collect();
+    kinds.sort_by_key(|kind| ["reading", "alert", "correction"].iter().position(|it| it == kind));
+    kinds
+}
+
 fn in_state(gateway: &Gateway, state: &str) -> usize {
     gateway.list(&format!("/api/v1/quarantine?state={state}")).len()
 }
@@ -66,12 +83,15 @@ fn a_claim_opens_the_alert_and_its_undoing_withdraws_it_across_kills() {
     let gateway = setup.start();
     let item = nobodys(&gateway, 1);
     assert_eq!(told(&gateway, "P000001"), (vec![], vec![Value::Null]));
+    let before = timeline(&gateway, "");
 
     let body = json!({"person": "P000001", "reason": "她的卡留在台上"});
     let (gateway, claimed) = decide(nurse, gateway, (&format!("{item}/claim"), body));
     let emergency = (vec!["bp_emergency".to_owned()], vec![json!("P000001")]);
     assert_eq!(told(&gateway, "P000001"), emergency);
     assert_eq!((in_state(&gateway, "waiting"), in_state(&gateway, "claimed")), (0, 1));
+    let during = timeline(&gateway, "");
+    assert_eq!(kinds(&during), ["reading", "alert", "correction"]);
     let other = json!({"person": "P000002", "reason": "mine"});
     assert_eq!(gateway.post(&format!("{item}/claim"), "other", &other).status, 409);
 
@@ -81,6 +101,16 @@ fn a_claim_opens_the_alert_and_its_undoing_withdraws_it_across_kills() {
     let withdrawn = gateway.list("/api/v1/alerts?person=P000001");
     assert_eq!((withdrawn.len(), &withdrawn[0]["state"]), (1, &json!("withdrawn")));
     assert_eq!(in_state(&gateway, "waiting"), 1);
+    // As it was known at either decision, to the byte; and now with both corrections.
+    let as_of = |at: &Value| format!("?as_of={}", at.as_str().unwrap().replace('+', "%2B"));
+    assert_eq!(timeline(&gateway, &as_of(&claimed["at"])), during);
+    let early = instant(now() - 3600);
+    assert_eq!(timeline(&gateway, &as_of(&json!(early))), before);
+    let end = timeline(&gateway, "");
+    let corrections = end.iter().filter(|item| item["kind"] == "correction");
+    let what: Vec<_> = corrections.map(|item| item["correction"]["what"].clone()).collect();
+    assert_eq!(what, ["taken", "given"]);
+    assert!(!kinds(&end).contains(&"reading".to_owned()), "{end:#?}");
 
     let reason = json!({"reason": "试机"});
     let (gateway, _) = decide(nurse, gateway, (&format!("{item}/dismiss"), reason));

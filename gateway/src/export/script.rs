@@ -1,5 +1,6 @@
 //! A store's reading side that a test writes by hand, for those who follow the log.
 
+use crate::domain::PersonId;
 use std::{
     collections::BTreeMap,
     path::Path,
@@ -12,8 +13,8 @@ use super::{Advance, Log};
 use crate::{
     domain::{AlertId, DoctorId, NotificationKey, Person, ReadingId, Registered, Timestamp},
     store::{
-        Attempt, CommitSeq, Counts, Crossing, Decided, Fact, Owed, Reader, RegistryKey, StoreError,
-        StoredReading, TokenRow,
+        Attempt, Attributed, CommitSeq, Counts, Crossing, Decided, Fact, Owed, Reader, RegistryKey,
+        StoreError, StoredReading, TokenRow,
         view::{
             AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
             HeldState, Page, Paging, ReadingFilter, Scope,
@@ -156,6 +157,10 @@ impl Reader for Scripted {
     }
 
     fn quarantined(&self, _: &Scope, _: CommitSeq) -> Result<Option<HeldQuarantine>, StoreError> {
+        unscripted()
+    }
+
+    fn attributions(&self, _: &PersonId) -> Result<Vec<Attributed>, StoreError> {
         unscripted()
     }
 

@@ -1,6 +1,6 @@
 //! The port's reading side: what may be asked, beside the writer and never in its way.
 
-use super::{Decided, view::HeldState};
+use super::{Attributed, Decided, view::HeldState};
 use std::path::Path;
 
 use super::{
@@ -146,6 +146,13 @@ pub trait Reader: Send + Sync {
         scope: &Scope,
         item: CommitSeq,
     ) -> Result<Option<HeldQuarantine>, StoreError>;
+
+    /// Every attribution, in the order of the log, of the readings that were ever given to a person or
+    /// taken from them after they were stored.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn attributions(&self, person: &PersonId) -> Result<Vec<Attributed>, StoreError>;
 
     /// The decision at a position.
     ///

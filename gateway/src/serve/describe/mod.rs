@@ -6,6 +6,7 @@ mod held;
 mod indicators;
 mod person;
 mod reading;
+mod timeline;
 
 use std::collections::HashMap;
 
@@ -21,6 +22,7 @@ pub(super) use {
     indicators::indicators,
     person::age,
     reading::reading,
+    timeline::Part,
 };
 
 /// States in which somebody still has to do something.

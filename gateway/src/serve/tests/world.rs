@@ -13,7 +13,7 @@ use crate::{
     domain::*,
     intake::{Delivery, INLET_DEPTH, Inlet, Item, KeyReused, Receipt},
     store::{
-        Decided, Decision,
+        Attributed, Decided, Decision,
         view::{
             AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
             HeldState, HourRow, Page, Paging, ReadingFilter, Scope, SiteRow, VillageRow,
@@ -498,6 +498,10 @@ impl Reader for World {
         };
         let held = rows.quarantine.iter().find(|held| held.seq == item);
         Ok(held.filter(reached).cloned())
+    }
+
+    fn attributions(&self, _: &PersonId) -> Result<Vec<Attributed>, StoreError> {
+        Ok(Vec::new())
     }
 
     /// Item n was decided about at n.

@@ -26,9 +26,9 @@ pub use indicators::{Categories, IndicatorMonth, Indicators, Share};
 pub use list::{ErrorBody, Events, List};
 pub use live::{LiveEvent, Snapshot};
 pub use me::Me;
-pub use person::{Latest, Line, Person, PersonRow, TimelineItem};
+pub use person::{Correction, Latest, Line, Person, PersonRow, TimelineItem};
 pub use query::{
     AlertsAsked, BoardAsked, EventsAsked, FormSent, HeldAsked, IndicatorsAsked, PageAsked,
-    PageWords, PeopleAsked, ReadingsAsked, RegistryAsked,
+    PageWords, PeopleAsked, ReadingsAsked, RegistryAsked, TimelineAsked,
 };
 pub use reading::{Delivered, DeliveredItem, Number, Reading, Value};

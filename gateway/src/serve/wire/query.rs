@@ -13,6 +13,18 @@ pub struct PageAsked {
     pub after: Option<String>,
 }
 
+/// Which part of a person's timeline.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct TimelineAsked {
+    /// As it was known here at this instant, RFC 3339; absent: now.
+    pub as_of: Option<String>,
+    /// At most so many, 100 where absent, at most 1,000.
+    pub limit: Option<usize>,
+    /// `next` of the page before.
+    pub after: Option<String>,
+}
+
 /// Which items of quarantine.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]

@@ -1,6 +1,8 @@
 //! The reading side of the store in memory.
 
-use crate::store::{Decided, view::HeldState};
+use crate::domain::Attribution;
+use crate::store::{Attributed, Decided, view::HeldState};
+use std::collections::BTreeSet;
 use std::{cmp::Reverse, path::Path};
 
 use super::{
@@ -303,6 +305,21 @@ impl Reader for ModelReader {
         item: CommitSeq,
     ) -> Result<Option<HeldQuarantine>, StoreError> {
         Ok(quarantined(&self.shared.now(), scope).into_iter().find(|held| held.seq == item))
+    }
+
+    fn attributions(&self, person: &PersonId) -> Result<Vec<Attributed>, StoreError> {
+        let state = self.shared.now();
+        let all = || {
+            state.log().filter_map(|(_, fact)| {
+                if let Fact::Attributed(moved) = fact { Some(&**moved) } else { None }
+            })
+        };
+        let is_theirs = |whose: &Option<Attribution>| {
+            whose.as_ref().is_some_and(|whose| whose.person == *person)
+        };
+        let concerned = |moved: &&Attributed| is_theirs(&moved.before) || is_theirs(&moved.after);
+        let readings: BTreeSet<_> = all().filter(concerned).map(|moved| moved.reading).collect();
+        Ok(all().filter(|moved| readings.contains(&moved.reading)).cloned().collect())
     }
 
     fn decision(&self, at: CommitSeq) -> Result<Option<Decided>, StoreError> {

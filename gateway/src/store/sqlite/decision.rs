@@ -9,7 +9,7 @@ use super::{
     row::{Cells, cell, fetch, fetch_one, run},
 };
 use crate::{
-    domain::{Attribution, Id},
+    domain::{Attribution, Id, PersonId},
     store::{Attributed, CommitSeq, Decided, Decision, Fact, StoreError, view::HeldState},
 };
 
@@ -120,11 +120,27 @@ pub(super) fn attributions(connection: &Connection, span: [i64; 2]) -> Entries {
     let sql = "SELECT seq, reading, was, was_basis, person, basis, at FROM attribution \
                WHERE seq > ? AND seq <= ?";
     fetch(connection, "attribution", (sql, span), |cells| {
-        let (seq, reading) = (cells.seq()?, cells.key()?);
-        let (before, after) = (whose(cells)?, whose(cells)?);
-        let moved = Attributed { reading, before, after, at: cells.time()? };
+        let (seq, moved) = attributed(cells)?;
         Ok(entry(seq, Fact::Attributed(Box::new(moved))))
     })
+}
+
+fn attributed(cells: &mut Cells<'_, '_>) -> Result<(CommitSeq, Attributed), StoreError> {
+    let (seq, reading) = (cells.seq()?, cells.key()?);
+    let (before, after) = (whose(cells)?, whose(cells)?);
+    Ok((seq, Attributed { reading, before, after, at: cells.time()? }))
+}
+
+/// Every attribution of the readings that were ever given to a person or taken from them.
+pub(super) fn of_person(
+    connection: &Connection,
+    person: &PersonId,
+) -> Result<Vec<Attributed>, StoreError> {
+    let sql = "SELECT seq, reading, was, was_basis, person, basis, at FROM attribution \
+               WHERE reading IN (SELECT reading FROM attribution WHERE was = ?1 \
+               UNION SELECT reading FROM attribution WHERE person = ?1) ORDER BY seq";
+    let found = fetch(connection, "attribution", (sql, [person.as_str()]), attributed)?;
+    Ok(found.into_iter().map(|(_, moved)| moved).collect())
 }
 
 fn whose(cells: &mut Cells<'_, '_>) -> Result<Option<Attribution>, StoreError> {

@@ -1,7 +1,7 @@
 //! The reading side: each answer is of one state of the store.
 
 use super::{decision, held};
-use crate::store::{Decided, view::HeldState};
+use crate::store::{Attributed, Decided, view::HeldState};
 use std::{path::Path, sync::Arc};
 
 use rusqlite::params;
@@ -205,6 +205,10 @@ impl Reader for SqliteReader {
         item: CommitSeq,
     ) -> Result<Option<HeldQuarantine>, StoreError> {
         self.see(|connection| held::quarantined(connection, scope, item))
+    }
+
+    fn attributions(&self, person: &PersonId) -> Result<Vec<Attributed>, StoreError> {
+        self.see(|connection| decision::of_person(connection, person))
     }
 
     fn decision(&self, at: CommitSeq) -> Result<Option<Decided>, StoreError> {

@@ -13,6 +13,8 @@ CREATE TABLE attribution (
   basis INTEGER, at INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX attribution_reading ON attribution (reading);
+CREATE INDEX attribution_was ON attribution (was) WHERE was IS NOT NULL;
+CREATE INDEX attribution_person ON attribution (person) WHERE person IS NOT NULL;
 
 -- What waits for a row of the registry.
 CREATE INDEX quarantined_reading_device ON quarantined_reading (device);
