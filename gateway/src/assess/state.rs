@@ -73,6 +73,7 @@ pub struct State {
 enum Due {
     SessionCloses,
     ExtremeToRed,
+    Unwatched,
     Silent(Told),
     Repeat(AlertId),
 }
@@ -117,6 +118,16 @@ impl State {
     #[must_use]
     pub fn next_due(&self, pack: &Pack, patient: &Patient) -> Option<Timestamp> {
         self.next_timer(pack, patient).map(|(due, _)| due)
+    }
+
+    /// When silence alone may change the answer next: the only instant that may lie far from the
+    /// facts that it follows from.
+    #[must_use]
+    pub(super) fn next_silence(&self, pack: &Pack, patient: &Patient) -> Option<Timestamp> {
+        let due = |told| self.silence.due(pack, patient, told);
+        let told = [Told::Patient, Told::Doctor].into_iter().filter_map(due);
+        let covered = told.filter(|due| self.silence.uploads.covers(*due).is_some());
+        covered.chain(self.silence.leaves(pack, patient)).min()
     }
 
     /// Judges one more fact. The steps that follow are added to `steps`.
@@ -208,6 +219,7 @@ impl State {
             match what {
                 Due::SessionCloses => self.close_session(bench),
                 Due::ExtremeToRed => self.extreme_to_red(bench, due),
+                Due::Unwatched => self.leave_silence(bench, due),
                 Due::Silent(told) => self.silent(bench, due, told),
                 Due::Repeat(red) => self.repeat_missed(bench, red, due),
             }
@@ -221,10 +233,11 @@ impl State {
             .extreme_due
             .filter(|_| self.ledger.is_open(Concept::BpExtremeUnreliable))
             .map(|due| (due, Due::ExtremeToRed));
+        let leaves = self.silence.leaves(pack, patient).map(|due| (due, Due::Unwatched));
         let covered = self
             .uncertain(pack, patient)
             .filter(|(due, _)| self.silence.uploads.covers(*due).is_some());
-        session.into_iter().chain(extreme).chain(covered).min()
+        session.into_iter().chain(extreme).chain(leaves).chain(covered).min()
     }
 
     /// What waits for a value, and is judged only up to the watermark.

@@ -81,7 +81,7 @@ impl Group<'_> {
 
     /// A person's file goes back to the others.
     fn put_away(&mut self, person: PersonId, mut file: Box<File>) {
-        let due_at = file.in_force.next_due(&file.state);
+        let due_at = file.in_force.next_due(&file.state, self.now);
         self.desk.people.set_instant(&person, &mut file, due_at);
         self.desk.people.keep(person, file);
     }
