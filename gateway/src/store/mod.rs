@@ -24,7 +24,9 @@ pub use facts::{
     StoredReading, Told,
 };
 pub use model::ModelStore;
-pub use port::{ANSWER_KEPT, Change, Committed, Numbered, RegistryKey, SESSION_MAX, Store, Unit};
+pub use port::{
+    ANSWER_KEPT, Change, Committed, Concerned, Numbered, RegistryKey, SESSION_MAX, Store, Unit,
+};
 pub use reader::Reader;
 pub use rows::{
     Answer, BenchSession, Channel, Counts, Done, KeptState, Outcome, Owed, Request, Resumed, Role,

@@ -45,6 +45,7 @@ pub(super) struct State {
     pub(super) promises: BTreeMap<NotificationKey, Promise>,
     /// By person, with the position up to which each holds.
     pub(super) kept: BTreeMap<PersonId, (CommitSeq, KeptState)>,
+    pub(super) watches: BTreeMap<PersonId, Timestamp>,
     pub(super) sessions: BTreeMap<(SiteId, BenchId, Timestamp), BenchSession>,
     pub(super) answers: BTreeMap<String, Answer>,
     pub(super) tokens: BTreeMap<[u8; 32], TokenRow>,
