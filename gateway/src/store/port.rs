@@ -78,8 +78,8 @@ pub struct Numbered {
 pub struct Concerned {
     /// Rows up to this position were looked at.
     pub upto: CommitSeq,
-    /// The people of these rows, and of the households of these rows, in the order of the log; a row
-    /// that is no longer in force concerns nobody.
+    /// The people of these rows, and of the households of these rows, in the order of the log, each
+    /// with the later one of the row and the household's row that are in force.
     pub people: Vec<PersonId>,
 }
 
@@ -190,8 +190,8 @@ pub trait Unit {
     /// Any error of the store.
     fn due_watches(&mut self, now: Timestamp, limit: usize) -> Result<Vec<PersonId>, StoreError>;
 
-    /// Whom the registry's rows after a position concern, so many rows at most. Fewer rows: it has
-    /// looked at everything up to the log's end.
+    /// Whom the registry's rows after a position concern: so many rows at most, and none after so many
+    /// people.
     ///
     /// # Errors
     /// Any error of the store.

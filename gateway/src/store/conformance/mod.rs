@@ -401,7 +401,7 @@ fn rows_of_the_registry_tell_whom_they_concern_while_they_are_in_force() {
         township(store);
         let mut unit = store.begin(NOON).unwrap();
         let all = unit.concerned(CommitSeq(0), 100).unwrap();
-        assert_eq!(all.people, ["P1", "P2", "P1", "P2", "P3"].map(id), "homes, then people");
+        assert_eq!(all.people, ["P1", "P2", "P3"].map(id), "each once, with their own row");
         assert_eq!(all.upto, unit.last().unwrap());
         drop(unit);
         let before = store.reader().last().unwrap();
@@ -414,7 +414,14 @@ fn rows_of_the_registry_tell_whom_they_concern_while_they_are_in_force() {
         assert_eq!((rest.people, rest.upto), (vec![id("P3")], CommitSeq(before.0 + 3)));
         assert_eq!(unit.concerned(rest.upto, 9).unwrap().people, []);
         let again = unit.concerned(CommitSeq(0), 100).unwrap().people;
-        assert_eq!(again, ["P2", "P1", "P2", "P1", "P3"].map(id), "older rows concern nobody");
+        drop(unit);
+        assert_eq!(again, ["P2", "P1", "P3"].map(id), "each once, with the latest");
+        commit(store, &[person("P4", Some("H1"), ""), household("H1", "North", None)], &[]);
+        let mut unit = store.begin(NOON).unwrap();
+        let first = unit.concerned(rest.upto, 1).unwrap();
+        assert_eq!((&first.people[..], first.upto.0), (&[][..], rest.upto.0 + 1));
+        let two = unit.concerned(first.upto, 1).unwrap();
+        assert_eq!((two.people, two.upto.0), (["P1", "P4"].map(id).into(), rest.upto.0 + 2));
     });
 }
 

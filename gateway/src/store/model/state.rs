@@ -195,7 +195,7 @@ impl State {
         now.or_else(|| self.alerts.get(self.aliases.get(id)?))
     }
 
-    fn in_force(&self, kind: &'static str, name: &str) -> Option<&Registered> {
+    pub(super) fn in_force(&self, kind: &'static str, name: &str) -> Option<&Registered> {
         self.registry.get(&(kind, name.to_owned())).map(|(_, row)| row)
     }
 

@@ -71,18 +71,30 @@ fn concerned(state: &State, after: CommitSeq, limit: usize) -> Concerned {
         if let Fact::Registration(row) = fact { Some((seq, &row.row)) } else { None }
     });
     let rows: Vec<_> = rows.filter(|(seq, _)| *seq > after).take(limit).collect();
-    let mut concerned = Concerned { upto: state.last(), people: Vec::new() };
-    if rows.len() == limit {
-        concerned.upto = rows.last().map_or(after, |(seq, _)| *seq);
-    }
+    let mut concerned = Concerned { upto: after, people: Vec::new() };
+    let all = rows.len() < limit;
+    let entered = |row: &Registered| state.registry.get(&named(row)).map(|(latest, _)| *latest);
     for (seq, row) in rows {
-        if state.registry.get(&named(row)).is_none_or(|(latest, _)| *latest != seq) {
+        if concerned.people.len() >= limit {
+            return concerned;
+        }
+        concerned.upto = seq;
+        if entered(row) != Some(seq) {
             continue;
         }
         match row {
-            Registered::Person(person) => concerned.people.push(person.person.clone()),
+            Registered::Person(person) => {
+                let home = person.household.as_ref();
+                let home = home.and_then(|home| state.in_force("household", home.as_str()));
+                if home.and_then(entered).is_none_or(|home| home < seq) {
+                    concerned.people.push(person.person.clone());
+                }
+            }
             Registered::Household(home) => {
-                let lives = |person: &&Person| person.household.as_ref() == Some(&home.household);
+                let lives = |person: &&Person| {
+                    person.household.as_ref() == Some(&home.household)
+                        && entered(&Registered::Person(Person::clone(person))) < Some(seq)
+                };
                 let mut people: Vec<_> = state.people().filter(lives).collect();
                 people.sort_by(|left, right| left.person.cmp(&right.person));
                 concerned.people.extend(people.into_iter().map(|person| person.person.clone()));
@@ -92,6 +104,9 @@ fn concerned(state: &State, after: CommitSeq, limit: usize) -> Concerned {
             | Registered::Site(_)
             | Registered::Card(_) => {}
         }
+    }
+    if all {
+        concerned.upto = state.last();
     }
     concerned
 }

@@ -341,7 +341,7 @@ fn a_file_of_a_newer_or_another_program_is_left_alone() {
         let opened = SqliteStore::open(Options::new(folder.path())).map(|_| ());
         match opened {
             Err(StoreError::Newer { found, known }) => {
-                assert!(newer && (found, known) == (99, super::FORMAT_VERSION))
+                assert!(newer && (found, known) == (99, super::FORMAT_VERSION));
             }
             Err(StoreError::Damaged { .. }) => assert!(!newer),
             other => panic!("{pragma}: {other:?}"),

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, params};
 
-use super::row::{fetch, fetch_one, run};
+use super::row::{Cells, fetch, fetch_one, run};
 use crate::{
     domain::{PersonId, Timestamp},
     store::{CommitSeq, Concerned, StoreError},
@@ -24,13 +24,21 @@ pub(super) fn set(
     run(connection, "setting a watch", sql, params).map(|_| ())
 }
 
+fn whom(cells: &mut Cells<'_, '_>) -> Result<PersonId, StoreError> {
+    cells.id()
+}
+
+fn when(cells: &mut Cells<'_, '_>) -> Result<Timestamp, StoreError> {
+    cells.time()
+}
+
 /// When a person is to be looked at.
 pub(super) fn of_person(
     connection: &Connection,
     person: &PersonId,
 ) -> Result<Option<Timestamp>, StoreError> {
     let sql = "SELECT due_at FROM watch WHERE person = ?";
-    fetch_one(connection, "watch", (sql, [person.as_str()]), |cells| cells.time())
+    fetch_one(connection, "watch", (sql, [person.as_str()]), when)
 }
 
 /// Who is to be looked at by now, earliest first.
@@ -40,7 +48,7 @@ pub(super) fn due(
     limit: i64,
 ) -> Result<Vec<PersonId>, StoreError> {
     let sql = "SELECT person FROM watch WHERE due_at <= ? ORDER BY due_at, person LIMIT ?";
-    fetch(connection, "watch", (sql, params![now.as_millis(), limit]), |cells| cells.id())
+    fetch(connection, "watch", (sql, params![now.as_millis(), limit]), whom)
 }
 
 /// Whom the next rows of the registry concern, where they are still in force.
@@ -53,21 +61,30 @@ pub(super) fn concerned(
     let rows = fetch(connection, "registration", (sql, params![after.0, limit]), |cells| {
         Ok((cells.seq()?, cells.take::<String>()?, cells.take::<String>()?))
     })?;
-    let mut concerned = Concerned { upto: last, people: Vec::new() };
-    if i64::try_from(rows.len()).is_ok_and(|found| found >= limit) {
-        concerned.upto = rows.last().map_or(after, |(seq, ..)| *seq);
-    }
+    let full = |count: usize| i64::try_from(count).is_ok_and(|count| count >= limit);
+    let mut concerned = Concerned { upto: after, people: Vec::new() };
+    let all = !full(rows.len());
     for (seq, kind, name) in rows {
+        if full(concerned.people.len()) {
+            return Ok(concerned);
+        }
+        concerned.upto = seq;
         let sql = match kind.as_str() {
-            "person" => "SELECT person FROM person WHERE person = ? AND seq = ?",
+            "person" => {
+                "SELECT person FROM person p WHERE person = ? AND seq = ? AND NOT EXISTS \
+                 (SELECT 1 FROM household h WHERE h.household = p.household AND h.seq > p.seq)"
+            }
             "household" => {
                 "SELECT p.person FROM household h JOIN person p ON p.household = h.household \
-                 WHERE h.household = ? AND h.seq = ? ORDER BY p.person"
+                 WHERE h.household = ? AND h.seq = ? AND p.seq < h.seq ORDER BY p.person"
             }
             _ => continue,
         };
-        let people = fetch(connection, "person", (sql, params![name, seq.0]), |cells| cells.id())?;
+        let people = fetch(connection, "person", (sql, params![name, seq.0]), whom)?;
         concerned.people.extend(people);
+    }
+    if all {
+        concerned.upto = last;
     }
     Ok(concerned)
 }
