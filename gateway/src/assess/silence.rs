@@ -160,6 +160,16 @@ fn watched(pack: &Pack, patient: &Patient, at: Timestamp) -> bool {
 }
 
 impl State {
+    /// When silence alone may change the answer next: the only instant that may lie far from the
+    /// facts that it follows from.
+    #[must_use]
+    pub(super) fn next_silence(&self, pack: &Pack, patient: &Patient) -> Option<Timestamp> {
+        let due = |told| self.silence.due(pack, patient, told);
+        let told = [Told::Patient, Told::Doctor].into_iter().filter_map(due);
+        let covered = told.filter(|due| self.silence.uploads.covers(*due).is_some());
+        covered.chain(self.silence.leaves(pack, patient)).min()
+    }
+
     /// A valid value was taken: silence begins anew, and its alerts end.
     pub(super) fn sign_of_life(&mut self, bench: &mut Bench<'_>, at: Timestamp) {
         self.silence.value_at(at);

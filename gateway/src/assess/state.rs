@@ -120,16 +120,6 @@ impl State {
         self.next_timer(pack, patient).map(|(due, _)| due)
     }
 
-    /// When silence alone may change the answer next: the only instant that may lie far from the
-    /// facts that it follows from.
-    #[must_use]
-    pub(super) fn next_silence(&self, pack: &Pack, patient: &Patient) -> Option<Timestamp> {
-        let due = |told| self.silence.due(pack, patient, told);
-        let told = [Told::Patient, Told::Doctor].into_iter().filter_map(due);
-        let covered = told.filter(|due| self.silence.uploads.covers(*due).is_some());
-        covered.chain(self.silence.leaves(pack, patient)).min()
-    }
-
     /// Judges one more fact. The steps that follow are added to `steps`.
     ///
     /// # Errors

@@ -319,6 +319,24 @@ fn notes(store: &dyn Store) -> Vec<String> {
 }
 
 #[test]
+fn a_row_undoes_what_time_did_after_a_state_was_kept() {
+    let mut gateway = Gateway::new(Box::new(ModelStore::new()));
+    gateway.register(NOON, vec![hypertensive("P1")]);
+    for reading in 1..9 {
+        gateway.measure("P1", day(reading), day(reading));
+    }
+    let kept = gateway.store.begin(NOON).unwrap().kept(&[id("P1")]).unwrap();
+    assert!(kept[0].as_ref().is_some_and(|kept| kept.since.is_empty()));
+    gateway.restart();
+    gateway.tick(day(8 + MISSED));
+    assert_eq!(gateway.told(), [("missed".to_owned(), 8 + MISSED, OPEN)]);
+    gateway.restart();
+    gateway.register(day(102), vec![Registered::Person(person("P1"))]);
+    gateway.tick(day(102));
+    assert_eq!(gateway.told(), [("missed".to_owned(), 8 + MISSED, AlertState::Withdrawn)]);
+}
+
+#[test]
 fn a_household_concerns_everybody_in_it() {
     let (_folder, store) = sqlite();
     let mut gateway = Gateway::new(store);
