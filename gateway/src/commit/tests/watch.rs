@@ -253,11 +253,13 @@ fn a_measurement_begins_the_silence_anew_and_ends_what_it_opened() {
 #[test]
 fn a_late_reading_that_makes_silence_due_earlier_than_the_watch_is_not_forgotten() {
     let mut gateway = Gateway::new(Box::new(ModelStore::new()));
-    gateway.register(NOON, vec![hypertensive("P1")]);
+    gateway.register(NOON, vec![hypertensive("P1"), hypertensive("P2")]);
     gateway.tick(NOON);
     gateway.tick(day(MISSED));
     // The watch stands at the doctor's day; the value of day 5 makes the prompt due on day 96.
     gateway.measure("P1", day(5), day(MISSED + 1));
+    // Whoever was measured of late is looked at after a start: that is P2.
+    gateway.measure("P2", day(MISSED + 4), day(MISSED + 4));
     gateway.restart();
     gateway.tick(day(5 + MISSED));
     let expected = ("missed".to_owned(), 5 + MISSED, OPEN);
