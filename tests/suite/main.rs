@@ -22,6 +22,7 @@ mod power;
 mod repeat;
 mod rules;
 mod shown_by;
+mod silence;
 mod tidy;
 
 use std::path::Path;

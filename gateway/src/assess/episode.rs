@@ -91,6 +91,8 @@ pub enum Ended {
     Resolved,
     /// This one took its place.
     Superseded(AlertId),
+    /// The line no longer holds for the person.
+    Unwatched,
 }
 
 /// Where an alert stands, as far as facts and time alone decide.
@@ -124,7 +126,9 @@ impl Episode {
     #[must_use]
     pub const fn state(&self) -> EpisodeState {
         match (self.end, self.downgraded_at) {
-            (Some(Ending { how: Ended::Resolved, .. }), _) => EpisodeState::Resolved,
+            (Some(Ending { how: Ended::Resolved | Ended::Unwatched, .. }), _) => {
+                EpisodeState::Resolved
+            }
             (Some(Ending { how: Ended::Superseded(_), .. }), _) => EpisodeState::Superseded,
             (None, Some(_)) => EpisodeState::Downgraded,
             (None, None) => EpisodeState::Open,

@@ -10,6 +10,7 @@ mod bands;
 mod blood_pressure;
 mod concept;
 mod control;
+mod enrolment;
 mod episode;
 mod facts;
 mod followup;
@@ -38,6 +39,7 @@ mod words;
 
 pub use bands::Band;
 pub use concept::{Concept, Family, Measure, UnknownConcept};
+pub use enrolment::{died, enrolled_at, taken_into_care};
 pub use episode::{
     Assessment, Change, Crossed, Ended, Ending, Episode, EpisodeState, Transition, Trigger,
 };

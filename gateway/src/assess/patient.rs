@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 use serde::Serialize;
 
-use super::pack::Pack;
+use super::{enrolment, pack::Pack};
 use crate::domain::{Dated, Household, Millis, Person, PersonId, Timestamp};
 
 /// A dated class of a person (LINES 6.2). `C0` is everybody else.
@@ -55,6 +55,8 @@ pub enum Condition {
     Lactating,
     /// Membership of a cohort.
     Cohort(Cohort),
+    /// The registry says that they died.
+    Dead,
 }
 
 /// Days of Asia/Shanghai since 1970-01-01, both included; open where absent.
@@ -105,6 +107,10 @@ pub struct Patient {
     pub(super) enrolled_at: Option<Timestamp>,
     /// The household is poor because of illness (PR-2).
     pub(super) cause_illness: bool,
+    /// What stands here counts from this instant on: no silence of before is told by it. Not of the
+    /// person, but of the row and the pack in force.
+    #[serde(skip)]
+    pub(super) in_force_from: Timestamp,
 }
 
 impl Patient {
@@ -117,6 +123,7 @@ impl Patient {
             conditions: Vec::new(),
             enrolled_at: None,
             cause_illness: false,
+            in_force_from: Timestamp::from_millis(i64::MIN),
         }
     }
 
@@ -135,12 +142,15 @@ impl Patient {
         });
         let coded = person.diagnoses.iter().chain(&person.medicines).chain(&person.pregnant);
         let coded = coded.filter_map(|dated| Some((condition_of(&dated.code)?, Span::of(dated))));
+        let died = enrolment::died(person)
+            .map(|day| (Condition::Dead, Span { from: Some(day_number(day)), until: None }));
         Self {
             person: person.person.clone(),
             age: person.birth_date.map_or(Age::Unknown, Age::Born),
-            conditions: cohorts.chain(coded).collect(),
+            conditions: cohorts.chain(coded).chain(died).collect(),
             enrolled_at,
             cause_illness: household.is_some_and(|household| household.cause == "illness"),
+            in_force_from: Timestamp::from_millis(i64::MIN),
         }
     }
 

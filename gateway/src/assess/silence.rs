@@ -1,9 +1,12 @@
-//! Silence: days without a valid value (MM-1, MM-2), as far as the uploads are known.
+//! Silence: days without a valid value (MM-1, MM-2), as far as the uploads are known, of people for
+//! whom the lines hold. Whoever leaves them (no diagnosis and no watched cohort any more, or dead)
+//! leaves their silence: its alerts end, and whoever comes back is told of anew.
 
 use serde::{Deserialize, Serialize};
 
 use super::{
     concept::Concept,
+    episode::{Ended, Ending},
     ledger::{Bench, Moment},
     pack::Pack,
     patient::{Cohort, Condition, Patient},
@@ -30,6 +33,8 @@ pub(super) struct Silence {
     /// Whether this silence has been told of, to each.
     prompted: bool,
     doctor_told: bool,
+    /// What was told last was due then, or the person left the lines then: nothing earlier is told.
+    settled: Option<Timestamp>,
     pub uploads: Uploads,
 }
 
@@ -47,11 +52,23 @@ impl Silence {
                 Told::Patient => pack.missed.of(cohort).prompt,
                 Told::Doctor => pack.missed.of(cohort).doctor,
             };
-            patient.first_instant(since.plus(days), |at| {
+            patient.first_instant(since.plus(days).max(self.not_before(patient)), |at| {
                 patient.cohort(pack, at) == cohort && watched(pack, patient, at)
             })
         };
         Cohort::ALL.into_iter().filter_map(of_cohort).min()
+    }
+
+    /// When the lines no longer hold for a person of whose silence somebody was told.
+    pub(super) fn leaves(&self, pack: &Pack, patient: &Patient) -> Option<Timestamp> {
+        if !self.prompted && !self.doctor_told {
+            return None;
+        }
+        patient.first_instant(self.not_before(patient), |at| !watched(pack, patient, at))
+    }
+
+    fn not_before(&self, patient: &Patient) -> Timestamp {
+        self.settled.map_or(patient.in_force_from, |settled| settled.max(patient.in_force_from))
     }
 
     pub(super) const fn value_at(&mut self, at: Timestamp) {
@@ -60,7 +77,8 @@ impl Silence {
         self.doctor_told = false;
     }
 
-    pub(super) const fn tell(&mut self, told: Told) {
+    pub(super) const fn tell(&mut self, told: Told, due: Timestamp) {
+        self.settled = Some(due);
         match told {
             Told::Patient => self.prompted = true,
             Told::Doctor => self.doctor_told = true,
@@ -135,12 +153,23 @@ impl Uploads {
 /// Silence lines hold for people with a diagnosis, or in C2 and C3 (DESIGN section 6).
 fn watched(pack: &Pack, patient: &Patient, at: Timestamp) -> bool {
     let has = |condition| patient.has(condition, at);
-    has(Condition::Hypertension)
+    let tracked = has(Condition::Hypertension)
         || has(Condition::Diabetes)
-        || pack.silence_cohorts.iter().any(|cohort| has(Condition::Cohort(*cohort)))
+        || pack.silence_cohorts.iter().any(|cohort| has(Condition::Cohort(*cohort)));
+    tracked && !has(Condition::Dead)
 }
 
 impl State {
+    /// When silence alone may change the answer next: the only instant that may lie far from the
+    /// facts that it follows from.
+    #[must_use]
+    pub(super) fn next_silence(&self, pack: &Pack, patient: &Patient) -> Option<Timestamp> {
+        let due = |told| self.silence.due(pack, patient, told);
+        let told = [Told::Patient, Told::Doctor].into_iter().filter_map(due);
+        let covered = told.filter(|due| self.silence.uploads.covers(*due).is_some());
+        covered.chain(self.silence.leaves(pack, patient)).min()
+    }
+
     /// A valid value was taken: silence begins anew, and its alerts end.
     pub(super) fn sign_of_life(&mut self, bench: &mut Bench<'_>, at: Timestamp) {
         self.silence.value_at(at);
@@ -148,9 +177,20 @@ impl State {
         self.ledger.resolve(bench, Concept::MissedDoctor, at);
     }
 
+    /// The lines of silence hold for the person no more: what they opened ends.
+    pub(super) fn leave_silence(&mut self, bench: &mut Bench<'_>, at: Timestamp) {
+        self.silence.prompted = false;
+        self.silence.doctor_told = false;
+        self.silence.settled = Some(at);
+        let ending = Ending { at, how: Ended::Unwatched };
+        self.ledger.end_all(bench, ending, |episode| {
+            matches!(episode.concept, Concept::Missed | Concept::MissedDoctor)
+        });
+    }
+
     /// A silence is due (SEED3, SEED4, A7).
     pub(super) fn silent(&mut self, bench: &mut Bench<'_>, due: Timestamp, told: Told) {
-        self.silence.tell(told);
+        self.silence.tell(told, due);
         let Some(known_at) = self.silence.uploads.covers(due) else { return };
         let moment = Moment { clock: known_at, ..Moment::due(due) };
         let line = match told {

@@ -73,6 +73,7 @@ pub struct State {
 enum Due {
     SessionCloses,
     ExtremeToRed,
+    Unwatched,
     Silent(Told),
     Repeat(AlertId),
 }
@@ -208,6 +209,7 @@ impl State {
             match what {
                 Due::SessionCloses => self.close_session(bench),
                 Due::ExtremeToRed => self.extreme_to_red(bench, due),
+                Due::Unwatched => self.leave_silence(bench, due),
                 Due::Silent(told) => self.silent(bench, due, told),
                 Due::Repeat(red) => self.repeat_missed(bench, red, due),
             }
@@ -221,10 +223,11 @@ impl State {
             .extreme_due
             .filter(|_| self.ledger.is_open(Concept::BpExtremeUnreliable))
             .map(|due| (due, Due::ExtremeToRed));
+        let leaves = self.silence.leaves(pack, patient).map(|due| (due, Due::Unwatched));
         let covered = self
             .uncertain(pack, patient)
             .filter(|(due, _)| self.silence.uploads.covers(*due).is_some());
-        session.into_iter().chain(extreme).chain(covered).min()
+        session.into_iter().chain(extreme).chain(leaves).chain(covered).min()
     }
 
     /// What waits for a value, and is judged only up to the watermark.

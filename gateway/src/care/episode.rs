@@ -9,6 +9,11 @@ use crate::{
     store::AlertChange,
 };
 
+/// Why an alert of silence ended without a value.
+const UNWATCHED: &str = "登记表上已无诊断、不在监测名单或已去世，不再提醒未测 / the registry has no \
+                         diagnosis and no watched cohort any more, or a death: silence is no \
+                         longer told";
+
 impl Paging {
     /// Staff of a site see it at the bench, unless the value is so grave that it never waits.
     #[must_use]
@@ -41,10 +46,16 @@ impl Opening {
 #[must_use]
 pub fn follow(standing: &Alert, episode: &Episode, team: &Team, now: Timestamp) -> Option<Step> {
     let mut after = standing.clone();
+    let mut note = None;
     let change = match episode.end {
         Some(_) if !standing.state.is_live() => return None,
         Some(Ending { how: Ended::Resolved, .. }) => {
             after.state = AlertState::Closed;
+            AlertChange::Closed
+        }
+        Some(Ending { how: Ended::Unwatched, .. }) => {
+            after.state = AlertState::Closed;
+            note = Some(UNWATCHED.to_owned());
             AlertChange::Closed
         }
         Some(Ending { how: Ended::Superseded(_), .. }) => {
@@ -67,5 +78,7 @@ pub fn follow(standing: &Alert, episode: &Episode, team: &Team, now: Timestamp) 
         }
         None => return None,
     };
-    Some(revise(standing, after, change, team, now))
+    let mut step = revise(standing, after, change, team, now);
+    step.event.note = note;
+    Some(step)
 }

@@ -8,6 +8,7 @@ use crate::{
 
 use super::{
     group::Group,
+    watch::Look,
     work::{Act, ActRefused, Deed},
 };
 
@@ -73,7 +74,7 @@ impl Group<'_> {
             self.flush()?;
         }
         for person in self.desk.people.take_due(self.now, TIMERS_MAX) {
-            self.judge_again(&person)?;
+            self.judge_again(&person, Look::Near)?;
         }
         Ok(())
     }

@@ -104,7 +104,11 @@ impl Group<'_> {
     fn opening(&mut self, docket: &Docket, episode: &Episode) -> Result<Opening, StoreError> {
         let paging = Paging::of(self.pack, docket.staffed, docket.grave);
         let key = self.unit.next_alert_key()?;
-        Ok(Opening::of(self.pack, episode, docket.person.clone(), key, paging))
+        let opening = Opening::of(self.pack, episode, docket.person.clone(), key, paging);
+        // What was due while nobody looked is learned late, and runs in day hours.
+        let timer = matches!(episode.trigger, Trigger::Timer(_));
+        let late = timer && self.now.since(episode.clock) > self.pack.stale_after();
+        Ok(Opening { late: opening.late || late, ..opening })
     }
 
     /// Brings every alert of a person to a whole assessment: those that were open for facts that no

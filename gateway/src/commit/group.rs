@@ -143,6 +143,9 @@ impl Group<'_> {
             }
         }
         self.timers()?;
+        if works.iter().any(|work| matches!(work, Work::Tick)) {
+            self.look_around()?;
+        }
         if self.counts != Counts::default() {
             self.changes.push(Change::Count(self.counts));
         }

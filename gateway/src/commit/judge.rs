@@ -17,6 +17,7 @@ use super::{
     entered::in_force,
     group::Group,
     people::{File, Steps},
+    watch::Look,
 };
 
 /// Readings without number and time that say the same within so long cannot be told apart: one
@@ -50,7 +51,7 @@ impl Group<'_> {
             }
             self.open_files(some.iter().map(|(person, _)| person))?;
             for (person, fresh) in some {
-                self.judge_person(&person, fresh)?;
+                self.judge_person(&person, fresh, Look::Near)?;
             }
         }
         self.judge_pasts()
@@ -80,21 +81,20 @@ impl Group<'_> {
                 None => Box::new(self.unread(&person)?),
             };
             self.fold_again(&person, &mut file, &changed)?;
-            self.put_away(person, file);
+            self.put_away(person, file, Look::Near);
         }
         Ok(())
     }
 
     /// A person's file goes back to the others.
-    fn put_away(&mut self, person: PersonId, mut file: Box<File>) {
-        let due_at = file.in_force.next_due(&file.state);
-        self.desk.people.set_instant(&person, &mut file, due_at);
+    fn put_away(&mut self, person: PersonId, mut file: Box<File>, look: Look) {
+        self.remember_due(&person, &mut file, look);
         self.desk.people.keep(person, file);
     }
 
     /// Time alone may have changed what the lines say of a person.
-    pub(super) fn judge_again(&mut self, person: &PersonId) -> Result<(), StoreError> {
-        self.judge_person(person, Vec::new())
+    pub(super) fn judge_again(&mut self, person: &PersonId, look: Look) -> Result<(), StoreError> {
+        self.judge_person(person, Vec::new(), look)
     }
 
     #[expect(clippy::vec_box, reason = "they become facts, which hold them so")]
@@ -102,6 +102,7 @@ impl Group<'_> {
         &mut self,
         person: &PersonId,
         mut fresh: Vec<Box<StoredReading>>,
+        look: Look,
     ) -> Result<(), StoreError> {
         let count = fresh.len();
         self.open_files([person].into_iter())?;
@@ -138,7 +139,7 @@ impl Group<'_> {
         if file.unkept >= KEPT_EVERY {
             self.keep_state(person, &mut file);
         }
-        self.put_away(person.clone(), file);
+        self.put_away(person.clone(), file, look);
         Ok(())
     }
 
@@ -159,6 +160,7 @@ impl Group<'_> {
         for (person, kept) in closed.into_iter().zip(kept) {
             let mut file = self.unread(&person)?;
             if kept.is_some_and(|kept| Self::resume(&mut file, &kept)) {
+                self.compare_where_rows_changed(&person, &mut file)?;
                 self.desk.people.keep(person, Box::new(file));
             } else {
                 unread.push((person, file));
@@ -168,7 +170,8 @@ impl Group<'_> {
         let asked: Vec<_> = unread.iter().map(|(person, _)| (person.clone(), ever)).collect();
         let held = self.unit.readings(&asked)?;
         for ((person, mut file), held) in unread.into_iter().zip(held) {
-            self.fold_all(&mut file, &held);
+            let told = self.was_told_of(&person)?;
+            self.fold_all(&mut file, &held, told);
             self.desk.people.keep(person, Box::new(file));
         }
         Ok(())
@@ -177,7 +180,8 @@ impl Group<'_> {
     /// The file of a person before anything of theirs is judged.
     fn unread(&mut self, id: &PersonId) -> Result<File, StoreError> {
         let registered = self.desk.take_person(self.unit, id)?.is_some();
-        Ok(File::new(in_force(self.unit, self.packs, id)?, registered))
+        let watched = self.unit.watched(id)?;
+        Ok(File::new(in_force(self.unit, self.packs, id)?, registered, watched))
     }
 
     /// Goes on from a kept state, if it was judged with what is in force now and nothing came since
@@ -204,16 +208,37 @@ impl Group<'_> {
         in_order
     }
 
-    /// Folds everything that the store holds of a person.
-    fn fold_all(&self, file: &mut File, held: &[StoredReading]) {
+    /// Whether the store has alerts of a person, with which a whole past has to be compared.
+    fn was_told_of(&mut self, person: &PersonId) -> Result<bool, StoreError> {
+        let alerts = self.unit.alerts(std::slice::from_ref(person))?;
+        Ok(alerts.iter().any(|alerts| !alerts.is_empty()))
+    }
+
+    /// What time alone did after a state was kept may be undone by a row or a pack of since.
+    fn compare_where_rows_changed(
+        &mut self,
+        person: &PersonId,
+        file: &mut File,
+    ) -> Result<(), StoreError> {
+        if file.in_force.changes() && self.was_told_of(person)? {
+            file.steps = Steps::Folded;
+        }
+        Ok(())
+    }
+
+    /// Folds everything that the store holds of a person, who was told of before or not.
+    fn fold_all(&self, file: &mut File, held: &[StoredReading], told: bool) {
         if held.is_empty() {
+            file.steps = if told { Steps::Folded } else { Steps::Taken };
             return;
         }
         let facts = facts_of(&file.in_force, held.iter());
         let last = facts.last().map(|fact| file.in_force.effective(fact));
         let until = last.unwrap_or(self.now).min(self.now);
-        (file.state, _) = file.in_force.fold(&facts, until);
-        (file.steps, file.unkept) = (Steps::Folded, held.len());
+        let (state, assessment) = file.in_force.fold(&facts, until);
+        let news = told || !assessment.crossings.is_empty();
+        file.steps = if news { Steps::Folded } else { Steps::Taken };
+        (file.state, file.unkept) = (state, held.len());
     }
 
     /// Keeps what the lines remember of a person, so that a start need not read their past.

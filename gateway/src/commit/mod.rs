@@ -24,6 +24,7 @@ mod receive;
 mod repeat;
 #[cfg(test)]
 mod tests;
+mod watch;
 mod work;
 mod writer;
 

@@ -26,7 +26,8 @@ pub use facts::{
 pub use held::{Attributed, Decided, Decision, Origin, QuarantineReason, Quarantined, Refused};
 pub use model::ModelStore;
 pub use port::{
-    ANSWER_KEPT, Awaiting, Change, Committed, Numbered, RegistryKey, SESSION_MAX, Store, Unit,
+    ANSWER_KEPT, Awaiting, Change, Committed, Concerned, Numbered, RegistryKey, SESSION_MAX, Store,
+    Unit,
 };
 pub use reader::Reader;
 pub use rows::{

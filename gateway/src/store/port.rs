@@ -83,6 +83,16 @@ pub struct Awaiting {
     pub scans: Vec<CardScan>,
 }
 
+/// Whom rows of the registry concern.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Concerned {
+    /// Rows up to this position were looked at.
+    pub upto: CommitSeq,
+    /// The people of these rows, and of the households of these rows, in the order of the log, each
+    /// with the later one of the row and the household's row that are in force.
+    pub people: Vec<PersonId>,
+}
+
 /// Working state that changes together with the facts of a unit.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {
@@ -134,6 +144,9 @@ pub enum Change {
     /// What the lines remember of a person now: it holds every reading of theirs up to the log's
     /// end. Append first.
     KeepState(Box<KeptState>),
+    /// Time alone changes nothing of what the lines say of a person before this instant, save within
+    /// a day of a reading: they are to be looked at then. `None`: never.
+    Watch(PersonId, Option<Timestamp>),
     /// What is stored of a person means something else from now on: nothing kept of them holds.
     ForgetState(PersonId),
     /// A reading belongs to somebody else from now on, or to nobody; nothing that was kept of
@@ -220,6 +233,25 @@ pub trait Unit {
     /// # Errors
     /// Any error of the store.
     fn entered(&mut self, key: &RegistryKey) -> Result<Vec<(Timestamp, Registered)>, StoreError>;
+
+    /// When a person is to be looked at, as [`Change::Watch`] set it.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn watched(&mut self, person: &PersonId) -> Result<Option<Timestamp>, StoreError>;
+
+    /// Who is to be looked at by an instant, by (when, name).
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn due_watches(&mut self, now: Timestamp, limit: usize) -> Result<Vec<PersonId>, StoreError>;
+
+    /// Whom the registry's rows after a position concern: so many rows at most, and none after so many
+    /// people.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn concerned(&mut self, after: CommitSeq, limit: usize) -> Result<Concerned, StoreError>;
 
     /// Every pack that came into force, oldest first.
     ///

@@ -183,7 +183,7 @@ fn what_is_judged_by_the_pack_and_the_row_of_its_time_stays_so_in_any_order() {
             let mut steps = Vec::new();
             if left.apply(&mut state, fact, &mut steps).is_ok() {
                 left.advance(&mut state, fact.received_at, &mut steps);
-                assessment.follow(steps, left.next_due(&state));
+                assessment.follow(steps, left.next_due(&state, fact.received_at));
                 // As after a start.
                 left = in_force.clone();
                 left.forget_before(state.position().at);
@@ -198,7 +198,7 @@ fn what_is_judged_by_the_pack_and_the_row_of_its_time_stays_so_in_any_order() {
         }
         let mut steps = Vec::new();
         left.advance(&mut state, end_of(facts), &mut steps);
-        assessment.follow(steps, left.next_due(&state));
+        assessment.follow(steps, left.next_due(&state, end_of(facts)));
         let (_, whole) = in_force.fold(facts, end_of(facts));
         assert_eq!(summary(&assessment), summary(&whole));
         assert_eq!(assessment, whole);

@@ -5,3 +5,4 @@ mod benches;
 mod claims;
 mod context;
 mod once;
+mod watch;

@@ -381,6 +381,52 @@ fn a_kept_state_comes_with_what_was_stored_since_until_the_past_changes() {
 }
 
 #[test]
+fn people_are_looked_at_when_they_are_due_earliest_first() {
+    check(|store| {
+        let watch =
+            |who: &str, minutes: Option<i64>| Change::Watch(id(who), minutes.map(after_noon));
+        commit(store, &[], &[watch("P1", Some(9)), watch("P2", Some(3)), watch("P3", Some(3))]);
+        commit(store, &[], &[watch("P1", Some(1)), watch("P4", Some(0)), watch("P4", None)]);
+        let mut unit = store.begin(NOON).unwrap();
+        assert_eq!(unit.due_watches(after_noon(0), 9).unwrap(), []);
+        assert_eq!(unit.due_watches(after_noon(3), 9).unwrap(), ["P1", "P2", "P3"].map(id));
+        assert_eq!(unit.due_watches(after_noon(3), 2).unwrap(), ["P1", "P2"].map(id));
+        assert_eq!(unit.watched(&id("P1")).unwrap(), Some(after_noon(1)));
+        assert_eq!(unit.watched(&id("P4")).unwrap(), None);
+    });
+}
+
+#[test]
+fn rows_of_the_registry_tell_whom_they_concern_while_they_are_in_force() {
+    check(|store| {
+        township(store);
+        let mut unit = store.begin(NOON).unwrap();
+        let all = unit.concerned(CommitSeq(0), 100).unwrap();
+        assert_eq!(all.people, ["P1", "P2", "P3"].map(id), "each once, with their own row");
+        assert_eq!(all.upto, unit.last().unwrap());
+        drop(unit);
+        let before = store.reader().last().unwrap();
+        commit(store, &[household("H1", "South", None), person("P3", None, "North")], &[]);
+        commit(store, &[reading_fact(1, "P1", "clinic1", 0)], &[]);
+        let mut unit = store.begin(NOON).unwrap();
+        let first = unit.concerned(before, 1).unwrap();
+        assert_eq!((first.people, first.upto), (vec![id("P1")], CommitSeq(before.0 + 1)));
+        let rest = unit.concerned(first.upto, 9).unwrap();
+        assert_eq!((rest.people, rest.upto), (vec![id("P3")], CommitSeq(before.0 + 3)));
+        assert_eq!(unit.concerned(rest.upto, 9).unwrap().people, []);
+        let again = unit.concerned(CommitSeq(0), 100).unwrap().people;
+        drop(unit);
+        assert_eq!(again, ["P2", "P1", "P3"].map(id), "each once, with the latest");
+        commit(store, &[person("P4", Some("H1"), ""), household("H1", "North", None)], &[]);
+        let mut unit = store.begin(NOON).unwrap();
+        let first = unit.concerned(rest.upto, 1).unwrap();
+        assert_eq!((&first.people[..], first.upto.0), (&[][..], rest.upto.0 + 1));
+        let two = unit.concerned(first.upto, 1).unwrap();
+        assert_eq!((two.people, two.upto.0), (["P1", "P4"].map(id).into(), rest.upto.0 + 2));
+    });
+}
+
+#[test]
 fn the_latest_row_of_the_registry_is_in_force() {
     check(|store| {
         township(store);

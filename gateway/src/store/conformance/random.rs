@@ -265,7 +265,8 @@ fn working(who: &str, (a, b, c): (u8, u8, u8), work: &mut Work) {
         step: CareLevel::Village,
         due_at: after_noon(i64::from(c)),
     };
-    work.changes.push(match b % 7 {
+    work.changes.push(match b % 8 {
+        7 => Change::Watch(id(who), (c % 4 != 0).then(|| after_noon(i64::from(c)))),
         5 => Change::KeepState(Box::new(KeptState {
             person: id(who),
             judged_with: [a; 16],
@@ -331,6 +332,17 @@ fn look_within(unit: &mut dyn Unit, seen: &mut Vec<String>) {
     seen.push(format!("{:?}", unit.readings(&since).unwrap()));
     seen.push(format!("{:?}", unit.kept(&people).unwrap()));
     seen.push(format!("{:?}", unit.packs().unwrap()));
+    for person in &people {
+        seen.push(format!("{:?}", unit.watched(person).unwrap()));
+    }
+    seen.push(format!("{:?}", unit.due_watches(after_noon(100), 3).unwrap()));
+    let mut after = CommitSeq(0);
+    while after < unit.last().unwrap() {
+        let concerned = unit.concerned(after, 2).unwrap();
+        assert!(concerned.upto > after, "the sweep stands still");
+        after = concerned.upto;
+        seen.push(format!("{concerned:?}"));
+    }
     for key in keys() {
         seen.push(format!("{:?}", unit.entered(&key).unwrap()));
     }

@@ -59,6 +59,12 @@ pub(super) fn apply(state: &mut State, change: &Change) -> Result<(), StoreError
             let upto = state.last();
             state.kept.insert(kept.person.clone(), (upto, KeptState::clone(kept)));
         }
+        Change::Watch(person, Some(due_at)) => {
+            state.watches.insert(person.clone(), *due_at);
+        }
+        Change::Watch(person, None) => {
+            state.watches.remove(person);
+        }
         Change::ForgetState(person) => {
             state.kept.remove(person);
         }

@@ -46,6 +46,7 @@ pub(super) struct State {
     pub(super) promises: BTreeMap<NotificationKey, Promise>,
     /// By person, with the position up to which each holds.
     pub(super) kept: BTreeMap<PersonId, (CommitSeq, KeptState)>,
+    pub(super) watches: BTreeMap<PersonId, Timestamp>,
     pub(super) sessions: BTreeMap<(SiteId, BenchId, Timestamp), BenchSession>,
     pub(super) answers: BTreeMap<String, Answer>,
     pub(super) tokens: BTreeMap<[u8; 32], TokenRow>,
@@ -215,7 +216,7 @@ impl State {
         now.or_else(|| self.alerts.get(self.aliases.get(id)?))
     }
 
-    fn in_force(&self, kind: &'static str, name: &str) -> Option<&Registered> {
+    pub(super) fn in_force(&self, kind: &'static str, name: &str) -> Option<&Registered> {
         self.registry.get(&(kind, name.to_owned())).map(|(_, row)| row)
     }
 

@@ -12,13 +12,13 @@ use super::{
 };
 use crate::{
     domain::{
-        Alert, AlertId, BenchId, CareLevel, ContentDigest, DeviceId, Doctor, Millis, PersonId,
-        ReadingId, Registered, SiteId, Timestamp,
+        Alert, AlertId, BenchId, CareLevel, ContentDigest, DeviceId, Doctor, Millis, Person,
+        PersonId, ReadingId, Registered, SiteId, Timestamp,
     },
     store::{
-        ANSWER_KEPT, Answer, BenchSession, CardScan, Change, CommitSeq, Committed, Context,
-        Crossing, Fact, Numbered, Owed, PackInForce, RegistryKey, Resumed, SESSION_MAX, StoreError,
-        StoredReading, Timer, Unit,
+        ANSWER_KEPT, Answer, BenchSession, CardScan, Change, CommitSeq, Committed, Concerned,
+        Context, Crossing, Fact, Numbered, Owed, PackInForce, RegistryKey, Resumed, SESSION_MAX,
+        StoreError, StoredReading, Timer, Unit,
     },
 };
 
@@ -72,6 +72,52 @@ pub(super) fn still_owed(promise: &Promise) -> Option<Owed> {
 /// An answer that has not expired.
 pub(super) fn answer(state: &State, key: &str, now: Timestamp) -> Option<Answer> {
     state.answers.get(key).filter(|answer| answer.at >= now.minus(ANSWER_KEPT)).cloned()
+}
+
+/// Whom the next rows of the registry concern.
+fn concerned(state: &State, after: CommitSeq, limit: usize) -> Concerned {
+    let rows = state.log().filter_map(|(seq, fact)| {
+        if let Fact::Registration(row) = fact { Some((seq, &row.row)) } else { None }
+    });
+    let rows: Vec<_> = rows.filter(|(seq, _)| *seq > after).take(limit).collect();
+    let mut concerned = Concerned { upto: after, people: Vec::new() };
+    let all = rows.len() < limit;
+    let entered = |row: &Registered| state.registry.get(&named(row)).map(|(latest, _)| *latest);
+    for (seq, row) in rows {
+        if concerned.people.len() >= limit {
+            return concerned;
+        }
+        concerned.upto = seq;
+        if entered(row) != Some(seq) {
+            continue;
+        }
+        match row {
+            Registered::Person(person) => {
+                let home = person.household.as_ref();
+                let home = home.and_then(|home| state.in_force("household", home.as_str()));
+                if home.and_then(entered).is_none_or(|home| home < seq) {
+                    concerned.people.push(person.person.clone());
+                }
+            }
+            Registered::Household(home) => {
+                let lives = |person: &&Person| {
+                    person.household.as_ref() == Some(&home.household)
+                        && entered(&Registered::Person(Person::clone(person))) < Some(seq)
+                };
+                let mut people: Vec<_> = state.people().filter(lives).collect();
+                people.sort_by(|left, right| left.person.cmp(&right.person));
+                concerned.people.extend(people.into_iter().map(|person| person.person.clone()));
+            }
+            Registered::Doctor(_)
+            | Registered::Device(_)
+            | Registered::Site(_)
+            | Registered::Card(_) => {}
+        }
+    }
+    if all {
+        concerned.upto = state.last();
+    }
+    concerned
 }
 
 /// The row under a key.
@@ -193,6 +239,24 @@ impl Unit for ModelUnit<'_> {
     fn entered(&mut self, key: &RegistryKey) -> Result<Vec<(Timestamp, Registered)>, StoreError> {
         self.unspoiled()?;
         Ok(self.state.entered(named_key(key)))
+    }
+
+    fn watched(&mut self, person: &PersonId) -> Result<Option<Timestamp>, StoreError> {
+        self.unspoiled()?;
+        Ok(self.state.watches.get(person).copied())
+    }
+
+    fn due_watches(&mut self, now: Timestamp, limit: usize) -> Result<Vec<PersonId>, StoreError> {
+        self.unspoiled()?;
+        let due = self.state.watches.iter().filter(|(_, due_at)| **due_at <= now);
+        let mut due: Vec<_> = due.map(|(person, due_at)| (*due_at, person.clone())).collect();
+        due.sort();
+        Ok(due.into_iter().take(limit).map(|(_, person)| person).collect())
+    }
+
+    fn concerned(&mut self, after: CommitSeq, limit: usize) -> Result<Concerned, StoreError> {
+        self.unspoiled()?;
+        Ok(concerned(&self.state, after, limit))
     }
 
     fn packs(&mut self) -> Result<Vec<PackInForce>, StoreError> {

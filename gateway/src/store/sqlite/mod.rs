@@ -35,6 +35,7 @@ mod row;
 mod schema;
 mod scope;
 mod unit;
+mod watch;
 
 use std::{fs::File, path::PathBuf, sync::Arc};
 
@@ -49,7 +50,7 @@ use super::{CommitSeq, Reader, Store, StoreError, Unit};
 use crate::domain::Timestamp;
 
 /// The format of the file that this program writes.
-pub const FORMAT_VERSION: i64 = 3;
+pub const FORMAT_VERSION: i64 = 4;
 
 /// How to open a store.
 #[derive(Debug, Clone)]

@@ -210,7 +210,8 @@ const NONE: [(&str, &str); 17] = [
     ),
     (
         "crossings name a reading that is missing",
-        "SELECT count(*) FROM crossing WHERE reading NOT IN (SELECT id FROM reading)",
+        "SELECT count(*) FROM crossing \
+         WHERE reading IS NOT NULL AND reading NOT IN (SELECT id FROM reading)",
     ),
     (
         "crossings are neither opened, joined nor held",

@@ -14,6 +14,7 @@ use super::{
     fault::failed,
     feed, kept, reading, registry,
     row::{Cells, cell, fetch_one, key_cell, number},
+    watch,
 };
 use crate::{
     domain::{
@@ -21,8 +22,9 @@ use crate::{
         ReadingId, Registered, SiteId, Timestamp,
     },
     store::{
-        Answer, BenchSession, CardScan, Change, CommitSeq, Committed, Counts, Crossing, Fact,
-        Numbered, Owed, PackInForce, RegistryKey, Resumed, StoreError, StoredReading, Timer, Unit,
+        Answer, BenchSession, CardScan, Change, CommitSeq, Committed, Concerned, Counts, Crossing,
+        Fact, Numbered, Owed, PackInForce, RegistryKey, Resumed, StoreError, StoredReading, Timer,
+        Unit,
     },
 };
 
@@ -132,6 +134,20 @@ impl Unit for SqliteUnit<'_> {
 
     fn entered(&mut self, key: &RegistryKey) -> Result<Vec<(Timestamp, Registered)>, StoreError> {
         self.work(|connection, _| registry::entered(connection, key))
+    }
+
+    fn watched(&mut self, person: &PersonId) -> Result<Option<Timestamp>, StoreError> {
+        self.work(|connection, _| watch::of_person(connection, person))
+    }
+
+    fn due_watches(&mut self, now: Timestamp, limit: usize) -> Result<Vec<PersonId>, StoreError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.work(|connection, _| watch::due(connection, now, limit))
+    }
+
+    fn concerned(&mut self, after: CommitSeq, limit: usize) -> Result<Concerned, StoreError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.work(|connection, tally| watch::concerned(connection, (after, tally.last), limit))
     }
 
     fn packs(&mut self) -> Result<Vec<PackInForce>, StoreError> {
