@@ -13,6 +13,7 @@ mod context;
 mod desk;
 mod docket;
 mod entered;
+mod event;
 mod group;
 mod health;
 mod judge;

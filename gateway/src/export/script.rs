@@ -10,7 +10,10 @@ use tokio::sync::watch;
 
 use super::{Advance, Log};
 use crate::{
-    domain::{AlertId, DoctorId, NotificationKey, Person, ReadingId, Registered, Timestamp},
+    domain::{
+        AlertId, DoctorId, NotificationKey, Person, PersonEvent, PersonId, ReadingId, Registered,
+        Timestamp,
+    },
     store::{
         Attempt, CommitSeq, Counts, Crossing, Fact, Owed, Reader, RegistryKey, StoreError,
         StoredReading, TokenRow,
@@ -101,6 +104,10 @@ impl Reader for Scripted {
 
     fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
         Ok(self.read()?.owed.values().map(|row| row.due_at).min())
+    }
+
+    fn events_of(&self, _: &[PersonId]) -> Result<Vec<Vec<PersonEvent>>, StoreError> {
+        unscripted()
     }
 
     fn readings(

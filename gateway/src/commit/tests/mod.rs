@@ -2,4 +2,5 @@
 
 mod anew;
 mod context;
+mod events;
 mod once;

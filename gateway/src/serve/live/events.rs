@@ -107,6 +107,7 @@ fn prepare(
         Fact::Refused(_)
         | Fact::CardScan(_)
         | Fact::Pack(_)
+        | Fact::Event(_)
         | Fact::Crossing(_)
         | Fact::Attempt(_) => None,
     };

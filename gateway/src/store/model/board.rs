@@ -215,6 +215,7 @@ fn heard((_, fact): (CommitSeq, &Fact), wanted: &SiteId) -> Option<Timestamp> {
         Fact::Presence(presence) => (Some(&presence.site), presence.at),
         Fact::Registration(_)
         | Fact::Pack(_)
+        | Fact::Event(_)
         | Fact::Crossing(_)
         | Fact::Alert(_)
         | Fact::Attempt(_) => {

@@ -15,6 +15,7 @@ mod code;
 mod context;
 #[cfg(test)]
 mod durability;
+mod event;
 mod fact;
 mod fault;
 mod feed;
@@ -47,7 +48,7 @@ use super::{CommitSeq, Reader, Store, StoreError, Unit};
 use crate::domain::Timestamp;
 
 /// The format of the file that this program writes.
-pub const FORMAT_VERSION: i64 = 2;
+pub const FORMAT_VERSION: i64 = 3;
 
 /// How to open a store.
 #[derive(Debug, Clone)]
