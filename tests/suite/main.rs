@@ -14,6 +14,7 @@ mod bad_input;
 mod context;
 mod contract;
 mod disk;
+mod events;
 mod kill;
 mod links;
 mod mutants;

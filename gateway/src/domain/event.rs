@@ -154,3 +154,66 @@ impl PersonEvent {
         self
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(what: Happened) -> PersonEvent {
+        let at = Timestamp::parse("2026-03-02T07:10:00+08:00").unwrap();
+        PersonEvent::new("P000123".parse().unwrap(), what, (at, at), "DR1".into())
+    }
+
+    fn follow_up(fasting: &str) -> Happened {
+        let pressure = Some((Decimal::from(152_u16), Decimal::from(94_u16)));
+        let symptoms = vec!["palpitation".into()];
+        Happened::FollowUp { pressure, fasting: Some(fasting.parse().unwrap()), symptoms }
+    }
+
+    fn money(yuan: i64) -> Happened {
+        let (profile, kind) = ("xian-2025".into(), MoneyKind::YearToDate);
+        Happened::Money(Money { profile, kind, yuan: Decimal::from(yuan) })
+    }
+
+    #[track_caller]
+    fn check(event: &PersonEvent, id: &str, content: &str) {
+        let found = (event.id.to_string(), event.content.to_string());
+        assert_eq!(found, (id.to_owned(), content.to_owned()));
+    }
+
+    #[test]
+    fn sample_ids_stay_as_they_are() {
+        check(
+            &event(follow_up("7.0")),
+            "fb0844f69d058cbbb469928ce5bca73f",
+            "db9dccb44d7ff1787f4040a1ba616382",
+        );
+        check(
+            &event(money(10_000)),
+            "2631f0b0c65359128fcf96df485d9e89",
+            "d362037a88b071e46ca24c44a9898278",
+        );
+        let act = Happened::Act { concept: "bp_emergency".into(), outcome: ActOutcome::Seen };
+        check(&event(act), "509252a374aa9ad9662aee9fcae0aa1d", "d516899e88db32c8db7765cca99e2763");
+        let named = event(money(10_000)).with(Some("HIS-1".into()), Some("note".to_owned()));
+        check(&named, "2530911d54ecb4b536016d25629e82c9", "33161f17aa7f5b5d9e412aa502c79622");
+    }
+
+    #[test]
+    fn what_is_said_makes_the_id_and_neither_who_enters_it_nor_how_it_is_written() {
+        let one = event(follow_up("7.0"));
+        let mut other = event(follow_up("7"));
+        assert_eq!((one.id, one.content), (other.id, other.content));
+        other.received_at = Timestamp::from_millis(5);
+        other.author = "import".into();
+        other = other.with(None, Some("a note".to_owned()));
+        assert_eq!(one.id, other.id);
+        assert_ne!(one.content, other.content, "its note is part of what it says");
+        assert_ne!(one.id, event(follow_up("7.1")).id);
+        assert_ne!(event(money(10)).id, event(money(100)).id);
+        let named = |what| event(what).with(Some("HIS-1".into()), None);
+        assert_eq!(named(money(1)).id, named(money(2)).id);
+        assert_ne!(named(money(1)).content, named(money(2)).content);
+        assert_ne!(named(money(1)).id, named(follow_up("7")).id);
+    }
+}

@@ -28,10 +28,14 @@ pub(super) enum Right {
     Forward,
     /// Write something down about an alert.
     Note,
+    /// Enter a formal follow-up.
+    FollowUp,
+    /// Enter what somebody paid.
+    Money,
 }
 
 impl Right {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 10] = [
         Self::Deliver,
         Self::ReadPeople,
         Self::ReadBoard,
@@ -40,6 +44,8 @@ impl Right {
         Self::Ack,
         Self::Forward,
         Self::Note,
+        Self::FollowUp,
+        Self::Money,
     ];
 
     /// The right's name in `GET /api/v1/me` and in the OpenAPI document.
@@ -53,6 +59,8 @@ impl Right {
             Self::Ack => "ack",
             Self::Forward => "forward",
             Self::Note => "note",
+            Self::FollowUp => "follow_up",
+            Self::Money => "money",
         }
     }
 }
@@ -133,6 +141,7 @@ const NURSE: &[Right] = &[
     Right::ReadHeld,
     Right::Forward,
     Right::Note,
+    Right::FollowUp,
 ];
 const DOCTOR: &[Right] = &[
     Right::ReadPeople,
@@ -141,6 +150,7 @@ const DOCTOR: &[Right] = &[
     Right::Ack,
     Right::Forward,
     Right::Note,
+    Right::FollowUp,
 ];
 /// A doctor above the village answers for a place too.
 const LEAD: &[Right] = &[
@@ -151,6 +161,8 @@ const LEAD: &[Right] = &[
     Right::Ack,
     Right::Forward,
     Right::Note,
+    Right::FollowUp,
+    Right::Money,
 ];
 const TOWNSHIP: &[Right] = &[
     Right::ReadPeople,
@@ -159,6 +171,7 @@ const TOWNSHIP: &[Right] = &[
     Right::ReadHeld,
     Right::Forward,
     Right::Note,
+    Right::Money,
 ];
 const COUNTS: &[Right] = &[Right::ReadBoard, Right::ReadIndicators];
 const OPERATOR: &[Right] = &[Right::ReadBoard, Right::ReadIndicators, Right::ReadHeld];

@@ -49,6 +49,10 @@ fn fill(path: &str, number: u8) -> String {
 fn body(path: &str) -> &'static str {
     if path.ends_with("/note") {
         r#"{"text":"seen"}"#
+    } else if path.ends_with("/follow-ups") {
+        r#"{"at":"2026-02-01","systolic":152,"diastolic":94}"#
+    } else if path.ends_with("/money") {
+        r#"{"at":"2026-02-01","profile":"xian-2025","kind":"year_to_date","yuan":10000.5}"#
     } else if path.ends_with("/readings") {
         r#"{"kind":"blood_pressure","device":"D9","site":"V1","systolic":120,"diastolic":80,"unit":"mmHg","seq":7,"epoch":1}"#
     } else {
@@ -72,16 +76,32 @@ async fn check(of: &Operation, who: &str, number: u8, expected: StatusCode) {
 fn rights(role: &str) -> &'static [&'static str] {
     match role {
         "device" => &["deliver"],
-        "nurse" => &["deliver", "read_people", "read_board", "read_held", "forward", "note"],
+        "nurse" => {
+            &["deliver", "read_people", "read_board", "read_held", "forward", "note", "follow_up"]
+        }
         "doctor" | "other" | "stranger" => {
-            &["read_people", "read_board", "read_held", "ack", "forward", "note"]
+            &["read_people", "read_board", "read_held", "ack", "forward", "note", "follow_up"]
         }
-        "lead" => {
-            &["read_people", "read_board", "read_indicators", "read_held", "ack", "forward", "note"]
-        }
-        "township" => {
-            &["read_people", "read_board", "read_indicators", "read_held", "forward", "note"]
-        }
+        "lead" => &[
+            "read_people",
+            "read_board",
+            "read_indicators",
+            "read_held",
+            "ack",
+            "forward",
+            "note",
+            "follow_up",
+            "money",
+        ],
+        "township" => &[
+            "read_people",
+            "read_board",
+            "read_indicators",
+            "read_held",
+            "forward",
+            "note",
+            "money",
+        ],
         "operator" => &["read_board", "read_indicators", "read_held"],
         "county" | "auditor" => &["read_board", "read_indicators"],
         "wall" => &["read_board"],
