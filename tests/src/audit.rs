@@ -183,8 +183,10 @@ impl Copy {
                 "SELECT received FROM state",
             ),
             (
-                "readings and contexts stored",
-                self.number(READINGS_OF_PEOPLE) + self.number("SELECT COUNT(*) FROM context"),
+                "readings, contexts and events stored",
+                self.number(READINGS_OF_PEOPLE)
+                    + self.number("SELECT COUNT(*) FROM context")
+                    + self.number("SELECT COUNT(*) FROM person_event WHERE kind <> 'act'"),
                 "SELECT stored + rejected FROM state",
             ),
             (
@@ -219,11 +221,12 @@ impl Copy {
 }
 
 /// One table a kind of fact.
-const FACTS: [&str; 13] = [
+const FACTS: [&str; 14] = [
     "reading",
     "refused",
     "quarantine",
     "context",
+    "person_event",
     "card_scan",
     "presence",
     "registration",

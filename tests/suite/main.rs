@@ -15,6 +15,7 @@ mod claims;
 mod context;
 mod contract;
 mod disk;
+mod events;
 mod kill;
 mod links;
 mod mutants;

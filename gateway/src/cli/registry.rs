@@ -2,25 +2,22 @@
 
 use std::{
     fs::File,
-    io::{BufReader, IsTerminal, Read, Seek, Write},
+    io::Write,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
-use clap::{Subcommand, ValueEnum};
+use clap::{Subcommand, ValueEnum, builder::PossibleValue};
 use hyper::Method;
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
 use super::{
     Common, Failure,
     admin::Admin,
+    entries::{Entering, EntryKind},
+    rows::{ROWS_AT_ONCE, Rejects, check_headers, open, tell},
     table::{self, Cells, Kind},
 };
 use crate::{domain::Registered, store::Role};
-
-/// Rows of one request: one transaction of the writer.
-const ROWS_AT_ONCE: usize = 1000;
 
 /// Rows of one page of an export.
 const PAGE: usize = 1000;
@@ -32,7 +29,7 @@ pub(super) enum RegistryCommand {
     Import {
         /// What the rows are
         #[arg(long, value_enum)]
-        kind: Kind,
+        kind: Rows,
         /// The file
         file: PathBuf,
         /// The data folder
@@ -92,15 +89,26 @@ pub(super) fn run(
 ) -> Result<(), Failure> {
     match command {
         RegistryCommand::Import { kind, file, data_dir, dry_run, rejects, author } => {
-            let admin = || Admin::connect(common, data_dir.as_deref());
-            let admin = if *dry_run { None } else { Some(admin()?) };
+            let connect = || Admin::connect(common, data_dir.as_deref());
+            let admin = if *dry_run { None } else { Some(connect()?) };
             let rejects = rejects.clone().unwrap_or_else(|| {
                 let mut name = file.clone().into_os_string();
                 name.push(".rejects.csv");
                 PathBuf::from(name)
             });
-            let mut import = Import { admin, author, kind: *kind, batch: Vec::new(), changed: 0 };
-            import.run(file, &rejects, out)
+            match kind {
+                Rows::Registry(kind) => {
+                    let (kind, batch) = (*kind, Vec::new());
+                    Import { admin, author, kind, batch, changed: 0 }.run(file, &rejects, out)
+                }
+                Rows::Entries(kind) => {
+                    // Only the store knows the people, and only its pack the profiles.
+                    let admin = admin.map_or_else(connect, Ok)?;
+                    let mut entering = Entering::new(admin, author, *kind);
+                    entering.dry_run = *dry_run;
+                    entering.run(file, &rejects, out)
+                }
+            }
         }
         RegistryCommand::Export { kind, file, data_dir } => {
             let mut admin = Admin::connect(common, data_dir.as_deref())?;
@@ -108,6 +116,37 @@ pub(super) fn run(
                 Some(path) => export(&mut admin, *kind, &mut File::create(path)?),
                 None => export(&mut admin, *kind, out),
             }
+        }
+    }
+}
+
+/// What the rows of a file are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rows {
+    /// Rows of the registry.
+    Registry(Kind),
+    /// What happened to people.
+    Entries(EntryKind),
+}
+
+impl ValueEnum for Rows {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[
+            Self::Registry(Kind::People),
+            Self::Registry(Kind::Households),
+            Self::Registry(Kind::Doctors),
+            Self::Registry(Kind::Devices),
+            Self::Registry(Kind::Sites),
+            Self::Registry(Kind::Cards),
+            Self::Entries(EntryKind::FollowUps),
+            Self::Entries(EntryKind::Money),
+        ]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        match self {
+            Self::Registry(kind) => kind.to_possible_value(),
+            Self::Entries(kind) => Some(PossibleValue::new(kind.as_str()).help(kind.help())),
         }
     }
 }
@@ -122,15 +161,9 @@ struct Import<'a> {
 
 impl Import<'_> {
     fn run(&mut self, file: &Path, rejects: &Path, out: &mut dyn Write) -> Result<(), Failure> {
-        let mut input = File::open(file)
-            .map_err(|error| Failure::Failed(format!("cannot read {}: {error}", file.display())))?;
-        let bar = progress(input.metadata()?.len());
-        skip_mark(&mut input)?;
-        let mut reader = csv::ReaderBuilder::new()
-            .flexible(true)
-            .from_reader(bar.wrap_read(BufReader::new(input)));
+        let (bar, mut reader) = open(file)?;
         let headers = reader.headers().map_err(|error| Failure::of(&error))?.clone();
-        self.check_headers(&headers)?;
+        check_headers(&headers, self.kind.columns(), 1)?;
         let (mut read, mut rejected) = (0_u64, Rejects::new(rejects));
         for record in reader.records() {
             let record = record.map_err(|error| Failure::of(&error))?;
@@ -145,31 +178,7 @@ impl Import<'_> {
         }
         self.send()?;
         bar.finish_and_clear();
-        let rejected = rejected.finish()?;
-        let entered = self.changed;
-        let unchanged = read.saturating_sub(entered).saturating_sub(rejected);
-        let mut line = json!({
-            "read": read, "entered": entered, "unchanged": unchanged, "rejected": rejected,
-        });
-        if rejected > 0
-            && let Some(line) = line.as_object_mut()
-        {
-            line.insert("rejects".to_owned(), json!(rejects.display().to_string()));
-        }
-        writeln!(out, "{line}")?;
-        if rejected > 0 { Err(Failure::AnsweredNo) } else { Ok(()) }
-    }
-
-    /// A file without its key column is the wrong file.
-    fn check_headers(&self, headers: &csv::StringRecord) -> Result<(), Failure> {
-        let key = self.kind.columns().first().copied().unwrap_or_default();
-        if headers.iter().any(|name| name.trim() == key) {
-            return Ok(());
-        }
-        Err(Failure::Failed(format!(
-            "the file has no column {key:?}; its header should name {} / 缺少列 {key}",
-            self.kind.columns().join(",")
-        )))
+        tell((read, self.changed), rejected, &[], out)
     }
 
     fn send(&mut self) -> Result<(), Failure> {
@@ -187,79 +196,6 @@ impl Import<'_> {
         self.changed = self.changed.saturating_add(changed);
         Ok(())
     }
-}
-
-/// Rows that were no rows, with their line, column and reason; the file appears with the first.
-struct Rejects<'a> {
-    path: &'a Path,
-    file: Option<csv::Writer<File>>,
-    count: u64,
-}
-
-impl<'a> Rejects<'a> {
-    const fn new(path: &'a Path) -> Self {
-        Self { path, file: None, count: 0 }
-    }
-
-    fn push(
-        &mut self,
-        headers: &csv::StringRecord,
-        record: &csv::StringRecord,
-        error: &table::CellError,
-    ) -> Result<(), Failure> {
-        let write = |file: &mut csv::Writer<File>, fields: Vec<&str>| {
-            file.write_record(fields).map_err(|error| Failure::of(&error))
-        };
-        let file = match &mut self.file {
-            Some(file) => file,
-            None => {
-                let mut file = csv::WriterBuilder::new()
-                    .flexible(true)
-                    .from_path(self.path)
-                    .map_err(|error| Failure::of(&error))?;
-                write(
-                    &mut file,
-                    ["line", "column", "reason"].into_iter().chain(headers).collect(),
-                )?;
-                self.file.insert(file)
-            }
-        };
-        let line = record.position().map_or(0, csv::Position::line).to_string();
-        let fields = [line.as_str(), &error.column, &error.why].into_iter().chain(record).collect();
-        self.count = self.count.saturating_add(1);
-        write(file, fields)
-    }
-
-    fn finish(self) -> Result<u64, Failure> {
-        if let Some(mut file) = self.file {
-            file.flush()?;
-        }
-        Ok(self.count)
-    }
-}
-
-/// A byte-order mark at the beginning is no part of the first column's name.
-fn skip_mark(input: &mut File) -> Result<(), Failure> {
-    let mut mark = [0; 3];
-    let whole = input.read_exact(&mut mark).is_ok();
-    if !(whole && mark == [0xEF, 0xBB, 0xBF]) {
-        input.rewind()?;
-    }
-    Ok(())
-}
-
-fn progress(bytes: u64) -> ProgressBar {
-    let bar = if std::io::stderr().is_terminal() {
-        ProgressBar::new(bytes)
-    } else {
-        ProgressBar::hidden()
-    };
-    let template = "{bar:40} {bytes}/{total_bytes} {bytes_per_sec} ETA {eta}";
-    if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style);
-    }
-    bar.enable_steady_tick(Duration::from_millis(250));
-    bar
 }
 
 fn export(admin: &mut Admin, kind: Kind, out: &mut dyn Write) -> Result<(), Failure> {
@@ -328,7 +264,7 @@ impl ValueEnum for Role {
         &Self::ALL
     }
 
-    fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
-        Some(clap::builder::PossibleValue::new(self.as_str()))
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.as_str()))
     }
 }

@@ -94,16 +94,19 @@ impl<'a> Cells<'a> {
         Self(cells.map(|(name, cell)| (name.trim(), cell.trim())).collect())
     }
 
-    fn text(&mut self, column: &str) -> &'a str {
+    pub(super) fn text(&mut self, column: &str) -> &'a str {
         let at = self.0.iter().position(|(name, _)| *name == column);
         at.map_or("", |at| self.0.swap_remove(at).1)
     }
 
-    fn owned(&mut self, column: &str) -> String {
+    pub(super) fn owned(&mut self, column: &str) -> String {
         self.text(column).to_owned()
     }
 
-    fn optional<T: FromStr<Err: Display>>(&mut self, column: &str) -> Result<Option<T>, CellError> {
+    pub(super) fn optional<T: FromStr<Err: Display>>(
+        &mut self,
+        column: &str,
+    ) -> Result<Option<T>, CellError> {
         let text = self.text(column);
         if text.is_empty() {
             return Ok(None);
@@ -111,7 +114,10 @@ impl<'a> Cells<'a> {
         text.parse().map(Some).map_err(|error: T::Err| wrong(column, error))
     }
 
-    fn required<T: FromStr<Err: Display>>(&mut self, column: &str) -> Result<T, CellError> {
+    pub(super) fn required<T: FromStr<Err: Display>>(
+        &mut self,
+        column: &str,
+    ) -> Result<T, CellError> {
         self.optional(column)?.ok_or_else(|| wrong(column, "missing"))
     }
 
@@ -128,7 +134,7 @@ impl<'a> Cells<'a> {
         found.map(Some).ok_or_else(|| wrong(column, format_args!("expected one of {}", names())))
     }
 
-    fn list(&mut self, column: &str) -> Vec<String> {
+    pub(super) fn list(&mut self, column: &str) -> Vec<String> {
         let items = self.text(column).split('|').map(str::trim);
         items.filter(|item| !item.is_empty()).map(str::to_owned).collect()
     }
@@ -137,7 +143,7 @@ impl<'a> Cells<'a> {
         self.list(column).iter().map(|item| dated(column, item)).collect()
     }
 
-    fn attributes(self) -> Attributes {
+    pub(super) fn attributes(self) -> Attributes {
         let said = self.0.into_iter().filter(|(name, cell)| !name.is_empty() && !cell.is_empty());
         said.map(|(name, cell)| (name.to_owned(), cell.to_owned())).collect()
     }

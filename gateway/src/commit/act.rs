@@ -38,7 +38,11 @@ impl Group<'_> {
         step.event.claimed_at = act.claimed_at;
         self.take(step);
         self.flush()?;
-        Ok(Ok(self.unit.last()?))
+        let taken = self.unit.last()?;
+        if act.deed == Deed::Acknowledge {
+            self.seen(&alert, &act.by)?;
+        }
+        Ok(Ok(taken))
     }
 
     /// Puts a step of an alert's life into the group.

@@ -6,13 +6,13 @@ use smol_str::SmolStr;
 use tracing::error;
 
 use crate::{
-    assess::{Assessment, Crossed, Episode, Trigger},
+    assess::{Assessment, Crossed, Episode, State, Trigger},
     care::{self, Opening, Paging, Team},
     domain::{Alert, AlertId, AlertState, PersonId, ReadingId, Setting, SiteRole},
-    store::{AlertChange, Change, Crossing, Disposition, Fact, StoreError, StoredReading},
+    store::{AlertChange, Change, Crossing, Disposition, Fact, StoreError},
 };
 
-use super::group::Group;
+use super::{event::Fresh, group::Group};
 
 /// What tells crossings of one person apart: the reading, the concept, the alert.
 type CrossingName = (Option<ReadingId>, SmolStr, i64);
@@ -50,7 +50,7 @@ impl Group<'_> {
     pub(super) fn docket(
         &mut self,
         person: &PersonId,
-        fresh: &[Box<StoredReading>],
+        fresh: &Fresh,
     ) -> Result<Docket, StoreError> {
         self.flush()?;
         let alerts = self.unit.alerts(std::slice::from_ref(person))?.pop().unwrap_or_default();
@@ -59,13 +59,14 @@ impl Group<'_> {
             Some(registered) => self.desk.team(self.unit, &registered)?,
             None => Team::default(),
         };
-        let mut staffed = !fresh.is_empty();
-        for stored in fresh {
+        // Nobody stands beside somebody to whom something happened.
+        let mut staffed = !fresh.readings.is_empty() && fresh.events.is_empty();
+        for stored in &fresh.readings {
             let role = self.desk.site_role(self.unit, &stored.reading.site)?;
             let staff = matches!(role, Some(SiteRole::Van | SiteRole::Clinic | SiteRole::Township));
             staffed &= staff && stored.reading.remarks.setting == Some(Setting::Clinic);
         }
-        let grave = fresh.iter().any(|stored| self.pack.pages_at_once(stored));
+        let grave = fresh.readings.iter().any(|stored| self.pack.pages_at_once(stored));
         Ok(Docket {
             person: person.clone(),
             team,
@@ -101,6 +102,15 @@ impl Group<'_> {
         self.flush()
     }
 
+    /// Whether the lines know every alert of a person that stands open. Time that passed before a
+    /// start may have opened one that a fact from before that instant takes back.
+    pub(super) fn agrees(&mut self, person: &PersonId, state: &State) -> Result<bool, StoreError> {
+        self.flush()?;
+        let alerts = self.unit.alerts(std::slice::from_ref(person))?.pop().unwrap_or_default();
+        let mut open = alerts.iter().filter(|alert| alert.state.is_live());
+        Ok(open.all(|alert| state.live().any(|episode| episode.id == alert.id)))
+    }
+
     fn opening(&mut self, docket: &Docket, episode: &Episode) -> Result<Opening, StoreError> {
         let paging = Paging::of(self.pack, docket.staffed, docket.grave);
         let key = self.unit.next_alert_key()?;
@@ -116,7 +126,7 @@ impl Group<'_> {
     pub(super) fn take_assessment(
         &mut self,
         person: &PersonId,
-        fresh: &[Box<StoredReading>],
+        fresh: &Fresh,
         assessment: &Assessment,
     ) -> Result<(), StoreError> {
         let mut docket = self.docket(person, fresh)?;

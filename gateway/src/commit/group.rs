@@ -11,7 +11,7 @@ use std::{
 
 use crate::{
     assess::{Pack, Packs},
-    domain::{PersonId, Registered, Road, Timestamp, card_digest},
+    domain::{PersonEvent, PersonId, Registered, Road, Timestamp, card_digest},
     intake::{Item, KeyReused, Receipt},
     store::{
         Attempt, CardScan, Change, CommitSeq, Committed, Counts, Fact, Origin, Outcome,
@@ -71,6 +71,9 @@ pub(super) struct Group<'a> {
     /// New readings of people, not yet judged.
     #[expect(clippy::vec_box, reason = "they are sorted and become facts, which hold them so")]
     pub(super) touched: Vec<Box<StoredReading>>,
+    /// New events of people, not yet judged.
+    #[expect(clippy::vec_box, reason = "they become facts, which hold them so")]
+    pub(super) happened: Vec<Box<PersonEvent>>,
     /// Joins of contexts to readings of this group, made once these are appended.
     pub(super) joins: Vec<Change>,
     /// People of whom something stored means something else now, with what that is.
@@ -104,6 +107,7 @@ impl<'a> Group<'a> {
             facts: Vec::new(),
             changes: Vec::new(),
             touched: Vec::new(),
+            happened: Vec::new(),
             joins: Vec::new(),
             past: BTreeMap::new(),
             stretches: Vec::new(),
@@ -223,6 +227,7 @@ impl Group<'_> {
                 Item::Presence(presence) => self.facts.push(Fact::Presence(presence.clone())),
                 Item::Reading(_)
                 | Item::Context(_)
+                | Item::Event(_)
                 | Item::Quarantined(_)
                 | Item::Unnumbered(_)
                 | Item::Refused(_) => {}

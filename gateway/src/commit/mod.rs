@@ -15,6 +15,7 @@ mod decide;
 mod desk;
 mod docket;
 mod entered;
+mod event;
 mod group;
 mod health;
 mod judge;

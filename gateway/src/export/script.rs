@@ -1,6 +1,5 @@
 //! A store's reading side that a test writes by hand, for those who follow the log.
 
-use crate::domain::PersonId;
 use std::{
     collections::BTreeMap,
     path::Path,
@@ -11,7 +10,10 @@ use tokio::sync::watch;
 
 use super::{Advance, Log};
 use crate::{
-    domain::{AlertId, DoctorId, NotificationKey, Person, ReadingId, Registered, Timestamp},
+    domain::{
+        AlertId, DoctorId, NotificationKey, Person, PersonEvent, PersonId, ReadingId, Registered,
+        Timestamp,
+    },
     store::{
         Attempt, Attributed, CommitSeq, Counts, Crossing, Decided, Fact, Owed, Reader, RegistryKey,
         StoreError, StoredReading, TokenRow,
@@ -102,6 +104,10 @@ impl Reader for Scripted {
 
     fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
         Ok(self.read()?.owed.values().map(|row| row.due_at).min())
+    }
+
+    fn events_of(&self, _: &[PersonId]) -> Result<Vec<Vec<PersonEvent>>, StoreError> {
+        unscripted()
     }
 
     fn readings(

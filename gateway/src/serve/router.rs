@@ -14,7 +14,8 @@ use axum::{
 
 use super::{
     api::{
-        alerts, board, decide, health, held, indicators, live, me, people, post as posted, readings,
+        alerts, board, decide, happened, health, held, indicators, live, me, people,
+        post as posted, readings,
     },
     assets,
     extract::DEPTH_MAX,
@@ -71,6 +72,8 @@ fn api() -> Routes {
         .get("/api/v1/people", people::list)
         .get("/api/v1/people/{id}", people::one)
         .get("/api/v1/people/{id}/timeline", people::timeline)
+        .post("/api/v1/people/{id}/follow-ups", happened::follow_up)
+        .post("/api/v1/people/{id}/money", happened::money)
         .get("/api/v1/board", board::board)
         .get("/api/v1/snapshot", board::snapshot)
         .get("/api/v1/indicators", indicators::indicators)

@@ -30,10 +30,14 @@ pub(super) enum Right {
     Forward,
     /// Write something down about an alert.
     Note,
+    /// Enter a formal follow-up.
+    FollowUp,
+    /// Enter what somebody paid.
+    Money,
 }
 
 impl Right {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 11] = [
         Self::Deliver,
         Self::ReadPeople,
         Self::ReadBoard,
@@ -43,6 +47,8 @@ impl Right {
         Self::Ack,
         Self::Forward,
         Self::Note,
+        Self::FollowUp,
+        Self::Money,
     ];
 
     /// The right's name in `GET /api/v1/me` and in the OpenAPI document.
@@ -57,6 +63,8 @@ impl Right {
             Self::Ack => "ack",
             Self::Forward => "forward",
             Self::Note => "note",
+            Self::FollowUp => "follow_up",
+            Self::Money => "money",
         }
     }
 }
@@ -138,6 +146,7 @@ const NURSE: &[Right] = &[
     Right::Decide,
     Right::Forward,
     Right::Note,
+    Right::FollowUp,
 ];
 const DOCTOR: &[Right] = &[
     Right::ReadPeople,
@@ -147,6 +156,7 @@ const DOCTOR: &[Right] = &[
     Right::Ack,
     Right::Forward,
     Right::Note,
+    Right::FollowUp,
 ];
 /// A doctor above the village answers for a place too.
 const LEAD: &[Right] = &[
@@ -158,6 +168,8 @@ const LEAD: &[Right] = &[
     Right::Ack,
     Right::Forward,
     Right::Note,
+    Right::FollowUp,
+    Right::Money,
 ];
 const TOWNSHIP: &[Right] = &[
     Right::ReadPeople,
@@ -167,6 +179,7 @@ const TOWNSHIP: &[Right] = &[
     Right::Decide,
     Right::Forward,
     Right::Note,
+    Right::Money,
 ];
 const COUNTS: &[Right] = &[Right::ReadBoard, Right::ReadIndicators];
 const OPERATOR: &[Right] = &[Right::ReadBoard, Right::ReadIndicators, Right::ReadHeld];

@@ -19,6 +19,7 @@ use super::{
     wire,
 };
 use crate::{
+    assess::Pack,
     commit::Health,
     domain::{AlertLinks, Clock, Level, Person, Timestamp},
     intake::{Inlet, Item},
@@ -117,8 +118,10 @@ pub struct Parts {
     pub committed: watch::Receiver<CommitSeq>,
     /// Whether the writer takes what is posted.
     pub health: watch::Receiver<Health>,
-    /// The rule pack.
+    /// The rule pack, for pages.
     pub pack: PackSummary,
+    /// The rule pack in force, by which what people enter is checked.
+    pub rules: Arc<Pack>,
     /// The deployment's words.
     pub settings: Settings,
     /// The script pages.
@@ -150,6 +153,7 @@ pub struct Shared {
     pub(super) clock: Clock,
     pub(super) health: watch::Receiver<Health>,
     pub(super) pack: PackSummary,
+    pub(super) rules: Arc<Pack>,
     pub(super) settings: Settings,
     pub(super) bundle: Bundle,
     pub(super) metrics: Registry,
@@ -217,6 +221,7 @@ impl Shared {
             clock: parts.clock,
             health: parts.health,
             pack: parts.pack,
+            rules: parts.rules,
             settings: parts.settings,
             bundle: parts.bundle,
             metrics: parts.metrics,

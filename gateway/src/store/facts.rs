@@ -9,7 +9,8 @@ use smol_str::SmolStr;
 use super::{Attributed, Decided, Quarantined, Refused};
 use crate::domain::{
     Alert, AlertId, AlertState, Attribution, BenchId, ContentDigest, DeviceId, Level,
-    NotificationKey, PersonId, Reading, ReadingId, Registered, Road, SiteId, Standing, Timestamp,
+    NotificationKey, PersonEvent, PersonId, Reading, ReadingId, Registered, Road, SiteId, Standing,
+    Timestamp,
 };
 
 /// Position of a fact in the log; positions of one commit are consecutive, and a later commit has
@@ -148,7 +149,7 @@ pub enum Disposition {
 /// Facts beyond a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Crossing {
-    /// The reading that completed it; `None` where time alone did.
+    /// The reading, or by its key the event, that completed it; `None` where time alone did.
     pub reading: Option<ReadingId>,
     /// The person.
     pub person: PersonId,
@@ -291,6 +292,8 @@ pub enum Fact {
     Attributed(Box<Attributed>),
     /// Circumstances of a measurement.
     Context(Box<Context>),
+    /// Something happened to a person that no device measured.
+    Event(Box<PersonEvent>),
     /// A card was held to a reader.
     CardScan(CardScan),
     /// A site came or went.

@@ -12,8 +12,9 @@ use super::{
     PackInForce, Reader, Resumed, StoreError, StoredReading, Timer, TokenRow,
 };
 use crate::domain::{
-    Alert, AlertId, BenchId, CareLevel, ContentDigest, DeviceId, Doctor, DoctorId, HouseholdId,
-    Millis, NotificationKey, PersonId, ReadingId, Registered, SiteId, Timestamp,
+    Alert, AlertId, BenchId, CareLevel, ContentDigest, DeviceId, Doctor, DoctorId, EventId,
+    HouseholdId, Millis, NotificationKey, PersonEvent, PersonId, ReadingId, Registered, SiteId,
+    Timestamp,
 };
 
 /// Longest bench session that is found by an instant within it: a card opens one for minutes, and a
@@ -141,8 +142,8 @@ pub enum Change {
     /// A context that waits is joined to a reading that is stored: what it tells is the reading's
     /// from now on. Of several that say the same, the latest is meant.
     Join(ContentDigest, ReadingId),
-    /// What the lines remember of a person now: it holds every reading of theirs up to the log's
-    /// end. Append first.
+    /// What the lines remember of a person now: it holds every reading and event of theirs up to the
+    /// log's end. Append first.
     KeepState(Box<KeptState>),
     /// Time alone changes nothing of what the lines say of a person before this instant, save within
     /// a day of a reading: they are to be looked at then. `None`: never.
@@ -268,7 +269,19 @@ pub trait Unit {
         people: &[(PersonId, Timestamp)],
     ) -> Result<Vec<Vec<StoredReading>>, StoreError>;
 
-    /// What is kept of each person, with their readings stored since; `None` where nothing is. In the
+    /// Each person's events, by (when they happened, id).
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn events(&mut self, people: &[PersonId]) -> Result<Vec<Vec<PersonEvent>>, StoreError>;
+
+    /// The content of each event that is stored, in the order asked.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn known_events(&mut self, ids: &[EventId]) -> Result<Vec<Option<ContentDigest>>, StoreError>;
+
+    /// What is kept of each person, with their readings and events stored since; `None` where nothing is. In the
     /// order asked.
     ///
     /// # Errors
@@ -282,8 +295,8 @@ pub trait Unit {
     /// Any error of the store.
     fn numbered(&mut self, names: &[(DeviceId, u64)]) -> Result<Vec<Numbered>, StoreError>;
 
-    /// Everybody with a reading that this gateway stored within a length of time before the newest
-    /// one, by name: however long the gateway was away, it was there when it stored that one.
+    /// Everybody with a reading or an event that this gateway stored within a length of time before
+    /// the newest of its kind, by name: however long the gateway was away, it was there when it stored that one.
     ///
     /// # Errors
     /// Any error of the store.
@@ -376,7 +389,7 @@ pub trait Unit {
     /// reading of a crossing stands before it or in the same unit.
     ///
     /// # Errors
-    /// [`StoreError::Duplicate`] for a reading whose id is stored already; any error of the store.
+    /// [`StoreError::Duplicate`] for a reading or an event whose id is stored already; any error of the store.
     /// After any error the unit can only be dropped.
     fn append(&mut self, facts: &[Fact]) -> Result<CommitSeq, StoreError>;
 

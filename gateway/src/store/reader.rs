@@ -10,7 +10,9 @@ use super::{
         Paging, ReadingFilter, Scope,
     },
 };
-use crate::domain::{Alert, AlertId, DoctorId, PersonId, ReadingId, Registered, Timestamp};
+use crate::domain::{
+    Alert, AlertId, DoctorId, PersonEvent, PersonId, ReadingId, Registered, Timestamp,
+};
 
 /// The reading side: many at a time, always a consistent state, never in the writer's way.
 /// Every query about people takes a [`Scope`]. Every call blocks: async callers use
@@ -69,6 +71,13 @@ pub trait Reader: Send + Sync {
     fn readings_of(&self, people: &[PersonId]) -> Result<Vec<Vec<StoredReading>>, StoreError> {
         people.iter().map(|person| every_reading(self, person)).collect()
     }
+
+    /// Every event of each person, in the order asked, by (when it happened, id). The caller may know
+    /// of these people: there is no scope.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn events_of(&self, people: &[PersonId]) -> Result<Vec<Vec<PersonEvent>>, StoreError>;
 
     /// Alerts: live ones first, gravest first, then newest.
     ///

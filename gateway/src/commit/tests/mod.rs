@@ -4,5 +4,6 @@ mod anew;
 mod benches;
 mod claims;
 mod context;
+mod events;
 mod once;
 mod watch;

@@ -108,6 +108,7 @@ fn prepare(
         | Fact::CardScan(_)
         | Fact::Pack(_)
         | Fact::Attributed(_)
+        | Fact::Event(_)
         | Fact::Crossing(_)
         | Fact::Attempt(_) => None,
     };

@@ -60,6 +60,10 @@ fn body(path: &str) -> &'static str {
         r#"{"person":"P2","reason":"her card lay at the bench"}"#
     } else if path.ends_with("/dismiss") || path.ends_with("/undo") {
         r#"{"reason":"a test of the cuff"}"#
+    } else if path.ends_with("/follow-ups") {
+        r#"{"at":"2026-02-01","systolic":152,"diastolic":94}"#
+    } else if path.ends_with("/money") {
+        r#"{"at":"2026-02-01","profile":"xian-2025","kind":"year_to_date","yuan":10000.5}"#
     } else if path.ends_with("/readings") {
         r#"{"kind":"blood_pressure","device":"D9","site":"V1","systolic":120,"diastolic":80,"unit":"mmHg","seq":7,"epoch":1}"#
     } else {
@@ -84,12 +88,26 @@ async fn check(of: &Operation, who: &str, number: u8, expected: StatusCode) {
 fn rights(role: &str) -> &'static [&'static str] {
     match role {
         "device" => &["deliver"],
-        "nurse" => {
-            &["deliver", "read_people", "read_board", "read_held", "decide", "forward", "note"]
-        }
-        "doctor" | "other" | "stranger" => {
-            &["read_people", "read_board", "read_held", "decide", "ack", "forward", "note"]
-        }
+        "nurse" => &[
+            "deliver",
+            "read_people",
+            "read_board",
+            "read_held",
+            "decide",
+            "forward",
+            "note",
+            "follow_up",
+        ],
+        "doctor" | "other" | "stranger" => &[
+            "read_people",
+            "read_board",
+            "read_held",
+            "decide",
+            "ack",
+            "forward",
+            "note",
+            "follow_up",
+        ],
         "lead" => &[
             "read_people",
             "read_board",
@@ -99,6 +117,8 @@ fn rights(role: &str) -> &'static [&'static str] {
             "ack",
             "forward",
             "note",
+            "follow_up",
+            "money",
         ],
         "township" => &[
             "read_people",
@@ -108,6 +128,7 @@ fn rights(role: &str) -> &'static [&'static str] {
             "decide",
             "forward",
             "note",
+            "money",
         ],
         "operator" => &["read_board", "read_indicators", "read_held"],
         "county" | "auditor" => &["read_board", "read_indicators"],

@@ -2,6 +2,7 @@
 
 mod admin;
 mod assets;
+mod happened;
 mod held;
 mod indicators;
 mod live;
@@ -123,6 +124,7 @@ fn gateway_with(settings: Settings, bundle: Bundle) -> Gateway {
             name: "cn-rural-default 1.1.0".into(),
             concepts: [("bp_emergency".into(), concept)].into(),
         },
+        rules: Arc::new(crate::assess::Pack::built_in().unwrap()),
         settings,
         bundle,
         metrics: super::metrics::Registry::default(),

@@ -304,6 +304,22 @@ fn take(rows: &mut Rows, item: &Item) -> Outcome {
             let reason = Some(held.reason.as_str().to_owned());
             Outcome { id: None, status: Status::Quarantined, reason }
         }
+        Item::Event(event) => {
+            let id = Some(Key::from_bytes(*event.id.as_bytes()));
+            let known = rows.facts.iter().find_map(|entry| {
+                let Fact::Event(known) = &entry.fact else { return None };
+                (known.id == event.id).then_some(known.content)
+            });
+            let (status, reason) = match known {
+                None => (Status::Stored, None),
+                Some(content) if content == event.content => (Status::Duplicate, None),
+                Some(_) => (Status::Quarantined, Some("conflict".to_owned())),
+            };
+            if status == Status::Stored {
+                rows.append(Fact::Event(event.clone()));
+            }
+            Outcome { id, status, reason }
+        }
         Item::Context(_) | Item::Card(_) | Item::Presence(_) => panic!("not over HTTP"),
     }
 }
@@ -332,6 +348,17 @@ impl Reader for World {
 
     fn cursor(&self, _follower: &str) -> Result<CommitSeq, StoreError> {
         self.last()
+    }
+
+    fn events_of(&self, people: &[PersonId]) -> Result<Vec<Vec<PersonEvent>>, StoreError> {
+        let rows = self.rows();
+        let of = |person: &PersonId| {
+            let events = rows.facts.iter().filter_map(|entry| {
+                if let Fact::Event(event) = &entry.fact { Some((**event).clone()) } else { None }
+            });
+            events.filter(|event| event.person == *person).collect()
+        };
+        Ok(people.iter().map(of).collect())
     }
 
     fn readings(

@@ -6,6 +6,7 @@
 mod admin;
 mod alert;
 mod board;
+mod happened;
 mod held;
 mod indicators;
 mod list;
@@ -21,6 +22,7 @@ pub use admin::{
 };
 pub use alert::{Alert, AlertStep, ForwardAsked, NoteAsked, Reason, TextAsked};
 pub use board::{Board, Hour, Open, SendingState, Site, Village};
+pub use happened::{EventKept, EventLine, EventsCounted, EventsEntered, FollowUpAsked, MoneyAsked};
 pub use held::{ClaimAsked, Decision, QuarantineItem, ReasonAsked, RefusedItem};
 pub use indicators::{Categories, IndicatorMonth, Indicators, Share};
 pub use list::{ErrorBody, Events, List};

@@ -12,8 +12,8 @@ use super::{
     Status, Store, StoreError, StoredReading, Timer, TimerKind,
     fixtures::{
         NOON, after_noon, alert, card, commit, context, context_fact, crossing, doctor, event,
-        glucose, household, id, key, owed, person, person_with_cards, quarantined, reading,
-        reading_fact, refused, site,
+        glucose, happened, household, id, key, owed, person, person_with_cards, quarantined,
+        reading, reading_fact, refused, site,
     },
     view::{AlertFilter, HeldState, Paging, ReadingFilter, Scope},
 };
@@ -95,6 +95,39 @@ fn positions_have_no_gaps_and_the_feed_skips_nothing() {
         let rest = reader.feed(fed[3].seq, 100).unwrap();
         let all: Vec<Fact> = fed.into_iter().chain(rest).map(|entry| entry.fact).collect();
         assert_eq!(all, facts);
+    });
+}
+
+#[test]
+fn an_event_is_kept_once_and_read_back_as_it_was_with_what_is_kept_of_its_person() {
+    check(|store| {
+        let reader = township(store);
+        let all: Vec<_> = (0..12)
+            .map(|number| happened(number, "P1", 9 - i64::try_from(number).unwrap()))
+            .collect();
+        let mut expected = all.clone();
+        expected.sort_by_key(|event| (event.at, event.id));
+        let alert = alert(1, "P1", Some("DR1"), Level::Red);
+        let mut facts: Vec<_> = all.iter().cloned().map(|one| Fact::Event(Box::new(one))).collect();
+        facts.push(event(&alert, AlertChange::Opened));
+        facts.push(crossing(crate::domain::Key::from_bytes(*all[0].id.as_bytes()), &alert));
+        let kept = KeptState { person: id("P1"), judged_with: [1; 16], state: vec![1, 2] };
+        let changes = [Change::Alert(Box::new(alert)), Change::KeepState(Box::new(kept))];
+        commit(store, &facts, &changes);
+        let later = happened(40, "P1", -90);
+        commit(store, &[Fact::Event(Box::new(later.clone()))], &[]);
+        let fed = reader.feed(CommitSeq(11), 12).unwrap();
+        assert_eq!(fed.into_iter().map(|entry| entry.fact).collect::<Vec<_>>(), facts[..12]);
+        assert_eq!(reader.events_of(&[id("P2"), id("P1")]).unwrap()[1][1..], expected);
+        let mut unit = store.begin(NOON).unwrap();
+        assert_eq!(unit.events(&[id("P1")]).unwrap()[0][0], later);
+        let known = unit.known_events(&[key(1), later.id]).unwrap();
+        assert_eq!(known, [None, Some(later.content)]);
+        let resumed = unit.kept(&[id("P1")]).unwrap().pop().unwrap().unwrap();
+        assert_eq!((resumed.since.len(), resumed.events), (0, vec![later]));
+        assert_eq!(unit.measured_lately(Millis::minutes(30)).unwrap(), [id("P1")]);
+        let again = unit.append(&[Fact::Event(Box::new(all[3].clone()))]);
+        assert!(matches!(again, Err(StoreError::Duplicate)), "{again:?}");
     });
 }
 

@@ -19,8 +19,8 @@ use crate::{
         Request, Role, Sending, SqliteStore, Status, Store, Timer, TimerKind, TokenRow, Unit,
         fixtures::{
             NOON, after_noon, alert, card, context, context_fact, counted, crossing, doctor, event,
-            glucose, household, id, key, owed, person_with_cards, quarantined, reading, refused,
-            registration, site,
+            glucose, happened, household, id, key, owed, person_with_cards, quarantined, reading,
+            refused, registration, site,
         },
         view::{AlertFilter, HeldState, Paging, ReadingFilter, Scope},
     },
@@ -39,6 +39,7 @@ struct History {
     readings: u64,
     alerts: Vec<Alert>,
     owed: u64,
+    events: u64,
     /// Readings that a context was joined to: to each at most one.
     joined: BTreeSet<u64>,
 }
@@ -86,7 +87,13 @@ impl History {
         let who = name("P", a, 7);
         let at = name("S", b, 5);
         let minutes = i64::from(c) * 23 - 2000;
-        match what % 22 {
+        match what % 23 {
+            22 => {
+                // Sometimes one that came before: the unit must then fail in both.
+                let number = if c == 0 { u64::from(a % 4) } else { self.events };
+                self.events += 1;
+                work.facts.push(Fact::Event(Box::new(happened(number, &who, minutes))));
+            }
             0..=5 => {
                 // Sometimes a number that was used before: the unit must then fail in both.
                 let number = if c == 0 { u64::from(a % 4) } else { self.readings };
@@ -238,7 +245,7 @@ fn told((a, b, c): (u8, u8, u8), at: &str) -> Fact {
 /// A pack, or what a site says of itself.
 fn said_at(site: &str, (what, a, b): (u8, u8, u8), minutes: i64) -> Fact {
     let at = after_noon(minutes);
-    if what % 22 == 17 {
+    if what % 23 == 17 {
         return Fact::CardScan(CardScan {
             site: id(site),
             bench: id("B1"),
@@ -330,6 +337,9 @@ fn look_within(unit: &mut dyn Unit, seen: &mut Vec<String>) {
     seen.push(format!("{:?}", unit.waiting(&contents).unwrap()));
     seen.push(format!("{:?}", unit.registered(&keys()).unwrap()));
     seen.push(format!("{:?}", unit.readings(&since).unwrap()));
+    let events = unit.events(&people).unwrap();
+    let ids: Vec<_> = events.iter().flatten().map(|event| event.id).chain([key(1)]).collect();
+    seen.push(format!("{events:?} {:?}", unit.known_events(&ids).unwrap()));
     seen.push(format!("{:?}", unit.kept(&people).unwrap()));
     seen.push(format!("{:?}", unit.packs().unwrap()));
     for person in &people {
@@ -422,6 +432,8 @@ fn look(reader: &dyn Reader) -> Vec<String> {
     for alert in 0..5 {
         seen.push(format!("{:?}", reader.crossings_of(alert).unwrap()));
     }
+    let people: Vec<_> = (0..7).map(|number| id(&name("P", number, 7))).collect();
+    seen.push(format!("{:?}", reader.events_of(&people).unwrap()));
     let mut owed = reader.owed(after_noon(400), 1000).unwrap();
     owed.sort_by_key(|owed| owed.key);
     seen.push(format!("{owed:?} {:?}", reader.next_due().unwrap()));

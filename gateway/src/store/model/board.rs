@@ -225,6 +225,7 @@ fn heard((_, fact): (CommitSeq, &Fact), wanted: &SiteId) -> Option<Timestamp> {
         | Fact::Pack(_)
         | Fact::Decided(_)
         | Fact::Attributed(_)
+        | Fact::Event(_)
         | Fact::Crossing(_)
         | Fact::Alert(_)
         | Fact::Attempt(_) => {

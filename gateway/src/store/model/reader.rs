@@ -12,8 +12,8 @@ use super::{
 };
 use crate::{
     domain::{
-        Alert, AlertId, DoctorId, Person, PersonId, ReadingId, Registered, SiteId, Standing,
-        Timestamp,
+        Alert, AlertId, DoctorId, Person, PersonEvent, PersonId, ReadingId, Registered, SiteId,
+        Standing, Timestamp,
     },
     store::{
         Channel, CommitSeq, Counts, Crossing, Fact, Origin, Owed, QuarantineReason, Reader,
@@ -208,6 +208,11 @@ impl Reader for ModelReader {
         let state = self.shared.now();
         let found = state.readings().find(|(_, stored)| stored.reading.id == *id);
         Ok(found.filter(|(_, stored)| reaches(&state, scope, stored)))
+    }
+
+    fn events_of(&self, people: &[PersonId]) -> Result<Vec<Vec<PersonEvent>>, StoreError> {
+        let state = self.shared.now();
+        Ok(people.iter().map(|person| state.happened(person, CommitSeq(0))).collect())
     }
 
     fn alerts(

@@ -9,7 +9,7 @@ use std::{
 use crate::{
     domain::{
         Alert, AlertId, Attribution, BenchId, Card, Doctor, DoctorId, Household, NotificationKey,
-        Person, PersonId, ReadingId, Registered, Site, SiteId, Timestamp,
+        Person, PersonEvent, PersonId, ReadingId, Registered, Site, SiteId, Timestamp,
     },
     store::{
         AlertEvent, Answer, BenchSession, CommitSeq, Context, Counts, Crossing, Fact, KeptState,
@@ -179,7 +179,26 @@ impl State {
             .filter_map(|(_, fact)| if let Fact::Pack(pack) = fact { Some(&**pack) } else { None })
     }
 
-    /// What is kept of a person, and their readings since.
+    /// Events of people.
+    pub(super) fn person_events(
+        &self,
+    ) -> impl DoubleEndedIterator<Item = (CommitSeq, &PersonEvent)> {
+        self.log().filter_map(|(seq, fact)| {
+            if let Fact::Event(event) = fact { Some((seq, &**event)) } else { None }
+        })
+    }
+
+    /// A person's events after a position, by (when they happened, id).
+    pub(super) fn happened(&self, person: &PersonId, after: CommitSeq) -> Vec<PersonEvent> {
+        let own =
+            |(seq, event): &(CommitSeq, &PersonEvent)| *seq > after && event.person == *person;
+        let mut events: Vec<_> =
+            self.person_events().filter(own).map(|(_, event)| event.clone()).collect();
+        events.sort_by_key(|event| (event.at, event.id));
+        events
+    }
+
+    /// What is kept of a person, and their readings and events since.
     pub(super) fn kept(&self, person: &PersonId) -> Option<Resumed> {
         let (upto, kept) = self.kept.get(person)?;
         let own = |stored: &StoredReading| {
@@ -188,7 +207,8 @@ impl State {
         let later = self.readings().filter(|(seq, stored)| seq > upto && own(stored));
         let mut since: Vec<_> = later.map(|(_, stored)| stored).collect();
         since.sort_by_key(|stored| (stored.reading.measured.at, stored.reading.id));
-        Some(Resumed { kept: kept.clone(), since })
+        let events = self.happened(person, *upto);
+        Some(Resumed { kept: kept.clone(), since, events })
     }
 
     /// What was kept of the person whom a reading belongs to now holds no more.

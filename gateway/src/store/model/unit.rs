@@ -12,8 +12,8 @@ use super::{
 };
 use crate::{
     domain::{
-        Alert, AlertId, BenchId, CareLevel, ContentDigest, DeviceId, Doctor, Millis, Person,
-        PersonId, ReadingId, Registered, SiteId, Timestamp,
+        Alert, AlertId, BenchId, CareLevel, ContentDigest, DeviceId, Doctor, EventId, Millis,
+        Person, PersonEvent, PersonId, ReadingId, Registered, SiteId, Timestamp,
     },
     store::{
         ANSWER_KEPT, Answer, BenchSession, CardScan, Change, CommitSeq, Committed, Concerned,
@@ -54,6 +54,11 @@ impl<'s> ModelUnit<'s> {
             && !state.quarantine().any(|(seq, _)| seq == decided.item)
         {
             return Err(StoreError::Asked { what: "no such item of quarantine" });
+        }
+        if let Fact::Event(event) = fact
+            && state.person_events().any(|(_, known)| known.id == event.id)
+        {
+            return Err(StoreError::Duplicate);
         }
         state.facts.push(Arc::new(fact.clone()));
         if let Fact::Registration(registration) = fact {
@@ -149,8 +154,27 @@ impl Unit for ModelUnit<'_> {
         let since = newest.unwrap_or(Timestamp::from_millis(0)).minus(within);
         let lately = self.state.readings().filter(|(_, stored)| stored.server_at >= since);
         let owner = |stored: StoredReading| stored.attribution.map(|whose| whose.person);
-        let people: BTreeSet<_> = lately.filter_map(|(_, stored)| owner(stored)).collect();
+        let mut people: BTreeSet<_> = lately.filter_map(|(_, stored)| owner(stored)).collect();
+        let events = || self.state.person_events().map(|(_, event)| event);
+        let newest = events().map(|event| event.received_at).max();
+        let since = newest.unwrap_or(Timestamp::from_millis(0)).minus(within);
+        let lately = events().filter(|event| event.received_at >= since);
+        people.extend(lately.map(|event| event.person.clone()));
         Ok(people.into_iter().collect())
+    }
+
+    fn events(&mut self, people: &[PersonId]) -> Result<Vec<Vec<PersonEvent>>, StoreError> {
+        self.unspoiled()?;
+        Ok(people.iter().map(|person| self.state.happened(person, CommitSeq(0))).collect())
+    }
+
+    fn known_events(&mut self, ids: &[EventId]) -> Result<Vec<Option<ContentDigest>>, StoreError> {
+        self.unspoiled()?;
+        let content = |id: &EventId| {
+            let mut known = self.state.person_events();
+            known.find(|(_, event)| event.id == *id).map(|(_, event)| event.content)
+        };
+        Ok(ids.iter().map(content).collect())
     }
 
     fn kept(&mut self, people: &[PersonId]) -> Result<Vec<Option<Resumed>>, StoreError> {

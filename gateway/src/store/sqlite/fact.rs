@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rusqlite::{Connection, params};
 use smol_str::SmolStr;
 
-use super::{alert, code, context, decision, reading, registry, row::run};
+use super::{alert, code, context, decision, event, reading, registry, row::run};
 use crate::{
     domain::{Id, Reading, SiteId, Timestamp},
     store::{
@@ -81,6 +81,7 @@ impl Tally {
                     let heard = self.heard(Some(waiting.site.as_str()), waiting.received_at);
                     heard.quarantined = heard.quarantined.saturating_add(1);
                 }
+                Fact::Event(happened) => event::insert(connection, seq, happened)?,
                 Fact::CardScan(scan) => {
                     add_scan(connection, seq, scan)?;
                     self.heard(Some(scan.site.as_str()), scan.received_at);

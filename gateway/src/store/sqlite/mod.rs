@@ -16,6 +16,7 @@ mod context;
 mod decision;
 #[cfg(test)]
 mod durability;
+mod event;
 mod fact;
 mod fault;
 mod feed;
@@ -50,7 +51,7 @@ use super::{CommitSeq, Reader, Store, StoreError, Unit};
 use crate::domain::Timestamp;
 
 /// The format of the file that this program writes.
-pub const FORMAT_VERSION: i64 = 4;
+pub const FORMAT_VERSION: i64 = 5;
 
 /// How to open a store.
 #[derive(Debug, Clone)]

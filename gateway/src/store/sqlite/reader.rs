@@ -7,14 +7,17 @@ use std::{path::Path, sync::Arc};
 use rusqlite::params;
 
 use super::{
-    alert, backup, board, change, feed, list,
+    alert, backup, board, change, event, feed, list,
     pool::Pool,
     reading, recount, registry, roll,
     row::{cell, fetch, fetch_one, number},
     scope,
 };
 use crate::{
-    domain::{Alert, AlertId, DoctorId, Id, Person, PersonId, ReadingId, Registered, Timestamp},
+    domain::{
+        Alert, AlertId, DoctorId, Id, Person, PersonEvent, PersonId, ReadingId, Registered,
+        Timestamp,
+    },
     store::{
         AlertChange, CommitSeq, Counts, Crossing, Owed, Reader, RegistryKey, StoreError,
         StoredReading, TokenRow,
@@ -123,6 +126,10 @@ impl Reader for SqliteReader {
         let ever = Timestamp::from_millis(i64::MIN);
         let people: Vec<_> = people.iter().map(|person| (person.clone(), ever)).collect();
         self.see(|connection| reading::of_people(connection, &people))
+    }
+
+    fn events_of(&self, people: &[PersonId]) -> Result<Vec<Vec<PersonEvent>>, StoreError> {
+        self.see(|connection| event::of_people(connection, people))
     }
 
     fn alerts(

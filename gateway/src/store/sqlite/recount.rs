@@ -25,11 +25,12 @@ pub(super) fn counts(connection: &Connection) -> Result<Counts, StoreError> {
 }
 
 /// The tables of facts.
-const FACTS: [&str; 13] = [
+const FACTS: [&str; 14] = [
     "reading",
     "refused",
     "quarantine",
     "context",
+    "person_event",
     "card_scan",
     "presence",
     "registration",
@@ -209,9 +210,10 @@ const NONE: [(&str, &str); 17] = [
         "SELECT count(*) FROM crossing WHERE alert NOT IN (SELECT key FROM alert)",
     ),
     (
-        "crossings name a reading that is missing",
-        "SELECT count(*) FROM crossing \
-         WHERE reading IS NOT NULL AND reading NOT IN (SELECT id FROM reading)",
+        "crossings name a reading or an event that is missing",
+        "SELECT count(*) FROM crossing WHERE reading IS NOT NULL \
+         AND reading NOT IN (SELECT id FROM reading) \
+         AND reading NOT IN (SELECT id FROM person_event)",
     ),
     (
         "crossings are neither opened, joined nor held",
@@ -312,11 +314,13 @@ fn counters(connection: &Connection) -> Result<Vec<String>, StoreError> {
     if sum != received {
         found.push(format!("{received} items were received and {sum} accounted for"));
     }
-    // A reading of nobody stands in the log and waits in quarantine; it was counted as waiting.
+    // A reading of nobody stands in the log and waits in quarantine; it was counted as waiting. An
+    // act was no item received.
     const STORED: &str = "SELECT (SELECT count(*) FROM reading WHERE standing = 0 \
                           AND id NOT IN (SELECT h.id FROM quarantined_reading h JOIN quarantine USING (seq) \
  WHERE reason NOT IN ('conflict', 'session_changed'))) \
-                          + (SELECT count(*) FROM context)";
+                          + (SELECT count(*) FROM context) \
+                          + (SELECT count(*) FROM person_event WHERE kind <> 'act')";
     const REJECTED: &str = "SELECT count(*) FROM reading WHERE standing = 1 \
                             AND id NOT IN (SELECT h.id FROM quarantined_reading h JOIN quarantine USING (seq) \
  WHERE reason NOT IN ('conflict', 'session_changed'))";

@@ -9,7 +9,7 @@ use crate::store::{
 use rusqlite::{Connection, ToSql};
 
 use super::{
-    SqliteStore, alert, answer, change, context,
+    SqliteStore, alert, answer, change, context, event,
     fact::Tally,
     fault::failed,
     feed, kept, reading, registry,
@@ -18,8 +18,8 @@ use super::{
 };
 use crate::{
     domain::{
-        Alert, AlertId, BenchId, CareLevel, ContentDigest, DeviceId, Doctor, Millis, PersonId,
-        ReadingId, Registered, SiteId, Timestamp,
+        Alert, AlertId, BenchId, CareLevel, ContentDigest, DeviceId, Doctor, EventId, Millis,
+        PersonEvent, PersonId, ReadingId, Registered, SiteId, Timestamp,
     },
     store::{
         Answer, BenchSession, CardScan, Change, CommitSeq, Committed, Concerned, Counts, Crossing,
@@ -123,7 +123,25 @@ impl Unit for SqliteUnit<'_> {
     }
 
     fn measured_lately(&mut self, within: Millis) -> Result<Vec<PersonId>, StoreError> {
-        self.work(|connection, _| reading::owners_lately(connection, within))
+        self.work(|connection, _| {
+            let mut people = reading::owners_lately(connection, within)?;
+            people.extend(event::of_whom_lately(connection, within)?);
+            people.sort_unstable();
+            people.dedup();
+            Ok(people)
+        })
+    }
+
+    fn events(&mut self, people: &[PersonId]) -> Result<Vec<Vec<PersonEvent>>, StoreError> {
+        self.work(|connection, _| event::of_people(connection, people))
+    }
+
+    fn known_events(&mut self, ids: &[EventId]) -> Result<Vec<Option<ContentDigest>>, StoreError> {
+        self.work(|connection, _| {
+            let names = ids.iter().map(crate::domain::Key::as_bytes);
+            let sql = "SELECT content FROM person_event WHERE id = ?";
+            each(connection, ("person_event", sql), names, key_cell)
+        })
     }
 
     fn kept(&mut self, people: &[PersonId]) -> Result<Vec<Option<Resumed>>, StoreError> {
