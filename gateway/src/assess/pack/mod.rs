@@ -10,6 +10,8 @@ mod check;
 mod floor;
 mod lay;
 mod norm;
+#[cfg(test)]
+pub(super) mod nudge;
 mod numbers;
 mod place;
 mod problem;
@@ -41,7 +43,7 @@ pub(super) use numbers::{
 pub use problem::{PackError, Problem, Refusal};
 
 /// The pack that is built in.
-const BUILT_IN: &str = include_str!("../../../clinical/rulepack.json");
+pub(super) const BUILT_IN: &str = include_str!("../../../clinical/rulepack.json");
 
 /// The versioned set of warning lines with all their numbers.
 #[derive(Debug, Clone)]

@@ -1,0 +1,145 @@
+//! Does any case notice? Each number of the pack is moved by one step, each time also by less than
+//! its unit, each switch and comparator turned over, each name of a list taken out; then some case
+//! must come out otherwise. What no case can notice is listed with its reason in
+//! `gateway/docs/pack-mutations.md` and here.
+
+mod change;
+mod unnoticed;
+
+use firmware_protocols::{BloodPressure, Decimal, Measurement, PressureUnit};
+use serde_json::Value;
+
+use super::{Case, Feed, cases, indicators, run_case};
+use crate::{assess::Pack, care::Paging, domain::Millis};
+use change::{Change, changes};
+use unnoticed::UNNOTICED;
+
+/// The acceptance cases, and our own at the edges of every number.
+const FILES: [&str; 2] = [
+    include_str!("../../../clinical/scenarios.json"),
+    include_str!("../../../clinical/edges.json"),
+];
+
+/// Where people read what no case notices.
+const TOLD: &str = include_str!("../../../docs/pack-mutations.md");
+
+/// One case of a file.
+enum Asked {
+    Judged(Case),
+    Indicator(Value),
+    Page(Value),
+}
+
+impl Asked {
+    /// All of them. What no change touches, the names of symptoms, is all that reading them takes
+    /// of a pack: once is enough.
+    fn all(pack: &Pack) -> Vec<Self> {
+        let mut asked = Vec::new();
+        for file in FILES {
+            let file: Value = serde_json::from_str(file).unwrap();
+            let list = |name| cases(&file, name).unwrap().iter().cloned();
+            let judged = list("scenarios").chain(list("boundary_grid"));
+            asked.extend(judged.map(|case| Self::Judged(Case::read(pack, &case).unwrap())));
+            asked.extend(list("indicator_cases").map(Self::Indicator));
+            asked.extend(list("page_cases").map(Self::Page));
+        }
+        asked
+    }
+
+    /// What is wrong with its answer; `None` where it is what LINES says.
+    fn wrong(&self, pack: &Pack) -> Option<String> {
+        let (ok, line) = match self {
+            Self::Judged(case) => {
+                let verdict = run_case(case, pack, Feed::default());
+                (verdict.ok(), verdict.line())
+            }
+            Self::Indicator(case) => {
+                let (line, ok) = indicators::run(pack, case).unwrap();
+                (ok, line)
+            }
+            Self::Page(case) => {
+                let waits = waits(pack, case);
+                (waits == case["waits_minutes"].as_i64(), format!("{case} waits {waits:?}"))
+            }
+        };
+        (!ok).then_some(line)
+    }
+}
+
+/// How long the page of a pressure waits at most, in minutes; `None` if those are not whole.
+fn waits(pack: &Pack, case: &Value) -> Option<i64> {
+    let mmhg = |key: &str| Decimal::from(case[key].as_i64().unwrap());
+    let pressure = BloodPressure::new(mmhg("sbp"), mmhg("dbp"), PressureUnit::MmHg);
+    let grave = pack.never_waits(&Measurement::BloodPressure(pressure));
+    let wait = match Paging::of(pack, case["staffed"] == true, grave) {
+        Paging::AtOnce => Millis::ZERO,
+        Paging::Settle(longest) => longest,
+    };
+    (wait == Millis::minutes(wait.whole_minutes())).then(|| wait.whole_minutes())
+}
+
+/// The share of all changes that one test tries: nextest ends a test after 30 s.
+const SHARES: usize = 6;
+
+#[track_caller]
+fn check(share: usize) {
+    let built_in = Pack::built_in().unwrap();
+    let mut asked = Asked::all(&built_in);
+    // One that is wrong anyhow notices nothing.
+    asked.retain(|case| case.wrong(&built_in).is_none());
+    let mut wrong = Vec::new();
+    let tried = changes().into_iter().enumerate().filter(|(place, _)| place % SHARES == share);
+    for (_, change) in tried {
+        let noticed = noticed(&mut asked, &change);
+        let name = change.to_string();
+        match (noticed, UNNOTICED.iter().any(|(listed, _)| *listed == name)) {
+            (true, false) | (false, true) => {}
+            (false, false) => wrong.push(format!("no case notices: {name}")),
+            (true, true) => wrong.push(format!("a case notices, take it off the list: {name}")),
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Whether the reader refuses it, or some case comes out otherwise. The case that did stands first
+/// from then on: it often notices the next change too.
+fn noticed(asked: &mut Vec<Asked>, change: &Change) -> bool {
+    let Some(pack) = change.pack() else { return true };
+    let Some(place) = asked.iter().position(|case| case.wrong(&pack).is_some()) else {
+        return false;
+    };
+    let case = asked.remove(place);
+    asked.insert(0, case);
+    true
+}
+
+#[test]
+fn every_case_comes_out_with_the_pack_as_it_is() {
+    let pack = Pack::built_in().unwrap();
+    let failed: Vec<String> =
+        Asked::all(&pack).iter().filter_map(|asked| asked.wrong(&pack)).collect();
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+#[test]
+fn what_no_case_notices_is_a_change_that_is_tried() {
+    let changes: Vec<String> = changes().iter().map(ToString::to_string).collect();
+    for (listed, why) in UNNOTICED {
+        assert!(changes.iter().any(|name| name == listed), "{listed} is not tried");
+        let row = format!("| `{listed}` | {why} |");
+        assert!(TOLD.contains(&row), "docs/pack-mutations.md lacks {row}");
+    }
+}
+
+macro_rules! shares {
+    ($($name:ident: $share:expr,)*) => { $(#[test] fn $name() { check($share); })* };
+}
+
+shares! {
+    a_case_notices_each_change_of_the_first_share: 0,
+    a_case_notices_each_change_of_the_second_share: 1,
+    a_case_notices_each_change_of_the_third_share: 2,
+    a_case_notices_each_change_of_the_fourth_share: 3,
+    a_case_notices_each_change_of_the_fifth_share: 4,
+    a_case_notices_each_change_of_the_sixth_share: 5,
+}
