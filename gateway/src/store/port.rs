@@ -12,7 +12,7 @@ use super::{
 };
 use crate::domain::{
     Alert, AlertId, BenchId, CareLevel, ContentDigest, DeviceId, Doctor, DoctorId, HouseholdId,
-    Millis, NotificationKey, PersonId, ReadingId, Registered, SiteId, Timestamp,
+    Level, Millis, NotificationKey, PersonId, ReadingId, Registered, SiteId, Timestamp,
 };
 
 /// Longest bench session that is found by an instant within it: a card opens one for minutes, and a
@@ -101,6 +101,16 @@ pub enum Change {
         /// Of this alert.
         alert: i64,
         /// Not after this.
+        due_at: Timestamp,
+    },
+    /// Messages that nobody has tried to send yet tell of what the alert is now, and leave then:
+    /// what was lowered while its page waited calls nobody as what it was.
+    Calm {
+        /// Of this alert.
+        alert: i64,
+        /// What they tell of.
+        level: Level,
+        /// Not before this.
         due_at: Timestamp,
     },
     /// A follower has done everything up to a position; `None`: it is no more.

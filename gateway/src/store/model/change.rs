@@ -44,6 +44,15 @@ pub(super) fn apply(state: &mut State, change: &Change) -> Result<(), StoreError
                 }
             }
         }
+        Change::Calm { alert, level, due_at } => {
+            for promise in state.promises.values_mut() {
+                let untried = promise.owed.alert == *alert && promise.owed.attempts == 0;
+                if untried && promise.due_at.is_some() {
+                    promise.owed.level = *level;
+                    promise.due_at = Some(*due_at);
+                }
+            }
+        }
         Change::Cursor { follower, to } => move_cursor(state, follower, *to)?,
         Change::Session(session) => {
             let name = (session.site.clone(), session.bench.clone(), session.from);

@@ -66,7 +66,7 @@ pub(super) struct Count {
     pub(super) opened: BTreeMap<(Group, Concept, Level), u32>,
     /// By recipient: village doctors, then the township's, then the county's.
     pub(super) told: Vec<Told>,
-    /// Red messages about an alert that had been calmed before they left.
+    /// First messages about a red that had been calmed before they left: they tell of orange.
     pub(super) calmed: u32,
     /// Messages that a cap held.
     pub(super) capped: u32,
@@ -145,8 +145,8 @@ impl Count {
         }
         if left.level == Level::Red {
             told.nights = told.nights.saturating_add(u32::from(is_night(left.at)));
-            self.calmed = self.calmed.saturating_add(u32::from(calmed));
         }
+        self.calmed = self.calmed.saturating_add(u32::from(calmed));
     }
 
     pub(super) fn capped(&mut self) {

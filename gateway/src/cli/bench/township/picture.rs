@@ -183,7 +183,7 @@ impl Count {
             "messages": {
                 "village_doctors": self.villages().json(),
                 "township": self.above(0).json(), "county": self.above(1).json(),
-                "held_by_a_cap": self.capped, "red_after_it_was_calmed": self.calmed,
+                "held_by_a_cap": self.capped, "calmed_before_they_left": self.calmed,
             },
             "reds": {
                 "sittings": self.reds.0, "mean_under_the_line": self.reds.1,
@@ -289,7 +289,7 @@ impl Count {
         }
         writeln!(
             out,
-            "  red messages about an alert that had been calmed before: {}; held by a cap: {}",
+            "  messages about a red that had been calmed before they left, as orange: {}; held by a cap: {}",
             self.calmed, self.capped
         )
     }

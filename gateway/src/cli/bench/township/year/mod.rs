@@ -20,6 +20,7 @@ use crate::{
     cli::Failure,
     domain::{Attributes, CareLevel, Doctor, DoctorId, Level, Millis, Timestamp},
     notify::Turned,
+    store::AlertChange,
 };
 
 /// The year begins on a Monday under the regime of 2026 (LINES section 2.4).
@@ -300,7 +301,9 @@ impl Year<'_> {
             let Some(doctor) = place else { continue };
             let calmed = left.rows.iter().any(|row| {
                 let case = self.alerts.case(place_of(row.alert));
-                case.is_some_and(|case| case.history.alert.level < row.level)
+                let first = case.and_then(|case| case.history.events.first());
+                row.change == AlertChange::Opened
+                    && first.is_some_and(|(_, opened)| opened.alert.level > row.level)
             });
             self.count.left(doctor, &left, calmed);
             for row in &left.rows {

@@ -16,12 +16,12 @@ use unnoticed::UNNOTICED;
 
 /// The acceptance cases, and our own at the edges of every number.
 const FILES: [&str; 2] = [
-    include_str!("../../../clinical/scenarios.json"),
-    include_str!("../../../clinical/edges.json"),
+    include_str!("../../../../clinical/scenarios.json"),
+    include_str!("../../../../clinical/edges.json"),
 ];
 
 /// Where people read what no case notices.
-const TOLD: &str = include_str!("../../../docs/pack-mutations.md");
+const TOLD: &str = include_str!("../../../../docs/pack-mutations.md");
 
 /// One case of a file.
 enum Asked {
