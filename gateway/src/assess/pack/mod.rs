@@ -82,6 +82,9 @@ pub struct Pack {
     pub(super) relapse: Relapse,
     pub(super) symptoms: SymptomLists,
     pub(super) indicators: Indicators,
+    /// A row of the registry counts from so long before it was entered: an error of the last days is
+    /// mended, and no more.
+    pub(super) rejudged: Millis,
     rules: BTreeMap<Concept, Rule>,
 }
 
@@ -142,12 +145,13 @@ impl Pack {
         check::laid_over(text, Purpose::Draft)
     }
 
-    /// A pack from its own [`Pack::text`].
+    /// A pack from its own [`Pack::text`]. What a program before this one did not write there, a
+    /// number that was in the code then, is the built-in one's; text and hash stay its own.
     ///
     /// # Errors
     /// [`PackError`] names the place of the first thing that is wrong.
     pub fn from_text(text: &str) -> Result<Self, PackError> {
-        read::pack(serde_json::from_str(text)?)
+        check::of_the_past(&serde_json::from_str(text)?)
     }
 
     /// All that it says, as JSON with its keys sorted: what [`Pack::hash`] is of.

@@ -23,6 +23,7 @@ use super::{
     place,
     section::Section,
 };
+use crate::domain::Millis;
 
 /// The units of all numbers whose key names none.
 const UNITS: [(&str, &str); 4] =
@@ -73,10 +74,19 @@ pub(super) fn pack(value: Value) -> Result<Pack> {
         relapse: relapse::relapse(&mut top)?,
         symptoms: symptoms(&mut top)?,
         indicators: indicators(&mut top)?,
+        rejudged: rejudged(&mut top)?,
         rules: rules(&mut top)?,
     };
     top.finish()?;
     Ok(pack)
+}
+
+impl Pack {
+    /// The same under the text and hash of what was written.
+    pub(super) fn under_the_text_of(self, text: &Value) -> Self {
+        let hash = seal::content_hash(text);
+        Self { hash, text: text.to_string().into_boxed_str(), ..self }
+    }
 }
 
 /// What only explains, and numbers of texts for people that no line compares with.
@@ -317,9 +327,17 @@ fn indicators(top: &mut Section) -> Result<Indicators> {
         controlled_lt: section.pressure("bp_controlled_lt")?,
         recent_months: section.whole("recent_months")?,
         under_care_months: section.whole("under_care_months")?,
+        visits_a_year: section.whole("visits_a_year")?,
     };
     section.finish()?;
     Ok(indicators)
+}
+
+fn rejudged(top: &mut Section) -> Result<Millis> {
+    let mut section = top.section("registry")?;
+    let rejudged = section.days("rejudged_days")?;
+    section.finish()?;
+    Ok(rejudged)
 }
 
 fn concepts(section: &mut Section, key: &str) -> Result<Vec<Concept>> {

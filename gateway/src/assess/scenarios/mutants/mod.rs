@@ -6,19 +6,24 @@
 mod change;
 mod unnoticed;
 
+use std::sync::Arc;
+
 use firmware_protocols::{BloodPressure, Decimal, Measurement, PressureUnit};
 use serde_json::Value;
 
 use super::{Case, Feed, cases, indicators, run_case};
-use crate::{assess::Pack, care::Paging, domain::Millis};
+use crate::{
+    assess::{Condition, Glycaemia, History, InForce, Indicators, Pack, Packs, Patient, Visit},
+    care::Paging,
+    domain::{Millis, PersonId, Timestamp},
+};
 use change::{Change, changes};
 use unnoticed::UNNOTICED;
 
-/// The acceptance cases, and our own at the edges of every number.
-const FILES: [&str; 2] = [
-    include_str!("../../../../clinical/scenarios.json"),
-    include_str!("../../../../clinical/edges.json"),
-];
+/// Our own cases, at the edges of every number.
+const EDGES: &str = include_str!("../../../../clinical/edges.json");
+/// The acceptance cases, and our own.
+const FILES: [&str; 2] = [include_str!("../../../../clinical/scenarios.json"), EDGES];
 
 /// Where people read what no case notices.
 const TOLD: &str = include_str!("../../../../docs/pack-mutations.md");
@@ -28,6 +33,8 @@ enum Asked {
     Judged(Case),
     Indicator(Value),
     Page(Value),
+    Managed(Value),
+    Registry(Value),
 }
 
 impl Asked {
@@ -41,8 +48,14 @@ impl Asked {
             let judged = list("scenarios").chain(list("boundary_grid"));
             asked.extend(judged.map(|case| Self::Judged(Case::read(pack, &case).unwrap())));
             asked.extend(list("indicator_cases").map(Self::Indicator));
-            asked.extend(list("page_cases").map(Self::Page));
         }
+        let edges: Value = serde_json::from_str(EDGES).unwrap();
+        let mut edges = |list, kind: fn(Value) -> Self| {
+            asked.extend(cases(&edges, list).unwrap().iter().cloned().map(kind));
+        };
+        edges("page_cases", Self::Page);
+        edges("managed_cases", Self::Managed);
+        edges("registry_cases", Self::Registry);
         asked
     }
 
@@ -61,6 +74,11 @@ impl Asked {
                 let waits = waits(pack, case);
                 (waits == case["waits_minutes"].as_i64(), format!("{case} waits {waits:?}"))
             }
+            Self::Managed(case) => {
+                let managed = is_managed(pack, case);
+                (managed == (case["managed"] == true), format!("{case} is managed: {managed}"))
+            }
+            Self::Registry(case) => (counts_from_then(pack, case), case.to_string()),
         };
         (!ok).then_some(line)
     }
@@ -76,6 +94,37 @@ fn waits(pack: &Pack, case: &Value) -> Option<i64> {
         Paging::Settle(longest) => longest,
     };
     (wait == Millis::minutes(wait.whole_minutes())).then(|| wait.whole_minutes())
+}
+
+/// Whether somebody with both diagnoses and so many visits in the year is managed, by both.
+fn is_managed(pack: &Pack, case: &Value) -> bool {
+    let end = Timestamp::parse("2026-06-30T23:59:59+08:00").unwrap();
+    let patient = Patient::new(PersonId::new("P1").unwrap())
+        .with(Condition::Hypertension)
+        .with(Condition::Diabetes);
+    let visit = |back| Visit {
+        at: end.minus(Millis::days(20 * back)),
+        pressure: None,
+        fasting: Some(Glycaemia(60)),
+    };
+    let visits = (0..case["visits"].as_i64().unwrap()).rev().map(visit).collect();
+    let history = History { patient, contracted: true, registered: None, died: None, visits };
+    let mut counted = Indicators::default();
+    counted.count(pack, &history, end);
+    let (pressure, glucose) = (counted.managed_pressure, counted.managed_glucose);
+    assert_eq!(pressure, glucose, "one number for both");
+    pressure.numerator == 1
+}
+
+/// Whether a row that is entered again counts from that instant on, to the millisecond.
+fn counts_from_then(pack: &Pack, case: &Value) -> bool {
+    let at = |key: &str| Timestamp::parse(case[key].as_str().unwrap()).unwrap();
+    let (again, from) = (at("entered_again"), at("counts_from"));
+    let person = || Patient::new(PersonId::new("P1").unwrap());
+    let row = |_: &Pack, entered| if entered == again { person().aged(70) } else { person() };
+    let entered = [from.minus(Millis::days(30)), again];
+    let in_force = InForce::new(&Packs::new(Arc::new(pack.clone())), &entered, row);
+    in_force.changes_between(from.minus(Millis(1)), from)
 }
 
 /// The share of all changes that one test tries: nextest ends a test after 30 s.
