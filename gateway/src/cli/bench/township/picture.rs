@@ -169,9 +169,8 @@ impl Count {
         let uncontrolled: Map<String, Value> = self
             .uncontrolled
             .iter()
-            .map(|((class, clearly), listed)| {
-                let name = if *clearly { "clearly" } else { "all" };
-                (format!("{class:?} {name}"), listed_json(listed, "days"))
+            .map(|((class, clock), listed)| {
+                (format!("{class:?} {}", clock.as_str()), listed_json(listed, "days"))
             })
             .collect();
         let [alert, message] = &self.listed;
@@ -302,13 +301,13 @@ impl Count {
             per_mille(under, sittings) / 10
         )?;
         writeln!(out, "\nTruly over their line: listed, and after how many days")?;
-        for ((class, clearly), listed) in &self.uncontrolled {
-            let name = format!("{class:?}{}", if *clearly { " clearly" } else { "" });
+        for ((class, clock), listed) in &self.uncontrolled {
+            let name = format!("{class:?} {}", clock.as_str());
             let share = per_mille(count(&listed.took), listed.people);
             let in_time = per_mille(listed.in_time, listed.people);
             writeln!(
                 out,
-                "  {name:<12} {} {} of {} listed; p50 {} p95 {} max {} d; within one cadence + 7 d \
+                "  {name:<14} {} {} of {} listed; p50 {} p95 {} max {} d; within one cadence + 7 d \
                  {} %",
                 bar(share, 1000),
                 listed.took.len(),
