@@ -8,7 +8,9 @@ mod unnoticed;
 
 use std::sync::Arc;
 
-use firmware_protocols::{BloodPressure, Decimal, Measurement, PressureUnit};
+use firmware_protocols::{
+    BloodPressure, Decimal, Glucose, GlucoseUnit, GlucoseValue, Measurement, PressureUnit,
+};
 use serde_json::Value;
 
 use super::{Case, Feed, cases, indicators, run_case};
@@ -84,11 +86,16 @@ impl Asked {
     }
 }
 
-/// How long the page of a pressure waits at most, in minutes; `None` if those are not whole.
+/// How long the page of a value waits at most, in minutes; `None` if those are not whole.
 fn waits(pack: &Pack, case: &Value) -> Option<i64> {
-    let mmhg = |key: &str| Decimal::from(case[key].as_i64().unwrap());
-    let pressure = BloodPressure::new(mmhg("sbp"), mmhg("dbp"), PressureUnit::MmHg);
-    let grave = pack.never_waits(&Measurement::BloodPressure(pressure));
+    let number = |key: &str| case[key].to_string().parse::<Decimal>();
+    let measurement = if let Ok(value) = number("glucose") {
+        Measurement::Glucose(Glucose::new(GlucoseValue::Number(value), GlucoseUnit::MmolPerL))
+    } else {
+        let (systolic, diastolic) = (number("sbp").unwrap(), number("dbp").unwrap());
+        Measurement::BloodPressure(BloodPressure::new(systolic, diastolic, PressureUnit::MmHg))
+    };
+    let grave = pack.never_waits(&measurement);
     let wait = match Paging::of(pack, case["staffed"] == true, grave) {
         Paging::AtOnce => Millis::ZERO,
         Paging::Settle(longest) => longest,
