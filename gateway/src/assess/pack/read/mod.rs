@@ -1,5 +1,6 @@
 //! Reads a whole pack: every key is asked for once.
 
+mod counted;
 mod lines;
 mod quiet;
 mod relapse;
@@ -18,12 +19,10 @@ use super::{
         quantity::{Convert, Pressure},
         symptoms::SymptomLists,
     },
-    Ages, AutoResolve, Indicators, Pack, PackError, Page, Persistence, PressureLimits,
-    PressureRepeats, RepeatFromReadings, Repeats, Rule, SessionNumbers, Spaced, Timers, Validity,
-    place,
+    Ages, AutoResolve, Pack, PackError, Page, Persistence, PressureLimits, PressureRepeats,
+    RepeatFromReadings, Repeats, Rule, SessionNumbers, Spaced, Timers, Validity, place,
     section::Section,
 };
-use crate::domain::Millis;
 
 /// The units of all numbers whose key names none.
 const UNITS: [(&str, &str); 4] =
@@ -73,8 +72,8 @@ pub(super) fn pack(value: Value) -> Result<Pack> {
         silence_cohorts: silence_cohorts(&mut top)?,
         relapse: relapse::relapse(&mut top)?,
         symptoms: symptoms(&mut top)?,
-        indicators: indicators(&mut top)?,
-        rejudged: rejudged(&mut top)?,
+        indicators: counted::indicators(&mut top)?,
+        rejudged: counted::rejudged(&mut top)?,
         rules: rules(&mut top)?,
     };
     top.finish()?;
@@ -318,26 +317,6 @@ fn symptoms(top: &mut Section) -> Result<SymptomLists> {
     };
     section.finish()?;
     Ok(lists)
-}
-
-fn indicators(top: &mut Section) -> Result<Indicators> {
-    let mut section = top.section("indicators")?;
-    section.explanation("source")?;
-    let indicators = Indicators {
-        controlled_lt: section.pressure("bp_controlled_lt")?,
-        recent_months: section.whole("recent_months")?,
-        under_care_months: section.whole("under_care_months")?,
-        visits_a_year: section.whole("visits_a_year")?,
-    };
-    section.finish()?;
-    Ok(indicators)
-}
-
-fn rejudged(top: &mut Section) -> Result<Millis> {
-    let mut section = top.section("registry")?;
-    let rejudged = section.days("rejudged_days")?;
-    section.finish()?;
-    Ok(rejudged)
 }
 
 fn concepts(section: &mut Section, key: &str) -> Result<Vec<Concept>> {
