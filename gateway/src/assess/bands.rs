@@ -73,3 +73,29 @@ impl Pack {
         bands
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        assess::{Cohort, Condition},
+        domain::PersonId,
+    };
+
+    /// The office line of the general cohort: under 65 140/90, from 65 150/90 (LINES 6.2); of the
+    /// lifted from 80.
+    #[test]
+    fn the_lines_that_are_shown_change_with_the_birthday() {
+        let (pack, at) = (Pack::built_in().unwrap(), Timestamp::from_millis(0));
+        let office = |cohort, age| {
+            let patient = Patient::new(PersonId::new("P1").unwrap()).aged(age);
+            let bands = pack.bands(&patient.with(Condition::Cohort(cohort)), at);
+            let own = bands
+                .iter()
+                .find(|band| band.measure == "systolic" && band.setting == Some(Setting::Clinic));
+            own.unwrap().from.as_integer().unwrap()
+        };
+        assert_eq!([64, 65].map(|age| office(Cohort::C0, age)), [140, 150]);
+        assert_eq!([79, 80].map(|age| office(Cohort::C1, age)), [140, 150]);
+    }
+}

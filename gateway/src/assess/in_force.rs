@@ -17,10 +17,6 @@ use super::{
 };
 use crate::domain::{Millis, Timestamp};
 
-/// "A change of either re-judges at most the last 14 days" (DESIGN section 6). For rows of the
-/// registry; a pack applies to later facts.
-const REJUDGED: Millis = Millis::days(14);
-
 /// The beginning of time.
 const EVER: Timestamp = Timestamp::from_millis(i64::MIN);
 
@@ -83,7 +79,9 @@ impl InForce {
     }
 
     /// The packs, and the row of the person as it was entered at each of some instants, by time; the
-    /// first row counts since ever. `patient` says what the row of an instant means under a pack.
+    /// first row counts since ever, each later one from so long before it as the pack of its instant
+    /// says: "a change of either re-judges at most the last 14 days" (DESIGN section 6); a pack
+    /// applies to later facts. `patient` says what the row of an instant means under a pack.
     #[must_use]
     pub fn new(
         packs: &Packs,
@@ -91,7 +89,8 @@ impl InForce {
         patient: impl Fn(&Pack, Timestamp) -> Patient,
     ) -> Self {
         let first_row = entered.first().copied().unwrap_or(EVER);
-        let rows: Vec<_> = entered.iter().skip(1).map(|at| (at.minus(REJUDGED), *at)).collect();
+        let rows: Vec<_> =
+            entered.iter().skip(1).map(|at| (at.minus(packs.at(*at).rejudged), *at)).collect();
         let stretch = |from: Timestamp| {
             let row = rows.iter().rev().find(|(reaching, _)| *reaching <= from);
             let row = row.map_or(first_row, |(_, row)| *row);

@@ -19,10 +19,6 @@ use crate::{
     store::StoredReading,
 };
 
-/// Face-to-face visits of a managed patient in a year at least, and free fasting tests of a managed
-/// diabetic (CN1 K; LINES 2.1 "follow-up frequency", 2.2 "frequency").
-pub const VISITS_A_YEAR: usize = 4;
-
 /// Into which category of HEARTS and Simple a person falls at the end of a month.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Category {
@@ -108,10 +104,10 @@ pub struct Indicators {
     /// 签约率: of all who are registered and alive, those for whose household a doctor has signed.
     pub contracted: Share,
     /// 高血压规范管理率: of hypertensives with a visit in the year, those with
-    /// [`VISITS_A_YEAR`]; left out are those without any.
+    /// as many as the pack asks for (LINES 2.1, "follow-up frequency"); left out are those without any.
     pub managed_pressure: Share,
-    /// 糖尿病规范管理率: of diabetics with a visit in the year, those with [`VISITS_A_YEAR`] that
-    /// have a fasting value; left out are those without any visit.
+    /// 糖尿病规范管理率: of diabetics with a visit in the year, those with as many that have a
+    /// fasting value (LINES 2.2, "frequency"); left out are those without any visit.
     pub managed_glucose: Share,
     /// 血压控制率: of hypertensives with a visit in the year, those whose last pressure is under the
     /// national control line of their age; left out are those without a visit.
@@ -194,13 +190,13 @@ impl Indicators {
         if hypertensive {
             let last = visits.iter().rev().find_map(|visit| visit.pressure);
             let line = national_line(pack, patient, end);
-            self.managed_pressure.count(seen, visits.len() >= VISITS_A_YEAR);
+            self.managed_pressure.count(seen, visits.len() >= pack.indicators.visits_a_year);
             self.pressure_controlled.count(seen, last.is_some_and(|last| !last.reaches(line)));
         }
         if patient.has(Condition::Diabetes, end) {
             let tests: Vec<Glycaemia> = visits.iter().filter_map(|visit| visit.fasting).collect();
             let line = pack.lines.glu_control_fasting_ge;
-            self.managed_glucose.count(seen, tests.len() >= VISITS_A_YEAR);
+            self.managed_glucose.count(seen, tests.len() >= pack.indicators.visits_a_year);
             self.glucose_controlled.count(seen, tests.last().is_some_and(|last| *last < line));
         }
     }
@@ -286,9 +282,7 @@ impl Day {
     fn take(&mut self, pack: &Pack, measurement: &Measurement) {
         match measurement {
             Measurement::BloodPressure(pressure) => {
-                let flags = pressure.flags;
-                let doubtful =
-                    flags.body_movement || flags.cuff_too_loose || flags.improper_position;
+                let doubtful = pack.doubts(pressure.flags);
                 let mmhg = |native| pack.convert.mmhg(native, pressure.unit);
                 let pair = mmhg(pressure.systolic).zip(mmhg(pressure.diastolic));
                 if let Some((systolic, diastolic)) = pair.filter(|_| !doubtful) {

@@ -38,23 +38,26 @@ impl Pack {
     /// and for every glucose emergency but a high one (DESIGN section 6).
     #[must_use]
     pub fn pages_at_once(&self, stored: &StoredReading) -> bool {
-        let symptoms = !stored.reading.remarks.symptoms.is_empty();
-        symptoms
-            || match &stored.reading.measurement {
-                Measurement::BloodPressure(pressure) => {
-                    let mmhg = |native| self.convert.mmhg(native, pressure.unit);
-                    mmhg(pressure.systolic).is_some_and(|value| value >= self.page.at_once_sbp_ge)
-                        || mmhg(pressure.diastolic)
-                            .is_some_and(|value| value >= self.page.at_once_dbp_ge)
-                }
-                Measurement::Glucose(glucose) => match glucose.value {
-                    GlucoseValue::Low => true,
-                    GlucoseValue::High => false,
-                    GlucoseValue::Number(value) => self
-                        .convert
-                        .glycaemia(value, glucose.unit)
-                        .is_some_and(|value| value <= self.lines.glu_low_emergency_le_dm),
-                },
+        !stored.reading.remarks.symptoms.is_empty() || self.never_waits(&stored.reading.measurement)
+    }
+
+    /// Whether a value alone is so grave that its page never waits.
+    pub(super) fn never_waits(&self, measurement: &Measurement) -> bool {
+        match measurement {
+            Measurement::BloodPressure(pressure) => {
+                let mmhg = |native| self.convert.mmhg(native, pressure.unit);
+                let (systolic, diastolic) = (mmhg(pressure.systolic), mmhg(pressure.diastolic));
+                systolic.is_some_and(|value| value >= self.page.at_once_sbp_ge)
+                    || diastolic.is_some_and(|value| value >= self.page.at_once_dbp_ge)
             }
+            Measurement::Glucose(glucose) => match glucose.value {
+                GlucoseValue::Low => true,
+                GlucoseValue::High => false,
+                GlucoseValue::Number(value) => self
+                    .convert
+                    .glycaemia(value, glucose.unit)
+                    .is_some_and(|value| value <= self.lines.glu_low_emergency_le_dm),
+            },
+        }
     }
 }

@@ -49,7 +49,7 @@ pub use facts::{
 };
 pub use in_force::{InForce, Packs, Stretch};
 pub use indicators::{
-    Category, History, Indicators, Share, VISITS_A_YEAR, Visit, category, months_before, visits,
+    Category, History, Indicators, Share, Visit, category, months_before, visits,
 };
 pub use keep::JudgedWith;
 pub use pack::{Norm, Pack, PackError, Problem, Refusal, Rule};

@@ -142,6 +142,13 @@ mod tests {
     }
 
     #[test]
+    fn a_factor_is_above_nothing() {
+        let of = |text: &str| Fraction::of(text.parse().unwrap());
+        assert_eq!((of("0"), of("-18"), of("0.0")), (None, None, None));
+        assert_eq!(of("18"), Some(CONVERT.mgdl_per_mmoll));
+    }
+
+    #[test]
     fn a_half_is_rounded_up_in_a_mean() {
         assert_eq!(mean(283, 2), 142);
         assert_eq!(mean(566, 4), 142);

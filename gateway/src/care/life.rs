@@ -102,7 +102,8 @@ pub fn open(opening: Opening, team: &Team, now: Timestamp) -> Step {
 }
 
 /// Carries a change that later facts made: its level, its reasons, its end. A message is owed only
-/// when the level rises, or when an alert that had ended is open again.
+/// when the level rises, or when an alert that had ended is open again. One that still waits when
+/// the level falls leaves as what the alert is now, in day hours.
 #[must_use]
 pub fn revise(
     before: &Alert,
@@ -128,6 +129,10 @@ pub fn revise(
     {
         let due_at = page_at(&after, Paging::AtOnce, now);
         changes.extend(owe(&after, change, doctor, due_at));
+    }
+    if change == AlertChange::Lowered {
+        let due_at = page_at(&after, Paging::AtOnce, now);
+        changes.push(Change::Calm { alert: after.key, level: after.level, due_at });
     }
     let mut event = event(&after, change, now, Some(before.state));
     event.alias = (before.id != after.id).then_some(before.id);
@@ -408,6 +413,21 @@ mod tests {
         check_page(Level::Red, true, Paging::AtOnce, Some("2026-03-02T07:00:00+08:00"));
         check_page(Level::Orange, false, Paging::AtOnce, Some("2026-03-02T07:00:00+08:00"));
         check_page(Level::Blue, false, Paging::AtOnce, None);
+    }
+
+    #[track_caller]
+    fn check_calm(now: &str, due_at: &str) {
+        let red = open(opening(Level::Red, false, Paging::AtOnce), &team(), at(NOW)).alert;
+        let orange = Alert { level: Level::Orange, ..red.clone() };
+        let step = revise(&red, orange, AlertChange::Lowered, &team(), at(now));
+        let calm = Change::Calm { alert: 1, level: Level::Orange, due_at: at(due_at) };
+        assert_eq!(step.changes, [calm], "the township's turn stays where it is");
+    }
+
+    #[test]
+    fn what_is_lowered_while_its_page_waits_leaves_as_orange_and_not_at_night() {
+        check_calm("2026-03-02T09:08:00+08:00", "2026-03-02T09:08:00+08:00");
+        check_calm("2026-03-02T03:08:00+08:00", "2026-03-02T07:00:00+08:00");
     }
 
     #[test]

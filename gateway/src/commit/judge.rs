@@ -9,7 +9,7 @@
 
 use crate::{
     assess::{Assessment, State, Transition},
-    domain::{Millis, PersonEvent, PersonId, Timestamp},
+    domain::{PersonEvent, PersonId, Timestamp},
     store::{Change, KeptState, Resumed, StoreError, StoredReading},
 };
 
@@ -20,10 +20,6 @@ use super::{
     people::{File, Steps},
     watch::Look,
 };
-
-/// Readings without number and time that say the same within so long cannot be told apart: one
-/// session of the pack's `session.window_minutes`.
-const SESSION_WINDOW: Millis = Millis::minutes(10);
 
 /// People whose files are opened at once, with all their readings in memory for as long.
 const OPENED_AT_ONCE: usize = 64;
@@ -288,7 +284,7 @@ impl Group<'_> {
     }
 
     /// What has neither number nor time and says the same as another of its device within one
-    /// session cannot be told apart from it: kept twice, marked, counted once.
+    /// session of the pack cannot be told apart from it: kept twice, marked, counted once.
     fn mark_possible_duplicates(
         &mut self,
         person: &PersonId,
@@ -297,7 +293,7 @@ impl Group<'_> {
         if !fresh.iter().any(|stored| stored.reading.unnumbered) {
             return Ok(());
         }
-        let window = SESSION_WINDOW;
+        let window = self.pack.session_window();
         let earliest = fresh.iter().map(|stored| stored.reading.received_at).min();
         let from = earliest.unwrap_or(self.now).minus(window);
         let mut seen: Vec<StoredReading> =

@@ -1,7 +1,7 @@
 //! Which message a recipient gets next, decided from the store right before it is sent.
 //!
 //! A row whose alert was acknowledged or ended meanwhile is dropped here, so nobody is called for
-//! what a colleague has taken. Rows about one person share a message; when the recipient's pace is
+//! what a colleague has taken; one whose alert was lowered tells of what it is now. Rows about one person share a message; when the recipient's pace is
 //! nearly used up, everything that is not red shares one.
 
 use std::collections::BTreeMap;
@@ -101,7 +101,10 @@ pub(super) fn plan(reader: &dyn Reader, wording: &Wording, turn: Turn) -> Result
                 let last = row.last_error.clone().unwrap_or_default();
                 plan.dead.push((row, format!("the deadline passed; last: {last}")));
             }
-            Some(alert) => needed.push((row, alert.alert.person)),
+            Some(alert) => {
+                let person = alert.alert.person.clone();
+                needed.push((as_it_stands(row, &alert), person));
+            }
         }
     }
     let Some(group) = next_group(needed, turn.scarce) else {
@@ -139,6 +142,11 @@ pub(super) fn is_needed(change: AlertChange, history: &AlertHistory) -> bool {
     let answers = |event| matches!(event, AlertChange::Acknowledged | AlertChange::Visited);
     history.alert.state.is_live()
         && !events.iter().skip(told).any(|(_, event)| answers(event.change))
+}
+
+/// A row as its message must tell it: a red that was lowered meanwhile calls nobody as red.
+pub(super) fn as_it_stands(row: Owed, history: &AlertHistory) -> Owed {
+    Owed { level: row.level.min(history.alert.level), ..row }
 }
 
 /// A message that was never tried goes out even after its deadline; a retry does not.

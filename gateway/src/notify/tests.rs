@@ -379,6 +379,7 @@ async fn rows_about_one_person_share_a_message_and_others_do_not() {
     raised.key = notification_key(&first.alert_id, "raised", &recipient, "webhook");
     (raised.change, raised.level) = (AlertChange::Raised, Level::Red);
     world.store.script().owed.insert(raised.key, raised.clone());
+    world.store.script().alerts.get_mut(&first.alert_id).unwrap().alert.level = Level::Red;
     world.owe("P2", Level::Orange, "DR1");
     let (board, _supervisor) = world.start();
     world.settled().await;
@@ -403,6 +404,19 @@ async fn nobody_is_called_for_what_a_colleague_has_taken() {
     assert!(world.sent().is_empty());
     assert_eq!(board.numbers().dropped, 1);
     assert!(board.alarms().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_lowered_before_its_message_left_is_told_as_what_it_is_now() {
+    let mut world = World::new();
+    let row = world.owe("P1", Level::Red, "DR1");
+    world.store.script().alerts.get_mut(&row.alert_id).unwrap().alert.level = Level::Orange;
+    let (board, _supervisor) = world.start();
+    world.settled().await;
+    let sent = world.sent();
+    assert_eq!((sent.len(), &sent[0].body["level"]), (1, &"orange".into()));
+    assert_eq!(sent[0].id, row.key.to_string());
+    assert_eq!(board.numbers().delivered, 1);
 }
 
 #[tokio::test(start_paused = true)]

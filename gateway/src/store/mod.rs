@@ -10,9 +10,11 @@ mod facts;
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod held;
+mod look;
 mod model;
 mod paging;
 mod port;
+mod proof;
 mod reader;
 mod rows;
 pub mod sqlite;
@@ -24,11 +26,10 @@ pub use facts::{
     PackInForce, Presence, Registration, Sending, StoredReading, Told,
 };
 pub use held::{Attributed, Decided, Decision, Origin, QuarantineReason, Quarantined, Refused};
+pub use look::{Awaiting, Concerned, Numbered, RegistryKey};
 pub use model::ModelStore;
-pub use port::{
-    ANSWER_KEPT, Awaiting, Change, Committed, Concerned, Numbered, RegistryKey, SESSION_MAX, Store,
-    Unit,
-};
+pub use port::{ANSWER_KEPT, Change, SESSION_MAX, Store, Unit};
+pub use proof::Committed;
 pub use reader::Reader;
 pub use rows::{
     Answer, BenchSession, Channel, Counts, Done, KeptState, Outcome, Owed, Request, Resumed, Role,

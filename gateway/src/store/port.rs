@@ -4,17 +4,16 @@
 //! true until the unit ends, and nothing of a unit exists unless its commit returned [`Committed`].
 //! Reading goes through [`Reader`], beside the writer and never in its way.
 
-use super::{Decided, view::HeldQuarantine};
 use std::sync::Arc;
 
 use super::{
-    Answer, BenchSession, CardScan, CommitSeq, Context, Counts, Crossing, Fact, KeptState, Owed,
-    PackInForce, Reader, Resumed, StoreError, StoredReading, Timer, TokenRow,
+    Answer, Awaiting, BenchSession, CardScan, CommitSeq, Committed, Concerned, Counts, Crossing,
+    Decided, Fact, KeptState, Numbered, Owed, PackInForce, Reader, RegistryKey, Resumed,
+    StoreError, StoredReading, Timer, TokenRow, view::HeldQuarantine,
 };
 use crate::domain::{
-    Alert, AlertId, BenchId, CareLevel, ContentDigest, DeviceId, Doctor, DoctorId, EventId,
-    HouseholdId, Millis, NotificationKey, PersonEvent, PersonId, ReadingId, Registered, SiteId,
-    Timestamp,
+    Alert, AlertId, BenchId, CareLevel, ContentDigest, DeviceId, Doctor, EventId, Level, Millis,
+    NotificationKey, PersonEvent, PersonId, ReadingId, Registered, SiteId, Timestamp,
 };
 
 /// Longest bench session that is found by an instant within it: a card opens one for minutes, and a
@@ -23,76 +22,6 @@ pub const SESSION_MAX: Millis = Millis::hours(24);
 
 /// How long the answer to a repeatable request is kept (DESIGN section 9, HTTP).
 pub const ANSWER_KEPT: Millis = Millis::days(30);
-
-/// Proof that a unit is on disk and synced. Only a store makes one; acknowledging needs one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Committed {
-    last: CommitSeq,
-}
-
-impl Committed {
-    /// For stores alone: call it after the sync returned, never before.
-    pub(in crate::store) const fn after_sync(last: CommitSeq) -> Self {
-        Self { last }
-    }
-
-    /// A proof without a store, for tests of those who only pass it on.
-    #[cfg(test)]
-    pub(crate) const fn for_tests() -> Self {
-        Self { last: CommitSeq(0) }
-    }
-
-    /// The position of the unit's last fact, or of the last fact before it if it had none.
-    #[must_use]
-    pub const fn last(&self) -> CommitSeq {
-        self.last
-    }
-}
-
-/// The name of a registry row.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum RegistryKey {
-    /// A person.
-    Person(PersonId),
-    /// A household.
-    Household(HouseholdId),
-    /// A doctor.
-    Doctor(DoctorId),
-    /// A device.
-    Device(DeviceId),
-    /// A site.
-    Site(SiteId),
-    /// A card, by its number.
-    Card(String),
-}
-
-/// What a device has sent under one of its numbers.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Numbered {
-    /// Glucose readings; several where the device counts anew.
-    pub readings: Vec<StoredReading>,
-    /// Contexts.
-    pub contexts: Vec<Context>,
-}
-
-/// What waits for a row of the registry: readings of nobody, and cards that nobody knew.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Awaiting {
-    /// That name the person, or come from the device, in the order of the log.
-    pub readings: Vec<StoredReading>,
-    /// Of the card, by time.
-    pub scans: Vec<CardScan>,
-}
-
-/// Whom rows of the registry concern.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Concerned {
-    /// Rows up to this position were looked at.
-    pub upto: CommitSeq,
-    /// The people of these rows, and of the households of these rows, in the order of the log, each
-    /// with the later one of the row and the household's row that are in force.
-    pub people: Vec<PersonId>,
-}
 
 /// Working state that changes together with the facts of a unit.
 #[derive(Debug, Clone, PartialEq)]
@@ -122,6 +51,16 @@ pub enum Change {
         /// Of this alert.
         alert: i64,
         /// Not after this.
+        due_at: Timestamp,
+    },
+    /// Messages that nobody has tried to send yet tell of what the alert is now, and leave then:
+    /// what was lowered while its page waited calls nobody as what it was.
+    Calm {
+        /// Of this alert.
+        alert: i64,
+        /// What they tell of.
+        level: Level,
+        /// Not before this.
         due_at: Timestamp,
     },
     /// A follower has done everything up to a position; `None`: it is no more.

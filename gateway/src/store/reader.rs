@@ -1,13 +1,13 @@
 //! The port's reading side: what may be asked, beside the writer and never in its way.
 
-use super::{Attributed, Decided, view::HeldState};
 use std::path::Path;
 
 use super::{
-    CommitSeq, Counts, Crossing, Owed, RegistryKey, StoreError, StoredReading, TokenRow,
+    Attributed, CommitSeq, Counts, Crossing, Decided, Owed, RegistryKey, StoreError, StoredReading,
+    TokenRow,
     view::{
-        AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal, Page,
-        Paging, ReadingFilter, Scope,
+        AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
+        HeldState, Page, Paging, ReadingFilter, Scope,
     },
 };
 use crate::domain::{

@@ -75,6 +75,36 @@ fn mended(base: &Value, mut laid: Value, errors: &mut Vec<PackError>) -> (Value,
     }
 }
 
+/// Reads a pack that an earlier program may have written: a place that it lacks has the built-in
+/// value.
+///
+/// # Errors
+/// [`PackError`] names the place of the first thing that is wrong otherwise.
+pub(super) fn of_the_past(text: &Value) -> Result<Pack, PackError> {
+    let base: Value = serde_json::from_str(BUILT_IN)?;
+    let mut whole = text.clone();
+    loop {
+        match read::pack(whole.clone()) {
+            Err(PackError::Missing { path }) => {
+                let known = base.pointer(&path).filter(|known| put(&mut whole, &path, known));
+                if known.is_none() {
+                    return Err(PackError::Missing { path });
+                }
+            }
+            Ok(pack) => return Ok(pack.under_the_text_of(text)),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Puts a key where it was missing; says whether there was an object to put it in.
+fn put(whole: &mut Value, path: &str, known: &Value) -> bool {
+    let Some((around, key)) = path.rsplit_once('/') else { return false };
+    let Some(Value::Object(keys)) = whole.pointer_mut(around) else { return false };
+    let key = key.replace("~1", "/").replace("~0", "~");
+    keys.insert(key, known.clone()).is_none()
+}
+
 /// Puts the built-in value back at a place, or at the nearest around it that differs. Says whether
 /// anything changed: each change brings the pack nearer to the built-in one.
 fn restore(base: &Value, laid: &mut Value, path: &str) -> bool {

@@ -350,4 +350,7 @@ pub(in crate::assess) struct Indicators {
     pub recent_months: i64,
     /// Calendar months, the reference month included.
     pub under_care_months: i64,
+    /// Face-to-face visits of a managed patient in those months at least, and free fasting tests of
+    /// a managed diabetic.
+    pub visits_a_year: usize,
 }

@@ -125,16 +125,23 @@ impl Section {
         fitting.ok_or_else(|| self.wrong(key, "a whole number that is not negative", &value))
     }
 
+    fn time(&mut self, key: &str, unit: fn(i64) -> Millis) -> Result<Millis> {
+        let time = unit(i64::from(self.whole::<u32>(key)?));
+        #[cfg(test)]
+        let time = super::nudge::read(self.path_of(key), time);
+        Ok(time)
+    }
+
     pub(super) fn minutes(&mut self, key: &str) -> Result<Millis> {
-        self.whole::<u32>(key).map(|count| Millis::minutes(i64::from(count)))
+        self.time(key, Millis::minutes)
     }
 
     pub(super) fn hours(&mut self, key: &str) -> Result<Millis> {
-        self.whole::<u32>(key).map(|count| Millis::hours(i64::from(count)))
+        self.time(key, Millis::hours)
     }
 
     pub(super) fn days(&mut self, key: &str) -> Result<Millis> {
-        self.whole::<u32>(key).map(|count| Millis::days(i64::from(count)))
+        self.time(key, Millis::days)
     }
 
     /// A glucose line: a multiple of 0.1 mmol/L, because values are rounded to that before they

@@ -92,6 +92,8 @@ const MEAN_DAYS_MAX: u32 = 31;
 /// Days that a line may look back (DESIGN section 6): two years, as much as the longest quiet time of
 /// the pack twice.
 const DAYS_MAX: u32 = 731;
+/// "A change of either re-judges at most the last 14 days" (DESIGN section 6).
+const REJUDGED_MAX: u32 = 14;
 
 /// What a person's state holds: a line that needs more is refused (DESIGN section 6). Each number is
 /// at least 1 as well, or its line would ask for nothing.
@@ -122,6 +124,8 @@ const HELD: &[(&str, u32)] = &[
     ("/suppression/quiet_days_after_end/poverty_relapse_risk", DAYS_MAX),
     ("/session/window_minutes", 24 * 60),
     ("/session/confirm_min_readings", COUNTED_MAX),
+    ("/indicators/visits_a_year", COUNTED_MAX),
+    ("/registry/rejudged_days", REJUDGED_MAX),
 ];
 
 const COHORTS: [(&str, Cohort); 4] =

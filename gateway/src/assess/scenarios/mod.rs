@@ -7,6 +7,8 @@
 mod compare;
 mod file;
 mod indicators;
+#[cfg(test)]
+mod mutants;
 
 use std::io::{self, Write};
 

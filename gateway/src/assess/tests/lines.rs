@@ -353,7 +353,10 @@ fn validity_and_possible_emergencies_need_no_person() {
     check(cuff(90, 120), false, false);
     check(meter("0.6"), true, true);
     check(meter("0.59"), false, true);
+    check(meter("3.9"), true, true);
     check(meter("4.0"), true, false);
+    check(meter("16.6"), true, false);
+    check(meter("16.7"), true, true);
     check(meter("33.3"), true, true);
     check(meter("33.31"), false, true);
 }

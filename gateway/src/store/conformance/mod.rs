@@ -8,8 +8,8 @@ use firmware_protocols::Meal;
 
 use super::{
     ANSWER_KEPT, AlertChange, Answer, Change, CommitSeq, Committed, Done, Fact, KeptState,
-    ModelStore, Options, Outcome, QuarantineReason, Reader, RegistryKey, Request, SqliteStore,
-    Status, Store, StoreError, StoredReading, Timer, TimerKind,
+    ModelStore, Options, Outcome, Owed, QuarantineReason, Reader, RegistryKey, Request,
+    SqliteStore, Status, Store, StoreError, StoredReading, Timer, TimerKind,
     fixtures::{
         NOON, after_noon, alert, card, commit, context, context_fact, crossing, doctor, event,
         glucose, happened, household, id, key, owed, person, person_with_cards, quarantined,
@@ -523,6 +523,38 @@ fn an_owed_notification_stays_known_after_it_was_sent() {
         assert_eq!(unit.next_alert_key().unwrap(), 2);
         assert_eq!(unit.owed_for(1).unwrap(), []);
         assert_eq!(unit.alert(&key(77)).unwrap(), Some(raised));
+    });
+}
+
+#[test]
+fn a_message_that_waits_leaves_sooner_or_as_what_its_alert_is_now() {
+    check(|store| {
+        let reader = township(store);
+        let raised = alert(1, "P1", Some("DR1"), Level::Red);
+        let message = owed(&raised, "DR1", 10);
+        let opened =
+            [Change::Alert(Box::new(raised.clone())), Change::Owe(Box::new(message.clone()))];
+        commit(store, &[event(&raised, AlertChange::Opened)], &opened);
+        let calm = |alert| Change::Calm { alert, level: Level::Orange, due_at: after_noon(60) };
+        commit(store, &[], &[calm(2)]);
+        assert_eq!(reader.owed(after_noon(60), 10).unwrap(), std::slice::from_ref(&message));
+        commit(store, &[], &[calm(1)]);
+        assert_eq!(reader.owed(after_noon(59), 10).unwrap(), []);
+        let calmed = Owed { level: Level::Orange, due_at: after_noon(60), ..message };
+        assert_eq!(reader.owed(after_noon(60), 10).unwrap(), std::slice::from_ref(&calmed));
+        for (asked, expected) in [(30, 30), (45, 30)] {
+            commit(store, &[], &[Change::Hasten { alert: 1, due_at: after_noon(asked) }]);
+            let sooner = Owed { due_at: after_noon(expected), ..calmed.clone() };
+            assert_eq!(reader.owed(after_noon(60), 10).unwrap(), [sooner]);
+        }
+        let why = Some("HTTP 500".to_owned());
+        let again =
+            Change::Resend { key: calmed.key, due_at: Some(after_noon(90)), last_error: why };
+        commit(store, &[], &[again, calm(1)]);
+        assert_eq!(reader.next_due().unwrap(), Some(after_noon(90)));
+        let sent = Change::Resend { key: calmed.key, due_at: None, last_error: None };
+        commit(store, &[], &[sent, calm(1)]);
+        assert_eq!(reader.next_due().unwrap(), None);
     });
 }
 

@@ -1,17 +1,13 @@
 //! The board by counting everything.
 
-use crate::store::view::{HeldQuarantine, HeldState};
 use std::collections::BTreeSet;
 
-use super::{
-    reader::{quarantined, refused},
-    state::State,
-};
+use super::{held::quarantined, reader::refused, state::State};
 use crate::{
     domain::{Alert, AlertState, Level, PersonId, SiteId, Timestamp},
     store::{
         CommitSeq, Fact, StoredReading,
-        view::{Board, HourRow, Scope, SiteRow, VillageRow},
+        view::{Board, HeldQuarantine, HeldState, HourRow, Scope, SiteRow, VillageRow},
     },
 };
 

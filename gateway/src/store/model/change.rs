@@ -37,11 +37,14 @@ pub(super) fn apply(state: &mut State, change: &Change) -> Result<(), StoreError
             }
         }
         Change::Hasten { alert, due_at } => {
-            for promise in state.promises.values_mut() {
-                let untried = promise.owed.alert == *alert && promise.owed.attempts == 0;
-                if untried {
-                    promise.due_at = promise.due_at.map(|before| before.min(*due_at));
-                }
+            for promise in untried(state, *alert) {
+                promise.due_at = promise.due_at.map(|before| before.min(*due_at));
+            }
+        }
+        Change::Calm { alert, level, due_at } => {
+            for promise in untried(state, *alert).filter(|promise| promise.due_at.is_some()) {
+                promise.owed.level = *level;
+                promise.due_at = Some(*due_at);
             }
         }
         Change::Cursor { follower, to } => move_cursor(state, follower, *to)?,
@@ -78,6 +81,12 @@ pub(super) fn apply(state: &mut State, change: &Change) -> Result<(), StoreError
         }
     }
     Ok(())
+}
+
+/// Messages of an alert that nobody tried to send yet.
+fn untried(state: &mut State, alert: i64) -> impl Iterator<Item = &mut Promise> {
+    let all = state.promises.values_mut();
+    all.filter(move |promise| promise.owed.alert == alert && promise.owed.attempts == 0)
 }
 
 fn move_cursor(state: &mut State, follower: &str, to: Option<CommitSeq>) -> Result<(), StoreError> {

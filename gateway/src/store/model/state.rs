@@ -1,6 +1,5 @@
 //! Everything that a store in memory knows.
 
-use crate::store::{CardScan, Decided, Decision};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
@@ -12,9 +11,9 @@ use crate::{
         Person, PersonEvent, PersonId, ReadingId, Registered, Site, SiteId, Timestamp,
     },
     store::{
-        AlertEvent, Answer, BenchSession, CommitSeq, Context, Counts, Crossing, Fact, KeptState,
-        Owed, PackInForce, Quarantined, Refused, Resumed, StoredReading, Timer, TimerKind,
-        TokenRow, view::Scope,
+        AlertEvent, Answer, BenchSession, CardScan, CommitSeq, Context, Counts, Crossing, Decided,
+        Decision, Fact, KeptState, Owed, PackInForce, Quarantined, Refused, Resumed, StoredReading,
+        Timer, TimerKind, TokenRow, view::Scope,
     },
 };
 

@@ -1,24 +1,21 @@
 //! One unit: a copy of the state, which takes its place when it is committed.
 
-use crate::store::{
-    Awaiting, Decided, QuarantineReason,
-    view::{HeldQuarantine, Scope},
-};
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use super::{
-    Shared, change,
+    Shared, asked, change,
     state::{Promise, State, county, named},
 };
 use crate::{
     domain::{
         Alert, AlertId, BenchId, CareLevel, ContentDigest, DeviceId, Doctor, EventId, Millis,
-        Person, PersonEvent, PersonId, ReadingId, Registered, SiteId, Timestamp,
+        PersonEvent, PersonId, ReadingId, Registered, SiteId, Timestamp,
     },
     store::{
-        ANSWER_KEPT, Answer, BenchSession, CardScan, Change, CommitSeq, Committed, Concerned,
-        Context, Crossing, Fact, Numbered, Owed, PackInForce, RegistryKey, Resumed, SESSION_MAX,
-        StoreError, StoredReading, Timer, Unit,
+        ANSWER_KEPT, Answer, Awaiting, BenchSession, CardScan, Change, CommitSeq, Committed,
+        Concerned, Context, Crossing, Decided, Fact, Numbered, Owed, PackInForce, RegistryKey,
+        Resumed, SESSION_MAX, StoreError, StoredReading, Timer, Unit,
+        view::{HeldQuarantine, Scope},
     },
 };
 
@@ -79,52 +76,6 @@ pub(super) fn answer(state: &State, key: &str, now: Timestamp) -> Option<Answer>
     state.answers.get(key).filter(|answer| answer.at >= now.minus(ANSWER_KEPT)).cloned()
 }
 
-/// Whom the next rows of the registry concern.
-fn concerned(state: &State, after: CommitSeq, limit: usize) -> Concerned {
-    let rows = state.log().filter_map(|(seq, fact)| {
-        if let Fact::Registration(row) = fact { Some((seq, &row.row)) } else { None }
-    });
-    let rows: Vec<_> = rows.filter(|(seq, _)| *seq > after).take(limit).collect();
-    let mut concerned = Concerned { upto: after, people: Vec::new() };
-    let all = rows.len() < limit;
-    let entered = |row: &Registered| state.registry.get(&named(row)).map(|(latest, _)| *latest);
-    for (seq, row) in rows {
-        if concerned.people.len() >= limit {
-            return concerned;
-        }
-        concerned.upto = seq;
-        if entered(row) != Some(seq) {
-            continue;
-        }
-        match row {
-            Registered::Person(person) => {
-                let home = person.household.as_ref();
-                let home = home.and_then(|home| state.in_force("household", home.as_str()));
-                if home.and_then(entered).is_none_or(|home| home < seq) {
-                    concerned.people.push(person.person.clone());
-                }
-            }
-            Registered::Household(home) => {
-                let lives = |person: &&Person| {
-                    person.household.as_ref() == Some(&home.household)
-                        && entered(&Registered::Person(Person::clone(person))) < Some(seq)
-                };
-                let mut people: Vec<_> = state.people().filter(lives).collect();
-                people.sort_by(|left, right| left.person.cmp(&right.person));
-                concerned.people.extend(people.into_iter().map(|person| person.person.clone()));
-            }
-            Registered::Doctor(_)
-            | Registered::Device(_)
-            | Registered::Site(_)
-            | Registered::Card(_) => {}
-        }
-    }
-    if all {
-        concerned.upto = state.last();
-    }
-    concerned
-}
-
 /// The row under a key.
 pub(super) fn row(state: &State, key: &RegistryKey) -> Option<Registered> {
     let (kind, name) = named_key(key);
@@ -150,17 +101,7 @@ impl Unit for ModelUnit<'_> {
 
     fn measured_lately(&mut self, within: Millis) -> Result<Vec<PersonId>, StoreError> {
         self.unspoiled()?;
-        let newest = self.state.readings().last().map(|(_, stored)| stored.server_at);
-        let since = newest.unwrap_or(Timestamp::from_millis(0)).minus(within);
-        let lately = self.state.readings().filter(|(_, stored)| stored.server_at >= since);
-        let owner = |stored: StoredReading| stored.attribution.map(|whose| whose.person);
-        let mut people: BTreeSet<_> = lately.filter_map(|(_, stored)| owner(stored)).collect();
-        let events = || self.state.person_events().map(|(_, event)| event);
-        let newest = events().map(|event| event.received_at).max();
-        let since = newest.unwrap_or(Timestamp::from_millis(0)).minus(within);
-        let lately = events().filter(|event| event.received_at >= since);
-        people.extend(lately.map(|event| event.person.clone()));
-        Ok(people.into_iter().collect())
+        Ok(asked::measured_lately(&self.state, within))
     }
 
     fn events(&mut self, people: &[PersonId]) -> Result<Vec<Vec<PersonEvent>>, StoreError> {
@@ -184,18 +125,13 @@ impl Unit for ModelUnit<'_> {
 
     fn quarantined(&mut self, item: CommitSeq) -> Result<Option<HeldQuarantine>, StoreError> {
         self.unspoiled()?;
-        let all = super::reader::quarantined(&self.state, &Scope::Everything);
+        let all = super::held::quarantined(&self.state, &Scope::Everything);
         Ok(all.into_iter().find(|held| held.seq == item))
     }
 
     fn item_of(&mut self, reading: &ReadingId) -> Result<Option<HeldQuarantine>, StoreError> {
         self.unspoiled()?;
-        let all = super::reader::quarantined(&self.state, &Scope::Everything);
-        let holds = |held: &HeldQuarantine| {
-            held.reason != QuarantineReason::Conflict
-                && held.reading.as_ref().is_some_and(|inside| inside.reading.id == *reading)
-        };
-        Ok(all.into_iter().filter(holds).max_by_key(|held| held.seq))
+        Ok(asked::item_of(&self.state, reading))
     }
 
     fn item_with(&mut self, content: &ContentDigest) -> Result<Option<HeldQuarantine>, StoreError> {
@@ -206,48 +142,16 @@ impl Unit for ModelUnit<'_> {
 
     fn awaiting(&mut self, key: &RegistryKey, since: Timestamp) -> Result<Awaiting, StoreError> {
         self.unspoiled()?;
-        let state = &self.state;
-        let mut awaiting = Awaiting::default();
-        for (_, item) in state.quarantine() {
-            let Some(inside) = &item.reading else { continue };
-            let meant = match key {
-                RegistryKey::Person(person) => inside.remarks.person.as_ref() == Some(person),
-                RegistryKey::Device(device) => inside.device == *device,
-                RegistryKey::Household(_)
-                | RegistryKey::Doctor(_)
-                | RegistryKey::Site(_)
-                | RegistryKey::Card(_) => false,
-            };
-            let stored = state.reading(&inside.id).filter(|stored| {
-                meant && stored.attribution.is_none() && stored.reading.received_at >= since
-            });
-            let known = |stored: &StoredReading| stored.reading.id == inside.id;
-            if !awaiting.readings.iter().any(known) {
-                awaiting.readings.extend(stored);
-            }
-        }
-        if let RegistryKey::Card(card) = key {
-            awaiting.scans = state.scans().filter(|scan| scan.card == *card).cloned().collect();
-            awaiting.scans.retain(|scan| scan.person.is_none() && scan.received_at >= since);
-            awaiting.scans.sort_by_key(|scan| scan.at);
-        }
-        Ok(awaiting)
+        Ok(asked::awaiting(&self.state, key, since))
     }
 
     fn readings_at(
         &mut self,
         site: &SiteId,
-        (from, to): (Timestamp, Timestamp),
+        span: (Timestamp, Timestamp),
     ) -> Result<Vec<StoredReading>, StoreError> {
         self.unspoiled()?;
-        let there = |stored: &StoredReading| {
-            let at = stored.reading.measured.at;
-            stored.reading.site == *site && from <= at && at < to
-        };
-        let all = self.state.readings().map(|(_, stored)| stored);
-        let mut found: Vec<_> = all.filter(there).collect();
-        found.sort_by_key(|stored| (stored.reading.measured.at, stored.reading.id));
-        Ok(found)
+        Ok(asked::readings_at(&self.state, site, span))
     }
 
     fn decision(&mut self, at: CommitSeq) -> Result<Option<Decided>, StoreError> {
@@ -280,7 +184,7 @@ impl Unit for ModelUnit<'_> {
 
     fn concerned(&mut self, after: CommitSeq, limit: usize) -> Result<Concerned, StoreError> {
         self.unspoiled()?;
-        Ok(concerned(&self.state, after, limit))
+        Ok(asked::concerned(&self.state, after, limit))
     }
 
     fn packs(&mut self) -> Result<Vec<PackInForce>, StoreError> {

@@ -1,13 +1,12 @@
 //! The counted numbers of a place: what is derived already, and the rest of the log beside it, so
 //! that the board always equals a recount.
 
-use super::{decision, held};
 use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, params, params_from_iter, types::Value};
 
 use super::{
-    code, feed,
+    code, decision, feed, held,
     roll::{self, Counted},
     row::{cell, fetch, fetch_one},
     scope::{self, Clause},

@@ -45,6 +45,12 @@ pub(super) fn apply(connection: &Connection, change: &port::Change) -> Result<()
             let params = params![due_at.as_millis(), alert];
             run(connection, "hastening a notification", sql, params).map(|_| ())
         }
+        Change::Calm { alert, level, due_at } => {
+            let sql = "UPDATE owed SET level = ?, due_at = ? \
+                       WHERE alert = ? AND due_at IS NOT NULL AND attempts = 0";
+            let params = params![code::level(*level), due_at.as_millis(), alert];
+            run(connection, "calming a notification", sql, params).map(|_| ())
+        }
         Change::Cursor { follower, to } => roll::move_cursor(connection, follower, *to),
         Change::Session(session) => set_session(connection, session),
         Change::Answer(given) => answer::keep(connection, given),

@@ -9,10 +9,12 @@ use super::{
     row::{cell, fetch, fetch_one},
     scope::{self, Clause, text},
 };
-use crate::domain::{ReadingId, Timestamp};
-use crate::store::{
-    Awaiting, CommitSeq, Quarantined, RegistryKey, StoreError, paging,
-    view::{HeldQuarantine, HeldRefusal, HeldState, Page, Paging, Scope},
+use crate::{
+    domain::{ReadingId, Timestamp},
+    store::{
+        Awaiting, CommitSeq, Quarantined, RegistryKey, StoreError, paging,
+        view::{HeldQuarantine, HeldRefusal, HeldState, Page, Paging, Scope},
+    },
 };
 
 /// What waits in quarantine, newest first.

@@ -1,13 +1,11 @@
 //! The reading side: each answer is of one state of the store.
 
-use super::{decision, held};
-use crate::store::{Attributed, Decided, view::HeldState};
 use std::{path::Path, sync::Arc};
 
 use rusqlite::params;
 
 use super::{
-    alert, backup, board, change, event, feed, list,
+    alert, backup, board, change, decision, event, feed, held, list,
     pool::Pool,
     reading, recount, registry, roll,
     row::{cell, fetch, fetch_one, number},
@@ -19,11 +17,11 @@ use crate::{
         Timestamp,
     },
     store::{
-        AlertChange, CommitSeq, Counts, Crossing, Owed, Reader, RegistryKey, StoreError,
-        StoredReading, TokenRow,
+        AlertChange, Attributed, CommitSeq, Counts, Crossing, Decided, Owed, Reader, RegistryKey,
+        StoreError, StoredReading, TokenRow,
         view::{
             AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
-            Page, Paging, ReadingFilter, Scope,
+            HeldState, Page, Paging, ReadingFilter, Scope,
         },
     },
 };

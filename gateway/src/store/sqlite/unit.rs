@@ -1,18 +1,12 @@
 //! One transaction of the writer.
 
-use super::list;
-use super::{decision, held};
-use crate::store::{
-    Awaiting, Decided,
-    view::{HeldQuarantine, Scope},
-};
 use rusqlite::{Connection, ToSql};
 
 use super::{
-    SqliteStore, alert, answer, change, context, event,
+    SqliteStore, alert, answer, change, context, decision, event,
     fact::Tally,
     fault::failed,
-    feed, kept, reading, registry,
+    feed, held, kept, list, reading, registry,
     row::{Cells, cell, fetch_one, key_cell, number},
     watch,
 };
@@ -22,9 +16,10 @@ use crate::{
         PersonEvent, PersonId, ReadingId, Registered, SiteId, Timestamp,
     },
     store::{
-        Answer, BenchSession, CardScan, Change, CommitSeq, Committed, Concerned, Counts, Crossing,
-        Fact, Numbered, Owed, PackInForce, RegistryKey, Resumed, StoreError, StoredReading, Timer,
-        Unit,
+        Answer, Awaiting, BenchSession, CardScan, Change, CommitSeq, Committed, Concerned, Counts,
+        Crossing, Decided, Fact, Numbered, Owed, PackInForce, RegistryKey, Resumed, StoreError,
+        StoredReading, Timer, Unit,
+        view::{HeldQuarantine, Scope},
     },
 };
 

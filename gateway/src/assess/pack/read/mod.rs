@@ -1,5 +1,6 @@
 //! Reads a whole pack: every key is asked for once.
 
+mod counted;
 mod lines;
 mod quiet;
 mod relapse;
@@ -18,9 +19,8 @@ use super::{
         quantity::{Convert, Pressure},
         symptoms::SymptomLists,
     },
-    Ages, AutoResolve, Indicators, Pack, PackError, Page, Persistence, PressureLimits,
-    PressureRepeats, RepeatFromReadings, Repeats, Rule, SessionNumbers, Spaced, Timers, Validity,
-    place,
+    Ages, AutoResolve, Pack, PackError, Page, Persistence, PressureLimits, PressureRepeats,
+    RepeatFromReadings, Repeats, Rule, SessionNumbers, Spaced, Timers, Validity, place,
     section::Section,
 };
 
@@ -72,11 +72,20 @@ pub(super) fn pack(value: Value) -> Result<Pack> {
         silence_cohorts: silence_cohorts(&mut top)?,
         relapse: relapse::relapse(&mut top)?,
         symptoms: symptoms(&mut top)?,
-        indicators: indicators(&mut top)?,
+        indicators: counted::indicators(&mut top)?,
+        rejudged: counted::rejudged(&mut top)?,
         rules: rules(&mut top)?,
     };
     top.finish()?;
     Ok(pack)
+}
+
+impl Pack {
+    /// The same under the text and hash of what was written.
+    pub(super) fn under_the_text_of(self, text: &Value) -> Self {
+        let hash = seal::content_hash(text);
+        Self { hash, text: text.to_string().into_boxed_str(), ..self }
+    }
 }
 
 /// What only explains, and numbers of texts for people that no line compares with.
@@ -308,18 +317,6 @@ fn symptoms(top: &mut Section) -> Result<SymptomLists> {
     };
     section.finish()?;
     Ok(lists)
-}
-
-fn indicators(top: &mut Section) -> Result<Indicators> {
-    let mut section = top.section("indicators")?;
-    section.explanation("source")?;
-    let indicators = Indicators {
-        controlled_lt: section.pressure("bp_controlled_lt")?,
-        recent_months: section.whole("recent_months")?,
-        under_care_months: section.whole("under_care_months")?,
-    };
-    section.finish()?;
-    Ok(indicators)
 }
 
 fn concepts(section: &mut Section, key: &str) -> Result<Vec<Concept>> {

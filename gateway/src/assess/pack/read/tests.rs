@@ -1,4 +1,7 @@
+use serde_json::Value;
+
 use super::super::{BUILT_IN, Norm, Pack, PackError, sources};
+use crate::domain::Millis;
 
 /// What is wrong with a draft, each problem on its line, without remedies.
 #[track_caller]
@@ -290,4 +293,21 @@ fn a_signature_ends_with_any_change_of_what_was_signed() {
         r#"{"signed_hash": "abc"}"#,
         Err("/signed_hash: expected the hash that `rules sign` prints, got \"abc\""),
     );
+}
+
+#[test]
+fn a_pack_of_an_earlier_program_has_the_numbers_that_came_later_and_keeps_its_hash() {
+    let now: Value = serde_json::from_str(Pack::built_in().unwrap().text()).unwrap();
+    let mut then = now.clone();
+    then["lines"]["bp_emergency"]["sbp_ge"] = 175.into();
+    then.as_object_mut().unwrap().remove("registry");
+    then["indicators"].as_object_mut().unwrap().remove("visits_a_year");
+    let text = then.to_string();
+    let pack = Pack::from_text(&text).unwrap();
+    assert_eq!((pack.text(), pack.lines.bp_emergency.systolic), (&*text, 175));
+    assert_eq!((pack.indicators.visits_a_year, pack.rejudged), (4, Millis::days(14)));
+    assert_ne!(pack.hash(), Pack::built_in().unwrap().hash());
+    assert_eq!(Pack::from_text(&now.to_string()).unwrap().hash(), Pack::built_in().unwrap().hash());
+    then["colour"] = 1.into();
+    assert!(Pack::from_text(&then.to_string()).is_err());
 }

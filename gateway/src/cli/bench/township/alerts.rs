@@ -224,6 +224,15 @@ impl Alerts {
                     }
                 }
             }
+            Change::Calm { alert, level, due_at } => {
+                let (waiting, others) = std::mem::take(&mut self.outbox)
+                    .into_iter()
+                    .partition::<BTreeMap<_, _>, _>(|(_, row)| row.alert == alert);
+                self.outbox = others;
+                for ((_, key), row) in waiting {
+                    self.outbox.insert((due_at, key), Owed { level, due_at, ..row });
+                }
+            }
             _ => {}
         }
     }

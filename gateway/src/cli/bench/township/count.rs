@@ -6,6 +6,7 @@ use simulators::township::{Class, DAYS};
 
 use super::{
     alerts::{Alerts, Case, ended_at},
+    clock::{Clock, Seen, first_found, found_twice},
     resident::{Resident, Seat, day_of},
     truth::{Lines, day_begins, lists, lists_emergency, uncontrolled},
 };
@@ -66,7 +67,7 @@ pub(super) struct Count {
     pub(super) opened: BTreeMap<(Group, Concept, Level), u32>,
     /// By recipient: village doctors, then the township's, then the county's.
     pub(super) told: Vec<Told>,
-    /// Red messages about an alert that had been calmed before they left.
+    /// First messages about a red that had been calmed before they left: they tell of orange.
     pub(super) calmed: u32,
     /// Messages that a cap held.
     pub(super) capped: u32,
@@ -74,8 +75,10 @@ pub(super) struct Count {
     pub(super) reds: (u32, u32),
     /// True emergencies as they were measured.
     emergencies: Vec<(usize, Timestamp)>,
-    /// The truly uncontrolled, by class; the flag: clearly so.
-    pub(super) uncontrolled: BTreeMap<(Class, bool), Listed>,
+    /// The truly uncontrolled, by class, and from when their time counts.
+    pub(super) uncontrolled: BTreeMap<(Class, Clock), Listed>,
+    /// What each person's visits found.
+    seen: Vec<Vec<Seen>>,
     /// Emergencies: until the alert, and until the first message, in seconds.
     pub(super) listed: [Listed; 2],
     /// Of those who were truly under the line all year, how many were put before a doctor.
@@ -91,7 +94,9 @@ impl Count {
             *people.entry(*group).or_default() += 1;
         }
         let told = Told { weeks: vec![[0; 4]; WEEKS], nights: 0 };
+        let seen = vec![Vec::new(); residents.len()];
         Self {
+            seen,
             groups,
             people,
             opened: BTreeMap::new(),
@@ -145,7 +150,14 @@ impl Count {
         }
         if left.level == Level::Red {
             told.nights = told.nights.saturating_add(u32::from(is_night(left.at)));
-            self.calmed = self.calmed.saturating_add(u32::from(calmed));
+        }
+        self.calmed = self.calmed.saturating_add(u32::from(calmed));
+    }
+
+    /// A visit ended: what it found.
+    pub(super) fn seen(&mut self, who: usize, seen: Seen) {
+        if let Some(own) = self.seen.get_mut(who) {
+            own.push(seen);
         }
     }
 
@@ -161,8 +173,9 @@ impl Count {
                 own.push(case);
             }
         }
-        for (resident, own) in residents.iter().zip(&cases) {
-            self.list(pack, resident, own);
+        let seen = std::mem::take(&mut self.seen);
+        for ((resident, own), seen) in residents.iter().zip(&cases).zip(&seen) {
+            self.list(pack, resident, (own, seen));
         }
         for (who, at) in std::mem::take(&mut self.emergencies) {
             let own = cases.get(who).map(Vec::as_slice).unwrap_or_default();
@@ -173,7 +186,7 @@ impl Count {
         }
     }
 
-    fn list(&mut self, pack: &Pack, resident: &Resident, own: &[&Case]) {
+    fn list(&mut self, pack: &Pack, resident: &Resident, (own, seen): (&[&Case], &[Seen])) {
         let concept = |case: &&Case| {
             case.history.alert.concept.parse::<Concept>().is_ok_and(lists)
                 && case.history.alert.level > Level::Blue
@@ -187,23 +200,37 @@ impl Count {
             }
             return;
         };
-        if truth.day.saturating_add(cadence).saturating_add(GRACE_DAYS) > DAYS {
-            // Too late in the year to tell.
-            return;
-        }
+        let limit = Millis::days(i64::from(cadence.saturating_add(GRACE_DAYS)));
         let from = day_begins(truth.day);
-        let first = own.iter().filter(|case| concept(case)).filter_map(|case| {
-            let opened = case.history.alert.opened_at;
-            let stands = ended_at(case).is_none_or(|ended| ended >= from);
-            (opened >= from || stands).then_some(opened.since(from).0.max(0))
-        });
-        let days = first.min().map(|millis| millis.div_euclid(Millis::days(1).0));
-        let in_time = i64::from(cadence.saturating_add(GRACE_DAYS));
-        for clearly in [false, true].into_iter().filter(|clearly| truth.clearly || !clearly) {
-            let listed = self.uncontrolled.entry((resident.villager.class, clearly)).or_default();
+        let villager = &resident.villager;
+        let seen: Vec<Seen> =
+            seen.iter().map(|it| it.of(villager.hypertensive, villager.diabetic)).collect();
+        let opened: Vec<Timestamp> = own
+            .iter()
+            .filter(|case| concept(case))
+            .filter(|case| {
+                let stands = ended_at(case).is_none_or(|ended| ended >= from);
+                case.history.alert.opened_at >= from || stands
+            })
+            .map(|case| case.history.alert.opened_at)
+            .collect();
+        let clocks = [
+            (Clock::True, Some(from)),
+            (Clock::Clearly, truth.clearly.then_some(from)),
+            (Clock::Found, first_found(&seen, from)),
+            (Clock::Twice, found_twice(&seen, from, limit)),
+        ];
+        for (clock, since) in clocks {
+            // Too late in the year to tell.
+            let Some(since) = since.filter(|since| since.plus(limit) <= day_begins(DAYS)) else {
+                continue;
+            };
+            let listed = self.uncontrolled.entry((resident.villager.class, clock)).or_default();
             listed.people = listed.people.saturating_add(1);
+            let took = opened.iter().map(|opened| opened.since(since).0.max(0)).min();
+            let days = took.map(|millis| millis.div_euclid(Millis::days(1).0));
             listed.took.extend(days);
-            let in_time = days.is_some_and(|days| days <= in_time);
+            let in_time = days.is_some_and(|days| Millis::days(days) <= limit);
             listed.in_time = listed.in_time.saturating_add(u32::from(in_time));
         }
     }

@@ -7,6 +7,7 @@
 //! groups and caps them. One seed gives one year, the same on every machine.
 
 mod alerts;
+mod clock;
 mod count;
 mod doctors;
 mod picture;

@@ -169,9 +169,8 @@ impl Count {
         let uncontrolled: Map<String, Value> = self
             .uncontrolled
             .iter()
-            .map(|((class, clearly), listed)| {
-                let name = if *clearly { "clearly" } else { "all" };
-                (format!("{class:?} {name}"), listed_json(listed, "days"))
+            .map(|((class, clock), listed)| {
+                (format!("{class:?} {}", clock.as_str()), listed_json(listed, "days"))
             })
             .collect();
         let [alert, message] = &self.listed;
@@ -183,7 +182,7 @@ impl Count {
             "messages": {
                 "village_doctors": self.villages().json(),
                 "township": self.above(0).json(), "county": self.above(1).json(),
-                "held_by_a_cap": self.capped, "red_after_it_was_calmed": self.calmed,
+                "held_by_a_cap": self.capped, "calmed_before_they_left": self.calmed,
             },
             "reds": {
                 "sittings": self.reds.0, "mean_under_the_line": self.reds.1,
@@ -289,7 +288,7 @@ impl Count {
         }
         writeln!(
             out,
-            "  red messages about an alert that had been calmed before: {}; held by a cap: {}",
+            "  messages about a red that had been calmed before they left, as orange: {}; held by a cap: {}",
             self.calmed, self.capped
         )
     }
@@ -302,13 +301,13 @@ impl Count {
             per_mille(under, sittings) / 10
         )?;
         writeln!(out, "\nTruly over their line: listed, and after how many days")?;
-        for ((class, clearly), listed) in &self.uncontrolled {
-            let name = format!("{class:?}{}", if *clearly { " clearly" } else { "" });
+        for ((class, clock), listed) in &self.uncontrolled {
+            let name = format!("{class:?} {}", clock.as_str());
             let share = per_mille(count(&listed.took), listed.people);
             let in_time = per_mille(listed.in_time, listed.people);
             writeln!(
                 out,
-                "  {name:<12} {} {} of {} listed; p50 {} p95 {} max {} d; within one cadence + 7 d \
+                "  {name:<14} {} {} of {} listed; p50 {} p95 {} max {} d; within one cadence + 7 d \
                  {} %",
                 bar(share, 1000),
                 listed.took.len(),

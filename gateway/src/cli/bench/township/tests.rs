@@ -27,4 +27,8 @@ fn every_true_emergency_and_everybody_clearly_uncontrolled_of_c2_is_listed() {
     assert_eq!(emergencies["listed"], emergencies["people"]);
     let weekly = &year["truly_uncontrolled"]["C2 clearly"];
     assert_eq!(weekly["listed"], weekly["people"], "{weekly}");
+    for class in ["C1", "C2", "C3"] {
+        let found = &year["truly_uncontrolled"][format!("{class} found twice")];
+        assert!(found["people"].as_u64() > Some(0), "{found}");
+    }
 }

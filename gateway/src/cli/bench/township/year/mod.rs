@@ -20,6 +20,7 @@ use crate::{
     cli::Failure,
     domain::{Attributes, CareLevel, Doctor, DoctorId, Level, Millis, Timestamp},
     notify::Turned,
+    store::{AlertChange, Owed},
 };
 
 /// The year begins on a Monday under the regime of 2026 (LINES section 2.4).
@@ -298,16 +299,22 @@ impl Year<'_> {
             };
             let place = self.doctors.iter().position(|it| it.doctor == left.recipient);
             let Some(doctor) = place else { continue };
-            let calmed = left.rows.iter().any(|row| {
+            let opened = |row: &Owed| {
                 let case = self.alerts.case(place_of(row.alert));
-                case.is_some_and(|case| case.history.alert.level < row.level)
-            });
+                let first = case.and_then(|case| case.history.events.first());
+                first.map_or(row.level, |(_, opened)| opened.alert.level)
+            };
+            let calmed = left
+                .rows
+                .iter()
+                .any(|row| row.change == AlertChange::Opened && opened(row) > row.level);
+            // A red that was calmed keeps its deadline (LINES 6.1), and the message names it.
+            let level = left.rows.iter().map(opened).max().unwrap_or(left.level);
             self.count.left(doctor, &left, calmed);
             for row in &left.rows {
                 let always = doctor >= village_doctors();
                 let who = (&left.recipient, always);
-                let after =
-                    doctors::answers_after(self.habits.seed, &row.alert_id, who, left.level);
+                let after = doctors::answers_after(self.habits.seed, &row.alert_id, who, level);
                 if let Some(after) = after {
                     let answer = Event::Answer(place_of(row.alert), doctor);
                     self.push(now.plus(after), 0, answer);

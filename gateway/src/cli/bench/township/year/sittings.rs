@@ -5,6 +5,7 @@ use simulators::township::Sitting;
 
 use super::{
     super::{
+        clock::Seen,
         doctors,
         resident::{Phase, Seat, Taken, cuff, day_of, meter},
         truth::{Lines, is_over},
@@ -183,6 +184,7 @@ impl Year<'_> {
             return Ok(());
         }
         let over = lines.over(&seat);
+        self.count.seen(who, Seen { at: seat.began, pressure: over.0, glucose: over.1 });
         let concepts: Vec<Concept> = resident
             .state
             .live()
