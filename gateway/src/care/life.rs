@@ -19,6 +19,17 @@ pub enum Paging {
     /// When the session confirms it, at the latest after the pack's `page_settle_minutes`: from a
     /// site with staff, who see it at the bench.
     Settle(Millis),
+    /// With the next day's: it opens in retrospect, by what the registry or the pack says now.
+    Digest,
+}
+
+/// What a gateway learns more than this after it was measured, or was due, runs in day hours
+/// (DESIGN section 6, "deadlines run from there, and one learned more than 24 h after measuring").
+const LEARNED_LATE: Millis = Millis::hours(24);
+
+/// Whether an alert's clocks run in day hours: it was stored late, or learned late here.
+fn runs_by_day(alert: &Alert) -> bool {
+    alert.late || alert.opened_at.since(alert.alert_at) > LEARNED_LATE
 }
 
 /// What the lines say of an alert that is to be opened.
@@ -91,7 +102,8 @@ pub fn open(opening: Opening, team: &Team, now: Timestamp) -> Step {
         reasons: opening.reasons,
         pack: opening.pack,
     };
-    alert.deadline = first_step(&alert).map(|patience| after(now, patience, alert.late));
+    let by_day = runs_by_day(&alert) || opening.paging == Paging::Digest;
+    alert.deadline = first_step(&alert).map(|patience| after(now, patience, by_day));
     let mut changes = set_deadline(&alert);
     if let Some(doctor) = owner {
         let due_at = page_at(&alert, opening.paging, now);
@@ -117,7 +129,7 @@ pub fn revise(
     let reopened = after.state.is_live() && !before.state.is_live();
     if reopened {
         let patience = first_step(&after);
-        after.deadline = patience.map(|patience| self::after(now, patience, after.late));
+        after.deadline = patience.map(|patience| self::after(now, patience, runs_by_day(&after)));
     }
     if !after.state.is_live() {
         changes.push(Change::ClearTimer(deadline_timer(&after, now)));
@@ -211,7 +223,7 @@ pub fn ask_again(alert: &Alert, now: Timestamp) -> Option<Change> {
 
 fn hand_over(before: &Alert, doctor: &Doctor, change: AlertChange, now: Timestamp) -> Step {
     // Whoever gets it late still gets as long as the first step had.
-    let fresh = first_step(before).map(|patience| after(now, patience, before.late));
+    let fresh = first_step(before).map(|patience| after(now, patience, runs_by_day(before)));
     let alert = Alert {
         state: AlertState::Open,
         owner: Some(doctor.doctor.clone()),
@@ -229,7 +241,7 @@ fn hand_over(before: &Alert, doctor: &Doctor, change: AlertChange, now: Timestam
 /// When a step's time is over. Deadlines run from when the gateway knew; a late alert's runs in day
 /// hours (DESIGN section 6).
 fn deadline(alert: &Alert, step: CareLevel) -> Option<Timestamp> {
-    alert.patience(step).map(|patience| after(alert.opened_at, patience, alert.late))
+    alert.patience(step).map(|patience| after(alert.opened_at, patience, runs_by_day(alert)))
 }
 
 /// How long the first who is asked has, whichever step that is.
@@ -237,14 +249,15 @@ fn first_step(alert: &Alert) -> Option<Millis> {
     alert.ladder.first().map(|rung| Millis::minutes(i64::from(rung.after_minutes)))
 }
 
-fn after(from: Timestamp, length: Millis, late: bool) -> Timestamp {
-    if late { add_day_time(from, length) } else { from.plus(length) }
+fn after(from: Timestamp, length: Millis, by_day: bool) -> Timestamp {
+    if by_day { add_day_time(from, length) } else { from.plus(length) }
 }
 
 /// Red rings day and night, unless it is late; everything else waits for day hours.
 fn page_at(alert: &Alert, paging: Paging, now: Timestamp) -> Timestamp {
     match paging {
-        _ if alert.level != Level::Red || alert.late => next_day_time(now),
+        _ if alert.level != Level::Red || runs_by_day(alert) => next_day_time(now),
+        Paging::Digest => next_day_time(now),
         Paging::AtOnce => now,
         Paging::Settle(settle) => now.plus(settle),
     }
@@ -411,6 +424,7 @@ mod tests {
         check_page(Level::Red, false, Paging::AtOnce, Some(NOW));
         check_page(Level::Red, false, settle, Some("2026-03-02T03:10:00+08:00"));
         check_page(Level::Red, true, Paging::AtOnce, Some("2026-03-02T07:00:00+08:00"));
+        check_page(Level::Red, false, Paging::Digest, Some("2026-03-02T07:00:00+08:00"));
         check_page(Level::Orange, false, Paging::AtOnce, Some("2026-03-02T07:00:00+08:00"));
         check_page(Level::Blue, false, Paging::AtOnce, None);
     }
@@ -428,6 +442,22 @@ mod tests {
     fn what_is_lowered_while_its_page_waits_leaves_as_orange_and_not_at_night() {
         check_calm("2026-03-02T09:08:00+08:00", "2026-03-02T09:08:00+08:00");
         check_calm("2026-03-02T03:08:00+08:00", "2026-03-02T07:00:00+08:00");
+    }
+
+    #[test]
+    fn what_is_learned_a_day_later_or_opens_in_retrospect_runs_by_day() {
+        let deadline = |paging, hours| {
+            let mut opening = opening(Level::Red, false, paging);
+            opening.alert_at = at(NOW).minus(Millis::hours(hours));
+            let step = open(opening, &team(), at(NOW));
+            (pages(&step)[0].1, step.alert.deadline.unwrap())
+        };
+        let (now, quarter) = (at(NOW), at("2026-03-02T03:15:00+08:00"));
+        let (seven, by_day) = (at("2026-03-02T07:00:00+08:00"), at("2026-03-02T07:15:00+08:00"));
+        assert_eq!(deadline(Paging::AtOnce, 0), (now, quarter));
+        assert_eq!(deadline(Paging::AtOnce, 24), (now, quarter));
+        assert_eq!(deadline(Paging::AtOnce, 25), (seven, by_day));
+        assert_eq!(deadline(Paging::Digest, 0), (seven, by_day));
     }
 
     #[test]

@@ -8,11 +8,19 @@ use tracing::error;
 use crate::{
     assess::{Assessment, Crossed, Episode, State, Trigger},
     care::{self, Opening, Paging, Team},
-    domain::{Alert, AlertId, AlertState, PersonId, ReadingId, Setting, SiteRole},
+    domain::{
+        Alert, AlertId, AlertState, Millis, PersonId, ReadingId, Setting, SiteRole, Timestamp,
+    },
     store::{AlertChange, Change, Crossing, Disposition, Fact, StoreError},
 };
 
 use super::{event::Fresh, group::Group};
+
+/// Time alone ends sessions, and opens what they cross, within this after their readings. What opens
+/// without a new fact for a reading older than this opens in retrospect: the registry or the pack
+/// says now what it did not say then (DESIGN section 6, "what opens in retrospect goes to the
+/// digest").
+const SESSION_ENDS: Millis = Millis::hours(1);
 
 /// What tells crossings of one person apart: the reading, the concept, the alert.
 type CrossingName = (Option<ReadingId>, SmolStr, i64);
@@ -27,6 +35,9 @@ pub(super) struct Docket {
     staffed: bool,
     /// A value that never waits is among the readings.
     grave: bool,
+    /// When the first of the new facts was measured or happened: what opens for an earlier one opens
+    /// in retrospect.
+    earliest: Option<Timestamp>,
     /// Crossings that the store has, each with its latest disposition; `None`: everything that the
     /// lines say is said for the first time.
     recorded: Option<HashMap<CrossingName, Disposition>>,
@@ -73,6 +84,7 @@ impl Group<'_> {
             standing: alerts.into_iter().map(|alert| (alert.id, alert)).collect(),
             staffed,
             grave,
+            earliest: fresh.earliest(),
             recorded: None,
             crossed: Vec::new(),
         })
@@ -112,7 +124,14 @@ impl Group<'_> {
     }
 
     fn opening(&mut self, docket: &Docket, episode: &Episode) -> Result<Opening, StoreError> {
-        let paging = Paging::of(self.pack, docket.staffed, docket.grave);
+        let of_fact = matches!(episode.trigger, Trigger::Fact(_));
+        let nothing_new = docket.earliest.is_none_or(|earliest| earliest > episode.at);
+        let old = self.now.since(episode.clock) > SESSION_ENDS;
+        let paging = if of_fact && nothing_new && old {
+            Paging::Digest
+        } else {
+            Paging::of(self.pack, docket.staffed, docket.grave)
+        };
         let key = self.unit.next_alert_key()?;
         let opening = Opening::of(self.pack, episode, docket.person.clone(), key, paging);
         // What was due while nobody looked is learned late, and runs in day hours.

@@ -10,7 +10,7 @@ use crate::{
     assess::{Fact as Judged, InForce},
     domain::{
         ActOutcome, Alert, ContentDigest, EventId, Happened, Key, Millis, PersonEvent, PersonId,
-        Road, quarantine_digest,
+        Road, Timestamp, quarantine_digest,
     },
     store::{
         Fact, Origin, Outcome, QuarantineReason, Quarantined, Status, StoreError, StoredReading,
@@ -48,6 +48,16 @@ impl Fresh {
 
     pub(super) const fn count(&self) -> usize {
         self.readings.len().saturating_add(self.events.len())
+    }
+
+    /// When the first of it was measured or happened, as far as the clocks are believed.
+    pub(super) fn earliest(&self) -> Option<Timestamp> {
+        let readings = self.readings.iter().map(|stored| {
+            let reading = &stored.reading;
+            reading.measured.at.min(reading.received_at)
+        });
+        let events = self.events.iter().map(|event| event.at.min(event.received_at));
+        readings.chain(events).min()
     }
 
     /// As the lines see it, in the order in which it is judged.

@@ -13,11 +13,15 @@ use tokio::sync::oneshot;
 use super::super::{Decide, DecideRefused, Wish, desk::Desk, group::Group, people::People};
 use crate::{
     assess::{Pack, Packs},
-    domain::{AlertState, Attribution, Basis, Millis, Timestamp},
+    domain::{
+        AlertState, Attribution, Basis, CareLevel, Dated, Level, Millis, Registered, Timestamp,
+    },
     store::{
         Change, CommitSeq, Counts, Decision, Fact, ModelStore, Options, QuarantineReason,
         SqliteStore, Store, StoredReading,
-        fixtures::{NOON, commit, id, key, person, quarantined, reading, reading_fact, systolic},
+        fixtures::{
+            self, NOON, commit, id, key, person, quarantined, reading, reading_fact, systolic,
+        },
         view::{AlertFilter, HeldState, Paging, ReadingFilter, Scope},
     },
 };
@@ -207,6 +211,65 @@ fn an_emergency_opens_at_its_claim_and_is_withdrawn_at_its_undoing() {
     assert_eq!(all.len(), 1, "nothing is deleted");
     let steps = reader.alert(&Scope::Everything, &all[0].id).unwrap().unwrap().events.len();
     assert_eq!(steps, 2, "opened and withdrawn");
+}
+
+/// A person whose doctor takes messages.
+fn signed(who: &str) -> [Fact; 3] {
+    let mut facts = [
+        fixtures::doctor("DR1", CareLevel::Village, "North"),
+        fixtures::household("H1", "North", Some("DR1")),
+        person(who, Some("H1"), ""),
+    ];
+    if let Fact::Registration(row) = &mut facts[0]
+        && let Registered::Doctor(row) = &mut row.row
+    {
+        row.mqtt = true;
+    }
+    facts
+}
+
+#[test]
+fn what_a_new_row_makes_of_an_old_reading_waits_for_the_morning() {
+    let mut store = ModelStore::new();
+    let mut bench = Bench::new(&mut store);
+    commit(bench.store, &signed("P2"), &[]);
+    bench.receive(1, 165, Some("P2"));
+    let owed = |bench: &Bench<'_>| {
+        let all = bench.store.reader().owed(NOON.plus(Millis::hours(48)), 10).unwrap();
+        let red = all.into_iter().filter(|owed| owed.level == Level::Red);
+        red.map(|owed| owed.due_at).collect::<Vec<_>>()
+    };
+    assert_eq!(owed(&bench), []);
+    // At two in the night the registry learns that she is pregnant.
+    bench.now = bench.now.plus(Millis::hours(14));
+    let [.., mut row] = signed("P2");
+    if let Fact::Registration(row) = &mut row {
+        row.at = bench.now;
+        if let Registered::Person(row) = &mut row.row {
+            row.pregnant.push(Dated { code: "pregnant".into(), from: None, until: None });
+        }
+    }
+    commit(bench.store, &[row], &[]);
+    bench.told();
+    assert_eq!(owed(&bench), [NOON.plus(Millis::hours(19))]);
+}
+
+#[test]
+fn a_claim_within_a_day_pages_at_once_and_a_later_one_in_day_hours() {
+    // NOON is noon in China; 14 hours later it is night.
+    for (hours, at_once) in [(14, true), (38, false)] {
+        let mut store = ModelStore::new();
+        let mut bench = Bench::new(&mut store);
+        commit(bench.store, &signed("P2"), &[]);
+        let item = bench.receive(1, 190, None);
+        bench.now = bench.now.plus(Millis::hours(hours));
+        let now = bench.now;
+        bench.decide(Wish::Claim { item, person: id("P2") }).unwrap();
+        let mut owed = bench.store.reader().owed(now.plus(Millis::hours(24)), 10).unwrap();
+        owed.retain(|owed| owed.level == Level::Red);
+        assert_eq!(owed.len(), 1, "{hours} h later");
+        assert_eq!(owed[0].due_at == now, at_once, "{hours} h later: {:?}", owed[0].due_at);
+    }
 }
 
 #[test]

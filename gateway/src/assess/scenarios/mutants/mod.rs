@@ -97,7 +97,7 @@ fn waits(pack: &Pack, case: &Value) -> Option<i64> {
     };
     let grave = pack.never_waits(&measurement);
     let wait = match Paging::of(pack, case["staffed"] == true, grave) {
-        Paging::AtOnce => Millis::ZERO,
+        Paging::AtOnce | Paging::Digest => Millis::ZERO,
         Paging::Settle(longest) => longest,
     };
     (wait == Millis::minutes(wait.whole_minutes())).then(|| wait.whole_minutes())
