@@ -8,8 +8,8 @@ use clap::ValueEnum;
 use jiff::civil::Date;
 
 use crate::domain::{
-    Attributes, Card, CareLevel, Dated, Device, Doctor, Household, Person, Registered, Sex, Site,
-    SiteRole,
+    Attributes, Card, CareLevel, Dated, Device, Doctor, Household, Person, Plan, Registered, Sex,
+    Site, SiteRole,
 };
 
 /// Which rows a file holds.
@@ -27,6 +27,8 @@ pub(super) enum Kind {
     Sites,
     /// Cards that open a bench session
     Cards,
+    /// People's own targets and cadence
+    Plans,
 }
 
 impl Kind {
@@ -40,6 +42,7 @@ impl Kind {
             Self::Devices => "device",
             Self::Sites => "site",
             Self::Cards => "card",
+            Self::Plans => "plan",
         }
     }
 
@@ -70,6 +73,16 @@ impl Kind {
             Self::Devices => &["device", "model", "site", "bench", "owner"],
             Self::Sites => &["site", "kind", "name", "village", "township", "lat", "lon"],
             Self::Cards => &["card", "person"],
+            Self::Plans => &[
+                "person",
+                "from",
+                "until",
+                "systolic_lt",
+                "diastolic_lt",
+                "fasting_lt",
+                "cadence_days",
+                "author",
+            ],
         }
     }
 }
@@ -206,6 +219,7 @@ pub(super) fn row(kind: Kind, mut cells: Cells<'_>) -> Result<Registered, CellEr
             }
             Registered::Card(Card { card, person: cells.required("person")? })
         }
+        Kind::Plans => Registered::Plan(plan(cells)?),
     })
 }
 
@@ -227,6 +241,23 @@ fn person(mut cells: Cells<'_>) -> Result<Person, CellError> {
         pregnant: pregnancy(&mut cells)?,
         attributes: cells.attributes(),
     })
+}
+
+/// Targets in mmHg and mmol/L, dates and days; what cannot be a plan is refused here already.
+fn plan(mut cells: Cells<'_>) -> Result<Plan, CellError> {
+    let plan = Plan {
+        person: cells.required("person")?,
+        from: cells.optional("from")?,
+        until: cells.optional("until")?,
+        systolic_lt: cells.optional("systolic_lt")?,
+        diastolic_lt: cells.optional("diastolic_lt")?,
+        fasting_lt: cells.optional("fasting_lt")?,
+        cadence_days: cells.optional("cadence_days")?,
+        author: cells.owned("author"),
+        attributes: cells.attributes(),
+    };
+    plan.check().map_err(|error| wrong(&error.column, error.why))?;
+    Ok(plan)
 }
 
 const LEVELS: [(&str, CareLevel); 4] = [
@@ -307,6 +338,7 @@ pub(super) fn cells(row: &Registered) -> (Vec<String>, Attributes) {
         Registered::Card(row) => {
             (vec![row.card.clone(), row.person.to_string()], Attributes::new())
         }
+        Registered::Plan(row) => (plan_cells(row), row.attributes.clone()),
     }
 }
 
@@ -363,6 +395,22 @@ fn site_cells(row: &Site) -> Vec<String> {
         row.township.clone(),
         row.lat.clone(),
         row.lon.clone(),
+    ]
+}
+
+fn plan_cells(row: &Plan) -> Vec<String> {
+    fn text(value: Option<impl ToString>) -> String {
+        value.map_or_else(String::new, |value| value.to_string())
+    }
+    vec![
+        row.person.to_string(),
+        text(row.from),
+        text(row.until),
+        text(row.systolic_lt),
+        text(row.diastolic_lt),
+        text(row.fasting_lt),
+        text(row.cadence_days),
+        row.author.clone(),
     ]
 }
 

@@ -49,6 +49,7 @@ impl Desk {
             Registered::Household(_) | Registered::Site(_) | Registered::Doctor(_) => {
                 self.people.forget();
             }
+            Registered::Plan(plan) => self.people.forget_person(&plan.person),
             Registered::Device(_) | Registered::Card(_) => {}
         }
     }
@@ -189,6 +190,7 @@ pub(super) fn key(row: &Registered) -> RegistryKey {
         Registered::Device(row) => RegistryKey::Device(row.device.clone()),
         Registered::Site(row) => RegistryKey::Site(row.site.clone()),
         Registered::Card(row) => RegistryKey::Card(row.card.clone()),
+        Registered::Plan(row) => RegistryKey::Plan(row.person.clone()),
     }
 }
 

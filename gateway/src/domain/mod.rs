@@ -7,6 +7,7 @@ mod case;
 mod id;
 mod identity;
 mod link;
+mod plan;
 mod reading;
 mod registry;
 mod time;
@@ -24,6 +25,7 @@ pub use identity::{
     raw_digest, reading_id, received_digest,
 };
 pub use link::{AlertLinks, LINK_MAX};
+pub use plan::{NoTarget, Plan, PlanError, TenthsMmol};
 pub use reading::{
     Attribution, Basis, Reading, Remarks, Road, Sequence, Setting, Standing, flag_bits, meal_name,
 };

@@ -9,7 +9,9 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
-use super::{BenchId, CareLevel, DeviceId, DoctorId, HouseholdId, PersonId, SiteId, Timestamp};
+use super::{
+    BenchId, CareLevel, DeviceId, DoctorId, HouseholdId, PersonId, Plan, SiteId, Timestamp,
+};
 
 /// Columns of a file that have no meaning to us, kept as they came.
 pub type Attributes = BTreeMap<String, String>;
@@ -234,4 +236,6 @@ pub enum Registered {
     Site(Site),
     /// A card.
     Card(Card),
+    /// A person's own plan.
+    Plan(Plan),
 }

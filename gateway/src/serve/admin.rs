@@ -109,6 +109,7 @@ const fn kind(row: &Registered) -> &'static str {
         Registered::Device(_) => "device",
         Registered::Site(_) => "site",
         Registered::Card(_) => "card",
+        Registered::Plan(_) => "plan",
     }
 }
 

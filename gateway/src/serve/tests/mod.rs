@@ -269,6 +269,7 @@ fn put(rows: &mut world::Rows, kind: &str, row: &Value) {
         Registered::Device(row) => Key::Device(row.device.clone()),
         Registered::Site(row) => Key::Site(row.site.clone()),
         Registered::Card(row) => Key::Card(row.card.clone()),
+        Registered::Plan(row) => Key::Plan(row.person.clone()),
     };
     rows.registry.insert(key, row);
 }

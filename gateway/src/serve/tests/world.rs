@@ -175,6 +175,7 @@ impl World {
                         let key = match &row {
                             Registered::Person(row) => RegistryKey::Person(row.person.clone()),
                             Registered::Doctor(row) => RegistryKey::Doctor(row.doctor.clone()),
+                            Registered::Plan(row) => RegistryKey::Plan(row.person.clone()),
                             Registered::Household(_)
                             | Registered::Device(_)
                             | Registered::Site(_)
@@ -421,7 +422,9 @@ impl Reader for World {
     ) -> Result<Option<Registered>, StoreError> {
         let rows = self.rows();
         let reached = match key {
-            RegistryKey::Person(person) => rows.reaches(scope, person),
+            RegistryKey::Person(person) | RegistryKey::Plan(person) => {
+                rows.reaches(scope, person)
+            }
             RegistryKey::Household(_)
             | RegistryKey::Doctor(_)
             | RegistryKey::Device(_)
@@ -429,6 +432,15 @@ impl Reader for World {
             | RegistryKey::Card(_) => *scope != Scope::Nobody,
         };
         Ok(rows.registry.get(key).filter(|_| reached).cloned())
+    }
+
+    fn entered(
+        &self,
+        scope: &Scope,
+        key: &RegistryKey,
+    ) -> Result<Vec<(Timestamp, Registered)>, StoreError> {
+        let row = self.registered(scope, key)?;
+        Ok(row.map(|row| (Timestamp::from_millis(0), row)).into_iter().collect())
     }
 
     fn people(
