@@ -12,17 +12,15 @@ use super::{
     keep::JudgedWith,
     ledger::Bench,
     pack::Pack,
-    patient::Patient,
+    patient::{EVER, Patient},
     state::{OutOfOrder, Position, State},
+    tracking::minded,
 };
 use crate::domain::{Millis, Timestamp};
 
 /// "A change of either re-judges at most the last 14 days" (DESIGN section 6). For rows of the
 /// registry; a pack applies to later facts.
 const REJUDGED: Millis = Millis::days(14);
-
-/// The beginning of time.
-const EVER: Timestamp = Timestamp::from_millis(i64::MIN);
 
 /// What the lines judge with from an instant on.
 #[derive(Debug, Clone)]
@@ -104,8 +102,10 @@ impl InForce {
         begins.dedup();
         let mut in_force =
             Self { before: JudgedWith::NOTHING, first: stretch(EVER), later: Vec::new() };
-        for next in begins.into_iter().map(stretch) {
+        for mut next in begins.into_iter().map(stretch) {
+            next.patient.since = in_force.last().patient.since;
             if !in_force.last().same(&next) {
+                next.patient.since = next.from;
                 in_force.later.push(next);
             }
         }
@@ -231,6 +231,12 @@ impl InForce {
 }
 
 impl Stretch {
+    /// Whether silence of the person matters to anybody at an instant.
+    #[must_use]
+    pub fn minds_silence(&self, at: Timestamp) -> bool {
+        minded(&self.pack, &self.patient, at)
+    }
+
     fn same(&self, other: &Self) -> bool {
         self.pack.hash() == other.pack.hash() && self.patient == other.patient
     }

@@ -6,12 +6,13 @@ use super::{
     concept::Concept,
     ledger::{Bench, Moment},
     pack::Pack,
-    patient::{Cohort, Condition, Patient},
+    patient::{Cohort, Condition, Patient, Span},
+    plan::Own,
     relapse::Component,
     state::State,
-    words::{Words, in_days},
+    words::{Words, in_days, in_hours},
 };
-use crate::domain::{Level, Timestamp};
+use crate::domain::{AlertId, Level, Millis, Timestamp};
 
 /// Who is told of a silence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,6 +31,8 @@ pub(super) struct Silence {
     /// Whether this silence has been told of, to each.
     prompted: bool,
     doctor_told: bool,
+    /// Dues before this instant lost their ground with the cohort that gave them.
+    not_before: Option<Timestamp>,
     pub uploads: Uploads,
 }
 
@@ -41,23 +44,99 @@ impl Silence {
             Told::Patient => self.prompted,
             Told::Doctor => self.doctor_told,
         };
-        let since = self.last_value.or(patient.enrolled_at).filter(|_| !done)?;
-        let of_cohort = |cohort| {
+        if done {
+            return None;
+        }
+        let by_pack = self.due_by_pack(pack, patient, told);
+        by_pack.into_iter().chain(self.due_by_plan(patient, told)).min()
+    }
+
+    /// Nothing was told yet of a silence since a value.
+    pub(super) fn since(last_value: Option<Timestamp>) -> Self {
+        Self { last_value, ..Self::default() }
+    }
+
+    /// Whether a silence is long enough, by what holds at an instant.
+    pub(super) fn reached(
+        &self,
+        pack: &Pack,
+        patient: &Patient,
+        told: Told,
+        at: Timestamp,
+    ) -> bool {
+        let fresh = Self { not_before: Some(at), ..Self::since(self.last_value) };
+        fresh.due(pack, patient, told).is_some_and(|due| due <= at)
+    }
+
+    /// What was told lost its ground at an instant.
+    pub(super) fn forget(&mut self, told: Told, at: Timestamp) {
+        self.not_before = Some(self.not_before.map_or(at, |before| before.max(at)));
+        match told {
+            Told::Patient => self.prompted = false,
+            Told::Doctor => self.doctor_told = false,
+        }
+    }
+
+    /// A length after an instant, but not before what lost its ground.
+    fn after(&self, since: Timestamp, days: Millis) -> Timestamp {
+        let due = since.plus(days);
+        self.not_before.map_or(due, |before| before.max(due))
+    }
+
+    /// The same by the person's own plan, whatever their cohort.
+    fn due_by_plan(&self, patient: &Patient, told: Told) -> Option<Timestamp> {
+        let since = self.last_value.or(patient.enrolled_at)?;
+        let of_plan = |own: &Own| {
+            let (prompt, doctor) = own.silences()?;
             let days = match told {
-                Told::Patient => pack.missed.of(cohort).prompt,
-                Told::Doctor => pack.missed.of(cohort).doctor,
+                Told::Patient => prompt,
+                Told::Doctor => doctor,
             };
-            patient.first_instant(since.plus(days), |at| {
-                patient.cohort(pack, at) == cohort && watched(pack, patient, at)
-            })
+            let due = self.after(since, days);
+            patient.first_instant(due, |at| patient.own_plan(at) == Some(own))
         };
-        Cohort::ALL.into_iter().filter_map(of_cohort).min()
+        patient.plans.iter().filter_map(of_plan).min()
+    }
+
+    /// The same by the pack alone.
+    fn due_by_pack(&self, pack: &Pack, patient: &Patient, told: Told) -> Option<Timestamp> {
+        let days = |cohort| match told {
+            Told::Patient => pack.missed.of(cohort).prompt,
+            Told::Doctor => pack.missed.of(cohort).doctor,
+        };
+        let holds = |cohort, at| patient.cohort(pack, at) == cohort && watched(pack, patient, at);
+        let tracked = Condition::Cohort(Cohort::C3);
+        let of_cohort = |cohort| {
+            let since = self.last_value.or(patient.enrolled_at)?;
+            // Without a value the cured are tracked from the first day of their cohort.
+            let from_cohort = |at| {
+                self.last_value.is_none()
+                    && cohort == Cohort::C3
+                    && patient
+                        .spans(tracked)
+                        .any(|span| span.from.is_some() && span.holds(Timestamp::shanghai_day(at)))
+            };
+            let due = self.after(since, days(cohort));
+            patient.first_instant(due, |at| holds(cohort, at) && !from_cohort(at))
+        };
+        let of_span = |span: Span, cohort| {
+            let begins = span.begins().filter(|_| self.last_value.is_none())?;
+            let since = patient.enrolled_at.map_or(begins, |enrolled| enrolled.max(begins));
+            let due = self.after(since, days(cohort));
+            patient.first_instant(due, |at| holds(cohort, at) && span.holds(at.shanghai_day()))
+        };
+        let cohorts = || Cohort::ALL.into_iter();
+        let spans = patient.spans(tracked);
+        let of_spans =
+            spans.flat_map(|span| cohorts().filter_map(move |cohort| of_span(span, cohort)));
+        cohorts().filter_map(of_cohort).chain(of_spans).min()
     }
 
     pub(super) const fn value_at(&mut self, at: Timestamp) {
         self.last_value = Some(at);
         self.prompted = false;
         self.doctor_told = false;
+        self.not_before = None;
     }
 
     pub(super) const fn tell(&mut self, told: Told) {
@@ -133,7 +212,7 @@ impl Uploads {
 }
 
 /// Silence lines hold for people with a diagnosis, or in C2 and C3 (DESIGN section 6).
-fn watched(pack: &Pack, patient: &Patient, at: Timestamp) -> bool {
+pub(super) fn watched(pack: &Pack, patient: &Patient, at: Timestamp) -> bool {
     let has = |condition| patient.has(condition, at);
     has(Condition::Hypertension)
         || has(Condition::Diabetes)
@@ -150,6 +229,8 @@ impl State {
 
     /// A silence is due (SEED3, SEED4, A7).
     pub(super) fn silent(&mut self, bench: &mut Bench<'_>, due: Timestamp, told: Told) {
+        let by_pack = self.silence.due_by_pack(bench.pack, bench.patient, told);
+        let own = by_pack.is_none_or(|by_pack| due < by_pack);
         self.silence.tell(told);
         let Some(known_at) = self.silence.uploads.covers(due) else { return };
         let moment = Moment { clock: known_at, ..Moment::due(due) };
@@ -160,11 +241,27 @@ impl State {
         let since = self.silence.last_value.or(bench.patient.enrolled_at).unwrap_or(due);
         let days = in_days(due.since(since));
         self.raise(bench, line, moment, || Words {
-            zh: format!("已{days}天没有有效测量"),
-            en: format!("no valid value for {days} days"),
+            zh: format!("已{days}天没有有效测量{}", if own { "（个人方案的频次）" } else { "" }),
+            en: format!(
+                "no valid value for {days} days{}",
+                if own { " (cadence of the person's own plan)" } else { "" }
+            ),
         });
         if told == Told::Doctor {
             self.component(bench, Component::MissedVisits, moment);
         }
+    }
+
+    /// "Red still open and no further value of that measure 24 h after its clock" (MM-3).
+    pub(super) fn repeat_missed(&mut self, bench: &mut Bench<'_>, red: AlertId, due: Timestamp) {
+        self.unrepeated.retain(|(waiting, _)| *waiting != red);
+        let hours = in_hours(bench.pack.timers.repeat_after_red);
+        let line = (Concept::MissedRepeat, Level::Orange);
+        let known_at = self.silence.uploads.covers(due).unwrap_or(due);
+        let moment = Moment { clock: known_at, ..Moment::due(due) };
+        self.raise(bench, line, moment, || Words {
+            zh: format!("急症提醒后{hours}小时内没有再测"),
+            en: format!("no further value within {hours} h of an open emergency"),
+        });
     }
 }

@@ -22,7 +22,8 @@ use super::{
     sessions::Screening,
     silence::{Silence, Told, Upload, Uploads},
     sugars::Findings,
-    words::{Words, in_hours, in_minutes},
+    tracking,
+    words::{Words, in_minutes},
 };
 use crate::{
     domain::{AlertId, Level, Timestamp},
@@ -49,7 +50,7 @@ pub struct State {
     position: Position,
     pub(super) ledger: Ledger,
     /// Open reds that wait for a second value of their measure (MM-3).
-    unrepeated: Vec<(AlertId, Measure)>,
+    pub(super) unrepeated: Vec<(AlertId, Measure)>,
     /// When a doubtful extreme becomes red, unless a reliable reading comes (BP-E0).
     pub(super) extreme_due: Option<Timestamp>,
     /// The open blood-pressure session.
@@ -74,6 +75,7 @@ enum Due {
     SessionCloses,
     ExtremeToRed,
     Silent(Told),
+    LetGo(Told),
     Repeat(AlertId),
 }
 
@@ -209,6 +211,7 @@ impl State {
                 Due::SessionCloses => self.close_session(bench),
                 Due::ExtremeToRed => self.extreme_to_red(bench, due),
                 Due::Silent(told) => self.silent(bench, due, told),
+                Due::LetGo(told) => self.let_go(bench, told, due),
                 Due::Repeat(red) => self.repeat_missed(bench, red, due),
             }
         }
@@ -221,10 +224,15 @@ impl State {
             .extreme_due
             .filter(|_| self.ledger.is_open(Concept::BpExtremeUnreliable))
             .map(|due| (due, Due::ExtremeToRed));
+        let let_go = [Told::Patient, Told::Doctor].into_iter().filter_map(|told| {
+            let open = self.ledger.open(tracking::of(told))?;
+            let due = tracking::let_go(pack, patient, (&self.silence, told), open)?;
+            Some((due, Due::LetGo(told)))
+        });
         let covered = self
             .uncertain(pack, patient)
             .filter(|(due, _)| self.silence.uploads.covers(*due).is_some());
-        session.into_iter().chain(extreme).chain(covered).min()
+        session.into_iter().chain(extreme).chain(let_go).chain(covered).min()
     }
 
     /// What waits for a value, and is judged only up to the watermark.
@@ -284,6 +292,7 @@ impl State {
                 moment,
                 severe: false,
                 formal: false,
+                own: false,
             };
             let (zh, en) = rule.map_or(("", ""), |rule| (rule.zh.as_str(), rule.en.as_str()));
             return self.ledger.raise(bench, crossing, || {
@@ -291,8 +300,15 @@ impl State {
                 Words { zh: format!("{zh}:{}", words.zh), en: format!("{en}: {}", words.en) }
             });
         }
-        let crossing =
-            Crossing { concept, level: Level::Red, family, moment, severe, formal: false };
+        let crossing = Crossing {
+            concept,
+            level: Level::Red,
+            family,
+            moment,
+            severe,
+            formal: false,
+            own: false,
+        };
         let raised = self.ledger.raise(bench, crossing, why)?;
         if raised.disposition == Disposition::Opened {
             let ledger = &self.ledger;
@@ -311,7 +327,8 @@ impl State {
         why: impl FnOnce() -> Words,
     ) -> Option<Raised> {
         let family = bench.pack.rule(concept).and_then(|rule| rule.family);
-        let crossing = Crossing { concept, level, family, moment, severe: false, formal: false };
+        let crossing =
+            Crossing { concept, level, family, moment, severe: false, formal: false, own: false };
         self.ledger.raise(bench, crossing, why)
     }
 
@@ -329,19 +346,6 @@ impl State {
             self.ledger
                 .end_all(bench, ending, |episode| episode.concept == Concept::BpExtremeUnreliable);
         }
-    }
-
-    /// "Red still open and no further value of that measure 24 h after its clock" (MM-3).
-    fn repeat_missed(&mut self, bench: &mut Bench<'_>, red: AlertId, due: Timestamp) {
-        self.unrepeated.retain(|(waiting, _)| *waiting != red);
-        let hours = in_hours(bench.pack.timers.repeat_after_red);
-        let line = (Concept::MissedRepeat, Level::Orange);
-        let known_at = self.silence.uploads.covers(due).unwrap_or(due);
-        let moment = Moment { clock: known_at, ..Moment::due(due) };
-        self.raise(bench, line, moment, || Words {
-            zh: format!("急症提醒后{hours}小时内没有再测"),
-            en: format!("no further value within {hours} h of an open emergency"),
-        });
     }
 }
 

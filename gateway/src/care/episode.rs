@@ -4,8 +4,8 @@ use smol_str::SmolStr;
 
 use super::{Opening, Paging, Step, Team, revise};
 use crate::{
-    assess::{Ended, Ending, Episode, Pack},
-    domain::{Alert, AlertState, PersonId, Timestamp},
+    assess::{Ended, Ending, Episode, Pack, left_tracking},
+    domain::{Alert, AlertState, PersonId, Reason, Timestamp},
     store::AlertChange,
 };
 
@@ -51,6 +51,9 @@ pub fn follow(standing: &Alert, episode: &Episode, team: &Team, now: Timestamp) 
             after.state = AlertState::Superseded;
             AlertChange::Superseded
         }
+        Some(Ending { how: Ended::Left, .. }) => {
+            return Some(withdraw(standing, left_tracking(), team, now));
+        }
         // Later facts bring back what earlier ones had ended.
         None if !standing.state.is_live() => {
             after.state = AlertState::Open;
@@ -68,4 +71,16 @@ pub fn follow(standing: &Alert, episode: &Episode, team: &Team, now: Timestamp) 
         None => return None,
     };
     Some(revise(standing, after, change, team, now))
+}
+
+/// The step that takes a standing alert back, with its reason: it stays in the alert's history, as
+/// code and words of the step and as the last reason of the alert.
+#[must_use]
+pub fn withdraw(standing: &Alert, reason: Reason, team: &Team, now: Timestamp) -> Step {
+    let note = format!("{}: {} / {}", reason.line, reason.zh, reason.en);
+    let mut after = Alert { state: AlertState::Withdrawn, ..standing.clone() };
+    after.reasons.push(reason);
+    let mut step = revise(standing, after, AlertChange::Withdrawn, team, now);
+    step.event.note = Some(note);
+    step
 }

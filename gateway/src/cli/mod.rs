@@ -15,6 +15,7 @@ mod judge;
 mod log;
 mod login;
 mod pieces;
+mod plan_row;
 mod registry;
 mod rules;
 mod serve;

@@ -17,7 +17,7 @@ use super::{
     admin::Admin,
     table::{self, Cells, Kind},
 };
-use crate::{domain::Registered, store::Role};
+use crate::{domain::Registered, serve::wire::RowNote, store::Role};
 
 /// Rows of one request: one transaction of the writer.
 const ROWS_AT_ONCE: usize = 1000;
@@ -94,13 +94,23 @@ pub(super) fn run(
         RegistryCommand::Import { kind, file, data_dir, dry_run, rejects, author } => {
             let admin = || Admin::connect(common, data_dir.as_deref());
             let admin = if *dry_run { None } else { Some(admin()?) };
-            let rejects = rejects.clone().unwrap_or_else(|| {
+            let beside = |ending: &str| {
                 let mut name = file.clone().into_os_string();
-                name.push(".rejects.csv");
+                name.push(ending);
                 PathBuf::from(name)
-            });
-            let mut import = Import { admin, author, kind: *kind, batch: Vec::new(), changed: 0 };
-            import.run(file, &rejects, out)
+            };
+            let rejects = rejects.clone().unwrap_or_else(|| beside(".rejects.csv"));
+            let warnings = beside(".warnings.csv");
+            let mut import = Import {
+                admin,
+                author,
+                kind: *kind,
+                batch: Vec::new(),
+                changed: 0,
+                rejected: Notes::new(&rejects, &["line", "column", "reason"]),
+                warned: Notes::new(&warnings, &["line", "column", "code", "zh", "en"]),
+            };
+            import.run(file, out)
         }
         RegistryCommand::Export { kind, file, data_dir } => {
             let mut admin = Admin::connect(common, data_dir.as_deref())?;
@@ -116,12 +126,17 @@ struct Import<'a> {
     admin: Option<Admin>,
     author: &'a str,
     kind: Kind,
-    batch: Vec<Registered>,
+    /// Rows that wait to be sent, with their records.
+    batch: Vec<(Registered, csv::StringRecord)>,
     changed: u64,
+    /// Rows that were not entered.
+    rejected: Notes<'a>,
+    /// What in the rows that were contradicts something else.
+    warned: Notes<'a>,
 }
 
 impl Import<'_> {
-    fn run(&mut self, file: &Path, rejects: &Path, out: &mut dyn Write) -> Result<(), Failure> {
+    fn run(&mut self, file: &Path, out: &mut dyn Write) -> Result<(), Failure> {
         let mut input = File::open(file)
             .map_err(|error| Failure::Failed(format!("cannot read {}: {error}", file.display())))?;
         let bar = progress(input.metadata()?.len());
@@ -131,30 +146,34 @@ impl Import<'_> {
             .from_reader(bar.wrap_read(BufReader::new(input)));
         let headers = reader.headers().map_err(|error| Failure::of(&error))?.clone();
         self.check_headers(&headers)?;
-        let (mut read, mut rejected) = (0_u64, Rejects::new(rejects));
+        let mut read = 0_u64;
         for record in reader.records() {
             let record = record.map_err(|error| Failure::of(&error))?;
             read = read.saturating_add(1);
             match table::row(self.kind, Cells::new(&headers, &record)) {
-                Ok(row) => self.batch.push(row),
-                Err(error) => rejected.push(&headers, &record, &error)?,
+                Ok(row) => self.batch.push((row, record)),
+                Err(error) => self.reject(&headers, &record, (&error.column, &error.why))?,
             }
             if self.batch.len() >= ROWS_AT_ONCE {
-                self.send()?;
+                self.send(&headers)?;
             }
         }
-        self.send()?;
+        self.send(&headers)?;
         bar.finish_and_clear();
-        let rejected = rejected.finish()?;
+        let (rejected, warned) = (self.rejected.finish()?, self.warned.finish()?);
         let entered = self.changed;
         let unchanged = read.saturating_sub(entered).saturating_sub(rejected);
         let mut line = json!({
             "read": read, "entered": entered, "unchanged": unchanged, "rejected": rejected,
         });
-        if rejected > 0
-            && let Some(line) = line.as_object_mut()
-        {
-            line.insert("rejects".to_owned(), json!(rejects.display().to_string()));
+        if let Some(line) = line.as_object_mut() {
+            if rejected > 0 {
+                line.insert("rejects".to_owned(), json!(self.rejected.path.display().to_string()));
+            }
+            if warned > 0 {
+                line.insert("warned".to_owned(), json!(warned));
+                line.insert("warnings".to_owned(), json!(self.warned.path.display().to_string()));
+            }
         }
         writeln!(out, "{line}")?;
         if rejected > 0 { Err(Failure::AnsweredNo) } else { Ok(()) }
@@ -172,11 +191,22 @@ impl Import<'_> {
         )))
     }
 
-    fn send(&mut self) -> Result<(), Failure> {
+    fn reject(
+        &mut self,
+        headers: &csv::StringRecord,
+        record: &csv::StringRecord,
+        (column, why): (&str, &str),
+    ) -> Result<(), Failure> {
+        let line = line_of(record);
+        let cells = [line.as_str(), column, why].into_iter().chain(record);
+        self.rejected.push(headers, cells.collect())
+    }
+
+    fn send(&mut self, headers: &csv::StringRecord) -> Result<(), Failure> {
         let batch = std::mem::take(&mut self.batch);
         let (Some(admin), false) = (&mut self.admin, batch.is_empty()) else { return Ok(()) };
         let mut lines = String::new();
-        for row in &batch {
+        for (row, _) in &batch {
             lines.push_str(&serde_json::to_string(row).map_err(|error| Failure::of(&error))?);
             lines.push('\n');
         }
@@ -185,28 +215,58 @@ impl Import<'_> {
         let answer = admin.call(Method::POST, &path, lines)?;
         let changed = answer.get("new_or_changed").and_then(Value::as_u64).unwrap_or_default();
         self.changed = self.changed.saturating_add(changed);
+        // A number of a row that would loosen a line: the row is told once, with all its columns.
+        let mut told: Vec<usize> = Vec::new();
+        for note in notes(&answer, "rejected")? {
+            let Some((_, record)) = record_of(&batch, &note) else { continue };
+            if !told.contains(&note.line) {
+                told.push(note.line);
+                let why = format!("{} / {}", note.en, note.zh);
+                self.reject(headers, record, (&note.column, &why))?;
+            }
+        }
+        let nothing = csv::StringRecord::new();
+        for note in notes(&answer, "warned")? {
+            let Some((_, record)) = record_of(&batch, &note) else { continue };
+            let line = line_of(record);
+            let cells = [&*line, &*note.column, &*note.code, &*note.zh, &*note.en];
+            self.warned.push(&nothing, cells.to_vec())?;
+        }
         Ok(())
     }
 }
 
-/// Rows that were no rows, with their line, column and reason; the file appears with the first.
-struct Rejects<'a> {
+/// What the server said about rows.
+fn notes(answer: &Value, list: &str) -> Result<Vec<RowNote>, Failure> {
+    let notes = answer.get(list).cloned().unwrap_or_else(|| json!([]));
+    serde_json::from_value(notes).map_err(|error| Failure::of(&error))
+}
+
+type Sent = (Registered, csv::StringRecord);
+
+fn record_of<'b>(batch: &'b [Sent], note: &RowNote) -> Option<&'b Sent> {
+    batch.get(note.line.checked_sub(1)?)
+}
+
+fn line_of(record: &csv::StringRecord) -> String {
+    record.position().map_or(0, csv::Position::line).to_string()
+}
+
+/// Rows with something to be said about them: line, column and reason; the file appears with the
+/// first.
+struct Notes<'a> {
     path: &'a Path,
+    columns: &'static [&'static str],
     file: Option<csv::Writer<File>>,
     count: u64,
 }
 
-impl<'a> Rejects<'a> {
-    const fn new(path: &'a Path) -> Self {
-        Self { path, file: None, count: 0 }
+impl<'a> Notes<'a> {
+    const fn new(path: &'a Path, columns: &'static [&'static str]) -> Self {
+        Self { path, columns, file: None, count: 0 }
     }
 
-    fn push(
-        &mut self,
-        headers: &csv::StringRecord,
-        record: &csv::StringRecord,
-        error: &table::CellError,
-    ) -> Result<(), Failure> {
+    fn push(&mut self, headers: &csv::StringRecord, fields: Vec<&str>) -> Result<(), Failure> {
         let write = |file: &mut csv::Writer<File>, fields: Vec<&str>| {
             file.write_record(fields).map_err(|error| Failure::of(&error))
         };
@@ -217,21 +277,16 @@ impl<'a> Rejects<'a> {
                     .flexible(true)
                     .from_path(self.path)
                     .map_err(|error| Failure::of(&error))?;
-                write(
-                    &mut file,
-                    ["line", "column", "reason"].into_iter().chain(headers).collect(),
-                )?;
+                write(&mut file, self.columns.iter().copied().chain(headers).collect())?;
                 self.file.insert(file)
             }
         };
-        let line = record.position().map_or(0, csv::Position::line).to_string();
-        let fields = [line.as_str(), &error.column, &error.why].into_iter().chain(record).collect();
         self.count = self.count.saturating_add(1);
         write(file, fields)
     }
 
-    fn finish(self) -> Result<u64, Failure> {
-        if let Some(mut file) = self.file {
+    fn finish(&mut self) -> Result<u64, Failure> {
+        if let Some(file) = &mut self.file {
             file.flush()?;
         }
         Ok(self.count)

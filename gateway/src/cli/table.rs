@@ -7,9 +7,10 @@ use std::{fmt::Display, str::FromStr};
 use clap::ValueEnum;
 use jiff::civil::Date;
 
+use super::plan_row::{plan, plan_cells};
 use crate::domain::{
-    Attributes, Card, CareLevel, Dated, Device, Doctor, Household, Person, Plan, Registered, Sex,
-    Site, SiteRole,
+    Attributes, Card, CareLevel, Dated, Device, Doctor, Household, Person, Registered, Sex, Site,
+    SiteRole,
 };
 
 /// Which rows a file holds.
@@ -112,11 +113,14 @@ impl<'a> Cells<'a> {
         at.map_or("", |at| self.0.swap_remove(at).1)
     }
 
-    fn owned(&mut self, column: &str) -> String {
+    pub(super) fn owned(&mut self, column: &str) -> String {
         self.text(column).to_owned()
     }
 
-    fn optional<T: FromStr<Err: Display>>(&mut self, column: &str) -> Result<Option<T>, CellError> {
+    pub(super) fn optional<T: FromStr<Err: Display>>(
+        &mut self,
+        column: &str,
+    ) -> Result<Option<T>, CellError> {
         let text = self.text(column);
         if text.is_empty() {
             return Ok(None);
@@ -124,7 +128,10 @@ impl<'a> Cells<'a> {
         text.parse().map(Some).map_err(|error: T::Err| wrong(column, error))
     }
 
-    fn required<T: FromStr<Err: Display>>(&mut self, column: &str) -> Result<T, CellError> {
+    pub(super) fn required<T: FromStr<Err: Display>>(
+        &mut self,
+        column: &str,
+    ) -> Result<T, CellError> {
         self.optional(column)?.ok_or_else(|| wrong(column, "missing"))
     }
 
@@ -150,13 +157,13 @@ impl<'a> Cells<'a> {
         self.list(column).iter().map(|item| dated(column, item)).collect()
     }
 
-    fn attributes(self) -> Attributes {
+    pub(super) fn attributes(self) -> Attributes {
         let said = self.0.into_iter().filter(|(name, cell)| !name.is_empty() && !cell.is_empty());
         said.map(|(name, cell)| (name.to_owned(), cell.to_owned())).collect()
     }
 }
 
-fn wrong(column: &str, why: impl Display) -> CellError {
+pub(super) fn wrong(column: &str, why: impl Display) -> CellError {
     CellError { column: column.to_owned(), why: why.to_string() }
 }
 
@@ -241,23 +248,6 @@ fn person(mut cells: Cells<'_>) -> Result<Person, CellError> {
         pregnant: pregnancy(&mut cells)?,
         attributes: cells.attributes(),
     })
-}
-
-/// Targets in mmHg and mmol/L, dates and days; what cannot be a plan is refused here already.
-fn plan(mut cells: Cells<'_>) -> Result<Plan, CellError> {
-    let plan = Plan {
-        person: cells.required("person")?,
-        from: cells.optional("from")?,
-        until: cells.optional("until")?,
-        systolic_lt: cells.optional("systolic_lt")?,
-        diastolic_lt: cells.optional("diastolic_lt")?,
-        fasting_lt: cells.optional("fasting_lt")?,
-        cadence_days: cells.optional("cadence_days")?,
-        author: cells.owned("author"),
-        attributes: cells.attributes(),
-    };
-    plan.check().map_err(|error| wrong(&error.column, error.why))?;
-    Ok(plan)
 }
 
 const LEVELS: [(&str, CareLevel); 4] = [
@@ -398,22 +388,6 @@ fn site_cells(row: &Site) -> Vec<String> {
     ]
 }
 
-fn plan_cells(row: &Plan) -> Vec<String> {
-    fn text(value: Option<impl ToString>) -> String {
-        value.map_or_else(String::new, |value| value.to_string())
-    }
-    vec![
-        row.person.to_string(),
-        text(row.from),
-        text(row.until),
-        text(row.systolic_lt),
-        text(row.diastolic_lt),
-        text(row.fasting_lt),
-        text(row.cadence_days),
-        row.author.clone(),
-    ]
-}
-
 fn dated_cell(items: &[Dated]) -> String {
     let date = |date: Option<Date>| date.map_or_else(String::new, |date| date.to_string());
     let item = |item: &Dated| match (item.from, item.until) {
@@ -453,6 +427,22 @@ mod tests {
         );
         check(Kind::Cards, "person,card\nP1,6217\n", Ok("6217,P1;"));
         check(Kind::Devices, "device,owner\nBP-1,P1\n", Ok("BP-1,,,,P1;"));
+    }
+
+    #[test]
+    fn a_plan_states_its_targets_in_mmhg_and_mmol_per_litre() {
+        check(
+            Kind::Plans,
+            "person,from,systolic_lt,fasting_lt,cadence_days,author\nP1,2026-03-01,130,6.5,7,DR1\n",
+            Ok("P1,2026-03-01,,130,,6.5,7,DR1;"),
+        );
+        check(
+            Kind::Plans,
+            "person,fasting_lt\nP1,117\n",
+            Err("fasting_lt: expected 4.5 to 16.0 mmol/L / 应为4.5至16.0 mmol/L"),
+        );
+        let why = "systolic_lt: invalid digit found in string";
+        check(Kind::Plans, "person,systolic_lt\nP1,17.3\n", Err(why));
     }
 
     #[test]

@@ -160,7 +160,7 @@ impl Plan {
     /// Whether the row has begun by an instant, by the calendar of China.
     #[must_use]
     pub fn begun_by(&self, at: Timestamp) -> bool {
-        let today = at.to_shanghai().map(|local| local.date());
+        let today = at.to_shanghai().map(jiff::civil::DateTime::date);
         self.from.is_none_or(|from| today.is_some_and(|today| from <= today))
     }
 }

@@ -19,7 +19,7 @@ pub(super) use {
     board::board,
     held::{quarantined, refused},
     indicators::indicators,
-    person::age,
+    person::{a_person, a_plan, age},
     reading::reading,
 };
 

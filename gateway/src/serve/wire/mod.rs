@@ -16,8 +16,8 @@ mod query;
 mod reading;
 
 pub use admin::{
-    BackupAsked, Checked, LoginLinkAsked, LoginLinkMade, RegistryCounted, Stats, TokenAsked,
-    TokenMade,
+    BackupAsked, Checked, LoginLinkAsked, LoginLinkMade, RegistryCounted, RowNote, Stats,
+    TokenAsked, TokenMade,
 };
 pub use alert::{Alert, AlertStep, ForwardAsked, NoteAsked, Reason, TextAsked};
 pub use board::{Board, Hour, Open, SendingState, Site, Village};
@@ -26,7 +26,7 @@ pub use indicators::{Categories, IndicatorMonth, Indicators, Share};
 pub use list::{ErrorBody, Events, List};
 pub use live::{LiveEvent, Snapshot};
 pub use me::Me;
-pub use person::{Latest, Line, Person, PersonRow, TimelineItem};
+pub use person::{Contradiction, Latest, Line, Person, PersonRow, Plan, TimelineItem, Tracking};
 pub use query::{
     AlertsAsked, BoardAsked, EventsAsked, FormSent, IndicatorsAsked, PageAsked, PageWords,
     PeopleAsked, ReadingsAsked, RegistryAsked,

@@ -11,8 +11,8 @@ use proptest::{
 
 use crate::{
     domain::{
-        Alert, AlertState, Attribution, Basis, CareLevel, Device, Level, Plan, Registered, Standing,
-        TenthsMmol,
+        Alert, AlertState, Attribution, Basis, CareLevel, Device, Level, Plan, Registered,
+        Standing, TenthsMmol,
     },
     store::{
         AlertChange, Answer, Attempt, BenchSession, CardScan, Change, CommitSeq, Done, Fact,
@@ -300,7 +300,7 @@ fn working(who: &str, (a, b, c): (u8, u8, u8), work: &mut Work) {
         })),
         _ => Change::Token(Box::new(TokenRow {
             hash: [a % 2; 32],
-            role: Role::ALL[usize::from(c % 8)],
+            role: Role::ALL[usize::from(c % 9)],
             place: None,
             doctor: (c % 3 == 0).then(|| id("D1")),
             device: None,

@@ -310,9 +310,9 @@ pub(super) fn registry(
         PLANS.to_owned()
     } else {
         format!(
-        "SELECT g.body FROM {kind} p JOIN registration g ON g.seq = p.seq WHERE p.{kind} > ? \
+            "SELECT g.body FROM {kind} p JOIN registration g ON g.seq = p.seq WHERE p.{kind} > ? \
          ORDER BY p.{kind} LIMIT ?"
-    )
+        )
     };
     let after = page.after.as_deref().unwrap_or_default();
     let clause = Clause::new(&sql, [text(after), probe(limit)]);

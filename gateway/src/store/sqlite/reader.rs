@@ -42,11 +42,7 @@ impl SqliteReader {
     }
 }
 
-fn reaches(
-    connection: &Connection,
-    scope: &Scope,
-    person: &str,
-) -> Result<bool, StoreError> {
+fn reaches(connection: &Connection, scope: &Scope, person: &str) -> Result<bool, StoreError> {
     let clause = scope::people(scope, "w.person");
     let sql = format!("SELECT 1 FROM (SELECT ? AS person) w WHERE {}", clause.sql);
     let mut values = vec![scope::text(person)];
