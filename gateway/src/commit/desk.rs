@@ -164,7 +164,10 @@ impl Desk {
         let places = unit.places_above(&village)?;
         let mut above = Vec::new();
         for level in [CareLevel::Township, CareLevel::County, CareLevel::City] {
-            above.extend(of_places(unit.doctors(level)?, &places));
+            let (offices, doctors): (Vec<Doctor>, Vec<Doctor>) =
+                unit.doctors(level)?.into_iter().partition(Doctor::is_office);
+            above.extend(of_places(doctors, &places));
+            above.extend(of_places(offices, &places));
         }
         Ok(crate::care::Team::new(contracted, above))
     }

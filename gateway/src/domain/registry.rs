@@ -148,6 +148,15 @@ pub struct Doctor {
     pub attributes: Attributes,
 }
 
+impl Doctor {
+    /// The row is an assistance office's (健康帮扶办公室): its column `office` says yes. It is told of
+    /// PR-1 and PR-2 by code, level and link, answers for no alert and takes none.
+    #[must_use]
+    pub fn is_office(&self) -> bool {
+        self.attributes.get("office").is_some_and(|it| matches!(it.as_str(), "yes" | "true" | "1"))
+    }
+}
+
 /// A cuff, a meter, or a bridge.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Device {

@@ -199,6 +199,10 @@ fn doctors_scope(grant: &Grant, reader: &dyn Reader) -> Result<Scope, StoreError
     let Some(Registered::Doctor(row)) = reader.registered(&Scope::Everything, &key)? else {
         return Ok(Scope::Nobody);
     };
+    if row.is_office() {
+        // An office has a token of role assistant; as a doctor it sees nobody.
+        return Ok(Scope::Nobody);
+    }
     Ok(match row.level {
         CareLevel::Village => Scope::Doctor(row.doctor),
         CareLevel::Township | CareLevel::County | CareLevel::City

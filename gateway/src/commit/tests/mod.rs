@@ -3,3 +3,4 @@
 mod anew;
 mod context;
 mod once;
+mod tracked;
