@@ -3,6 +3,18 @@
 use super::table::{CellError, Cells, wrong};
 use crate::domain::Plan;
 
+/// Its columns.
+pub(super) const PLAN_COLUMNS: [&str; 8] = [
+    "person",
+    "from",
+    "until",
+    "systolic_lt",
+    "diastolic_lt",
+    "fasting_lt",
+    "cadence_days",
+    "author",
+];
+
 /// Targets in mmHg and mmol/L, dates and days; what cannot be a plan is refused here already.
 pub(super) fn plan(mut cells: Cells<'_>) -> Result<Plan, CellError> {
     let plan = Plan {

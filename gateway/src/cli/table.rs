@@ -7,7 +7,7 @@ use std::{fmt::Display, str::FromStr};
 use clap::ValueEnum;
 use jiff::civil::Date;
 
-use super::plan_row::{plan, plan_cells};
+use super::plan_row::{PLAN_COLUMNS, plan, plan_cells};
 use crate::domain::{
     Attributes, Card, CareLevel, Dated, Device, Doctor, Household, Person, Registered, Sex, Site,
     SiteRole,
@@ -74,16 +74,7 @@ impl Kind {
             Self::Devices => &["device", "model", "site", "bench", "owner"],
             Self::Sites => &["site", "kind", "name", "village", "township", "lat", "lon"],
             Self::Cards => &["card", "person"],
-            Self::Plans => &[
-                "person",
-                "from",
-                "until",
-                "systolic_lt",
-                "diastolic_lt",
-                "fasting_lt",
-                "cadence_days",
-                "author",
-            ],
+            Self::Plans => &PLAN_COLUMNS,
         }
     }
 }
