@@ -183,8 +183,10 @@ impl Copy {
                 "SELECT received FROM state",
             ),
             (
-                "readings and contexts stored",
-                self.number(READINGS_OF_PEOPLE) + self.number("SELECT COUNT(*) FROM context"),
+                "readings, contexts and events stored",
+                self.number(READINGS_OF_PEOPLE)
+                    + self.number("SELECT COUNT(*) FROM context")
+                    + self.number("SELECT COUNT(*) FROM person_event WHERE kind <> 'act'"),
                 "SELECT stored + rejected FROM state",
             ),
             (
@@ -194,7 +196,7 @@ impl Copy {
             ),
             (
                 "items quarantined",
-                self.number("SELECT COUNT(*) FROM quarantine WHERE reason <> 'unknown_card'"),
+                self.number("SELECT COUNT(*) FROM quarantine WHERE reason NOT IN ('unknown_card', 'session_changed')"),
                 "SELECT quarantined FROM state",
             ),
         ];
@@ -219,11 +221,12 @@ impl Copy {
 }
 
 /// One table a kind of fact.
-const FACTS: [&str; 11] = [
+const FACTS: [&str; 14] = [
     "reading",
     "refused",
     "quarantine",
     "context",
+    "person_event",
     "card_scan",
     "presence",
     "registration",
@@ -231,12 +234,14 @@ const FACTS: [&str; 11] = [
     "alert_event",
     "attempt",
     "pack",
+    "decision",
+    "attribution",
 ];
 
 /// A reading of nobody is kept too, and counted in quarantine; a conflict is a second reading under
 /// the first one's id.
 const READINGS_OF_PEOPLE: &str = "SELECT COUNT(*) FROM reading WHERE id NOT IN (SELECT held.id \
-    FROM quarantined_reading AS held JOIN quarantine USING (seq) WHERE reason <> 'conflict')";
+    FROM quarantined_reading AS held JOIN quarantine USING (seq) WHERE reason NOT IN ('conflict', 'session_changed'))";
 
 const CROSSING_WITHOUT_ALERT: &str = "SELECT ifnull(hex(reading), concept) FROM crossing WHERE \
     disposition NOT IN ('opened', 'joined', 'held') OR alert NOT IN (SELECT key FROM alert)";

@@ -11,9 +11,11 @@
 )]
 
 mod bad_input;
+mod claims;
 mod context;
 mod contract;
 mod disk;
+mod events;
 mod kill;
 mod links;
 mod mutants;
@@ -21,6 +23,7 @@ mod power;
 mod repeat;
 mod rules;
 mod shown_by;
+mod silence;
 mod tidy;
 
 use std::path::Path;

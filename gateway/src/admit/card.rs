@@ -103,6 +103,7 @@ mod tests {
             Item::Reading(_)
             | Item::Quarantined(_)
             | Item::Unnumbered(_)
+            | Item::Event(_)
             | Item::Presence(_)
             | Item::Context(_) => {
                 panic!("no card")

@@ -138,9 +138,11 @@ mod tests {
                     format!("context {} {:?} {attributes}", context.number, told.meal)
                 }
                 Item::Refused(refused) => format!("refused {}", refused.reason),
-                Item::Quarantined(_) | Item::Unnumbered(_) | Item::Card(_) | Item::Presence(_) => {
-                    "other".to_owned()
-                }
+                Item::Quarantined(_)
+                | Item::Unnumbered(_)
+                | Item::Event(_)
+                | Item::Card(_)
+                | Item::Presence(_) => "other".to_owned(),
             })
             .collect();
         assert_eq!(told, expected, "{format} {hex}");

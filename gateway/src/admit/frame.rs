@@ -202,6 +202,7 @@ mod tests {
                 Item::Refused(refused) => format!("refused {}", refused.reason),
                 Item::Quarantined(_)
                 | Item::Unnumbered(_)
+                | Item::Event(_)
                 | Item::Card(_)
                 | Item::Presence(_)
                 | Item::Context(_) => "other".to_owned(),

@@ -335,7 +335,9 @@ mod tests {
                 Item::Quarantined(held) | Item::Unnumbered(held) => {
                     format!("{}: {}", held.reason.as_str(), held.detail)
                 }
-                Item::Context(_) | Item::Card(_) | Item::Presence(_) => "other".to_owned(),
+                Item::Context(_) | Item::Event(_) | Item::Card(_) | Item::Presence(_) => {
+                    "other".to_owned()
+                }
             })
             .collect();
         assert_eq!(told, expected, "{payload}");
@@ -471,6 +473,7 @@ mod tests {
             Item::Unnumbered(held) => (true, held.content),
             Item::Reading(_)
             | Item::Context(_)
+            | Item::Event(_)
             | Item::Refused(_)
             | Item::Card(_)
             | Item::Presence(_) => panic!(),

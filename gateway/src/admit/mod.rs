@@ -6,6 +6,7 @@
 
 mod card;
 mod context;
+mod event;
 mod fields;
 mod frame;
 
@@ -16,6 +17,7 @@ use smol_str::SmolStr;
 
 pub use self::{
     card::{card, presence},
+    event::{EventProblem, follow_up, happened_at, money},
     frame::{cut_frame, frame, left, memory},
     json::{posted, readings},
     time::{LIVE_WINDOW, Stated, measured},

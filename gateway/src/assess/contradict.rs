@@ -10,7 +10,7 @@ use jiff::civil::Date;
 use super::{Pack, plan};
 use crate::domain::{Dated, Person, Plan, Sex, Timestamp};
 
-/// Nobody is older, in years: the longest documented life was 122. P.
+/// Nobody is older, in years: the longest documented life was 122. No line of the pack asks for it.
 pub(super) const AGE_MAX: i16 = 120;
 
 /// Two facts that cannot both be true, or one that cannot be.

@@ -94,7 +94,7 @@ pub enum Ended {
     Resolved,
     /// This one took its place.
     Superseded(AlertId),
-    /// Nobody is to be watched any more: the person left the cured cohort, or whatever it rested on.
+    /// The person left the cured cohort, or is not to be watched any more: what it rested on is gone.
     Left,
 }
 

@@ -12,9 +12,10 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::{concept::Concept, pack::Pack, symptoms::Symptoms};
+pub use crate::domain::{ActOutcome, Money, MoneyKind};
 use crate::{
     admit::Stated,
-    domain::{Grade, Key, ReadingId, Setting, SiteRole, Timestamp},
+    domain::{EventId, Grade, Happened, Key, PersonEvent, ReadingId, Setting, SiteRole, Timestamp},
     store::StoredReading,
 };
 
@@ -44,6 +45,12 @@ impl FactId {
 
 impl From<ReadingId> for FactId {
     fn from(id: ReadingId) -> Self {
+        Self(*id.as_bytes())
+    }
+}
+
+impl From<EventId> for FactId {
+    fn from(id: EventId) -> Self {
         Self(*id.as_bytes())
     }
 }
@@ -156,37 +163,6 @@ pub struct Act {
     pub outcome: ActOutcome,
 }
 
-/// What a doctor's act says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ActOutcome {
-    /// The doctor has taken it.
-    Seen,
-    /// The emergency was real, and the patient was referred.
-    ConfirmedReferred,
-    /// It is over.
-    Closed,
-}
-
-/// Out-of-pocket money.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Money {
-    /// The local profile whose line is asked.
-    pub profile: SmolStr,
-    /// Which sum.
-    pub kind: MoneyKind,
-    /// The sum, in yuan.
-    pub yuan: Decimal,
-}
-
-/// Over which time a sum of money was paid.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MoneyKind {
-    /// Since the first of January.
-    YearToDate,
-    /// Out-patient care in one month.
-    OutpatientMonth,
-}
-
 impl Fact {
     /// A stored reading as a fact, rejected ones too: the quality lines see them. `None` for
     /// control solution, which is nobody's blood.
@@ -232,6 +208,24 @@ impl Fact {
             }
         }
         Some(fact)
+    }
+
+    /// An event as it is judged. `None` for an act about alerts that no line of ours opens.
+    #[must_use]
+    pub fn of_event(pack: &Pack, event: &PersonEvent) -> Option<Self> {
+        let body = match &event.what {
+            Happened::FollowUp { pressure, fasting, symptoms } => Body::FollowUp(FollowUp {
+                pressure: *pressure,
+                fasting: *fasting,
+                symptoms: pack.symptoms.find(symptoms),
+            }),
+            Happened::Money(money) => Body::Money(money.clone()),
+            Happened::Act { concept, outcome } => {
+                Body::Act(Act { concept: concept.parse().ok()?, outcome: *outcome })
+            }
+        };
+        let (at, received_at) = (event.at, event.received_at);
+        Some(Self { id: event.id.into(), at, received_at, source: None, body })
     }
 
     /// When the fact counts: when it happened, or when the first gateway had it where the device's

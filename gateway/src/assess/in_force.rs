@@ -102,12 +102,13 @@ impl InForce {
         begins.dedup();
         let mut in_force =
             Self { before: JudgedWith::NOTHING, first: stretch(EVER), later: Vec::new() };
-        for mut next in begins.into_iter().map(stretch) {
-            next.patient.since = in_force.last().patient.since;
+        for next in begins.into_iter().map(stretch) {
             if !in_force.last().same(&next) {
-                next.patient.since = next.from;
                 in_force.later.push(next);
             }
+        }
+        for stretch in &mut in_force.later {
+            stretch.patient.in_force_from = stretch.from;
         }
         in_force
     }
@@ -177,11 +178,24 @@ impl InForce {
         state.advance(&stretch.pack, &stretch.patient, to, steps);
     }
 
-    /// When time alone may change the answer next.
+    /// Whether another pack or row comes into force after what [`InForce::forget_before`] was told.
     #[must_use]
-    pub fn next_due(&self, state: &State) -> Option<Timestamp> {
-        let stretch = self.at(state.position().at);
+    pub const fn changes(&self) -> bool {
+        !self.later.is_empty()
+    }
+
+    /// When time alone may change the answer of a state next, to which time has run until `now`.
+    #[must_use]
+    pub fn next_due(&self, state: &State, now: Timestamp) -> Option<Timestamp> {
+        let stretch = self.at(state.position().at.max(now));
         state.next_due(&stretch.pack, &stretch.patient)
+    }
+
+    /// When silence alone may change it, which may be months from now.
+    #[must_use]
+    pub fn next_silence(&self, state: &State, now: Timestamp) -> Option<Timestamp> {
+        let stretch = self.at(state.position().at.max(now));
+        state.next_silence(&stretch.pack, &stretch.patient)
     }
 
     /// Judges a set of facts from nothing and lets time run to an instant.
@@ -200,7 +214,7 @@ impl InForce {
             state.take(&mut bench, fact, place);
         }
         self.advance(&mut state, as_of, &mut steps);
-        let due = self.next_due(&state);
+        let due = self.next_due(&state, as_of);
         state.settle(steps, due)
     }
 

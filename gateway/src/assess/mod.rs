@@ -11,6 +11,7 @@ mod blood_pressure;
 mod concept;
 mod contradict;
 mod control;
+mod enrolment;
 mod episode;
 mod facts;
 mod followup;
@@ -42,6 +43,7 @@ mod words;
 pub use bands::Band;
 pub use concept::{Concept, Family, Measure, UnknownConcept};
 pub use contradict::{Contradiction, births, contradictions, plan_contradictions};
+pub use enrolment::{died, enrolled_at, taken_into_care};
 pub use episode::{
     Assessment, Change, Crossed, Ended, Ending, Episode, EpisodeState, Transition, Trigger,
 };

@@ -1,16 +1,25 @@
 //! Out-of-pocket money against the local line (PR-1; CN15, CN16).
 
+use smol_str::SmolStr;
+
 use super::{
     concept::Concept,
     facts::{Money, MoneyKind},
     ledger::{Bench, Moment},
-    pack::MoneyLine,
+    pack::{MoneyLine, Pack},
     patient::{Cohort, Condition},
     relapse::Component,
     state::State,
     words::Words,
 };
 use crate::{domain::Level, store::Disposition};
+
+impl Pack {
+    /// The names of the local profiles that have a line, by name.
+    pub fn money_profiles(&self) -> impl Iterator<Item = &str> {
+        self.money.keys().map(SmolStr::as_str)
+    }
+}
 
 impl State {
     /// The low-income line where any cohort is C1 or C2, else the general one; the comparator is the

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::{
     contradict::{births, years},
+    enrolment,
     pack::Pack,
     plan::Own,
 };
@@ -59,6 +60,8 @@ pub enum Condition {
     Lactating,
     /// Membership of a cohort.
     Cohort(Cohort),
+    /// The registry says that they died.
+    Dead,
 }
 
 /// Days of Asia/Shanghai since 1970-01-01, both included; open where absent.
@@ -132,14 +135,15 @@ pub struct Patient {
     conditions: Vec<(Condition, Span)>,
     /// The person's own plans, in the order in which they were entered.
     pub(super) plans: Vec<Own>,
-    /// From when on this is what the registry says: what a stretch ends, it ends from then on. The
-    /// stretch itself is part of what a state was judged with.
-    #[serde(skip)]
-    pub(super) since: Timestamp,
     /// When the person was taken into care: silence counts from here while there is no value.
     pub(super) enrolled_at: Option<Timestamp>,
     /// The household is poor because of illness (PR-2).
     pub(super) cause_illness: bool,
+    /// What stands here counts from this instant on: by it no silence of before is told, and none
+    /// that was told ends. Not of the person, but of the row and the pack in force, which are part of
+    /// what a state was judged with.
+    #[serde(skip)]
+    pub(super) in_force_from: Timestamp,
 }
 
 impl Patient {
@@ -151,9 +155,9 @@ impl Patient {
             age: Age::Unknown,
             conditions: Vec::new(),
             plans: Vec::new(),
-            since: EVER,
             enrolled_at: None,
             cause_illness: false,
+            in_force_from: EVER,
         }
     }
 
@@ -172,14 +176,16 @@ impl Patient {
         });
         let coded = person.diagnoses.iter().chain(&person.medicines).chain(&person.pregnant);
         let coded = coded.filter_map(|dated| Some((condition_of(&dated.code)?, Span::of(dated))));
+        let died = enrolment::died(person)
+            .map(|day| (Condition::Dead, Span { from: Some(day_number(day)), until: None }));
         Self {
             person: person.person.clone(),
             age: born(births(person, [])),
-            conditions: cohorts.chain(coded).collect(),
+            conditions: cohorts.chain(coded).chain(died).collect(),
             plans: Vec::new(),
-            since: EVER,
             enrolled_at,
             cause_illness: household.is_some_and(|household| household.cause == "illness"),
+            in_force_from: EVER,
         }
     }
 

@@ -16,11 +16,11 @@ use super::{
 };
 use crate::domain::{Millis, Plan, Setting, Timestamp};
 
-/// Days of grace after a cadence until the patient is asked: 6.2 asks after 8, 31 and 91 days of a
+/// Days of grace after a cadence until the patient is asked: LINES 6.2 asks after 8, 31 and 91 days of a
 /// weekly, monthly and quarterly cadence.
 const PROMPT_GRACE: i64 = 1;
 
-/// Cadences missed until the doctor is told: 6.2 tells after 14 and 60 days of a weekly and a
+/// Cadences missed until the doctor is told: LINES 6.2 tells after 14 and 60 days of a weekly and a
 /// monthly cadence.
 const DOCTOR_CADENCES: i64 = 2;
 
@@ -99,6 +99,12 @@ impl Patient {
         let day = at.shanghai_day();
         let begun = |own: &&Own| own.span.from.is_none_or(|from| from <= day);
         self.plans.iter().rev().find(begun).filter(|own| own.span.holds(day))
+    }
+
+    /// The plan by whose cadence somebody watches the person at an instant: nobody watches the dead.
+    pub(super) fn own_cadence(&self, at: Timestamp) -> Option<&Own> {
+        let own = self.own_plan(at)?;
+        (own.cadence_days.is_some() && !self.has(Condition::Dead, at)).then_some(own)
     }
 
     /// The control line of a hypertensive, each of its numbers the stricter of both.

@@ -1,4 +1,5 @@
-//! Silence: days without a valid value (MM-1, MM-2), as far as the uploads are known.
+//! Silence: days without a valid value (MM-1, MM-2), as far as the uploads are known, of people for
+//! whom the lines hold, or whose own plan has a cadence. What leaving does is said in [`super::tracking`].
 
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +24,10 @@ pub(super) enum Told {
     Doctor,
 }
 
+impl Told {
+    pub(super) const ALL: [Self; 2] = [Self::Patient, Self::Doctor];
+}
+
 /// What silence remembers.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Silence {
@@ -31,8 +36,9 @@ pub(super) struct Silence {
     /// Whether this silence has been told of, to each.
     prompted: bool,
     doctor_told: bool,
-    /// Dues before this instant lost their ground with the cohort that gave them.
-    not_before: Option<Timestamp>,
+    /// What was told last was due then, or the person left what it rested on then: nothing earlier
+    /// is told.
+    settled: Option<Timestamp>,
     pub uploads: Uploads,
 }
 
@@ -40,11 +46,7 @@ impl Silence {
     /// When the silence that lasts now reaches somebody who has not been told: in the cohort of that
     /// instant, and of people with a diagnosis or in a cohort that is watched without one.
     pub(super) fn due(&self, pack: &Pack, patient: &Patient, told: Told) -> Option<Timestamp> {
-        let done = match told {
-            Told::Patient => self.prompted,
-            Told::Doctor => self.doctor_told,
-        };
-        if done {
+        if self.is_told(told) {
             return None;
         }
         let by_pack = self.due_by_pack(pack, patient, told);
@@ -64,23 +66,44 @@ impl Silence {
         told: Told,
         at: Timestamp,
     ) -> bool {
-        let fresh = Self { not_before: Some(at), ..Self::since(self.last_value) };
+        let fresh = Self { settled: Some(at), ..Self::since(self.last_value) };
         fresh.due(pack, patient, told).is_some_and(|due| due <= at)
     }
 
-    /// What was told lost its ground at an instant.
-    pub(super) fn forget(&mut self, told: Told, at: Timestamp) {
-        self.not_before = Some(self.not_before.map_or(at, |before| before.max(at)));
+    /// Whether a person, or the doctor, has been told of the silence that lasts now.
+    pub(super) const fn is_told(&self, told: Told) -> bool {
         match told {
-            Told::Patient => self.prompted = false,
-            Told::Doctor => self.doctor_told = false,
+            Told::Patient => self.prompted,
+            Told::Doctor => self.doctor_told,
         }
     }
 
-    /// A length after an instant, but not before what lost its ground.
-    fn after(&self, since: Timestamp, days: Millis) -> Timestamp {
-        let due = since.plus(days);
-        self.not_before.map_or(due, |before| before.max(due))
+    /// What was told lost its ground at an instant: who is silent still is told anew.
+    pub(super) fn forget(&mut self, told: Told, at: Timestamp) {
+        self.set(told, false, at);
+    }
+
+    fn tell(&mut self, told: Told, due: Timestamp) {
+        self.set(told, true, due);
+    }
+
+    fn set(&mut self, told: Told, is_told: bool, at: Timestamp) {
+        self.settled = self.settled.max(Some(at));
+        match told {
+            Told::Patient => self.prompted = is_told,
+            Told::Doctor => self.doctor_told = is_told,
+        }
+    }
+
+    /// A length after an instant, but not before the row and the pack that say so, nor before what
+    /// is settled.
+    fn after(&self, patient: &Patient, since: Timestamp, days: Millis) -> Timestamp {
+        since.plus(days).max(self.settled_by(patient))
+    }
+
+    /// Of what lies before this nothing is told, or ends, any more.
+    pub(super) fn settled_by(&self, patient: &Patient) -> Timestamp {
+        self.settled.map_or(patient.in_force_from, |settled| settled.max(patient.in_force_from))
     }
 
     /// The same by the person's own plan, whatever their cohort.
@@ -92,8 +115,8 @@ impl Silence {
                 Told::Patient => prompt,
                 Told::Doctor => doctor,
             };
-            let due = self.after(since, days);
-            patient.first_instant(due, |at| patient.own_plan(at) == Some(own))
+            let due = self.after(patient, since, days);
+            patient.first_instant(due, |at| patient.own_cadence(at) == Some(own))
         };
         patient.plans.iter().filter_map(of_plan).min()
     }
@@ -116,13 +139,13 @@ impl Silence {
                         .spans(tracked)
                         .any(|span| span.from.is_some() && span.holds(Timestamp::shanghai_day(at)))
             };
-            let due = self.after(since, days(cohort));
+            let due = self.after(patient, since, days(cohort));
             patient.first_instant(due, |at| holds(cohort, at) && !from_cohort(at))
         };
         let of_span = |span: Span, cohort| {
             let begins = span.begins().filter(|_| self.last_value.is_none())?;
             let since = patient.enrolled_at.map_or(begins, |enrolled| enrolled.max(begins));
-            let due = self.after(since, days(cohort));
+            let due = self.after(patient, since, days(cohort));
             patient.first_instant(due, |at| holds(cohort, at) && span.holds(at.shanghai_day()))
         };
         let cohorts = || Cohort::ALL.into_iter();
@@ -136,14 +159,6 @@ impl Silence {
         self.last_value = Some(at);
         self.prompted = false;
         self.doctor_told = false;
-        self.not_before = None;
-    }
-
-    pub(super) const fn tell(&mut self, told: Told) {
-        match told {
-            Told::Patient => self.prompted = true,
-            Told::Doctor => self.doctor_told = true,
-        }
     }
 }
 
@@ -214,12 +229,26 @@ impl Uploads {
 /// Silence lines hold for people with a diagnosis, or in C2 and C3 (DESIGN section 6).
 pub(super) fn watched(pack: &Pack, patient: &Patient, at: Timestamp) -> bool {
     let has = |condition| patient.has(condition, at);
-    has(Condition::Hypertension)
+    let tracked = has(Condition::Hypertension)
         || has(Condition::Diabetes)
-        || pack.silence_cohorts.iter().any(|cohort| has(Condition::Cohort(*cohort)))
+        || pack.silence_cohorts.iter().any(|cohort| has(Condition::Cohort(*cohort)));
+    tracked && !has(Condition::Dead)
 }
 
 impl State {
+    /// When silence alone may change the answer next: the only instant that may lie far from the
+    /// facts that it follows from.
+    #[must_use]
+    pub(super) fn next_silence(&self, pack: &Pack, patient: &Patient) -> Option<Timestamp> {
+        let due = |told| self.silence.due(pack, patient, told);
+        let covered = Told::ALL
+            .into_iter()
+            .filter_map(due)
+            .filter(|due| self.silence.uploads.covers(*due).is_some());
+        let let_go = |told| self.lets_go(pack, patient, told);
+        covered.chain(Told::ALL.into_iter().filter_map(let_go)).min()
+    }
+
     /// A valid value was taken: silence begins anew, and its alerts end.
     pub(super) fn sign_of_life(&mut self, bench: &mut Bench<'_>, at: Timestamp) {
         self.silence.value_at(at);
@@ -231,7 +260,7 @@ impl State {
     pub(super) fn silent(&mut self, bench: &mut Bench<'_>, due: Timestamp, told: Told) {
         let by_pack = self.silence.due_by_pack(bench.pack, bench.patient, told);
         let own = by_pack.is_none_or(|by_pack| due < by_pack);
-        self.silence.tell(told);
+        self.silence.tell(told, due);
         let Some(known_at) = self.silence.uploads.covers(due) else { return };
         let moment = Moment { clock: known_at, ..Moment::due(due) };
         let line = match told {

@@ -22,7 +22,6 @@ use super::{
     sessions::Screening,
     silence::{Silence, Told, Upload, Uploads},
     sugars::Findings,
-    tracking,
     words::{Words, in_minutes},
 };
 use crate::{
@@ -224,10 +223,8 @@ impl State {
             .extreme_due
             .filter(|_| self.ledger.is_open(Concept::BpExtremeUnreliable))
             .map(|due| (due, Due::ExtremeToRed));
-        let let_go = [Told::Patient, Told::Doctor].into_iter().filter_map(|told| {
-            let open = self.ledger.open(tracking::of(told))?;
-            let due = tracking::let_go(pack, patient, (&self.silence, told), open)?;
-            Some((due, Due::LetGo(told)))
+        let let_go = Told::ALL.into_iter().filter_map(|told| {
+            self.lets_go(pack, patient, told).map(|due| (due, Due::LetGo(told)))
         });
         let covered = self
             .uncertain(pack, patient)
@@ -237,7 +234,7 @@ impl State {
 
     /// What waits for a value, and is judged only up to the watermark.
     fn uncertain(&self, pack: &Pack, patient: &Patient) -> impl Iterator<Item = (Timestamp, Due)> {
-        let silent = [Told::Patient, Told::Doctor]
+        let silent = Told::ALL
             .map(|told| self.silence.due(pack, patient, told).map(|due| (due, Due::Silent(told))));
         let after_red = pack.timers.repeat_after_red;
         let repeats = self.unrepeated.iter().filter_map(move |(red, _)| {

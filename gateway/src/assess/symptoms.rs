@@ -1,6 +1,10 @@
 //! Danger symptoms: which of the pack's lists a reported code stands on.
 
+use std::collections::BTreeSet;
+
 use smol_str::SmolStr;
+
+use super::pack::Pack;
 
 /// The pack's lists, each a code with its Chinese name.
 #[derive(Debug, Clone)]
@@ -43,6 +47,19 @@ fn bits<S: AsRef<str>>(list: &[(SmolStr, SmolStr)], codes: &[S]) -> u32 {
     let reported = |code: &SmolStr| codes.iter().any(|it| it.as_ref() == code.as_str());
     let set = list.iter().zip(0_u32..).filter(|((code, _), _)| reported(code));
     set.fold(0, |bits, (_, place)| bits | 1_u32.checked_shl(place).unwrap_or(0))
+}
+
+impl Pack {
+    /// Every code that some list has, each once.
+    pub fn symptom_codes(&self) -> impl Iterator<Item = &str> {
+        let SymptomLists { hypertension, diabetes, typical } = &self.symptoms;
+        let all: BTreeSet<&str> = [hypertension, diabetes, typical]
+            .into_iter()
+            .flatten()
+            .map(|(code, _)| &**code)
+            .collect();
+        all.into_iter()
+    }
 }
 
 /// The Chinese names and the codes of the symptoms whose bits are set.

@@ -2,14 +2,15 @@
 //!
 //! Entering schedules: where there is no value yet, silence counts from the cohort's first day.
 //! Leaving, by its last day or by a row without it, cancels what was due, and ends what is open of
-//! it with a reason that stays in the alert's history.
+//! it with a reason that stays in the alert's history. So does everything after which nobody watches
+//! a person: no diagnosis, no watched cohort and no own cadence any more, or a death.
 
 use super::{
     concept::Concept,
     episode::{Ended, Ending, Episode},
     ledger::Bench,
     pack::Pack,
-    patient::{Cohort, Condition, Patient},
+    patient::{Cohort, Condition, Patient, Span},
     silence::{Silence, Told, watched},
     state::State,
 };
@@ -23,9 +24,12 @@ pub const LEFT_TRACKING: &str = "left_tracking";
 pub fn left_tracking() -> Reason {
     Reason {
         line: LEFT_TRACKING.into(),
-        zh: "已退出治愈跟踪（或不再属于随访对象）：未到期的随访取消，未了的提醒撤回。".to_owned(),
-        en: "No longer in the tracked cohort (or no longer to be followed): what was due is \
-             cancelled, what was open is withdrawn."
+        zh: "已退出治愈跟踪（或登记表上已无诊断、不在监测名单、无个人频次，或已去世）：未到期的随访取消，\
+             未了的提醒撤回。"
+            .to_owned(),
+        en: "No longer in the tracked cohort (or the registry has no diagnosis, no watched cohort \
+             and no own cadence any more, or a death): what was due is cancelled, what was open is \
+             withdrawn."
             .to_owned(),
     }
 }
@@ -36,8 +40,10 @@ pub fn facts_changed() -> Reason {
     Reason {
         line: "facts_changed".into(),
         zh: "依据的事实后来有变化（补传、更正或登记变更），不再构成提醒，撤回。".to_owned(),
-        en: "The facts it rested on changed (a late value, a correction, or the registry); as they              are now they give no alert, and it is withdrawn."
-            .to_owned(),
+        en:
+            "The facts it rested on changed (a late value, a correction, or the registry); as they \
+             are now they give no alert, and it is withdrawn."
+                .to_owned(),
     }
 }
 
@@ -71,33 +77,45 @@ pub fn tracking(
 /// Whether silence of a person matters to anybody at an instant.
 #[must_use]
 pub(super) fn minded(pack: &Pack, patient: &Patient, at: Timestamp) -> bool {
-    let planned = patient.own_plan(at).is_some_and(|own| own.silences().is_some());
-    planned || watched(pack, patient, at)
+    patient.own_cadence(at).is_some() || watched(pack, patient, at)
 }
 
-/// When an open alert of silence loses its ground: nobody is to watch the person, or they have left
-/// the cured cohort in which it opened and by what holds then it would not be due yet.
-pub(super) fn let_go(
+/// Whether whoever was told of a silence in the cured cohort has left it, and by what holds then would
+/// not be told yet.
+fn left(
     pack: &Pack,
     patient: &Patient,
     (silence, told): (&Silence, Told),
-    open: &Episode,
-) -> Option<Timestamp> {
-    let opened = open.at.shanghai_day();
-    let left = |at: Timestamp| {
-        let day = at.shanghai_day();
-        !patient.has(Condition::Cohort(Cohort::C3), at)
-            && patient
-                .spans(Condition::Cohort(Cohort::C3))
-                .any(|span| span.holds(opened) && span.until.is_some_and(|until| until < day))
-    };
-    patient.first_instant(open.at.max(patient.since), |at| {
-        !minded(pack, patient, at) || (left(at) && !silence.reached(pack, patient, told, at))
-    })
+    (open, at): (&Episode, Timestamp),
+) -> bool {
+    let tracked = Condition::Cohort(Cohort::C3);
+    let (opened, day) = (open.at.shanghai_day(), at.shanghai_day());
+    let over = |span: Span| span.holds(opened) && span.until.is_some_and(|until| until < day);
+    !patient.has(tracked, at)
+        && patient.spans(tracked).any(over)
+        && !silence.reached(pack, patient, told, at)
 }
 
 impl State {
-    /// What time alone does to an open alert of silence.
+    /// When what was told of a silence loses its ground: nobody is to watch the person, or they have
+    /// left the cured cohort in which the alert opened. A doctor who closed the alert has dealt with
+    /// the cohort's silence, but who comes back into care still silent is told of anew.
+    pub(super) fn lets_go(&self, pack: &Pack, patient: &Patient, told: Told) -> Option<Timestamp> {
+        if !self.silence.is_told(told) {
+            return None;
+        }
+        let open = self.ledger.open(of(told));
+        let from = open.map_or_else(
+            || self.silence.settled_by(patient),
+            |open| open.at.max(patient.in_force_from),
+        );
+        patient.first_instant(from, |at| {
+            !minded(pack, patient, at)
+                || open.is_some_and(|open| left(pack, patient, (&self.silence, told), (open, at)))
+        })
+    }
+
+    /// What was told of a silence has lost its ground: its alert ends.
     pub(super) fn let_go(&mut self, bench: &mut Bench<'_>, told: Told, at: Timestamp) {
         let ending = Ending { at, how: Ended::Left };
         let concept = of(told);
@@ -107,7 +125,7 @@ impl State {
 }
 
 /// The alert of each silence.
-pub(super) const fn of(told: Told) -> Concept {
+const fn of(told: Told) -> Concept {
     match told {
         Told::Patient => Concept::Missed,
         Told::Doctor => Concept::MissedDoctor,

@@ -39,7 +39,7 @@ impl Lines for PackLines {
 /// The person as the lines see them. The household decides no line of a chart.
 fn patient(pack: &Pack, known: Known<'_>) -> Patient {
     let earlier: Vec<&Person> = known.earlier.iter().collect();
-    Patient::registered(pack, known.person, None, None)
+    Patient::registered(pack, known.person, None, known.enrolled_at)
         .also_born(known.person, &earlier)
         .planned(known.plans)
 }

@@ -115,6 +115,7 @@ pub(super) fn shared(
         committed: core.writer.committed.clone(),
         health: core.writer.health.clone(),
         pack: summary(&core.pack),
+        rules: Arc::clone(&core.pack),
         settings: serve::Settings {
             build: concat!("xunzhen ", env!("CARGO_PKG_VERSION")).to_owned(),
             place_name: if demo { simulators::world::TOWNSHIP.to_owned() } else { String::new() },

@@ -2,25 +2,22 @@
 
 use std::{
     fs::File,
-    io::{BufReader, IsTerminal, Read, Seek, Write},
+    io::Write,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
-use clap::{Subcommand, ValueEnum};
+use clap::{Subcommand, ValueEnum, builder::PossibleValue};
 use hyper::Method;
-use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{
     Common, Failure,
     admin::Admin,
-    table::{self, Cells, Kind},
+    entries::{Entering, EntryKind},
+    rows::{Notes, ROWS_AT_ONCE, check_headers, open, tell},
+    table::{self, CellError, Cells, Kind},
 };
 use crate::{domain::Registered, serve::wire::RowNote, store::Role};
-
-/// Rows of one request: one transaction of the writer.
-const ROWS_AT_ONCE: usize = 1000;
 
 /// Rows of one page of an export.
 const PAGE: usize = 1000;
@@ -32,7 +29,7 @@ pub(super) enum RegistryCommand {
     Import {
         /// What the rows are
         #[arg(long, value_enum)]
-        kind: Kind,
+        kind: Rows,
         /// The file
         file: PathBuf,
         /// The data folder
@@ -92,25 +89,28 @@ pub(super) fn run(
 ) -> Result<(), Failure> {
     match command {
         RegistryCommand::Import { kind, file, data_dir, dry_run, rejects, author } => {
-            let admin = || Admin::connect(common, data_dir.as_deref());
-            let admin = if *dry_run { None } else { Some(admin()?) };
+            let connect = || Admin::connect(common, data_dir.as_deref());
+            let admin = if *dry_run { None } else { Some(connect()?) };
             let beside = |ending: &str| {
                 let mut name = file.clone().into_os_string();
                 name.push(ending);
                 PathBuf::from(name)
             };
             let rejects = rejects.clone().unwrap_or_else(|| beside(".rejects.csv"));
-            let warnings = beside(".warnings.csv");
-            let mut import = Import {
-                admin,
-                author,
-                kind: *kind,
-                batch: Vec::new(),
-                changed: 0,
-                rejected: Notes::new(&rejects, &["line", "column", "reason"]),
-                warned: Notes::new(&warnings, &["line", "column", "code", "zh", "en"]),
-            };
-            import.run(file, out)
+            match kind {
+                Rows::Registry(kind) => {
+                    let warnings = beside(".warnings.csv");
+                    let notes = (Notes::rejects(&rejects), Notes::warnings(&warnings));
+                    Import::new(admin, author, *kind, notes).run(file, out)
+                }
+                Rows::Entries(kind) => {
+                    // Only the store knows the people, and only its pack the profiles.
+                    let admin = admin.map_or_else(connect, Ok)?;
+                    let mut entering = Entering::new(admin, author, *kind);
+                    entering.dry_run = *dry_run;
+                    entering.run(file, &rejects, out)
+                }
+            }
         }
         RegistryCommand::Export { kind, file, data_dir } => {
             let mut admin = Admin::connect(common, data_dir.as_deref())?;
@@ -118,6 +118,38 @@ pub(super) fn run(
                 Some(path) => export(&mut admin, *kind, &mut File::create(path)?),
                 None => export(&mut admin, *kind, out),
             }
+        }
+    }
+}
+
+/// What the rows of a file are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rows {
+    /// Rows of the registry.
+    Registry(Kind),
+    /// What happened to people.
+    Entries(EntryKind),
+}
+
+impl ValueEnum for Rows {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[
+            Self::Registry(Kind::People),
+            Self::Registry(Kind::Households),
+            Self::Registry(Kind::Doctors),
+            Self::Registry(Kind::Devices),
+            Self::Registry(Kind::Sites),
+            Self::Registry(Kind::Cards),
+            Self::Registry(Kind::Plans),
+            Self::Entries(EntryKind::FollowUps),
+            Self::Entries(EntryKind::Money),
+        ]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        match self {
+            Self::Registry(kind) => kind.to_possible_value(),
+            Self::Entries(kind) => Some(PossibleValue::new(kind.as_str()).help(kind.help())),
         }
     }
 }
@@ -135,24 +167,27 @@ struct Import<'a> {
     warned: Notes<'a>,
 }
 
-impl Import<'_> {
-    fn run(&mut self, file: &Path, out: &mut dyn Write) -> Result<(), Failure> {
-        let mut input = File::open(file)
-            .map_err(|error| Failure::Failed(format!("cannot read {}: {error}", file.display())))?;
-        let bar = progress(input.metadata()?.len());
-        skip_mark(&mut input)?;
-        let mut reader = csv::ReaderBuilder::new()
-            .flexible(true)
-            .from_reader(bar.wrap_read(BufReader::new(input)));
+impl<'a> Import<'a> {
+    fn new(
+        admin: Option<Admin>,
+        author: &'a str,
+        kind: Kind,
+        (rejected, warned): (Notes<'a>, Notes<'a>),
+    ) -> Self {
+        Self { admin, author, kind, batch: Vec::new(), changed: 0, rejected, warned }
+    }
+
+    fn run(mut self, file: &Path, out: &mut dyn Write) -> Result<(), Failure> {
+        let (bar, mut reader) = open(file)?;
         let headers = reader.headers().map_err(|error| Failure::of(&error))?.clone();
-        self.check_headers(&headers)?;
+        check_headers(&headers, self.kind.columns(), 1)?;
         let mut read = 0_u64;
         for record in reader.records() {
             let record = record.map_err(|error| Failure::of(&error))?;
             read = read.saturating_add(1);
             match table::row(self.kind, Cells::new(&headers, &record)) {
                 Ok(row) => self.batch.push((row, record)),
-                Err(error) => self.reject(&headers, &record, (&error.column, &error.why))?,
+                Err(error) => self.rejected.reject(&headers, &record, &error)?,
             }
             if self.batch.len() >= ROWS_AT_ONCE {
                 self.send(&headers)?;
@@ -160,46 +195,13 @@ impl Import<'_> {
         }
         self.send(&headers)?;
         bar.finish_and_clear();
-        let (rejected, warned) = (self.rejected.finish()?, self.warned.finish()?);
-        let entered = self.changed;
-        let unchanged = read.saturating_sub(entered).saturating_sub(rejected);
-        let mut line = json!({
-            "read": read, "entered": entered, "unchanged": unchanged, "rejected": rejected,
-        });
-        if let Some(line) = line.as_object_mut() {
-            if rejected > 0 {
-                line.insert("rejects".to_owned(), json!(self.rejected.path.display().to_string()));
-            }
-            if warned > 0 {
-                line.insert("warned".to_owned(), json!(warned));
-                line.insert("warnings".to_owned(), json!(self.warned.path.display().to_string()));
-            }
+        let (path, warned) = self.warned.finish()?;
+        let mut more = Map::new();
+        if warned > 0 {
+            more.insert("warned".to_owned(), json!(warned));
+            more.insert("warnings".to_owned(), json!(path));
         }
-        writeln!(out, "{line}")?;
-        if rejected > 0 { Err(Failure::AnsweredNo) } else { Ok(()) }
-    }
-
-    /// A file without its key column is the wrong file.
-    fn check_headers(&self, headers: &csv::StringRecord) -> Result<(), Failure> {
-        let key = self.kind.columns().first().copied().unwrap_or_default();
-        if headers.iter().any(|name| name.trim() == key) {
-            return Ok(());
-        }
-        Err(Failure::Failed(format!(
-            "the file has no column {key:?}; its header should name {} / 缺少列 {key}",
-            self.kind.columns().join(",")
-        )))
-    }
-
-    fn reject(
-        &mut self,
-        headers: &csv::StringRecord,
-        record: &csv::StringRecord,
-        (column, why): (&str, &str),
-    ) -> Result<(), Failure> {
-        let line = line_of(record);
-        let cells = [line.as_str(), column, why].into_iter().chain(record);
-        self.rejected.push(headers, cells.collect())
+        tell((read, self.changed), self.rejected, more, out)
     }
 
     fn send(&mut self, headers: &csv::StringRecord) -> Result<(), Failure> {
@@ -222,15 +224,12 @@ impl Import<'_> {
             if !told.contains(&note.line) {
                 told.push(note.line);
                 let why = format!("{} / {}", note.en, note.zh);
-                self.reject(headers, record, (&note.column, &why))?;
+                self.rejected.reject(headers, record, &CellError { column: note.column, why })?;
             }
         }
-        let nothing = csv::StringRecord::new();
         for note in notes(&answer, "warned")? {
             let Some((_, record)) = record_of(&batch, &note) else { continue };
-            let line = line_of(record);
-            let cells = [&*line, &*note.column, &*note.code, &*note.zh, &*note.en];
-            self.warned.push(&nothing, cells.to_vec())?;
+            self.warned.warn(record, &note)?;
         }
         Ok(())
     }
@@ -246,75 +245,6 @@ type Sent = (Registered, csv::StringRecord);
 
 fn record_of<'b>(batch: &'b [Sent], note: &RowNote) -> Option<&'b Sent> {
     batch.get(note.line.checked_sub(1)?)
-}
-
-fn line_of(record: &csv::StringRecord) -> String {
-    record.position().map_or(0, csv::Position::line).to_string()
-}
-
-/// Rows with something to be said about them: line, column and reason; the file appears with the
-/// first.
-struct Notes<'a> {
-    path: &'a Path,
-    columns: &'static [&'static str],
-    file: Option<csv::Writer<File>>,
-    count: u64,
-}
-
-impl<'a> Notes<'a> {
-    const fn new(path: &'a Path, columns: &'static [&'static str]) -> Self {
-        Self { path, columns, file: None, count: 0 }
-    }
-
-    fn push(&mut self, headers: &csv::StringRecord, fields: Vec<&str>) -> Result<(), Failure> {
-        let write = |file: &mut csv::Writer<File>, fields: Vec<&str>| {
-            file.write_record(fields).map_err(|error| Failure::of(&error))
-        };
-        let file = match &mut self.file {
-            Some(file) => file,
-            None => {
-                let mut file = csv::WriterBuilder::new()
-                    .flexible(true)
-                    .from_path(self.path)
-                    .map_err(|error| Failure::of(&error))?;
-                write(&mut file, self.columns.iter().copied().chain(headers).collect())?;
-                self.file.insert(file)
-            }
-        };
-        self.count = self.count.saturating_add(1);
-        write(file, fields)
-    }
-
-    fn finish(&mut self) -> Result<u64, Failure> {
-        if let Some(file) = &mut self.file {
-            file.flush()?;
-        }
-        Ok(self.count)
-    }
-}
-
-/// A byte-order mark at the beginning is no part of the first column's name.
-fn skip_mark(input: &mut File) -> Result<(), Failure> {
-    let mut mark = [0; 3];
-    let whole = input.read_exact(&mut mark).is_ok();
-    if !(whole && mark == [0xEF, 0xBB, 0xBF]) {
-        input.rewind()?;
-    }
-    Ok(())
-}
-
-fn progress(bytes: u64) -> ProgressBar {
-    let bar = if std::io::stderr().is_terminal() {
-        ProgressBar::new(bytes)
-    } else {
-        ProgressBar::hidden()
-    };
-    let template = "{bar:40} {bytes}/{total_bytes} {bytes_per_sec} ETA {eta}";
-    if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style);
-    }
-    bar.enable_steady_tick(Duration::from_millis(250));
-    bar
 }
 
 fn export(admin: &mut Admin, kind: Kind, out: &mut dyn Write) -> Result<(), Failure> {
@@ -383,7 +313,7 @@ impl ValueEnum for Role {
         &Self::ALL
     }
 
-    fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
-        Some(clap::builder::PossibleValue::new(self.as_str()))
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.as_str()))
     }
 }

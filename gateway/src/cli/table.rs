@@ -99,7 +99,7 @@ impl<'a> Cells<'a> {
         Self(cells.map(|(name, cell)| (name.trim(), cell.trim())).collect())
     }
 
-    fn text(&mut self, column: &str) -> &'a str {
+    pub(super) fn text(&mut self, column: &str) -> &'a str {
         let at = self.0.iter().position(|(name, _)| *name == column);
         at.map_or("", |at| self.0.swap_remove(at).1)
     }
@@ -139,7 +139,7 @@ impl<'a> Cells<'a> {
         found.map(Some).ok_or_else(|| wrong(column, format_args!("expected one of {}", names())))
     }
 
-    fn list(&mut self, column: &str) -> Vec<String> {
+    pub(super) fn list(&mut self, column: &str) -> Vec<String> {
         let items = self.text(column).split('|').map(str::trim);
         items.filter(|item| !item.is_empty()).map(str::to_owned).collect()
     }

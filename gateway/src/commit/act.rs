@@ -8,6 +8,7 @@ use crate::{
 
 use super::{
     group::Group,
+    watch::Look,
     work::{Act, ActRefused, Deed},
 };
 
@@ -37,7 +38,11 @@ impl Group<'_> {
         step.event.claimed_at = act.claimed_at;
         self.take(step);
         self.flush()?;
-        Ok(Ok(self.unit.last()?))
+        let taken = self.unit.last()?;
+        if act.deed == Deed::Acknowledge {
+            self.seen(&alert, &act.by)?;
+        }
+        Ok(Ok(taken))
     }
 
     /// Puts a step of an alert's life into the group.
@@ -73,7 +78,7 @@ impl Group<'_> {
             self.flush()?;
         }
         for person in self.desk.people.take_due(self.now, TIMERS_MAX) {
-            self.judge_again(&person)?;
+            self.judge_again(&person, Look::Near)?;
         }
         Ok(())
     }

@@ -128,10 +128,26 @@ pub(super) fn scan(
         }
     }
     if let (false, Some(person)) = (scan.out, &scan.person) {
-        let next = scans.iter().map(|later| later.at).find(|at| *at > scan.at);
-        changes.push(Change::Session(session(scan, person, next.unwrap_or(limit))));
+        changes.push(Change::Session(session(scan, person, end_of(scan, &scans))));
     }
     Ok(Some(changes))
+}
+
+/// The session that a recorded scan began, now that its card is known.
+pub(super) fn session_of_scan(
+    unit: &mut dyn Unit,
+    scan: &CardScan,
+    person: &PersonId,
+) -> Result<Change, StoreError> {
+    let limit = scan.at.plus(BENCH_SESSION_LIMIT);
+    let scans = unit.scans((&scan.site, &scan.bench), (scan.at, limit))?;
+    Ok(Change::Session(session(scan, person, end_of(scan, &scans))))
+}
+
+/// A session ends at the next scan at its bench, or after its limit.
+fn end_of(scan: &CardScan, scans: &[CardScan]) -> Timestamp {
+    let next = scans.iter().map(|later| later.at).find(|at| *at > scan.at);
+    next.unwrap_or(scan.at.plus(BENCH_SESSION_LIMIT))
 }
 
 fn session(scan: &CardScan, person: &PersonId, until: Timestamp) -> BenchSession {

@@ -128,6 +128,7 @@ fn name_of(item: &Item) -> Option<Name> {
         Item::Reading(reading) => name_of_reading(reading),
         Item::Quarantined(_)
         | Item::Unnumbered(_)
+        | Item::Event(_)
         | Item::Refused(_)
         | Item::Card(_)
         | Item::Presence(_) => None,

@@ -8,10 +8,10 @@ use crate::{
         BenchId, CareLevel, Device, DeviceId, Doctor, Household, Person, PersonId, Registered,
         Site, SiteId, SiteRole,
     },
-    store::{RegistryKey, StoreError, Unit},
+    store::{CommitSeq, RegistryKey, StoreError, Unit},
 };
 
-use super::people::People;
+use super::{people::People, watch::Watch};
 
 /// Registry rows kept in memory, counted as rows: devices and sites, and people until their file is
 /// open. Full: all are forgotten and read again.
@@ -23,11 +23,13 @@ pub(super) struct Desk {
     registry: HashMap<RegistryKey, Option<Registered>>,
     /// What the lines remember of each person.
     pub(super) people: People,
+    /// How looking at everybody goes on.
+    pub(super) watch: Watch,
 }
 
 impl Desk {
     pub(super) fn new(people: People) -> Self {
-        Self { registry: HashMap::new(), people }
+        Self { registry: HashMap::new(), people, watch: Watch::new(CommitSeq::default()) }
     }
 
     /// Forgets everything: a unit failed, or the registry changed under us.

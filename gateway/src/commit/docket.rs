@@ -6,13 +6,13 @@ use smol_str::SmolStr;
 use tracing::error;
 
 use crate::{
-    assess::{Assessment, Concept, Crossed, Episode, Trigger, facts_changed, left_tracking},
+    assess::{Assessment, Concept, Crossed, Episode, State, Trigger, facts_changed, left_tracking},
     care::{self, Opening, Paging, Team},
     domain::{Alert, AlertId, PersonId, ReadingId, Reason, Setting, SiteRole},
-    store::{AlertChange, Change, Crossing, Disposition, Fact, StoreError, StoredReading},
+    store::{AlertChange, Change, Crossing, Disposition, Fact, StoreError},
 };
 
-use super::{entered, group::Group};
+use super::{entered, event::Fresh, group::Group};
 
 /// What tells crossings of one person apart: the reading, the concept, the alert.
 type CrossingName = (Option<ReadingId>, SmolStr, i64);
@@ -50,7 +50,7 @@ impl Group<'_> {
     pub(super) fn docket(
         &mut self,
         person: &PersonId,
-        fresh: &[Box<StoredReading>],
+        fresh: &Fresh,
     ) -> Result<Docket, StoreError> {
         self.flush()?;
         let alerts = self.unit.alerts(std::slice::from_ref(person))?.pop().unwrap_or_default();
@@ -59,13 +59,14 @@ impl Group<'_> {
             Some(registered) => self.desk.team(self.unit, &registered)?,
             None => Team::default(),
         };
-        let mut staffed = !fresh.is_empty();
-        for stored in fresh {
+        // Nobody stands beside somebody to whom something happened.
+        let mut staffed = !fresh.readings.is_empty() && fresh.events.is_empty();
+        for stored in &fresh.readings {
             let role = self.desk.site_role(self.unit, &stored.reading.site)?;
             let staff = matches!(role, Some(SiteRole::Van | SiteRole::Clinic | SiteRole::Township));
             staffed &= staff && stored.reading.remarks.setting == Some(Setting::Clinic);
         }
-        let grave = fresh.iter().any(|stored| self.pack.pages_at_once(stored));
+        let grave = fresh.readings.iter().any(|stored| self.pack.pages_at_once(stored));
         Ok(Docket {
             person: person.clone(),
             team,
@@ -101,10 +102,23 @@ impl Group<'_> {
         self.flush()
     }
 
+    /// Whether the lines know every alert of a person that stands open. Time that passed before a
+    /// start may have opened one that a fact from before that instant takes back.
+    pub(super) fn agrees(&mut self, person: &PersonId, state: &State) -> Result<bool, StoreError> {
+        self.flush()?;
+        let alerts = self.unit.alerts(std::slice::from_ref(person))?.pop().unwrap_or_default();
+        let mut open = alerts.iter().filter(|alert| alert.state.is_live());
+        Ok(open.all(|alert| state.live().any(|episode| episode.id == alert.id)))
+    }
+
     fn opening(&mut self, docket: &Docket, episode: &Episode) -> Result<Opening, StoreError> {
         let paging = Paging::of(self.pack, docket.staffed, docket.grave);
         let key = self.unit.next_alert_key()?;
-        Ok(Opening::of(self.pack, episode, docket.person.clone(), key, paging))
+        let opening = Opening::of(self.pack, episode, docket.person.clone(), key, paging);
+        // What was due while nobody looked is learned late, and runs in day hours.
+        let timer = matches!(episode.trigger, Trigger::Timer(_));
+        let late = timer && self.now.since(episode.clock) > self.pack.stale_after();
+        Ok(Opening { late: opening.late || late, ..opening })
     }
 
     /// Brings every alert of a person to a whole assessment: those that were open for facts that no
@@ -112,7 +126,7 @@ impl Group<'_> {
     pub(super) fn take_assessment(
         &mut self,
         person: &PersonId,
-        fresh: &[Box<StoredReading>],
+        fresh: &Fresh,
         assessment: &Assessment,
     ) -> Result<(), StoreError> {
         let mut docket = self.docket(person, fresh)?;

@@ -2,7 +2,7 @@
 //! households that those name.
 
 use crate::{
-    assess::{InForce, Pack, Packs, Patient},
+    assess::{InForce, Pack, Packs, Patient, enrolled_at},
     domain::{Household, HouseholdId, Person, PersonId, Plan, Registered, Timestamp},
     store::{RegistryKey, StoreError, Unit},
 };
@@ -33,24 +33,29 @@ pub(super) fn in_force(
     entered.sort_unstable();
     entered.dedup();
     let patient = |pack: &Pack, at| {
-        let Some(person) = row_at(rows.iter(), at) else { return Patient::new(id.clone()) };
+        let Some((entered_at, person)) = row_at(rows.iter(), at) else {
+            return Patient::new(id.clone());
+        };
+        let enrolled = rows.first().map(|(first, _)| enrolled_at(*first, *entered_at, person));
         let own =
             homes.iter().filter(|(_, home)| person.household.as_ref() == Some(&home.household));
+        let home = row_at(own, at).map(|(_, home)| home);
         let plans = plans.iter().filter(|(entered, _)| *entered <= at).map(|(_, plan)| plan);
         let earlier = rows.iter().filter(|(entered, _)| *entered <= at).map(|(_, row)| row);
         let earlier: Vec<&Person> = earlier.collect();
-        Patient::registered(pack, person, row_at(own, at), None)
-            .also_born(person, &earlier)
-            .planned(plans)
+        Patient::registered(pack, person, home, enrolled).also_born(person, &earlier).planned(plans)
     };
     Ok(InForce::new(packs, &entered, patient))
 }
 
 /// The row entered last by an instant, or the first one: nothing was known before it.
-fn row_at<'r, T>(mut rows: impl Iterator<Item = &'r Entered<T>>, at: Timestamp) -> Option<&'r T> {
+fn row_at<'r, T>(
+    mut rows: impl Iterator<Item = &'r Entered<T>>,
+    at: Timestamp,
+) -> Option<&'r Entered<T>> {
     let first = rows.next()?;
     let by_then = rows.take_while(|(entered, _)| *entered <= at).last();
-    by_then.or(Some(first)).map(|(_, row)| row)
+    by_then.or(Some(first))
 }
 
 fn people(unit: &mut dyn Unit, id: &PersonId) -> Result<Vec<Entered<Person>>, StoreError> {

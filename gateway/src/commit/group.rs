@@ -11,7 +11,7 @@ use std::{
 
 use crate::{
     assess::{Pack, Packs},
-    domain::{PersonId, Registered, Road, Timestamp, card_digest},
+    domain::{PersonEvent, PersonId, Registered, Road, Timestamp, card_digest},
     intake::{Item, KeyReused, Receipt},
     store::{
         Attempt, CardScan, Change, CommitSeq, Committed, Counts, Fact, Origin, Outcome,
@@ -20,7 +20,14 @@ use crate::{
     },
 };
 
-use super::{Acted, Registering, Work, attribute, desk::Desk, repeat::taken, work::ActRefused};
+use super::{
+    Acted, Registering, Work,
+    again::{Stretch, binds},
+    attribute,
+    desk::Desk,
+    repeat::taken,
+    work::{ActRefused, DecideRefused},
+};
 
 /// What a sender is told once the group is on disk.
 #[derive(Debug)]
@@ -31,6 +38,8 @@ pub(super) enum Reply {
     KeyReused,
     /// Where the step of an act stands, if it was recorded.
     Act(Result<CommitSeq, ActRefused>),
+    /// Where a decision stands, if it was recorded.
+    Decided(Result<CommitSeq, DecideRefused>),
     /// How many rows were new or changed.
     Registered(usize),
     /// It is done.
@@ -62,11 +71,18 @@ pub(super) struct Group<'a> {
     /// New readings of people, not yet judged.
     #[expect(clippy::vec_box, reason = "they are sorted and become facts, which hold them so")]
     pub(super) touched: Vec<Box<StoredReading>>,
+    /// New events of people, not yet judged.
+    #[expect(clippy::vec_box, reason = "they become facts, which hold them so")]
+    pub(super) happened: Vec<Box<PersonEvent>>,
     /// Joins of contexts to readings of this group, made once these are appended.
     pub(super) joins: Vec<Change>,
     /// People of whom something stored means something else now, with what that is.
     #[expect(clippy::vec_box, reason = "they are looked at beside new ones, which are held so")]
     pub(super) past: BTreeMap<PersonId, Vec<Box<StoredReading>>>,
+    /// Where cards told of sessions.
+    pub(super) stretches: Vec<Stretch>,
+    /// Rows that something may wait for.
+    pub(super) bound: Vec<RegistryKey>,
     pub(super) counts: Counts,
     /// Something was written.
     pub(super) dirty: bool,
@@ -91,8 +107,11 @@ impl<'a> Group<'a> {
             facts: Vec::new(),
             changes: Vec::new(),
             touched: Vec::new(),
+            happened: Vec::new(),
             joins: Vec::new(),
             past: BTreeMap::new(),
+            stretches: Vec::new(),
+            bound: Vec::new(),
             counts: Counts::default(),
             dirty: false,
         }
@@ -111,6 +130,13 @@ impl Group<'_> {
         let turns = self.turns(works)?;
         self.cards(taken(works, &turns))?;
         self.deliveries(works, turns, &mut replies)?;
+        for (work, reply) in works.iter().zip(&mut replies) {
+            if let Work::Decide(decide) = work {
+                *reply = Reply::Decided(self.decide_once(decide)?);
+            }
+        }
+        self.attribute_bound()?;
+        self.attribute_stretches()?;
         self.judge()?;
         self.flush()?;
         self.changes.append(&mut self.joins);
@@ -121,6 +147,9 @@ impl Group<'_> {
             }
         }
         self.timers()?;
+        if works.iter().any(|work| matches!(work, Work::Tick)) {
+            self.look_around()?;
+        }
         if self.counts != Counts::default() {
             self.changes.push(Change::Count(self.counts));
         }
@@ -148,13 +177,13 @@ impl Group<'_> {
             Work::Advance { follower, to, .. } => {
                 self.changes.push(Change::Cursor { follower: follower.clone(), to: *to });
             }
-            Work::Deliver(_) | Work::Act(_) | Work::Tick | Work::Close => {}
+            Work::Deliver(_) | Work::Act(_) | Work::Decide(_) | Work::Tick | Work::Close => {}
         }
         Ok(())
     }
 
     /// Enters registry rows; a row equal to the one in force is no fact.
-    fn register(&mut self, rows: &Registering) -> Result<usize, StoreError> {
+    pub(super) fn register(&mut self, rows: &Registering) -> Result<usize, StoreError> {
         let keys: Vec<_> = rows.rows.iter().map(super::desk::key).collect();
         // Rows of this very group count too: write them before looking.
         self.flush()?;
@@ -167,6 +196,7 @@ impl Group<'_> {
                 continue;
             }
             entered = entered.saturating_add(1);
+            self.bound.extend(binds(row));
             self.desk.forget_row(row);
             self.facts.push(Fact::Registration(Box::new(Registration {
                 row: row.clone(),
@@ -187,13 +217,17 @@ impl Group<'_> {
     }
 
     /// Cards and presence of every delivery, before any reading of the group.
-    fn cards<'a>(&mut self, items: impl Iterator<Item = &'a Item>) -> Result<(), StoreError> {
+    pub(super) fn cards<'a>(
+        &mut self,
+        items: impl Iterator<Item = &'a Item>,
+    ) -> Result<(), StoreError> {
         for item in items {
             match item {
                 Item::Card(scan) => self.card(scan)?,
                 Item::Presence(presence) => self.facts.push(Fact::Presence(presence.clone())),
                 Item::Reading(_)
                 | Item::Context(_)
+                | Item::Event(_)
                 | Item::Quarantined(_)
                 | Item::Unnumbered(_)
                 | Item::Refused(_) => {}
@@ -207,6 +241,7 @@ impl Group<'_> {
         let scan = CardScan { person, ..scan.clone() };
         let Some(changes) = attribute::scan(self.unit, &scan)? else { return Ok(()) };
         self.changes.extend(changes);
+        self.stretches.push(Stretch::of(&scan));
         if scan.person.is_none() && !scan.out {
             self.facts.push(Fact::Quarantined(Box::new(unknown_card(&scan))));
         }
@@ -244,10 +279,11 @@ pub(super) fn answer(works: Vec<Work>, replies: Vec<Reply>, proof: &Committed) {
             (Work::Act(act), Reply::Act(result)) => {
                 tell(act.reply, result.map(|step| Acted { proof: *proof, step }));
             }
+            (Work::Decide(decide), Reply::Decided(result)) => tell(decide.reply, result),
             (Work::Register(rows), Reply::Registered(count)) => tell(rows.reply, (*proof, count)),
             (Work::Attempted { reply, .. } | Work::Token { reply, .. }, _) => tell(reply, *proof),
             (Work::Advance { reply, .. }, _) => tell(reply, ()),
-            (Work::Act(_) | Work::Register(_) | Work::Tick | Work::Close, _) => {}
+            (Work::Act(_) | Work::Decide(_) | Work::Register(_) | Work::Tick | Work::Close, _) => {}
         }
     }
 }

@@ -8,15 +8,17 @@
 //! alerts.
 
 use crate::{
-    assess::{Assessment, Fact as Judged, InForce, State, Transition},
-    domain::{Millis, PersonId, Reading, Timestamp},
-    store::{Change, Fact, KeptState, Resumed, StoreError, StoredReading},
+    assess::{Assessment, State, Transition},
+    domain::{Millis, PersonEvent, PersonId, Timestamp},
+    store::{Change, KeptState, Resumed, StoreError, StoredReading},
 };
 
 use super::{
     entered::in_force,
+    event::{Fresh, judged},
     group::Group,
     people::{File, Steps},
+    watch::Look,
 };
 
 /// Readings without number and time that say the same within so long cannot be told apart: one
@@ -26,31 +28,24 @@ const SESSION_WINDOW: Millis = Millis::minutes(10);
 /// People whose files are opened at once, with all their readings in memory for as long.
 const OPENED_AT_ONCE: usize = 64;
 
-/// Readings of a person after which their state is kept again: so many, at most, are read when they
+/// Readings and events of a person after which their state is kept again: so many, at most, are read when they
 /// come for the first time after a start. The fewer, the more is written for each reading.
 const KEPT_EVERY: usize = 8;
 
 impl Group<'_> {
-    /// Judges every person whom this group's readings touch.
+    /// Judges every person whom this group's readings and events touch.
     pub(super) fn judge(&mut self) -> Result<(), StoreError> {
-        let mut touched = std::mem::take(&mut self.touched);
-        touched.sort_by(|left, right| owner(left).cmp(&owner(right)));
-        let mut rest = touched.into_iter().peekable();
-        while rest.peek().is_some() {
-            let mut some = Vec::with_capacity(OPENED_AT_ONCE);
-            while some.len() < OPENED_AT_ONCE
-                && let Some(first) = rest.next()
-            {
-                let Some(person) = owner(&first).cloned() else { continue };
-                let mut fresh = vec![first];
-                while let Some(more) = rest.next_if(|more| owner(more) == Some(&person)) {
-                    fresh.push(more);
-                }
-                some.push((person, fresh));
+        let readings = std::mem::take(&mut self.touched);
+        let events = std::mem::take(&mut self.happened);
+        let mut rest = Fresh::by_person(readings, events).into_iter();
+        loop {
+            let some: Vec<_> = rest.by_ref().take(OPENED_AT_ONCE).collect();
+            if some.is_empty() {
+                break;
             }
             self.open_files(some.iter().map(|(person, _)| person))?;
             for (person, fresh) in some {
-                self.judge_person(&person, fresh)?;
+                self.judge_person(&person, fresh, Look::Near)?;
             }
         }
         self.judge_pasts()
@@ -60,67 +55,84 @@ impl Group<'_> {
     /// is remembered of them is dropped, and they are judged anew, as by a late fact.
     pub(super) fn past_changed(&mut self, stored: StoredReading) {
         let Some(person) = owner(&stored).cloned() else { return };
+        self.judge_anew(person).push(Box::new(stored));
+    }
+
+    /// A person is judged anew at the end of the group, with the readings that are given back.
+    #[expect(clippy::vec_box, reason = "they are looked at beside new ones, which are held so")]
+    pub(super) fn judge_anew(&mut self, person: PersonId) -> &mut Vec<Box<StoredReading>> {
         self.desk.people.forget_person(&person);
         self.changes.push(Change::ForgetState(person.clone()));
-        self.past.entry(person).or_default().push(Box::new(stored));
+        self.past.entry(person).or_default()
     }
 
     /// Judges everybody whose past changed.
     fn judge_pasts(&mut self) -> Result<(), StoreError> {
         for (person, changed) in std::mem::take(&mut self.past) {
+            let changed = Fresh { readings: changed, events: Vec::new() };
             self.open_files([&person].into_iter())?;
             let mut file = match self.desk.people.take(&person) {
                 Some(file) => file,
                 None => Box::new(self.unread(&person)?),
             };
             self.fold_again(&person, &mut file, &changed)?;
-            self.put_away(person, file);
+            self.put_away(person, file, Look::Near);
         }
         Ok(())
     }
 
     /// A person's file goes back to the others.
-    fn put_away(&mut self, person: PersonId, mut file: Box<File>) {
-        let due_at = file.in_force.next_due(&file.state);
-        self.desk.people.set_instant(&person, &mut file, due_at);
+    fn put_away(&mut self, person: PersonId, mut file: Box<File>, look: Look) {
+        self.remember_due(&person, &mut file, look);
         self.desk.people.keep(person, file);
     }
 
     /// Time alone may have changed what the lines say of a person.
-    pub(super) fn judge_again(&mut self, person: &PersonId) -> Result<(), StoreError> {
-        self.judge_person(person, Vec::new())
+    pub(super) fn judge_again(&mut self, person: &PersonId, look: Look) -> Result<(), StoreError> {
+        self.judge_person(person, Fresh::default(), look)
     }
 
-    #[expect(clippy::vec_box, reason = "they become facts, which hold them so")]
-    fn judge_person(
+    pub(super) fn judge_person(
         &mut self,
         person: &PersonId,
-        mut fresh: Vec<Box<StoredReading>>,
+        mut fresh: Fresh,
+        look: Look,
     ) -> Result<(), StoreError> {
-        let count = fresh.len();
+        let count = fresh.count();
         self.open_files([person].into_iter())?;
         let mut file = match self.desk.people.take(person) {
             Some(file) => file,
             None => Box::new(self.unread(person)?),
         };
         let before = file.steps;
-        self.mark_possible_duplicates(person, &mut fresh)?;
+        self.mark_possible_duplicates(person, &mut fresh.readings)?;
         let File { in_force, state, .. } = &mut *file;
-        let facts = facts_of(in_force, fresh.iter().map(Box::as_ref));
+        let facts = fresh.judged(in_force);
         let mut steps = Vec::new();
         let in_order = facts.iter().all(|fact| in_force.apply(state, fact, &mut steps).is_ok());
         if in_order {
             in_force.advance(state, self.now, &mut steps);
         }
-        if in_order && steps.is_empty() && before != Steps::Folded {
+        let nothing = in_order && steps.is_empty();
+        let known = match before {
+            Steps::Taken => true,
+            Steps::Kept => nothing && self.agrees(person, &file.state)?,
+            Steps::Folded => false,
+        };
+        if nothing && known {
             file.steps = Steps::Taken;
             // Nearly every reading: nobody asks for it again.
-            self.facts.extend(fresh.into_iter().map(Fact::Reading));
+            self.facts.extend(fresh.into_facts());
         } else {
-            self.facts.extend(fresh.iter().cloned().map(Fact::Reading));
+            self.facts.extend(fresh.facts());
             match before {
                 Steps::Taken if in_order => self.take_steps(person, &fresh, steps)?,
-                Steps::Kept if in_order => self.take_news(person, &fresh, steps)?,
+                Steps::Kept if in_order && !nothing => {
+                    self.take_news(person, &fresh, steps)?;
+                    if !self.agrees(person, &file.state)? {
+                        self.fold_again(person, &mut file, &fresh)?;
+                    }
+                }
                 // Only a comparison of everything with the store tells what is news.
                 Steps::Taken | Steps::Kept | Steps::Folded => {
                     self.fold_again(person, &mut file, &fresh)?;
@@ -132,7 +144,7 @@ impl Group<'_> {
         if file.unkept >= KEPT_EVERY {
             self.keep_state(person, &mut file);
         }
-        self.put_away(person.clone(), file);
+        self.put_away(person.clone(), file, look);
         Ok(())
     }
 
@@ -153,6 +165,7 @@ impl Group<'_> {
         for (person, kept) in closed.into_iter().zip(kept) {
             let mut file = self.unread(&person)?;
             if kept.is_some_and(|kept| Self::resume(&mut file, &kept)) {
+                self.compare_where_rows_changed(&person, &mut file)?;
                 self.desk.people.keep(person, Box::new(file));
             } else {
                 unread.push((person, file));
@@ -161,8 +174,11 @@ impl Group<'_> {
         let ever = Timestamp::from_millis(i64::MIN);
         let asked: Vec<_> = unread.iter().map(|(person, _)| (person.clone(), ever)).collect();
         let held = self.unit.readings(&asked)?;
-        for ((person, mut file), held) in unread.into_iter().zip(held) {
-            self.fold_all(&mut file, &held);
+        let names: Vec<_> = asked.into_iter().map(|(person, _)| person).collect();
+        let events = self.unit.events(&names)?;
+        for (((person, mut file), held), events) in unread.into_iter().zip(held).zip(events) {
+            let told = self.was_told_of(&person)?;
+            self.fold_all(&mut file, (&held, &events), told);
             self.desk.people.keep(person, Box::new(file));
         }
         Ok(())
@@ -171,12 +187,13 @@ impl Group<'_> {
     /// The file of a person before anything of theirs is judged.
     fn unread(&mut self, id: &PersonId) -> Result<File, StoreError> {
         let registered = self.desk.take_person(self.unit, id)?.is_some();
-        Ok(File::new(in_force(self.unit, self.packs, id)?, registered))
+        let watched = self.unit.watched(id)?;
+        Ok(File::new(in_force(self.unit, self.packs, id)?, registered, watched))
     }
 
     /// Goes on from a kept state, if it was judged with what is in force now and nothing came since
     /// that belongs before what it holds; says whether it did.
-    fn resume(file: &mut File, Resumed { kept, since }: &Resumed) -> bool {
+    fn resume(file: &mut File, Resumed { kept, since, events }: &Resumed) -> bool {
         let Some(mut state) = State::from_bytes(&kept.state) else { return false };
         let begun = state.position().at;
         let with = file.in_force.judged_with(begun);
@@ -185,7 +202,7 @@ impl Group<'_> {
         }
         // What they did is on disk.
         let mut done = Vec::new();
-        let facts = facts_of(&file.in_force, since.iter());
+        let facts = judged(&file.in_force, since.iter(), events.iter());
         let in_order =
             facts.iter().all(|fact| file.in_force.apply(&mut state, fact, &mut done).is_ok());
         if in_order {
@@ -193,21 +210,47 @@ impl Group<'_> {
             let other = file.in_force.changes_between(begun, state.position().at);
             file.steps = if other { Steps::Folded } else { Steps::Kept };
             file.in_force.forget_before(state.position().at);
-            (file.state, file.unkept) = (state, since.len());
+            (file.state, file.unkept) = (state, facts.len());
         }
         in_order
     }
 
-    /// Folds everything that the store holds of a person.
-    fn fold_all(&self, file: &mut File, held: &[StoredReading]) {
-        if held.is_empty() {
+    /// Whether the store has alerts of a person, with which a whole past has to be compared.
+    fn was_told_of(&mut self, person: &PersonId) -> Result<bool, StoreError> {
+        let alerts = self.unit.alerts(std::slice::from_ref(person))?;
+        Ok(alerts.iter().any(|alerts| !alerts.is_empty()))
+    }
+
+    /// What time alone did after a state was kept may be undone by a row or a pack of since.
+    fn compare_where_rows_changed(
+        &mut self,
+        person: &PersonId,
+        file: &mut File,
+    ) -> Result<(), StoreError> {
+        if file.in_force.changes() && self.was_told_of(person)? {
+            file.steps = Steps::Folded;
+        }
+        Ok(())
+    }
+
+    /// Folds everything that the store holds of a person, who was told of before or not.
+    fn fold_all(
+        &self,
+        file: &mut File,
+        (held, events): (&[StoredReading], &[PersonEvent]),
+        told: bool,
+    ) {
+        if held.is_empty() && events.is_empty() {
+            file.steps = if told { Steps::Folded } else { Steps::Taken };
             return;
         }
-        let facts = facts_of(&file.in_force, held.iter());
+        let facts = judged(&file.in_force, held.iter(), events.iter());
         let last = facts.last().map(|fact| file.in_force.effective(fact));
         let until = last.unwrap_or(self.now).min(self.now);
-        (file.state, _) = file.in_force.fold(&facts, until);
-        (file.steps, file.unkept) = (Steps::Folded, held.len());
+        let (state, assessment) = file.in_force.fold(&facts, until);
+        let news = told || !assessment.crossings.is_empty();
+        file.steps = if news { Steps::Folded } else { Steps::Taken };
+        (file.state, file.unkept) = (state, held.len().saturating_add(events.len()));
     }
 
     /// Keeps what the lines remember of a person, so that a start need not read their past.
@@ -229,14 +272,15 @@ impl Group<'_> {
         &mut self,
         person: &PersonId,
         file: &mut File,
-        fresh: &[Box<StoredReading>],
+        fresh: &Fresh,
     ) -> Result<(), StoreError> {
         self.flush()?;
         let mut held = self.unit.readings(&[(person.clone(), Timestamp::from_millis(i64::MIN))])?;
         let held = held.pop().unwrap_or_default();
+        let events = self.unit.events(std::slice::from_ref(person))?.pop().unwrap_or_default();
         // What only earlier facts ask for may have been forgotten.
         file.in_force = in_force(self.unit, self.packs, person)?;
-        let facts = facts_of(&file.in_force, held.iter());
+        let facts = judged(&file.in_force, held.iter(), events.iter());
         let (state, assessment) = file.in_force.fold(&facts, self.now);
         file.in_force.forget_before(state.position().at);
         (file.state, file.steps) = (state, Steps::Taken);
@@ -276,7 +320,7 @@ impl Group<'_> {
     fn take_steps(
         &mut self,
         person: &PersonId,
-        fresh: &[Box<StoredReading>],
+        fresh: &Fresh,
         steps: Vec<Transition>,
     ) -> Result<(), StoreError> {
         let mut docket = self.docket(person, fresh)?;
@@ -295,7 +339,7 @@ impl Group<'_> {
     fn take_news(
         &mut self,
         person: &PersonId,
-        fresh: &[Box<StoredReading>],
+        fresh: &Fresh,
         steps: Vec<Transition>,
     ) -> Result<(), StoreError> {
         let mut news = Assessment::default();
@@ -314,18 +358,4 @@ impl Group<'_> {
 /// Whose a reading is.
 fn owner(stored: &StoredReading) -> Option<&PersonId> {
     stored.attribution.as_ref().map(|attribution| &attribution.person)
-}
-
-/// Stored readings as the lines see them, in the order in which they are judged.
-fn facts_of<'r>(
-    in_force: &InForce,
-    readings: impl Iterator<Item = &'r StoredReading>,
-) -> Vec<Judged> {
-    let fact = |stored: &StoredReading| {
-        let Reading { measured, received_at, .. } = &stored.reading;
-        Judged::of_stored(in_force.pack_at(measured.at, *received_at), stored)
-    };
-    let mut facts: Vec<Judged> = readings.filter_map(fact).collect();
-    facts.sort_by_key(|fact| (in_force.effective(fact), fact.id));
-    facts
 }

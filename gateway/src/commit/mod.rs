@@ -8,11 +8,14 @@
 //! fails leaves nothing behind.
 
 mod act;
+mod again;
 mod attribute;
 mod context;
+mod decide;
 mod desk;
 mod docket;
 mod entered;
+mod event;
 mod group;
 mod health;
 mod judge;
@@ -22,10 +25,11 @@ mod receive;
 mod repeat;
 #[cfg(test)]
 mod tests;
+mod watch;
 mod work;
 mod writer;
 
 pub use attribute::BENCH_SESSION_LIMIT;
 pub use health::Health;
-pub use work::{Act, ActRefused, Acted, Deed, Registering, Work};
+pub use work::{Act, ActRefused, Acted, Decide, DecideRefused, Deed, Registering, Wish, Work};
 pub use writer::{Settings, WriterHandle, start};

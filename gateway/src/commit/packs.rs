@@ -8,8 +8,10 @@ use tracing::{error, info};
 use crate::{
     assess::{Pack, Packs},
     domain::Timestamp,
-    store::{Fact, PackInForce, Store, StoreError},
+    store::{Change, Fact, PackInForce, Store, StoreError},
 };
+
+use super::watch;
 
 /// Puts a pack in force, if it is not, and returns it behind all those before it.
 pub(super) fn put_in_force(
@@ -23,6 +25,8 @@ pub(super) fn put_in_force(
         let (hash, text) = (pack.hash().to_owned(), pack.text().to_owned());
         let fact = PackInForce { hash, text, at: now };
         unit.append(&[Fact::Pack(Box::new(fact.clone()))])?;
+        // It changes when anybody's silence is due.
+        unit.change(&[Change::Cursor { follower: watch::CURSOR.to_owned(), to: None }])?;
         unit.commit()?;
         info!(pack = pack.title().as_str(), hash = pack.hash(), "a rule pack comes into force");
         held.push(fact);

@@ -16,8 +16,9 @@ pub(super) struct People {
     older: HashMap<PersonId, Box<File>>,
     /// People of both together. Full: the older ones are forgotten, and half of all is kept.
     limit: usize,
-    /// When time alone may change what the lines say of somebody. Derived from the readings, so not
-    /// rows; rebuilt at the start from whoever was measured of late. At most one for each person.
+    /// When time alone may change what the lines say of somebody within a day of a reading. Derived
+    /// from the readings, so not rows; rebuilt at the start from whoever was measured of late. At
+    /// most one for each person.
     instants: BTreeSet<(Timestamp, PersonId)>,
 }
 
@@ -30,6 +31,8 @@ pub(super) struct File {
     due_at: Option<Timestamp>,
     /// The registry has the person.
     registered: bool,
+    /// The instant in the store at which the person is looked at, come what may.
+    pub(super) watched: Option<Timestamp>,
     pub(super) steps: Steps,
     /// Readings in the state that a kept one would lack.
     pub(super) unkept: usize,
@@ -48,12 +51,13 @@ pub(super) enum Steps {
 
 impl File {
     /// A person of whom nothing has been judged.
-    pub(super) fn new(in_force: InForce, registered: bool) -> Self {
+    pub(super) fn new(in_force: InForce, registered: bool, watched: Option<Timestamp>) -> Self {
         Self {
             in_force,
             state: State::new(),
             due_at: None,
             registered,
+            watched,
             steps: Steps::Taken,
             unkept: 0,
         }
@@ -153,7 +157,7 @@ mod tests {
 
     fn file(number: usize) -> Box<File> {
         let pack = Arc::new(Pack::built_in().unwrap());
-        Box::new(File::new(InForce::always(pack, Patient::new(person(number))), true))
+        Box::new(File::new(InForce::always(pack, Patient::new(person(number))), true, None))
     }
 
     /// Uses the files of people in this order, ten in memory at most; how many had to be opened?

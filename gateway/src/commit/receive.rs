@@ -7,8 +7,8 @@ use smol_str::ToSmolStr;
 
 use crate::{
     domain::{
-        Attribution, ContentDigest, Numbering, Reading, ReadingId, Setting, SiteRole, Standing,
-        quarantine_digest, reading_id, received_digest,
+        Attribution, ContentDigest, EventId, Numbering, Reading, ReadingId, Setting, SiteRole,
+        Standing, quarantine_digest, reading_id, received_digest,
     },
     intake::Item,
     store::{
@@ -28,6 +28,8 @@ use super::{
 struct Known {
     /// Content held under each id, by the store or earlier in this group.
     contents: HashMap<ReadingId, ContentDigest>,
+    /// Content of the events that are stored, or came earlier in this group.
+    events: HashMap<EventId, ContentDigest>,
     /// What waits in quarantine, from the store or earlier in this group.
     waiting: HashMap<ContentDigest, bool>,
     /// What devices sent under the numbers that the items name.
@@ -48,6 +50,7 @@ impl Group<'_> {
                     let (status, why) = self.context(context, &mut known.numbers)?;
                     self.outcome(None, status, why)
                 }
+                Item::Event(event) => self.event(event, &mut known.events)?,
                 Item::Quarantined(held) => self.quarantined(held, &mut known),
                 Item::Unnumbered(held) => {
                     let held = self.numbered(held, &mut known)?;
@@ -70,6 +73,7 @@ impl Group<'_> {
     fn look_up(&mut self, items: &[&Item]) -> Result<Known, StoreError> {
         let mut known = Known::default();
         let (mut keys, mut ids, mut contents) = (Vec::new(), Vec::new(), Vec::new());
+        let mut events = Vec::new();
         for item in items {
             match item {
                 Item::Reading(reading) => {
@@ -82,6 +86,7 @@ impl Group<'_> {
                         ids.push(reading.id);
                     }
                 }
+                Item::Event(event) => events.push(event.id),
                 Item::Quarantined(held) => contents.push(held.content),
                 Item::Context(_)
                 | Item::Unnumbered(_)
@@ -95,6 +100,9 @@ impl Group<'_> {
         let held = self.unit.held(&ids)?;
         known.contents =
             ids.into_iter().zip(held).filter_map(|(id, held)| Some((id, held?))).collect();
+        let held = self.unit.known_events(&events)?;
+        known.events =
+            events.into_iter().zip(held).filter_map(|(id, held)| Some((id, held?))).collect();
         let waiting = self.unit.waiting(&contents)?;
         known.waiting = contents.into_iter().zip(waiting).filter(|(_, waits)| *waits).collect();
         Ok(known)
@@ -216,7 +224,12 @@ impl Group<'_> {
         self.outcome(id, Status::Quarantined, Some(held.reason.as_str()))
     }
 
-    fn outcome(&mut self, id: Option<ReadingId>, status: Status, why: Option<&str>) -> Outcome {
+    pub(super) fn outcome(
+        &mut self,
+        id: Option<ReadingId>,
+        status: Status,
+        why: Option<&str>,
+    ) -> Outcome {
         let counts = &mut self.counts;
         let counter = match status {
             Status::Stored => &mut counts.stored,
@@ -239,7 +252,7 @@ const fn default_setting(site: Option<SiteRole>) -> Setting {
     }
 }
 
-fn waiting(reading: &Reading, reason: QuarantineReason, detail: String) -> Quarantined {
+pub(super) fn waiting(reading: &Reading, reason: QuarantineReason, detail: String) -> Quarantined {
     let mut reading = reading.clone();
     let written = reading.written.take().map(|written| written.into_string().into_bytes());
     let raw = reading.raw.clone().or(written).unwrap_or_default();

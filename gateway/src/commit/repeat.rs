@@ -19,7 +19,7 @@ use super::{
 };
 
 /// What is known of a request.
-enum Known {
+pub(super) enum Known {
     /// Nothing.
     Nothing,
     /// It was done.
@@ -124,7 +124,7 @@ impl Group<'_> {
         Ok(done)
     }
 
-    fn known(&mut self, request: &Request) -> Result<Known, StoreError> {
+    pub(super) fn known(&mut self, request: &Request) -> Result<Known, StoreError> {
         Ok(match self.unit.answer(&request.key)? {
             None => Known::Nothing,
             Some(answer) if answer.request.digest == request.digest => Known::Done(answer.done),
@@ -132,7 +132,7 @@ impl Group<'_> {
         })
     }
 
-    fn keep(&mut self, request: &Request, done: Done) {
+    pub(super) fn keep(&mut self, request: &Request, done: Done) {
         let answer = Answer { request: request.clone(), done, at: self.now };
         self.changes.push(Change::Answer(Box::new(answer)));
     }

@@ -4,7 +4,7 @@ use smol_str::SmolStr;
 use tokio::sync::oneshot;
 
 use crate::{
-    domain::{AlertId, DoctorId, Registered, Timestamp},
+    domain::{AlertId, DoctorId, PersonId, Registered, Timestamp},
     intake::Delivery,
     store::{Attempt, CommitSeq, Committed, Request, TokenRow},
 };
@@ -16,6 +16,8 @@ pub enum Work {
     Deliver(Delivery),
     /// A doctor or a nurse did something about an alert.
     Act(Act),
+    /// Somebody decides about an item of quarantine.
+    Decide(Decide),
     /// Rows for the registry.
     Register(Registering),
     /// A notification was tried.
@@ -98,6 +100,69 @@ pub enum ActRefused {
     /// There is nobody to hand it to.
     #[error("there is no next step for this alert")]
     NobodyNext,
+    /// Another request was made under its key.
+    #[error("another request was made under this key")]
+    KeyReused,
+}
+
+/// What somebody wishes about quarantine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wish {
+    /// An item is this person's.
+    Claim {
+        /// Its position.
+        item: CommitSeq,
+        /// Whose it is.
+        person: PersonId,
+    },
+    /// An item is nobody's.
+    Dismiss {
+        /// Its position.
+        item: CommitSeq,
+    },
+    /// A claim or a dismissal was wrong.
+    Undo {
+        /// Its position.
+        decision: CommitSeq,
+    },
+}
+
+/// A decision about quarantine: a fact like a reading.
+#[derive(Debug)]
+pub struct Decide {
+    /// What is wished.
+    pub wish: Wish,
+    /// Why, in their words.
+    pub reason: String,
+    /// Who wishes it.
+    pub by: SmolStr,
+    /// The request that asks for it, if that may come again: it is done once.
+    pub request: Option<Request>,
+    /// Told what became of it, when it is on disk: the decision's position.
+    pub reply: oneshot::Sender<Result<CommitSeq, DecideRefused>>,
+}
+
+/// Why nothing was decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum DecideRefused {
+    /// There is no such item, or no such decision.
+    #[error("no such item of quarantine")]
+    Unknown,
+    /// Somebody decided about it before.
+    #[error("the item does not wait any more")]
+    Decided,
+    /// The decision was taken back before, or another one was taken since.
+    #[error("the decision is not in force any more")]
+    NotInForce,
+    /// There is no reading in it that could be somebody's.
+    #[error("there is no reading in the item that could be somebody's")]
+    NoReading,
+    /// It waits for its measurement, and for no decision.
+    #[error("the item waits for its measurement, not for a decision")]
+    WaitsForMeasurement,
+    /// The registry lacks the person.
+    #[error("no such person")]
+    UnknownPerson,
     /// Another request was made under its key.
     #[error("another request was made under this key")]
     KeyReused,

@@ -13,7 +13,7 @@ use tracing::{error, info, warn};
 
 use crate::{
     assess::{Pack, Packs},
-    domain::{Clock, Millis, Timestamp},
+    domain::{Clock, Timestamp},
     intake::{INLET_DEPTH, Inlet},
     store::{CommitSeq, Committed, Store, StoreError},
     supervise::Supervisor,
@@ -25,6 +25,7 @@ use super::{
     group::{self, Group, Reply},
     packs,
     people::People,
+    watch::{CURSOR, INSTANTS_LAST, Watch},
 };
 
 /// Items of one transaction. More wait for the next one, which begins at once.
@@ -35,10 +36,6 @@ const FULL_RETRY: Duration = Duration::from_secs(1);
 
 /// Time between two looks at the timers.
 const TICK: Duration = Duration::from_millis(250);
-
-/// The longest time after a reading at which time alone changes what the lines say of it: the
-/// repeat that a red wants within a day (LINES 6.3, MM-3), and an hour.
-const INSTANTS_LAST: Millis = Millis::hours(25);
 
 /// Facts that the rollups may lag behind while work is waiting.
 const ROLL_UP_LAG_MAX: i64 = 20_000;
@@ -177,6 +174,10 @@ impl Writer {
                 return;
             }
             self.catch_up(ticked);
+            if let Err(error) = self.look_on(ticked) {
+                self.break_off(&error);
+                return;
+            }
         }
         info!("the writer has committed everything and ends");
     }
@@ -187,6 +188,15 @@ impl Writer {
         let now = self.clock.now();
         let people = self.store.begin(now)?.measured_lately(INSTANTS_LAST)?;
         people.into_iter().for_each(|person| self.desk.people.look_at(person));
+        self.desk.watch = Watch::new(self.store.reader().cursor(CURSOR)?);
+        Ok(())
+    }
+
+    /// Goes on looking at people after a tick while nobody waits.
+    fn look_on(&mut self, ticked: bool) -> Result<(), StoreError> {
+        while ticked && self.desk.watch.goes_on(self.work.is_empty()) {
+            self.commit(vec![Work::Tick])?;
+        }
         Ok(())
     }
 
@@ -326,6 +336,7 @@ const fn size(work: &Work) -> usize {
         Work::Deliver(delivery) => delivery.items.len(),
         Work::Register(rows) => rows.rows.len(),
         Work::Act(_)
+        | Work::Decide(_)
         | Work::Attempted { .. }
         | Work::Token { .. }
         | Work::Advance { .. }
@@ -344,6 +355,7 @@ const fn may_come_again(work: &Work) -> bool {
     match work {
         Work::Deliver(delivery) => delivery.request().is_some(),
         Work::Act(act) => act.request.is_some(),
+        Work::Decide(decide) => decide.request.is_some(),
         Work::Register(_)
         | Work::Attempted { .. }
         | Work::Token { .. }

@@ -173,12 +173,17 @@ pub enum AlertKind {}
 /// Marks the keys of notifications.
 #[derive(Debug)]
 pub enum NotificationKind {}
+/// Marks the keys of events.
+#[derive(Debug)]
+pub enum EventKind {}
 /// Marks digests of content.
 #[derive(Debug)]
 pub enum ContentKind {}
 
 /// What makes two deliveries the same reading (DESIGN section 5).
 pub type ReadingId = Key<ReadingKind>;
+/// What makes two entries the same event of a person.
+pub type EventId = Key<EventKind>;
 /// What makes two gateways speak of the same alert (DESIGN section 5).
 pub type AlertId = Key<AlertKind>;
 /// What makes a repeated send the same message (DESIGN section 5).

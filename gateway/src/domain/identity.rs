@@ -5,11 +5,11 @@
 //! makes every stored reading a stranger to its own copies: raise [`ENCODING_VERSION`] then, and
 //! keep the sample ids of the tests.
 
-use firmware_protocols::{BloodPressure, Glucose, GlucoseValue, Measurement};
+use firmware_protocols::{BloodPressure, Decimal, Glucose, GlucoseValue, Measurement};
 
 use super::{
-    AlertId, BenchId, ContentDigest, DeviceId, DoctorId, Key, NotificationKey, PersonId, ReadingId,
-    Remarks, Setting, SiteId, Timestamp, flag_bits, meal_name,
+    AlertId, BenchId, ContentDigest, DeviceId, DoctorId, EventId, Happened, Key, NotificationKey,
+    PersonEvent, PersonId, ReadingId, Remarks, Setting, SiteId, Timestamp, flag_bits, meal_name,
 };
 
 /// Version of the encoding below, hashed into every id.
@@ -113,6 +113,43 @@ impl Encoder {
                     GlucoseValue::High => self.field(b"HI"),
                     GlucoseValue::Low => self.field(b"LO"),
                 }
+            }
+        }
+    }
+
+    /// A number that a person wrote: 7.0 is 7.
+    fn worth(&mut self, value: Option<Decimal>) {
+        let Some(value) = value else { return self.field(b"") };
+        let (mut mantissa, mut exponent) = (value.mantissa(), value.exponent());
+        while mantissa != 0 && mantissa % 10 == 0 {
+            (mantissa, exponent) = (mantissa / 10, exponent.saturating_add(1));
+        }
+        let exponent = if mantissa == 0 { 0 } else { exponent };
+        self.field(format!("{mantissa}e{exponent}").as_bytes());
+    }
+
+    /// Whose an event is, when it happened and what it says.
+    fn event(&mut self, event: &PersonEvent) {
+        self.text(&event.person);
+        self.field(event.what.kind().as_bytes());
+        self.field(&event.at.as_millis().to_be_bytes());
+        match &event.what {
+            Happened::FollowUp { pressure, fasting, symptoms } => {
+                self.worth(pressure.map(|(systolic, _)| systolic));
+                self.worth(pressure.map(|(_, diastolic)| diastolic));
+                self.worth(*fasting);
+                for symptom in symptoms {
+                    self.field(symptom.as_bytes());
+                }
+            }
+            Happened::Money(money) => {
+                self.field(money.profile.as_bytes());
+                self.field(money.kind.as_str().as_bytes());
+                self.worth(Some(money.yuan));
+            }
+            Happened::Act { concept, outcome } => {
+                self.field(concept.as_bytes());
+                self.field(outcome.as_str().as_bytes());
             }
         }
     }
@@ -224,6 +261,30 @@ pub fn content_digest(
     for symptom in &remarks.symptoms {
         encoder.field(symptom.as_bytes());
     }
+    encoder.finish()
+}
+
+/// The id of an event: the sender's own reference for it, else all that it says but its note.
+#[must_use]
+pub fn event_id(event: &PersonEvent) -> EventId {
+    let Some(reference) = &event.reference else {
+        let mut encoder = Encoder::new("event");
+        encoder.event(event);
+        return encoder.finish();
+    };
+    let mut encoder = Encoder::new("event reference");
+    encoder.text(&event.person);
+    encoder.field(event.what.kind().as_bytes());
+    encoder.field(reference.as_bytes());
+    encoder.finish()
+}
+
+/// All that an event says, its note too; not who entered it, nor when.
+#[must_use]
+pub fn event_content(event: &PersonEvent) -> ContentDigest {
+    let mut encoder = Encoder::new("event content");
+    encoder.event(event);
+    encoder.field(event.note.as_deref().unwrap_or_default().as_bytes());
     encoder.finish()
 }
 

@@ -4,6 +4,7 @@
 
 mod alert;
 mod case;
+mod event;
 mod id;
 mod identity;
 mod link;
@@ -14,15 +15,16 @@ mod time;
 
 pub use alert::{Alert, AlertState, CareLevel, Level, Reason, Rung};
 pub use case::case_code;
+pub use event::{ActOutcome, Happened, Money, MoneyKind, PersonEvent};
 pub use id::{
     AlertId, AlertKind, BenchId, BenchKind, ContentDigest, ContentKind, DeviceId, DeviceKind,
-    DoctorId, DoctorKind, HouseholdId, HouseholdKind, Id, Key, KeyError, NAME_MAX, NameError,
-    NotificationKey, NotificationKind, PersonId, PersonKind, ReadingId, ReadingKind, SiteId,
-    SiteKind,
+    DoctorId, DoctorKind, EventId, EventKind, HouseholdId, HouseholdKind, Id, Key, KeyError,
+    NAME_MAX, NameError, NotificationKey, NotificationKind, PersonId, PersonKind, ReadingId,
+    ReadingKind, SiteId, SiteKind,
 };
 pub use identity::{
-    Numbering, alert_id, card_digest, content_digest, notification_key, quarantine_digest,
-    raw_digest, reading_id, received_digest,
+    Numbering, alert_id, card_digest, content_digest, event_content, event_id, notification_key,
+    quarantine_digest, raw_digest, reading_id, received_digest,
 };
 pub use link::{AlertLinks, LINK_MAX};
 pub use plan::{NoTarget, Plan, PlanError, TenthsMmol};

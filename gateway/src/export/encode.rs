@@ -55,6 +55,9 @@ pub(super) fn encode(
             | Fact::CardScan(_)
             | Fact::Presence(_)
             | Fact::Pack(_)
+            | Fact::Decided(_)
+            | Fact::Attributed(_)
+            | Fact::Event(_)
             | Fact::Crossing(_)
             | Fact::Alert(_)
             | Fact::Attempt(_) => {}

@@ -10,13 +10,16 @@ use tokio::sync::watch;
 
 use super::{Advance, Log};
 use crate::{
-    domain::{AlertId, DoctorId, NotificationKey, Person, ReadingId, Registered, Timestamp},
+    domain::{
+        AlertId, DoctorId, NotificationKey, Person, PersonEvent, PersonId, ReadingId, Registered,
+        Timestamp,
+    },
     store::{
-        Attempt, CommitSeq, Counts, Crossing, Fact, Owed, Reader, RegistryKey, StoreError,
-        StoredReading, TokenRow,
+        Attempt, Attributed, CommitSeq, Counts, Crossing, Decided, Fact, Owed, Reader, RegistryKey,
+        StoreError, StoredReading, TokenRow,
         view::{
             AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
-            Page, Paging, ReadingFilter, Scope,
+            HeldState, Page, Paging, ReadingFilter, Scope,
         },
     },
 };
@@ -112,6 +115,10 @@ impl Reader for Scripted {
         Ok(self.read()?.owed.values().map(|row| row.due_at).min())
     }
 
+    fn events_of(&self, _: &[PersonId]) -> Result<Vec<Vec<PersonEvent>>, StoreError> {
+        unscripted()
+    }
+
     fn readings(
         &self,
         _: &Scope,
@@ -155,7 +162,24 @@ impl Reader for Scripted {
         unscripted()
     }
 
-    fn quarantine(&self, _: &Scope, _: &Paging) -> Result<Page<HeldQuarantine>, StoreError> {
+    fn quarantine(
+        &self,
+        _: &Scope,
+        _: HeldState,
+        _: &Paging,
+    ) -> Result<Page<HeldQuarantine>, StoreError> {
+        unscripted()
+    }
+
+    fn quarantined(&self, _: &Scope, _: CommitSeq) -> Result<Option<HeldQuarantine>, StoreError> {
+        unscripted()
+    }
+
+    fn attributions(&self, _: &PersonId) -> Result<Vec<Attributed>, StoreError> {
+        unscripted()
+    }
+
+    fn decision(&self, _: CommitSeq) -> Result<Option<Decided>, StoreError> {
         unscripted()
     }
 

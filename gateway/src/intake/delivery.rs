@@ -16,7 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use crate::{
     commit::Work,
-    domain::Reading,
+    domain::{PersonEvent, Reading},
     store::{CardScan, Committed, Context, Outcome, Presence, Quarantined, Refused, Request},
 };
 
@@ -33,6 +33,8 @@ pub enum Item {
     Reading(Box<Reading>),
     /// Circumstances of a measurement that comes, or came, apart from it.
     Context(Box<Context>),
+    /// Something happened to a person that no device measured.
+    Event(Box<PersonEvent>),
     /// Decoded, but of no use yet.
     Quarantined(Box<Quarantined>),
     /// The same, with neither number nor time of its sender: commit tells it from its like.

@@ -250,6 +250,7 @@ async fn write(
                 reply.send(Ok(Acted { proof, step })).unwrap();
             }
             Work::Deliver(_)
+            | Work::Decide(_)
             | Work::Register(_)
             | Work::Token { .. }
             | Work::Advance { .. }

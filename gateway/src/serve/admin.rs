@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// Largest body of registry rows: the tools send a few thousand at once.
-const ROWS_MAX: usize = 16 * 1024 * 1024;
+pub(super) const ROWS_MAX: usize = 16 * 1024 * 1024;
 
 /// Other bodies.
 const BODY_MAX: usize = 16 * 1024;
@@ -45,6 +45,7 @@ const TOKEN_PREFIX: &str = "xzt_";
 pub fn admin_router(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/admin/registry", get(registry).post(register))
+        .route("/admin/events", post(super::admin_events::enter))
         .route("/admin/tokens", post(make_token))
         .route("/admin/backup", post(back_up))
         .route("/admin/check", get(check))

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use crate::{
-    assess::{History, Indicators, Pack, Patient, months_before, visits},
+    assess::{History, Indicators, Pack, Patient, died, months_before, taken_into_care, visits},
     domain::{Clock, HouseholdId, Millis, Person, Registered, Timestamp},
     store::{
         Reader, StoreError, StoredReading,
@@ -294,7 +294,7 @@ fn history(
     }
     readings.reverse();
     let visits = visits(pack, &readings);
-    let registered = match day(person, "registered") {
+    let registered = match taken_into_care(person) {
         Some(at) => Some(at),
         None => first_seen(reader, person, from)?.or(visits.first().map(|visit| visit.at)),
     };
@@ -302,7 +302,7 @@ fn history(
         patient: Patient::registered(pack, person, None, None),
         contracted: home.is_some_and(|home| home.contracted),
         registered,
-        died: day(person, "died"),
+        died: died(person).and_then(|day| Timestamp::from_shanghai(day.at(0, 0, 0, 0))),
         visits,
     })
 }
@@ -321,10 +321,4 @@ fn first_seen(
     let one = Paging { limit: 1, after: None };
     let page = reader.readings(&Scope::Everything, &filter, &one)?;
     Ok(page.items.first().map(|(_, stored)| stored.reading.measured.at))
-}
-
-/// A day that the registry keeps for a person in a column of its own, as 2026-03-02.
-fn day(person: &Person, column: &str) -> Option<Timestamp> {
-    let date: jiff::civil::Date = person.attributes.get(column)?.trim().parse().ok()?;
-    Timestamp::from_shanghai(date.at(0, 0, 0, 0))
 }

@@ -6,6 +6,7 @@
 //! are bounded, and a slow reader is cut off.
 
 mod admin;
+mod admin_events;
 mod answers;
 mod api;
 mod assets;

@@ -11,7 +11,8 @@ use tracing::error;
 
 use super::wire;
 use crate::{
-    commit::ActRefused,
+    admit::EventProblem,
+    commit::{ActRefused, DecideRefused},
     intake::{KeyReused, NotCommitted},
     store::StoreError,
 };
@@ -69,6 +70,40 @@ impl Refusal {
             "cross_site",
             "the request does not come from our own page",
             "请求并非来自本站页面",
+        )
+    }
+
+    /// What was entered is no event: the member and the reason.
+    pub(super) fn event(problem: &EventProblem) -> Self {
+        let (code, message, message_zh) = match problem {
+            EventProblem::Nothing => {
+                ("nothing_in_it", "there is nothing in the follow-up", "随访没有内容")
+            }
+            EventProblem::Half
+            | EventProblem::Pressure
+            | EventProblem::Fasting
+            | EventProblem::Yuan => ("impossible_value", "a value is impossible", "数值不可能"),
+            EventProblem::NoTime | EventProblem::Kind => {
+                ("bad_value", "a value is none of those asked for", "数值格式不符")
+            }
+            EventProblem::Future => ("future_time", "the time lies in the future", "时间在将来"),
+            EventProblem::Symptom { .. } => {
+                ("unknown_symptom", "the rule pack has no such symptom", "规则包中没有该症状")
+            }
+            EventProblem::Profile { .. } => {
+                ("unknown_profile", "the rule pack has no such profile", "规则包中没有该费用方案")
+            }
+        };
+        let detail = format!("{}: {problem} / {}", problem.field(), problem.zh());
+        Self::new(StatusCode::BAD_REQUEST, code, message, message_zh).with(detail)
+    }
+
+    /// Other content was entered under the same reference, or the same values with another note.
+    pub(super) const fn event_conflict() -> Self {
+        Self::conflict(
+            "event_conflict",
+            "another entry is stored under this reference, or with another note; this one waits",
+            "该编号下已有不同内容，本条已暂存待处理",
         )
     }
 
@@ -212,6 +247,36 @@ impl From<ActRefused> for Refusal {
                 "该预警没有上一级可转",
             ),
             ActRefused::KeyReused => Self::key_reused(),
+        }
+    }
+}
+
+impl From<DecideRefused> for Refusal {
+    fn from(refused: DecideRefused) -> Self {
+        match refused {
+            DecideRefused::Unknown => Self::not_found(),
+            DecideRefused::Decided => Self::conflict(
+                "not_waiting",
+                "the item does not wait any more: look at it again",
+                "该条目已不在待处理状态，请刷新查看",
+            ),
+            DecideRefused::NotInForce => Self::conflict(
+                "not_in_force",
+                "the decision is not in force any more: look at the item again",
+                "该决定已失效，请刷新查看",
+            ),
+            DecideRefused::NoReading => Self::conflict(
+                "no_reading",
+                "there is no reading in the item that could be somebody's: dismiss it",
+                "该条目没有可归属的读数，只能作废",
+            ),
+            DecideRefused::WaitsForMeasurement => Self::conflict(
+                "waits_for_measurement",
+                "the item waits for its measurement, not for a decision",
+                "该条目在等待其测量值，无需处理",
+            ),
+            DecideRefused::UnknownPerson => Self::bad("person: no such person"),
+            DecideRefused::KeyReused => Self::key_reused(),
         }
     }
 }

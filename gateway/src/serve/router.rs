@@ -13,7 +13,10 @@ use axum::{
 };
 
 use super::{
-    api::{alerts, board, health, held, indicators, live, me, people, post as posted, readings},
+    api::{
+        alerts, board, decide, happened, health, held, indicators, live, me, people,
+        post as posted, readings,
+    },
     assets,
     extract::DEPTH_MAX,
     openapi, pages,
@@ -69,12 +72,17 @@ fn api() -> Routes {
         .get("/api/v1/people", people::list)
         .get("/api/v1/people/{id}", people::one)
         .get("/api/v1/people/{id}/timeline", people::timeline)
+        .post("/api/v1/people/{id}/follow-ups", happened::follow_up)
+        .post("/api/v1/people/{id}/money", happened::money)
         .get("/api/v1/board", board::board)
         .get("/api/v1/snapshot", board::snapshot)
         .get("/api/v1/indicators", indicators::indicators)
         .get("/api/v1/events", live::events)
         .get("/api/v1/stream", live::stream)
         .get("/api/v1/quarantine", held::quarantine)
+        .post("/api/v1/quarantine/{id}/claim", decide::claim)
+        .post("/api/v1/quarantine/{id}/dismiss", decide::dismiss)
+        .post("/api/v1/claims/{id}/undo", decide::undo)
         .get("/api/v1/refused", held::refused)
         .get("/healthz", health::alive)
         .get("/readyz", health::ready)

@@ -24,25 +24,34 @@ pub(super) enum Right {
     ReadIndicators,
     /// See what waits in quarantine and what was refused.
     ReadHeld,
+    /// Decide what waits in quarantine.
+    Decide,
     /// Take an alert.
     Ack,
     /// Hand an alert on.
     Forward,
     /// Write something down about an alert.
     Note,
+    /// Enter a formal follow-up.
+    FollowUp,
+    /// Enter what somebody paid.
+    Money,
 }
 
 impl Right {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 12] = [
         Self::Deliver,
         Self::ReadPeople,
         Self::ReadAlerts,
         Self::ReadBoard,
         Self::ReadIndicators,
         Self::ReadHeld,
+        Self::Decide,
         Self::Ack,
         Self::Forward,
         Self::Note,
+        Self::FollowUp,
+        Self::Money,
     ];
 
     /// The right's name in `GET /api/v1/me` and in the OpenAPI document.
@@ -54,9 +63,12 @@ impl Right {
             Self::ReadBoard => "read_board",
             Self::ReadIndicators => "read_indicators",
             Self::ReadHeld => "read_held",
+            Self::Decide => "decide",
             Self::Ack => "ack",
             Self::Forward => "forward",
             Self::Note => "note",
+            Self::FollowUp => "follow_up",
+            Self::Money => "money",
         }
     }
 }
@@ -143,17 +155,21 @@ const NURSE: &[Right] = &[
     Right::ReadAlerts,
     Right::ReadBoard,
     Right::ReadHeld,
+    Right::Decide,
     Right::Forward,
     Right::Note,
+    Right::FollowUp,
 ];
 const DOCTOR: &[Right] = &[
     Right::ReadPeople,
     Right::ReadAlerts,
     Right::ReadBoard,
     Right::ReadHeld,
+    Right::Decide,
     Right::Ack,
     Right::Forward,
     Right::Note,
+    Right::FollowUp,
 ];
 /// A doctor above the village answers for a place too.
 const LEAD: &[Right] = &[
@@ -162,9 +178,12 @@ const LEAD: &[Right] = &[
     Right::ReadBoard,
     Right::ReadIndicators,
     Right::ReadHeld,
+    Right::Decide,
     Right::Ack,
     Right::Forward,
     Right::Note,
+    Right::FollowUp,
+    Right::Money,
 ];
 const TOWNSHIP: &[Right] = &[
     Right::ReadPeople,
@@ -172,8 +191,10 @@ const TOWNSHIP: &[Right] = &[
     Right::ReadBoard,
     Right::ReadIndicators,
     Right::ReadHeld,
+    Right::Decide,
     Right::Forward,
     Right::Note,
+    Right::Money,
 ];
 /// The assistance office.
 const OFFICE: &[Right] = &[Right::ReadAlerts, Right::ReadBoard];

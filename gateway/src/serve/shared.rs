@@ -19,7 +19,7 @@ use super::{
     wire,
 };
 use crate::{
-    assess::{Contradiction, Looser, Tracking},
+    assess::{Contradiction, Looser, Pack, Tracking},
     commit::Health,
     domain::{AlertLinks, Clock, Level, Person, Plan, Timestamp},
     intake::{Inlet, Item},
@@ -112,6 +112,8 @@ pub struct Known<'a> {
     pub earlier: &'a [Person],
     /// Their own plans, in the order in which they were entered.
     pub plans: &'a [Plan],
+    /// When they were taken into care: silence counts from here while there is no value.
+    pub enrolled_at: Option<Timestamp>,
 }
 
 /// What the lines say of a person, beside alerts.
@@ -155,8 +157,10 @@ pub struct Parts {
     pub committed: watch::Receiver<CommitSeq>,
     /// Whether the writer takes what is posted.
     pub health: watch::Receiver<Health>,
-    /// The rule pack.
+    /// The rule pack, for pages.
     pub pack: PackSummary,
+    /// The rule pack in force, by which what people enter is checked.
+    pub rules: Arc<Pack>,
     /// The deployment's words.
     pub settings: Settings,
     /// The script pages.
@@ -188,6 +192,7 @@ pub struct Shared {
     pub(super) clock: Clock,
     pub(super) health: watch::Receiver<Health>,
     pub(super) pack: PackSummary,
+    pub(super) rules: Arc<Pack>,
     pub(super) settings: Settings,
     pub(super) bundle: Bundle,
     pub(super) metrics: Registry,
@@ -255,6 +260,7 @@ impl Shared {
             clock: parts.clock,
             health: parts.health,
             pack: parts.pack,
+            rules: parts.rules,
             settings: parts.settings,
             bundle: parts.bundle,
             metrics: parts.metrics,

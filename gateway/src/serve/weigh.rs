@@ -84,7 +84,8 @@ fn of_plan(
         return Ok(true);
     };
     let plans = entered(shared, &RegistryKey::Plan(plan.person.clone()), a_plan)?;
-    let known = Known { person, earlier, plans: &plans };
+    // A plan is weighed by lines, not by what is due.
+    let known = Known { person, earlier, plans: &plans, enrolled_at: None };
     let told = shared.lines.weigh(known, plan, now);
     for looser in &told.looser {
         let zh = format!("比此人的标准{}宽松：个人方案只能更严", looser.line);

@@ -6,9 +6,11 @@
 use firmware_protocols::Meal;
 use smol_str::SmolStr;
 
+use super::{Attributed, Decided, Quarantined, Refused};
 use crate::domain::{
     Alert, AlertId, AlertState, Attribution, BenchId, ContentDigest, DeviceId, Level,
-    NotificationKey, PersonId, Reading, ReadingId, Registered, Road, SiteId, Standing, Timestamp,
+    NotificationKey, PersonEvent, PersonId, Reading, ReadingId, Registered, Road, SiteId, Standing,
+    Timestamp,
 };
 
 /// Position of a fact in the log; positions of one commit are consecutive, and a later commit has
@@ -79,87 +81,6 @@ pub struct Context {
     pub reading: Option<ReadingId>,
 }
 
-/// Where a delivery came from, for those who look at what was refused.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Origin {
-    /// By which road.
-    pub road: Road,
-    /// The site it named, if it named one.
-    pub site: Option<SiteId>,
-    /// The device or bench it named, as written.
-    pub device: Option<SmolStr>,
-}
-
-/// Bytes that could not be decoded, with the reason. Kept whole.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refused {
-    /// Why, as a code with facts: `bad_checksum`, `json: expected a number at line 1 column 9`.
-    pub reason: String,
-    /// The bytes.
-    pub raw: Vec<u8>,
-    /// Where they came from.
-    pub origin: Origin,
-    /// When they came.
-    pub received_at: Timestamp,
-}
-
-/// Why a decoded delivery waits for a person or a decision.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum QuarantineReason {
-    /// No person in the payload, no open bench session, no device owner.
-    NoPerson,
-    /// The payload names a person whom the registry lacks.
-    UnknownPerson,
-    /// A unit that the wire contract does not have.
-    UnknownUnit,
-    /// A kind that the wire contract does not have.
-    UnknownKind,
-    /// The same id was stored with other content.
-    Conflict,
-    /// Outside the pack's validity, and of nobody.
-    Implausible,
-    /// A card that the registry lacks.
-    UnknownCard,
-    /// The context of a measurement that has not come. It waits for that, and for no decision.
-    NoMeasurement,
-}
-
-impl QuarantineReason {
-    /// The reason's code on the wire.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::NoPerson => "no_person",
-            Self::UnknownPerson => "unknown_person",
-            Self::UnknownUnit => "unknown_unit",
-            Self::UnknownKind => "unknown_kind",
-            Self::Conflict => "conflict",
-            Self::Implausible => "implausible",
-            Self::UnknownCard => "unknown_card",
-            Self::NoMeasurement => "no_measurement",
-        }
-    }
-}
-
-/// Something decoded that waits.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Quarantined {
-    /// Why.
-    pub reason: QuarantineReason,
-    /// What the reason rests on, as the unit or the person as written.
-    pub detail: String,
-    /// The bytes.
-    pub raw: Vec<u8>,
-    /// Where they came from.
-    pub origin: Origin,
-    /// When they came.
-    pub received_at: Timestamp,
-    /// The reading, where it could be made.
-    pub reading: Option<Box<Reading>>,
-    /// What tells a repeated delivery of the same thing: it is counted, not kept twice.
-    pub content: ContentDigest,
-}
-
 /// A card held to a reader.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CardScan {
@@ -228,7 +149,7 @@ pub enum Disposition {
 /// Facts beyond a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Crossing {
-    /// The reading that completed it; `None` where time alone did.
+    /// The reading, or by its key the event, that completed it; `None` where time alone did.
     pub reading: Option<ReadingId>,
     /// The person.
     pub person: PersonId,
@@ -365,8 +286,14 @@ pub enum Fact {
     Refused(Refused),
     /// A meaning without a person, or against another.
     Quarantined(Box<Quarantined>),
+    /// Somebody decided about an item of quarantine.
+    Decided(Box<Decided>),
+    /// A reading was attributed anew.
+    Attributed(Box<Attributed>),
     /// Circumstances of a measurement.
     Context(Box<Context>),
+    /// Something happened to a person that no device measured.
+    Event(Box<PersonEvent>),
     /// A card was held to a reader.
     CardScan(CardScan),
     /// A site came or went.

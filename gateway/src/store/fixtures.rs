@@ -12,9 +12,10 @@ use super::{
     Told,
 };
 use crate::domain::{
-    Alert, AlertState, Attribution, Basis, Card, CareLevel, Doctor, Grade, Household, Id, Key,
-    Level, Measured, Millis, Person, Reading, ReadingId, Reason, Registered, Remarks, Road,
-    Sequence, Site, SiteRole, Standing, Timestamp,
+    ActOutcome, Alert, AlertState, Attribution, Basis, Card, CareLevel, Doctor, Grade, Happened,
+    Household, Id, Key, Level, Measured, Millis, Money, MoneyKind, Person, PersonEvent, Plan,
+    Reading, ReadingId, Reason, Registered, Remarks, Road, Sequence, Site, SiteRole, Standing,
+    Timestamp,
 };
 
 /// Noon on 2026-03-02 in China.
@@ -121,6 +122,38 @@ pub(crate) fn context_fact(of: (&str, u64), meal: Meal, site: &str) -> Fact {
     Fact::Context(Box::new(context(of, meal, site)))
 }
 
+/// Something that happened to a person, so many minutes after noon: a follow-up, a sum of money or
+/// an act, by its number.
+pub(crate) fn happened(number: u64, person: &str, minutes: i64) -> PersonEvent {
+    let tenths = i64::try_from(number % 9).unwrap() + 51;
+    let what = match number % 3 {
+        0 => Happened::FollowUp {
+            pressure: number
+                .is_multiple_of(2)
+                .then(|| (Decimal::from(150_u16), Decimal::from(90_u16))),
+            fasting: Some(Decimal::new(tenths, -1)),
+            symptoms: if number.is_multiple_of(4) {
+                vec!["palpitation".into()]
+            } else {
+                Vec::new()
+            },
+        },
+        1 => Happened::Money(Money {
+            profile: "xian-2025".into(),
+            kind: MoneyKind::ALL[usize::from(number.is_multiple_of(2))],
+            yuan: Decimal::new(tenths * 1000 + 1, 0),
+        }),
+        _ => Happened::Act {
+            concept: "bp_emergency".into(),
+            outcome: ActOutcome::ALL[usize::try_from(number).unwrap() % 3],
+        },
+    };
+    let at = after_noon(minutes);
+    let event = PersonEvent::new(id(person), what, (at, at.plus(Millis(7))), "DR1".into());
+    let reference = number.is_multiple_of(5).then(|| format!("HIS-{number}").into());
+    event.with(reference, number.is_multiple_of(7).then(|| "来电".to_owned()))
+}
+
 pub(crate) fn registration(row: Registered) -> Fact {
     Fact::Registration(Box::new(Registration { row, author: "import".into(), at: NOON }))
 }
@@ -193,6 +226,21 @@ pub(crate) fn site(name: &str, village: &str, township: &str, county: &str) -> F
 
 pub(crate) fn card(number: &str, person: &str) -> Fact {
     registration(Registered::Card(Card { card: number.to_owned(), person: id(person) }))
+}
+
+/// A plan by which a person is measured every so many days.
+pub(crate) fn plan(person: &str, cadence_days: u16) -> Fact {
+    registration(Registered::Plan(Plan {
+        person: id(person),
+        from: None,
+        until: None,
+        systolic_lt: None,
+        diastolic_lt: None,
+        fasting_lt: None,
+        cadence_days: Some(cadence_days),
+        author: String::new(),
+        attributes: BTreeMap::new(),
+    }))
 }
 
 pub(crate) fn origin(site: Option<&str>) -> Origin {
@@ -291,10 +339,14 @@ pub(crate) fn counted(facts: &[Fact]) -> Counts {
             Fact::Context(_) => counts.stored += 1,
             Fact::Refused(_) => counts.refused += 1,
             Fact::Quarantined(_) => counts.quarantined += 1,
+            Fact::Event(event) if event.what.kind() == "act" => continue,
+            Fact::Event(_) => counts.stored += 1,
             Fact::CardScan(_)
             | Fact::Presence(_)
             | Fact::Registration(_)
             | Fact::Pack(_)
+            | Fact::Decided(_)
+            | Fact::Attributed(_)
             | Fact::Crossing(_)
             | Fact::Alert(_)
             | Fact::Attempt(_) => continue,

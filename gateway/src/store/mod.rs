@@ -9,9 +9,12 @@ mod error;
 mod facts;
 #[cfg(test)]
 pub(crate) mod fixtures;
+mod held;
+mod look;
 mod model;
 mod paging;
 mod port;
+mod proof;
 mod reader;
 mod rows;
 pub mod sqlite;
@@ -20,11 +23,13 @@ pub mod view;
 pub use error::StoreError;
 pub use facts::{
     AlertChange, AlertEvent, Attempt, CardScan, CommitSeq, Context, Crossing, Disposition, Fact,
-    Origin, PackInForce, Presence, QuarantineReason, Quarantined, Refused, Registration, Sending,
-    StoredReading, Told,
+    PackInForce, Presence, Registration, Sending, StoredReading, Told,
 };
+pub use held::{Attributed, Decided, Decision, Origin, QuarantineReason, Quarantined, Refused};
+pub use look::{Awaiting, Concerned, Numbered, RegistryKey};
 pub use model::ModelStore;
-pub use port::{ANSWER_KEPT, Change, Committed, Numbered, RegistryKey, SESSION_MAX, Store, Unit};
+pub use port::{ANSWER_KEPT, Change, SESSION_MAX, Store, Unit};
+pub use proof::Committed;
 pub use reader::Reader;
 pub use rows::{
     Answer, BenchSession, Channel, Counts, Done, KeptState, Outcome, Owed, Request, Resumed, Role,

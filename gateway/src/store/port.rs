@@ -7,12 +7,13 @@
 use std::sync::Arc;
 
 use super::{
-    Answer, BenchSession, CardScan, CommitSeq, Context, Counts, Crossing, Fact, KeptState, Owed,
-    PackInForce, Reader, Resumed, StoreError, StoredReading, Timer, TokenRow,
+    Answer, Awaiting, BenchSession, CardScan, CommitSeq, Committed, Concerned, Counts, Crossing,
+    Decided, Fact, KeptState, Numbered, Owed, PackInForce, Reader, RegistryKey, Resumed,
+    StoreError, StoredReading, Timer, TokenRow, view::HeldQuarantine,
 };
 use crate::domain::{
-    Alert, AlertId, BenchId, CareLevel, ContentDigest, DeviceId, Doctor, DoctorId, HouseholdId,
-    Millis, NotificationKey, PersonId, ReadingId, Registered, SiteId, Timestamp,
+    Alert, AlertId, BenchId, CareLevel, ContentDigest, DeviceId, Doctor, EventId, Millis,
+    NotificationKey, PersonEvent, PersonId, ReadingId, Registered, SiteId, Timestamp,
 };
 
 /// Longest bench session that is found by an instant within it: a card opens one for minutes, and a
@@ -21,59 +22,6 @@ pub const SESSION_MAX: Millis = Millis::hours(24);
 
 /// How long the answer to a repeatable request is kept (DESIGN section 9, HTTP).
 pub const ANSWER_KEPT: Millis = Millis::days(30);
-
-/// Proof that a unit is on disk and synced. Only a store makes one; acknowledging needs one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Committed {
-    last: CommitSeq,
-}
-
-impl Committed {
-    /// For stores alone: call it after the sync returned, never before.
-    pub(in crate::store) const fn after_sync(last: CommitSeq) -> Self {
-        Self { last }
-    }
-
-    /// A proof without a store, for tests of those who only pass it on.
-    #[cfg(test)]
-    pub(crate) const fn for_tests() -> Self {
-        Self { last: CommitSeq(0) }
-    }
-
-    /// The position of the unit's last fact, or of the last fact before it if it had none.
-    #[must_use]
-    pub const fn last(&self) -> CommitSeq {
-        self.last
-    }
-}
-
-/// The name of a registry row.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum RegistryKey {
-    /// A person.
-    Person(PersonId),
-    /// A household.
-    Household(HouseholdId),
-    /// A doctor.
-    Doctor(DoctorId),
-    /// A device.
-    Device(DeviceId),
-    /// A site.
-    Site(SiteId),
-    /// A card, by its number.
-    Card(String),
-    /// A person's own plan; in force is the one entered last, whether it has begun or not.
-    Plan(PersonId),
-}
-
-/// What a device has sent under one of its numbers.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Numbered {
-    /// Glucose readings; several where the device counts anew.
-    pub readings: Vec<StoredReading>,
-    /// Contexts.
-    pub contexts: Vec<Context>,
-}
 
 /// Working state that changes together with the facts of a unit.
 #[derive(Debug, Clone, PartialEq)]
@@ -123,9 +71,12 @@ pub enum Change {
     /// A context that waits is joined to a reading that is stored: what it tells is the reading's
     /// from now on. Of several that say the same, the latest is meant.
     Join(ContentDigest, ReadingId),
-    /// What the lines remember of a person now: it holds every reading of theirs up to the log's
-    /// end. Append first.
+    /// What the lines remember of a person now: it holds every reading and event of theirs up to the
+    /// log's end. Append first.
     KeepState(Box<KeptState>),
+    /// Time alone changes nothing of what the lines say of a person before this instant, save within
+    /// a day of a reading: they are to be looked at then. `None`: never.
+    Watch(PersonId, Option<Timestamp>),
     /// What is stored of a person means something else from now on: nothing kept of them holds.
     ForgetState(PersonId),
     /// A reading belongs to somebody else from now on, or to nobody; nothing that was kept of
@@ -154,6 +105,52 @@ pub trait Unit {
     /// Any error of the store.
     fn waiting(&mut self, contents: &[ContentDigest]) -> Result<Vec<bool>, StoreError>;
 
+    /// An item of quarantine by its position, with the latest decision about it.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn quarantined(&mut self, item: CommitSeq) -> Result<Option<HeldQuarantine>, StoreError>;
+
+    /// The latest item of quarantine that holds a reading which is stored, if one does.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn item_of(&mut self, reading: &ReadingId) -> Result<Option<HeldQuarantine>, StoreError>;
+
+    /// The item of quarantine with a content, if one was ever kept.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn item_with(&mut self, content: &ContentDigest) -> Result<Option<HeldQuarantine>, StoreError>;
+
+    /// What waits for a row of the registry, as far as it was received since an instant.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn awaiting(&mut self, key: &RegistryKey, since: Timestamp) -> Result<Awaiting, StoreError>;
+
+    /// Readings of a site measured within a span, its end excluded, by (measured time, id).
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn readings_at(
+        &mut self,
+        site: &SiteId,
+        span: (Timestamp, Timestamp),
+    ) -> Result<Vec<StoredReading>, StoreError>;
+
+    /// The decision at a position.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn decision(&mut self, at: CommitSeq) -> Result<Option<Decided>, StoreError>;
+
+    /// A reading that is stored, with its latest attribution.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn reading(&mut self, id: &ReadingId) -> Result<Option<StoredReading>, StoreError>;
+
     /// The registry rows in force, in the order asked.
     ///
     /// # Errors
@@ -166,6 +163,25 @@ pub trait Unit {
     /// # Errors
     /// Any error of the store.
     fn entered(&mut self, key: &RegistryKey) -> Result<Vec<(Timestamp, Registered)>, StoreError>;
+
+    /// When a person is to be looked at, as [`Change::Watch`] set it.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn watched(&mut self, person: &PersonId) -> Result<Option<Timestamp>, StoreError>;
+
+    /// Who is to be looked at by an instant, by (when, name).
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn due_watches(&mut self, now: Timestamp, limit: usize) -> Result<Vec<PersonId>, StoreError>;
+
+    /// Whom the registry's rows after a position concern: so many rows at most, and none after so many
+    /// people.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn concerned(&mut self, after: CommitSeq, limit: usize) -> Result<Concerned, StoreError>;
 
     /// Every pack that came into force, oldest first.
     ///
@@ -182,7 +198,19 @@ pub trait Unit {
         people: &[(PersonId, Timestamp)],
     ) -> Result<Vec<Vec<StoredReading>>, StoreError>;
 
-    /// What is kept of each person, with their readings stored since; `None` where nothing is. In the
+    /// Each person's events, by (when they happened, id).
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn events(&mut self, people: &[PersonId]) -> Result<Vec<Vec<PersonEvent>>, StoreError>;
+
+    /// The content of each event that is stored, in the order asked.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn known_events(&mut self, ids: &[EventId]) -> Result<Vec<Option<ContentDigest>>, StoreError>;
+
+    /// What is kept of each person, with their readings and events stored since; `None` where nothing is. In the
     /// order asked.
     ///
     /// # Errors
@@ -196,8 +224,8 @@ pub trait Unit {
     /// Any error of the store.
     fn numbered(&mut self, names: &[(DeviceId, u64)]) -> Result<Vec<Numbered>, StoreError>;
 
-    /// Everybody with a reading that this gateway stored within a length of time before the newest
-    /// one, by name: however long the gateway was away, it was there when it stored that one.
+    /// Everybody with a reading or an event that this gateway stored within a length of time before
+    /// the newest of its kind, by name: however long the gateway was away, it was there when it stored that one.
     ///
     /// # Errors
     /// Any error of the store.
@@ -290,7 +318,7 @@ pub trait Unit {
     /// reading of a crossing stands before it or in the same unit.
     ///
     /// # Errors
-    /// [`StoreError::Duplicate`] for a reading whose id is stored already; any error of the store.
+    /// [`StoreError::Duplicate`] for a reading or an event whose id is stored already; any error of the store.
     /// After any error the unit can only be dropped.
     fn append(&mut self, facts: &[Fact]) -> Result<CommitSeq, StoreError>;
 

@@ -3,13 +3,16 @@
 use std::path::Path;
 
 use super::{
-    CommitSeq, Counts, Crossing, Owed, RegistryKey, StoreError, StoredReading, TokenRow,
+    Attributed, CommitSeq, Counts, Crossing, Decided, Owed, RegistryKey, StoreError, StoredReading,
+    TokenRow,
     view::{
-        AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal, Page,
-        Paging, ReadingFilter, Scope,
+        AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
+        HeldState, Page, Paging, ReadingFilter, Scope,
     },
 };
-use crate::domain::{Alert, AlertId, DoctorId, PersonId, ReadingId, Registered, Timestamp};
+use crate::domain::{
+    Alert, AlertId, DoctorId, PersonEvent, PersonId, ReadingId, Registered, Timestamp,
+};
 
 /// The reading side: many at a time, always a consistent state, never in the writer's way.
 /// Every query about people takes a [`Scope`]. Every call blocks: async callers use
@@ -68,6 +71,13 @@ pub trait Reader: Send + Sync {
     fn readings_of(&self, people: &[PersonId]) -> Result<Vec<Vec<StoredReading>>, StoreError> {
         people.iter().map(|person| every_reading(self, person)).collect()
     }
+
+    /// Every event of each person, in the order asked, by (when it happened, id). The caller may know
+    /// of these people: there is no scope.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn events_of(&self, people: &[PersonId]) -> Result<Vec<Vec<PersonEvent>>, StoreError>;
 
     /// Alerts: live ones first, gravest first, then newest.
     ///
@@ -143,8 +153,32 @@ pub trait Reader: Send + Sync {
     fn quarantine(
         &self,
         scope: &Scope,
+        state: HeldState,
         paging: &Paging,
     ) -> Result<Page<HeldQuarantine>, StoreError>;
+
+    /// An item of quarantine within a scope, whatever was decided about it.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn quarantined(
+        &self,
+        scope: &Scope,
+        item: CommitSeq,
+    ) -> Result<Option<HeldQuarantine>, StoreError>;
+
+    /// Every attribution, in the order of the log, of the readings that were ever given to a person or
+    /// taken from them after they were stored.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn attributions(&self, person: &PersonId) -> Result<Vec<Attributed>, StoreError>;
+
+    /// The decision at a position.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn decision(&self, at: CommitSeq) -> Result<Option<Decided>, StoreError>;
 
     /// What was refused, newest first. Bytes without a meaning are nobody's: a place sees those of
     /// its sites, a doctor none.

@@ -2,7 +2,7 @@
 
 use crate::domain::{
     AlertId, BenchId, CareLevel, ContentDigest, DeviceId, DoctorId, Level, NotificationKey,
-    PersonId, ReadingId, SiteId, Timestamp,
+    PersonEvent, PersonId, ReadingId, SiteId, Timestamp,
 };
 
 use super::{AlertChange, CommitSeq, StoredReading};
@@ -136,7 +136,7 @@ impl Status {
 /// What became of one item, as its sender is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
-    /// The reading's id, where it has one.
+    /// The id of the reading, or by its key of the event, where it has one.
     pub id: Option<ReadingId>,
     /// What became of it.
     pub status: Status,
@@ -183,6 +183,8 @@ pub struct Resumed {
     pub kept: KeptState,
     /// The person's readings stored since, by (measured time, id).
     pub since: Vec<StoredReading>,
+    /// Their events stored since, by (when they happened, id).
+    pub events: Vec<PersonEvent>,
 }
 
 /// A bearer token. Only its hash is kept.

@@ -1,6 +1,9 @@
 //! What the reading side answers with, and what a query must say of whom it may see.
 
-use super::{AlertChange, AlertEvent, CommitSeq, Fact, Origin, QuarantineReason, StoredReading};
+use super::{
+    AlertChange, AlertEvent, CommitSeq, Decided, Decision, Fact, Origin, QuarantineReason,
+    StoredReading,
+};
 use crate::domain::{
     Alert, AlertId, AlertState, DeviceId, DoctorId, Level, PersonId, SiteId, SiteRole, Timestamp,
 };
@@ -121,6 +124,47 @@ pub struct HeldQuarantine {
     pub received_at: Timestamp,
     /// The reading, where one could be made.
     pub reading: Option<StoredReading>,
+    /// The latest decision about it with its position, unless that was taken back: it waits no more.
+    pub decided: Option<(CommitSeq, Decided)>,
+}
+
+/// Which items of quarantine are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum HeldState {
+    /// Those that wait.
+    #[default]
+    Waiting,
+    /// Those that somebody claimed.
+    Claimed,
+    /// Those that somebody dismissed.
+    Dismissed,
+}
+
+impl HeldState {
+    /// Every state.
+    pub const ALL: [Self; 3] = [Self::Waiting, Self::Claimed, Self::Dismissed];
+
+    /// The state's code on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Claimed => "claimed",
+            Self::Dismissed => "dismissed",
+        }
+    }
+}
+
+impl HeldQuarantine {
+    /// Its state.
+    #[must_use]
+    pub fn state(&self) -> HeldState {
+        match self.decided.as_ref().map(|(_, decided)| &decided.decision) {
+            Some(Decision::Claimed(_)) => HeldState::Claimed,
+            Some(Decision::Dismissed) => HeldState::Dismissed,
+            Some(Decision::Undone(_)) | None => HeldState::Waiting,
+        }
+    }
 }
 
 /// A refused delivery.

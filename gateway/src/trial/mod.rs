@@ -9,7 +9,7 @@ mod sites;
 mod sweep;
 
 pub use compare::{Changed, Opening, Split, Tally};
-pub use past::{Homes, judged};
+pub use past::{Homes, Past, judged};
 pub use record::{ByPerson, Decision, FILE, Head, Named, Record, RecordError, read};
 pub use shadow::{SHADOW, Shadow};
 pub use sites::{SiteReport, by_site};

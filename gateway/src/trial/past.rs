@@ -1,12 +1,10 @@
 //! A person's stored past as the lines see it, judged from nothing by any pack.
-//!
-//! What doctors did about alerts is no stored fact of the lines yet: episodes end by values alone.
 
 use std::collections::HashMap;
 
 use crate::{
     assess::{self, Assessment, Fact, Pack, Patient},
-    domain::{Household, HouseholdId, Person, Registered, Timestamp},
+    domain::{Household, HouseholdId, Person, PersonEvent, PersonId, Registered, Timestamp},
     store::{Reader, StoreError, StoredReading, view::Paging},
 };
 
@@ -42,16 +40,39 @@ impl Homes {
     }
 }
 
-/// All that a pack says of a person's readings, with time run to an instant.
+/// All that is stored of a person for the lines.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Past {
+    /// Readings, by (measured time, id).
+    pub readings: Vec<StoredReading>,
+    /// Events, by (when they happened, id).
+    pub events: Vec<PersonEvent>,
+}
+
+impl Past {
+    /// The pasts of people, in the order asked.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    pub fn of(reader: &dyn Reader, people: &[PersonId]) -> Result<Vec<Self>, StoreError> {
+        let readings = reader.readings_of(people)?;
+        let events = reader.events_of(people)?;
+        let both = readings.into_iter().zip(events);
+        Ok(both.map(|(readings, events)| Self { readings, events }).collect())
+    }
+}
+
+/// All that a pack says of a person's past, with time run to an instant.
 #[must_use]
 pub fn judged(
     pack: &Pack,
     (person, household): (&Person, Option<&Household>),
-    readings: &[StoredReading],
+    past: &Past,
     until: Timestamp,
 ) -> Assessment {
     let patient = Patient::registered(pack, person, household, None);
-    let facts: Vec<Fact> =
-        readings.iter().filter_map(|stored| Fact::of_stored(pack, stored)).collect();
+    let readings = past.readings.iter().filter_map(|stored| Fact::of_stored(pack, stored));
+    let events = past.events.iter().filter_map(|event| Fact::of_event(pack, event));
+    let facts: Vec<Fact> = readings.chain(events).collect();
     assess::assess(pack, &patient, &facts, until)
 }

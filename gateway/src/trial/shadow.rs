@@ -11,7 +11,7 @@ use tokio::task::spawn_blocking;
 use tracing::{error, info, warn};
 
 use super::{
-    past::judged,
+    past::{Past, judged},
     record::{Decision, Head, Record, RecordError, Records},
 };
 use crate::{
@@ -163,7 +163,7 @@ impl Bench {
         touched.dedup();
         let mut homes = HashMap::new();
         for people in touched.chunks(AT_ONCE) {
-            let pasts = self.reader.readings_of(people)?;
+            let pasts = Past::of(self.reader.as_ref(), people)?;
             for (person, past) in people.iter().zip(pasts) {
                 let row = self.registered(&RegistryKey::Person(person.clone()))?;
                 let Some(Registered::Person(row)) = row else { continue };
@@ -192,14 +192,25 @@ impl Bench {
                 let whose = stored.attribution.as_ref().filter(|_| here)?;
                 Some(whose.person.clone())
             }
+            // Events have no site: of those who were measured here before.
+            Fact::Event(event) => {
+                let here = self.sites.is_empty() || self.records.knows(&event.person);
+                here.then(|| event.person.clone())
+            }
             // Another diagnosis or cohort: of those who were measured here before.
             Fact::Registration(entry) => {
                 let Registered::Person(row) = &entry.row else { return None };
                 self.records.knows(&row.person).then(|| row.person.clone())
             }
+            // A claim or its undoing: of whom it concerns now, else of whom it did.
+            Fact::Attributed(moved) => {
+                let whose = moved.after.as_ref().or(moved.before.as_ref())?;
+                self.records.knows(&whose.person).then(|| whose.person.clone())
+            }
             // A context shows at the next reading of whom it concerns.
             Fact::Context(_)
             | Fact::Pack(_)
+            | Fact::Decided(_)
             | Fact::Refused(_)
             | Fact::Quarantined(_)
             | Fact::CardScan(_)
@@ -210,32 +221,31 @@ impl Bench {
         }
     }
 
-    fn record(&self, row: &Person, home: Option<&Registered>, past: &[StoredReading]) -> Record {
+    fn record(&self, row: &Person, home: Option<&Registered>, past: &Past) -> Record {
         let home = home.and_then(|home| {
             let Registered::Household(home) = home else { return None };
             Some(home)
         });
         let now = self.clock.now();
-        let [a, b] = self
-            .packs
-            .each_ref()
-            .map(|pack| decisions(&judged(pack, (row, home), past, now), past, self.since));
-        let site = past.last().map(|stored| stored.reading.site.clone());
+        let [a, b] = self.packs.each_ref().map(|pack| {
+            decisions(&judged(pack, (row, home), past, now), &past.readings, self.since)
+        });
+        let site = past.readings.last().map(|stored| stored.reading.site.clone());
         Record { person: row.person.clone(), site, a, b }
     }
 }
 
-/// What could first be known at or after an instant, however late it came, each with the site of the reading that completed it, or, where
-/// time did, of the last reading before.
+/// What could first be known at or after an instant, however late it came, each with the site of
+/// the reading that completed it, or, where an event or time did, of the last reading before.
 fn decisions(of: &Assessment, past: &[StoredReading], since: Timestamp) -> Vec<Decision> {
     let opened = of.episodes.iter().filter(|episode| episode.clock >= since);
     let decided = opened.map(|episode| {
         let completed = match episode.trigger {
             Trigger::Fact(id) => past.iter().find(|stored| FactId::from(stored.reading.id) == id),
-            Trigger::Timer(due) => {
-                past.iter().rev().find(|stored| stored.reading.measured.at <= due)
-            }
+            Trigger::Timer(_) => None,
         };
+        let before = |stored: &&StoredReading| stored.reading.measured.at <= episode.at;
+        let completed = completed.or_else(|| past.iter().rev().find(before));
         Decision {
             id: episode.id,
             concept: episode.concept.as_str().into(),

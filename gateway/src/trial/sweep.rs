@@ -1,4 +1,4 @@
-//! Two packs over everybody's stored past, in one pass over each person's readings.
+//! Two packs over everybody's stored past, in one pass over each person's readings and events.
 
 use std::{
     sync::{
@@ -10,7 +10,7 @@ use std::{
 
 use super::{
     compare::Tally,
-    past::{Homes, judged},
+    past::{Homes, Past, judged},
 };
 use crate::{
     assess::Pack,
@@ -106,15 +106,15 @@ fn judge(
     counted: &Counted,
 ) -> Result<(), StoreError> {
     let names: Vec<PersonId> = people.iter().map(|person| person.person.clone()).collect();
-    let pasts = reader.readings_of(&names)?;
+    let pasts = Past::of(reader, &names)?;
     for (person, past) in people.iter().zip(pasts) {
         let home = homes.of_person(person);
         let [a, b] = question.packs.map(|pack| judged(pack, (person, home), &past, question.until));
         let doctor = home.and_then(|home| home.doctor.as_ref());
-        let measured = past.iter().map(|stored| stored.reading.measured.at);
+        let measured = past.readings.iter().map(|stored| stored.reading.measured.at);
         tally.add((&person.person, doctor), measured, [&a, &b]);
         counted.people.fetch_add(1, Ordering::Relaxed);
-        let readings = u64::try_from(past.len()).unwrap_or(0);
+        let readings = u64::try_from(past.readings.len()).unwrap_or(0);
         counted.readings.fetch_add(readings, Ordering::Relaxed);
     }
     Ok(())

@@ -26,7 +26,7 @@ fn check(in_force: &InForce, facts: &[Fact], concept: Concept, expected: &[i64])
         in_force.apply(&mut state, fact, &mut steps).unwrap();
     }
     in_force.advance(&mut state, until, &mut steps);
-    going_on.follow(steps, in_force.next_due(&state));
+    going_on.follow(steps, in_force.next_due(&state, until));
     assert_eq!(going_on, whole);
     let own = whole.episodes.iter().filter(|episode| episode.concept == concept);
     let opened: Vec<_> = own.map(|episode| episode.at).collect();
@@ -70,4 +70,124 @@ fn a_row_of_the_registry_reaches_back_fourteen_days_and_no_further() {
     // The first row counts since ever.
     let known = InForce::new(&packs, &[minute(30 * DAY)], |_, _| expecting());
     check(&known, &reading(0), Concept::BpPregnancy, &[0]);
+}
+
+/// A row entered on each of some days, in this order.
+fn rows(days: &[i64], row: impl Fn(usize) -> Patient) -> InForce {
+    let packs = Packs::new(Arc::new(Pack::built_in().unwrap()));
+    let entered: Vec<_> = days.iter().map(|day| minute(day * DAY)).collect();
+    InForce::new(&packs, &entered, |_, at| row(entered.iter().position(|it| *it == at).unwrap()))
+}
+
+/// How the alerts of a concept ended, on which day.
+#[track_caller]
+fn check_ends(in_force: &InForce, concept: Concept, expected: &[Option<(i64, Ended)>]) {
+    let (_, whole) = in_force.fold(&[], minute(100 * DAY));
+    let own = whole.episodes.iter().filter(|episode| episode.concept == concept);
+    let ends: Vec<_> = own.map(|episode| episode.end.map(|end| (end.at, end.how))).collect();
+    let expected: Vec<_> =
+        expected.iter().map(|end| end.map(|(day, how)| (minute(day * DAY), how))).collect();
+    assert_eq!(ends, expected);
+}
+
+#[test]
+fn a_person_who_was_never_measured_is_silent_from_their_enrolment() {
+    let tracked = || patient().with(Condition::Cohort(Cohort::C2));
+    let one = |person: Patient| rows(&[0], |_| person.clone());
+    check(&one(tracked().enrolled(minute(0))), &[], Concept::Missed, &[8 * DAY]);
+    check(&one(tracked().enrolled(minute(0))), &[], Concept::MissedDoctor, &[14 * DAY]);
+    check(
+        &one(tracked().enrolled(minute(0))),
+        &[bp(8 * DAY - 1, 120, 70)],
+        Concept::Missed,
+        &[16 * DAY - 1],
+    );
+    check(&one(patient().enrolled(minute(0))), &[], Concept::Missed, &[]);
+    check(&one(tracked()), &[], Concept::Missed, &[]);
+}
+
+#[test]
+fn a_row_that_makes_a_silence_matter_tells_of_it_no_earlier_than_it_reaches_back() {
+    let person = || patient().enrolled(minute(0));
+    let row = |number| if number == 0 { person() } else { person().with(Condition::Hypertension) };
+    check(&rows(&[0, 100], row), &[], Concept::Missed, &[91 * DAY]);
+    let tracked = |number| {
+        if number == 0 { person() } else { person().with(Condition::Cohort(Cohort::C2)) }
+    };
+    check(&rows(&[0, 100], tracked), &[], Concept::Missed, &[86 * DAY]);
+    let paused = tracked(1).during(Condition::Dead, None, None);
+    check(
+        &rows(&[0, 100], |number| if number == 0 { tracked(1) } else { paused.clone() }),
+        &[],
+        Concept::Missed,
+        &[8 * DAY],
+    );
+}
+
+#[test]
+fn whoever_leaves_leaves_their_silence() {
+    let tracked = || patient().enrolled(minute(0)).with(Condition::Cohort(Cohort::C2));
+    let untracked = || patient().enrolled(minute(0));
+    let row = |number| if number == 0 { tracked() } else { untracked() };
+    // Within fourteen days it never was.
+    check_ends(&rows(&[0, 20], row), Concept::Missed, &[]);
+    check_ends(&rows(&[0, 40], row), Concept::Missed, &[Some((26, Ended::Left))]);
+    check_ends(&rows(&[0, 40], row), Concept::MissedDoctor, &[Some((26, Ended::Left))]);
+    let day = |day: i64| Some(minute(day * DAY).to_shanghai().unwrap().date());
+    let dying = |_: usize| tracked().during(Condition::Dead, day(30), None);
+    let midnight = Timestamp::from_shanghai(day(30).unwrap().at(0, 0, 0, 0)).unwrap();
+    let (_, whole) = rows(&[0], dying).fold(&[], minute(100 * DAY));
+    let ends: Vec<_> = whole.episodes.iter().map(|it| it.end.map(|end| end.at)).collect();
+    assert_eq!(ends, [Some(midnight), Some(midnight)]);
+    assert_eq!(whole.next_due, None, "nothing is due of the dead");
+}
+
+#[test]
+fn the_dead_are_watched_by_nothing_not_even_by_their_own_plan() {
+    let day = |day: i64| Some(minute(day * DAY).to_shanghai().unwrap().date());
+    let plan = own_plan(r#"{"person":"P000001","cadence_days":10}"#);
+    let planned = || patient().enrolled(minute(0)).planned([&plan]);
+    let midnight = Timestamp::from_shanghai(day(15).unwrap().at(0, 0, 0, 0)).unwrap();
+    let dying = planned().during(Condition::Dead, day(15), None);
+    let one = rows(&[0], |_| dying.clone());
+    check(&one, &[], Concept::Missed, &[11 * DAY]);
+    let (_, told) = one.fold(&[], minute(12 * DAY));
+    assert_eq!(told.next_due, Some(midnight), "the watch is told of the end");
+    let (state, whole) = one.fold(&[], minute(100 * DAY));
+    let ends: Vec<_> =
+        whole.episodes.iter().map(|it| it.end.map(|end| (end.at, end.how))).collect();
+    assert_eq!(ends, [Some((midnight, Ended::Left))], "the doctor is told of nothing");
+    assert_eq!(one.next_silence(&state, minute(100 * DAY)), None);
+    let (state, _) = one.fold(&[], minute(12 * DAY));
+    assert_eq!(one.next_silence(&state, minute(12 * DAY)), Some(midnight));
+    // A plan that ends lets go as well.
+    let over = own_plan(r#"{"person":"P000001","cadence_days":10,"until":"2026-03-14"}"#);
+    let ended = patient().enrolled(minute(0)).planned([&over]);
+    let (_, whole) = rows(&[0], |_| ended.clone()).fold(&[], minute(100 * DAY));
+    let ends: Vec<_> = whole.episodes.iter().map(|it| it.end.map(|end| end.how)).collect();
+    assert_eq!(ends, [Some(Ended::Left)]);
+}
+
+#[test]
+fn whoever_comes_back_is_told_of_anew_though_a_doctor_had_closed_the_first() {
+    let day = |day: i64| Some(minute(day * DAY).to_shanghai().unwrap().date());
+    let c2 = Condition::Cohort(Cohort::C2);
+    let person = patient().enrolled(minute(0)).during(c2, None, day(12)).during(c2, day(90), None);
+    let closed = act(9 * DAY, Concept::Missed, ActOutcome::Closed);
+    let back = Timestamp::from_shanghai(day(90).unwrap().at(0, 0, 0, 0)).unwrap();
+    let (_, whole) = rows(&[0], |_| person.clone()).fold(&[closed], minute(100 * DAY));
+    let missed = whole.crossings.iter().filter(|it| it.concept == Concept::Missed);
+    assert_eq!(missed.map(|it| it.at).collect::<Vec<_>>(), [minute(8 * DAY), back]);
+}
+
+#[test]
+fn whoever_comes_back_and_is_silent_still_is_told_of_anew() {
+    let day = |day: i64| Some(minute(day * DAY).to_shanghai().unwrap().date());
+    let c2 = Condition::Cohort(Cohort::C2);
+    let person = patient().enrolled(minute(0)).during(c2, None, day(19)).during(c2, day(60), None);
+    let (_, whole) = rows(&[0], |_| person.clone()).fold(&[], minute(100 * DAY));
+    let missed = whole.episodes.iter().filter(|it| it.concept == Concept::Missed);
+    let opened: Vec<_> = missed.map(|it| (it.at, it.end.is_some())).collect();
+    let back = Timestamp::from_shanghai(day(60).unwrap().at(0, 0, 0, 0)).unwrap();
+    assert_eq!(opened, [(minute(8 * DAY), true), (back, false)]);
 }

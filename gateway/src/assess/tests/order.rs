@@ -28,6 +28,7 @@ fn of(at: i64, kind: u8, value: i64) -> Fact {
         Concept::GluLowEmergency,
         Concept::BpUncontrolledFirst,
         Concept::PovertyRelapseRisk,
+        Concept::Missed,
     ];
     let turn = usize::try_from(value).unwrap();
     let (systolic, diastolic) = (80 + value % 240, 50 + value % 70);
@@ -37,7 +38,7 @@ fn of(at: i64, kind: u8, value: i64) -> Fact {
         5 | 6 => fasting(at, &format!("{}.{}", value % 24, value % 10)),
         7 => sugar(at, ["HI", "LO", "320", "0.4", "55"][turn % 5]),
         8 => followup(at, systolic, diastolic),
-        9 => act(at, concepts[turn % 5], acts[turn % 3]),
+        9 => act(at, concepts[turn % 6], acts[turn / 6 % 3]),
         10 => watermark(at, at + value % 50),
         _ => sugar(at, &format!("{}.{}", value % 20, value % 10)),
     }
@@ -50,7 +51,8 @@ pub(super) fn people() -> [Patient; 6] {
     let tracked_for_a_while = patient()
         .during(c2, day("2026-03-04"), day("2026-05-20"))
         .during(c3, day("2026-05-10"), None)
-        .during(Condition::Hypertension, day("2026-04-20"), None);
+        .during(Condition::Hypertension, day("2026-04-20"), None)
+        .during(Condition::Dead, day("2026-09-01"), None);
     let planned = [
         own_plan(r#"{"person":"P1","systolic_lt":125,"fasting_lt":6.1,"cadence_days":5}"#),
         own_plan(r#"{"person":"P1","from":"2026-03-20","until":"2026-06-01","diastolic_lt":75}"#),
@@ -194,7 +196,7 @@ fn what_is_judged_by_the_pack_and_the_row_of_its_time_stays_so_in_any_order() {
             let mut steps = Vec::new();
             if left.apply(&mut state, fact, &mut steps).is_ok() {
                 left.advance(&mut state, fact.received_at, &mut steps);
-                assessment.follow(steps, left.next_due(&state));
+                assessment.follow(steps, left.next_due(&state, fact.received_at));
                 // As after a start.
                 left = in_force.clone();
                 left.forget_before(state.position().at);
@@ -209,7 +211,7 @@ fn what_is_judged_by_the_pack_and_the_row_of_its_time_stays_so_in_any_order() {
         }
         let mut steps = Vec::new();
         left.advance(&mut state, end_of(facts), &mut steps);
-        assessment.follow(steps, left.next_due(&state));
+        assessment.follow(steps, left.next_due(&state, end_of(facts)));
         let (_, whole) = in_force.fold(facts, end_of(facts));
         assert_eq!(summary(&assessment), summary(&whole));
         assert_eq!(assessment, whole);

@@ -44,7 +44,7 @@ fn check_in_force(in_force: &InForce, facts: &[Fact], expected: &[Told]) {
         in_force.apply(&mut state, fact, &mut steps).unwrap();
     }
     in_force.advance(&mut state, until, &mut steps);
-    going_on.follow(steps, in_force.next_due(&state));
+    going_on.follow(steps, in_force.next_due(&state, until));
     assert_eq!(going_on, told);
 }
 

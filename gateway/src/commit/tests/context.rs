@@ -12,7 +12,7 @@ use crate::{
     domain::{AlertState, Clock, Device, DeviceId, Millis, Registered, Road, SiteId, Timestamp},
     store::{
         Fact, ModelStore, Options, Reader, SqliteStore, Status, Store,
-        view::{AlertFilter, Paging, ReadingFilter, Scope},
+        view::{AlertFilter, HeldState, Paging, ReadingFilter, Scope},
     },
     supervise::Supervisor,
 };
@@ -134,7 +134,11 @@ impl Bench {
         let open = alerts.iter().filter(|alert| alert.state == AlertState::Open);
         let concepts = open.map(|alert| alert.concept.to_string()).collect();
         assert_eq!(self.reader.recount().unwrap(), Vec::<String>::new());
-        (meals, concepts, self.reader.quarantine(all, &page).unwrap().items.len())
+        (
+            meals,
+            concepts,
+            self.reader.quarantine(all, HeldState::Waiting, &page).unwrap().items.len(),
+        )
     }
 }
 

@@ -20,7 +20,7 @@ use crate::{
         AlertChange, CommitSeq, Counts, Done, Fact, ModelStore, Options, Outcome, Request,
         SqliteStore, Status, Store,
         fixtures::{doctor, household, person, site},
-        view::{Paging, Scope},
+        view::{HeldState, Paging, Scope},
     },
 };
 
@@ -239,7 +239,11 @@ fn what_waits_without_number_and_time_is_kept_as_often_as_it_comes() {
             assert_eq!(last.quarantined - after.quarantined, 1, "{what}");
             assert_eq!(last.duplicate - after.duplicate, 2, "{what}");
         }
-        let waiting = bench.store.reader().quarantine(&Scope::Everything, &Paging::default());
+        let waiting = bench.store.reader().quarantine(
+            &Scope::Everything,
+            HeldState::Waiting,
+            &Paging::default(),
+        );
         let mut ids: Vec<_> = waiting
             .unwrap()
             .items

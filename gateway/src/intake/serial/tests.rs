@@ -104,6 +104,7 @@ fn word(item: &Item) -> Got {
         Item::Reading(_)
         | Item::Quarantined(_)
         | Item::Unnumbered(_)
+        | Item::Event(_)
         | Item::Card(_)
         | Item::Context(_) => {
             panic!("{item:?}")

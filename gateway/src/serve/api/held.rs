@@ -16,7 +16,7 @@ use crate::{
     },
     store::{
         StoreError,
-        view::{HeldQuarantine, HeldRefusal, Page, Paging},
+        view::{HeldQuarantine, HeldRefusal, HeldState, Page, Paging},
     },
 };
 
@@ -27,26 +27,35 @@ const PAGE_BYTES: usize = 2 * 1024 * 1024;
 const PART: usize = 8;
 
 /// What waits in quarantine, newest first.
-#[utoipa::path(get, path = "/api/v1/quarantine", tag = "kept aside", params(wire::PageAsked),
+#[utoipa::path(get, path = "/api/v1/quarantine", tag = "kept aside", params(wire::HeldAsked),
     responses((status = 200, body = wire::List<wire::QuarantineItem>)),
     extensions(("x-right" = json!("read_held"))))]
 pub(in crate::serve) async fn quarantine(
     State(shared): State<Arc<Shared>>,
     caller: Caller,
-    Asked(asked): Asked<wire::PageAsked>,
+    Asked(asked): Asked<wire::HeldAsked>,
 ) -> Result<Json<wire::List<wire::QuarantineItem>>, Refusal> {
     caller.need(Right::ReadHeld)?;
+    let state = state(asked.state.as_deref())?;
     let paging = paging(asked.limit, asked.after)?;
     let full = caller.full();
     let page = shared
         .ask(move |shared| {
             let size = |held: &HeldQuarantine| held.raw.len();
-            let part = |part: &Paging| shared.reader.quarantine(&caller.reach.board, part);
+            let part = |part: &Paging| shared.reader.quarantine(&caller.reach.board, state, part);
             gather(paging, size, part)
         })
         .await?;
     let items = page.items.iter().map(|held| describe::quarantined(held, full)).collect();
     Ok(Json(wire::List { items, next: page.next }))
+}
+
+fn state(asked: Option<&str>) -> Result<HeldState, Refusal> {
+    let Some(asked) = asked.filter(|asked| !asked.is_empty()) else {
+        return Ok(HeldState::default());
+    };
+    let known = HeldState::ALL.into_iter().find(|state| state.as_str() == asked);
+    known.ok_or_else(|| Refusal::bad("state: waiting, claimed or dismissed"))
 }
 
 /// What was refused, newest first.

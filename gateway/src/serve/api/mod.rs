@@ -2,6 +2,8 @@
 
 pub(super) mod alerts;
 pub(super) mod board;
+pub(super) mod decide;
+pub(super) mod happened;
 pub(super) mod health;
 pub(super) mod held;
 pub(super) mod indicators;

@@ -11,8 +11,8 @@ use crate::{
     domain::{Person, PersonId, Registered, Timestamp},
     serve::{
         caller::Caller,
-        describe::Describer,
-        extract::{Asked, paging},
+        describe::{Describer, Part},
+        extract::{Asked, instant, paging},
         refusal::Refusal,
         scope::Right,
         shared::Shared,
@@ -66,16 +66,17 @@ pub(in crate::serve) async fn one(
 
 /// What happened to a person, newest first.
 #[utoipa::path(get, path = "/api/v1/people/{id}/timeline", tag = "people",
-    params(("id" = String, Path, description = "The person."), wire::PageAsked),
+    params(("id" = String, Path, description = "The person."), wire::TimelineAsked),
     responses((status = 200, body = wire::List<wire::TimelineItem>)),
     extensions(("x-right" = json!("read_people"))))]
 pub(in crate::serve) async fn timeline(
     State(shared): State<Arc<Shared>>,
     caller: Caller,
     Path(id): Path<String>,
-    Asked(asked): Asked<wire::PageAsked>,
+    Asked(asked): Asked<wire::TimelineAsked>,
 ) -> Result<Json<wire::List<wire::TimelineItem>>, Refusal> {
     caller.need(Right::ReadPeople)?;
+    let as_of = instant("as_of", asked.as_of.as_deref())?;
     let paging = paging(asked.limit, asked.after)?;
     let before = match paging.after.as_deref().map(str::parse::<i64>) {
         None => None,
@@ -86,7 +87,8 @@ pub(in crate::serve) async fn timeline(
         let Some(person) = reached(shared, caller.scope(), &id)? else { return Ok(None) };
         note_look(&caller, &person);
         let describer = Describer::new(shared);
-        describer.timeline(caller.scope(), &person, before, paging.limit).map(Some)
+        let part = Part { before, as_of, limit: paging.limit };
+        describer.timeline(caller.scope(), &person, &part).map(Some)
     });
     answer.await?.map(Json).ok_or(Refusal::not_found())
 }

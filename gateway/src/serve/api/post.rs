@@ -88,7 +88,8 @@ fn unreadable(Request { key, digest }: Request) -> Request {
     Request { key: format!("{key} unreadable {digest}"), digest }
 }
 
-async fn commit(
+/// Commits items, once for their request.
+pub(in crate::serve) async fn commit(
     shared: &Arc<Shared>,
     request: Option<Request>,
     items: Vec<Item>,

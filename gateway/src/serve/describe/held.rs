@@ -3,7 +3,10 @@
 use super::reading::{reading, road};
 use crate::{
     serve::wire,
-    store::view::{HeldQuarantine, HeldRefusal},
+    store::{
+        CommitSeq, Decided, Decision,
+        view::{HeldQuarantine, HeldRefusal},
+    },
 };
 
 /// An item of quarantine; without clinical rights only that it waits, and why.
@@ -13,7 +16,12 @@ pub(in crate::serve) fn quarantined(held: &HeldQuarantine, clinical: bool) -> wi
         id: held.seq.0.to_string(),
         reason: held.reason.as_str(),
         detail: clinical.then(|| held.detail.clone()),
-        state: "waiting",
+        state: held.state().as_str(),
+        decision: held
+            .decided
+            .as_ref()
+            .filter(|_| clinical)
+            .map(|(seq, about)| decided(*seq, about)),
         received_at: held.received_at.to_string(),
         raw: clinical.then_some(raw),
         raw_encoding,
@@ -21,6 +29,25 @@ pub(in crate::serve) fn quarantined(held: &HeldQuarantine, clinical: bool) -> wi
         site: held.origin.site.as_ref().map(ToString::to_string),
         source: road(held.origin.road),
         reading: held.reading.as_ref().filter(|_| clinical).map(|stored| reading(held.seq, stored)),
+    }
+}
+
+/// A decision about an item of quarantine.
+pub(in crate::serve) fn decided(seq: CommitSeq, decided: &Decided) -> wire::Decision {
+    let (person, undoes) = match &decided.decision {
+        Decision::Claimed(person) => (Some(person.to_string()), None),
+        Decision::Dismissed => (None, None),
+        Decision::Undone(seq) => (None, Some(seq.0.to_string())),
+    };
+    wire::Decision {
+        id: seq.0.to_string(),
+        item: decided.item.0.to_string(),
+        decision: decided.decision.as_str(),
+        person,
+        undoes,
+        reason: decided.reason.clone(),
+        by: decided.by.to_string(),
+        at: decided.at.to_string(),
     }
 }
 

@@ -6,6 +6,7 @@ mod held;
 mod indicators;
 mod person;
 mod reading;
+mod timeline;
 
 use std::collections::HashMap;
 
@@ -17,10 +18,11 @@ use crate::{
 
 pub(super) use {
     board::board,
-    held::{quarantined, refused},
+    held::{decided, quarantined, refused},
     indicators::indicators,
     person::{a_person, a_plan, age},
     reading::reading,
+    timeline::Part,
 };
 
 /// States in which somebody still has to do something.

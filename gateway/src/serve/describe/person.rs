@@ -1,15 +1,15 @@
 //! People.
 
-use super::{Describer, LIVE, alert::step, filled, reading::reading};
+use super::{Describer, LIVE, filled, reading::reading};
 use crate::{
-    assess::{Contradiction, Tracking, plan_in_force},
-    domain::{Dated, Measured, Person, PersonId, Plan, Registered, Sex, Standing, Timestamp},
+    assess::{Contradiction, Tracking, enrolled_at, plan_in_force},
+    domain::{Dated, Person, PersonId, Plan, Registered, Sex, Standing, Timestamp},
     serve::{
         shared::{Known, LineBand},
         wire::{self, Number},
     },
     store::{
-        AlertChange, CommitSeq, RegistryKey, StoreError, StoredReading,
+        RegistryKey, StoreError, StoredReading,
         view::{AlertFilter, Paging, ReadingFilter, Scope},
     },
 };
@@ -105,6 +105,10 @@ impl Describer<'_> {
         let readings = self.reader().readings(everything, &filter, &paging)?.items;
         let accepted = readings.iter().find(|(_, stored)| stored.standing == Standing::Stored);
         Ok(Rows {
+            entered: entered
+                .first()
+                .zip(entered.last())
+                .map(|((first, _), (last, _))| (*first, *last)),
             people: entered.into_iter().filter_map(|(_, row)| a_person(row)).collect(),
             plans: plans.into_iter().filter_map(|(_, row)| a_plan(row)).collect(),
             last_value: accepted.map(|(_, stored)| stored.reading.measured.at),
@@ -136,108 +140,21 @@ impl Describer<'_> {
         let page = self.reader().alerts(scope, &filter, &Paging::default())?;
         page.items.iter().map(|alert| self.alert(alert)).collect()
     }
-
-    /// What happened to a person before an instant, newest first: at least `limit` items where
-    /// there are so many, and always all items of one instant together.
-    pub(in crate::serve) fn timeline(
-        &self,
-        scope: &Scope,
-        of: &Person,
-        before: Option<Timestamp>,
-        limit: usize,
-    ) -> Result<wire::List<wire::TimelineItem>, StoreError> {
-        let mut items = self.timeline_readings(scope, of, before, limit)?;
-        items.extend(self.timeline_alerts(scope, of, before)?);
-        items.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
-        let last = items.get(limit.saturating_sub(1)).map(|(at, _)| *at);
-        let end = last.map_or(items.len(), |last| items.partition_point(|(at, _)| *at >= last));
-        let next = last.filter(|_| end < items.len()).map(|at| at.as_millis().to_string());
-        items.truncate(end);
-        Ok(wire::List { items: items.into_iter().map(|(_, item)| item).collect(), next })
-    }
-
-    fn timeline_readings(
-        &self,
-        scope: &Scope,
-        of: &Person,
-        before: Option<Timestamp>,
-        limit: usize,
-    ) -> Result<Vec<(Timestamp, wire::TimelineItem)>, StoreError> {
-        let filter = ReadingFilter {
-            person: Some(of.person.clone()),
-            to: before,
-            ..ReadingFilter::default()
-        };
-        let mut paging = Paging { limit: limit.saturating_add(1), after: None };
-        let mut found: Vec<(CommitSeq, StoredReading)> = Vec::new();
-        loop {
-            let page = self.reader().readings(scope, &filter, &paging)?;
-            found.extend(page.items);
-            let at = |index| {
-                found.get(index).map(|(_, s): &(CommitSeq, StoredReading)| s.reading.measured)
-            };
-            let cut: Option<Measured> = at(limit.saturating_sub(1));
-            let whole = cut.map(|m| m.at) != at(found.len().saturating_sub(1)).map(|m| m.at);
-            paging.after = page.next;
-            if paging.after.is_none() || (found.len() > limit && whole) {
-                break;
-            }
-        }
-        Ok(found.into_iter().map(|(seq, stored)| of_reading(seq, &stored)).collect())
-    }
-
-    fn timeline_alerts(
-        &self,
-        scope: &Scope,
-        of: &Person,
-        before: Option<Timestamp>,
-    ) -> Result<Vec<(Timestamp, wire::TimelineItem)>, StoreError> {
-        let filter = AlertFilter { person: Some(of.person.clone()), ..AlertFilter::default() };
-        let paging = Paging { limit: Paging::LIMIT_MAX, after: None };
-        let mut items = Vec::new();
-        for alert in self.reader().alerts(scope, &filter, &paging)?.items {
-            let Some(history) = self.reader().alert(scope, &alert.id)? else { continue };
-            for (_, event) in &history.events {
-                if before.is_none_or(|before| event.at < before) {
-                    items.push((event.at, self.of_event(event)));
-                }
-            }
-        }
-        Ok(items)
-    }
-
-    fn of_event(&self, event: &crate::store::AlertEvent) -> wire::TimelineItem {
-        let act = matches!(
-            event.change,
-            AlertChange::Acknowledged
-                | AlertChange::Forwarded
-                | AlertChange::Noted
-                | AlertChange::Visited
-                | AlertChange::Closed
-        );
-        let prefix = &self.shared.settings.case_prefix;
-        wire::TimelineItem {
-            at: event.at.to_string(),
-            kind: if act { "act" } else { "alert" },
-            reading: None,
-            alert: Some(event.alert.id.to_string()),
-            case: Some(crate::domain::case_code(prefix, &event.alert.id)),
-            level: Some(event.alert.level),
-            step: Some(step(event)),
-        }
-    }
 }
 
 /// What the registry holds of a person, and when they were measured last.
 struct Rows {
     people: Vec<Person>,
     plans: Vec<Plan>,
+    /// When their first row was entered, and the one in force.
+    entered: Option<(Timestamp, Timestamp)>,
     last_value: Option<Timestamp>,
 }
 
 impl Rows {
     fn of<'r>(&'r self, person: &'r Person) -> Known<'r> {
-        Known { person, earlier: &self.people, plans: &self.plans }
+        let enrolled_at = self.entered.map(|(first, last)| enrolled_at(first, last, person));
+        Known { person, earlier: &self.people, plans: &self.plans, enrolled_at }
     }
 }
 
@@ -276,20 +193,6 @@ fn tracking(tracking: Tracking, now: Timestamp) -> wire::Tracking {
         doctor_due: at(tracking.doctor_due),
         overdue: tracking.next_due.is_some_and(|due| due <= now),
     }
-}
-
-fn of_reading(seq: CommitSeq, stored: &StoredReading) -> (Timestamp, wire::TimelineItem) {
-    let at = stored.reading.measured.at;
-    let item = wire::TimelineItem {
-        at: at.to_string(),
-        kind: "reading",
-        reading: Some(reading(seq, stored)),
-        alert: None,
-        case: None,
-        level: None,
-        step: None,
-    };
-    (at, item)
 }
 
 fn in_force(items: &[Dated], now: Timestamp) -> Vec<String> {

@@ -101,13 +101,15 @@ fn prepare(
         Fact::Reading(stored) => of_reading(entry.seq, stored),
         Fact::Alert(event) => of_alert(describer, entry.seq, event)?,
         Fact::Presence(presence) => of_presence(presence),
-        Fact::Quarantined(_) => Some(Kind::Quarantine),
+        Fact::Quarantined(_) | Fact::Decided(_) => Some(Kind::Quarantine),
         // A joined one is told with its reading, where that is asked for.
         Fact::Context(context) => context.reading.is_none().then_some(Kind::Quarantine),
         Fact::Registration(_) => Some(Kind::Registry),
         Fact::Refused(_)
         | Fact::CardScan(_)
         | Fact::Pack(_)
+        | Fact::Attributed(_)
+        | Fact::Event(_)
         | Fact::Crossing(_)
         | Fact::Attempt(_) => None,
     };

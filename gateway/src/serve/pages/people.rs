@@ -18,7 +18,7 @@ use crate::{
     domain::Millis,
     serve::{
         api::people::{note_look, reached},
-        describe::Describer,
+        describe::{Describer, Part},
         extract::Asked,
         refusal::Refusal,
         scope::Right,
@@ -126,10 +126,11 @@ pub(in crate::serve) async fn person(
         };
         let paging = Paging { limit: READINGS, after: None };
         let readings = shared.reader.readings(caller.scope(), &filter, &paging)?;
+        let part = Part { before: None, as_of: None, limit: READINGS };
         let of = |(seq, stored): &(_, _)| crate::serve::describe::reading(*seq, stored);
         Ok(Some(Found {
             readings: readings.items.iter().map(of).collect(),
-            timeline: describer.timeline(caller.scope(), &person, None, READINGS)?,
+            timeline: describer.timeline(caller.scope(), &person, &part)?,
             person: describer.person(caller.scope(), &person)?,
         }))
     });

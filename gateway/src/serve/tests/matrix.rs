@@ -42,16 +42,31 @@ fn the_document_and_the_routes_say_the_same() {
     assert_eq!(document, routes);
 }
 
-/// A path for person or alert `number`.
+/// A path for person, alert, item or decision `number`.
 fn fill(path: &str, number: u8) -> String {
-    let id =
-        if path.contains("/alerts/") { alert_id(number).to_string() } else { format!("P{number}") };
+    let id = if path.contains("/alerts/") {
+        alert_id(number).to_string()
+    } else if path.contains("/quarantine/") || path.contains("/claims/") {
+        number.to_string()
+    } else {
+        format!("P{number}")
+    };
     path.replace("{id}", &id)
 }
 
 fn body(path: &str) -> &'static str {
     if path.ends_with("/note") {
         r#"{"text":"seen"}"#
+    } else if path.ends_with("/1/claim") {
+        r#"{"person":"P1","reason":"her card lay at the bench"}"#
+    } else if path.ends_with("/2/claim") {
+        r#"{"person":"P2","reason":"her card lay at the bench"}"#
+    } else if path.ends_with("/dismiss") || path.ends_with("/undo") {
+        r#"{"reason":"a test of the cuff"}"#
+    } else if path.ends_with("/follow-ups") {
+        r#"{"at":"2026-02-01","systolic":152,"diastolic":94}"#
+    } else if path.ends_with("/money") {
+        r#"{"at":"2026-02-01","profile":"xian-2025","kind":"year_to_date","yuan":10000.5}"#
     } else if path.ends_with("/readings") {
         r#"{"kind":"blood_pressure","device":"D9","site":"V1","systolic":120,"diastolic":80,"unit":"mmHg","seq":7,"epoch":1}"#
     } else {
@@ -61,7 +76,8 @@ fn body(path: &str) -> &'static str {
 
 async fn check(of: &Operation, who: &str, number: u8, expected: StatusCode) {
     let gateway = gateway();
-    let request = ask(who, of.method.clone(), &fill(&of.path, number), body(&of.path));
+    let path = fill(&of.path, number);
+    let request = ask(who, of.method.clone(), &path, body(&path));
     let status = if of.path.ends_with("/stream") {
         // Its body never ends.
         use tower::ServiceExt;
@@ -75,21 +91,40 @@ async fn check(of: &Operation, who: &str, number: u8, expected: StatusCode) {
 fn rights(role: &str) -> &'static [&'static str] {
     match role {
         "device" => &["deliver"],
-        "nurse" => {
-            &["deliver", "read_people", "read_alerts", "read_board", "read_held", "forward", "note"]
-        }
-        "doctor" | "other" | "stranger" => {
-            &["read_people", "read_alerts", "read_board", "read_held", "ack", "forward", "note"]
-        }
+        "nurse" => &[
+            "deliver",
+            "read_people",
+            "read_alerts",
+            "read_board",
+            "read_held",
+            "decide",
+            "forward",
+            "note",
+            "follow_up",
+        ],
+        "doctor" | "other" | "stranger" => &[
+            "read_people",
+            "read_alerts",
+            "read_board",
+            "read_held",
+            "decide",
+            "ack",
+            "forward",
+            "note",
+            "follow_up",
+        ],
         "lead" => &[
             "read_people",
             "read_alerts",
             "read_board",
             "read_indicators",
             "read_held",
+            "decide",
             "ack",
             "forward",
             "note",
+            "follow_up",
+            "money",
         ],
         "township" => &[
             "read_people",
@@ -97,8 +132,10 @@ fn rights(role: &str) -> &'static [&'static str] {
             "read_board",
             "read_indicators",
             "read_held",
+            "decide",
             "forward",
             "note",
+            "money",
         ],
         "operator" => &["read_board", "read_indicators", "read_held"],
         "county" | "auditor" => &["read_board", "read_indicators"],
@@ -230,6 +267,8 @@ async fn an_assistance_office_sees_colour_and_household_on_every_route_and_never
     paths.extend(["/lite/people", "/lite/people/P1", "/docs"].map(str::to_owned));
     paths.push(format!("/lite/alerts/{alert}"));
     paths.push("/api/v1/alerts?person=P1".to_owned());
+    paths.push("/api/v1/quarantine?state=all".to_owned());
+    paths.push("/api/v1/people/P1/timeline?as_of=2126-01-01T00:00:00Z".to_owned());
     let mut seen = 0;
     for path in paths {
         let text = gateway.get("assistant", &path).await.text();
@@ -239,6 +278,24 @@ async fn an_assistance_office_sees_colour_and_household_on_every_route_and_never
             assert!(!text.contains(planted), "{path} says {planted}: {text}");
         }
         seen += usize::from(text.contains("\"H1\"") || text.contains("H1 "));
+    }
+    // What is posted is refused, and the refusal says nothing either.
+    let mut refused = Vec::new();
+    let posted = operations().into_iter().filter(|of| of.method == Method::POST);
+    for of in posted.filter(|of| of.right != "none") {
+        let path = fill(&of.path, 1);
+        let answer = gateway.post("assistant", &path, body(&path)).await;
+        let text = answer.text();
+        if of.right != "any" {
+            assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path}: {text}");
+            refused.push(of.right);
+        }
+        for planted in PLANTED {
+            assert!(!text.contains(planted), "{path} says {planted}: {text}");
+        }
+    }
+    for right in ["decide", "follow_up", "money"] {
+        assert!(refused.iter().any(|of| of == right), "no route asks for {right}");
     }
     // The alert, the list, the first picture, the events, and the pages say the household.
     assert!(seen >= 4, "{seen}");

@@ -2,6 +2,7 @@
 
 mod admin;
 mod assets;
+mod happened;
 mod held;
 mod indicators;
 mod live;
@@ -121,6 +122,7 @@ fn gateway_with(settings: Settings, bundle: Bundle) -> Gateway {
             name: "cn-rural-default 1.1.0".into(),
             concepts: [("bp_emergency".into(), concept)].into(),
         },
+        rules: Arc::new(crate::assess::Pack::built_in().unwrap()),
         settings,
         bundle,
         metrics: super::metrics::Registry::default(),
@@ -234,6 +236,7 @@ fn furnish(world: &World) {
                 origin: origin.clone(),
                 received_at: now(),
                 reading,
+                decided: None,
             });
             rows.refused.push(HeldRefusal {
                 seq: crate::store::CommitSeq(i64::from(number)),

@@ -9,13 +9,14 @@ use std::{
 use tokio::sync::{mpsc, watch};
 
 use crate::{
-    commit::{Act, ActRefused, Acted, Deed, Work},
+    commit::{Act, ActRefused, Acted, Deed, Wish, Work},
     domain::*,
     intake::{Delivery, INLET_DEPTH, Inlet, Item, KeyReused, Receipt},
     store::{
+        Attributed, Decided, Decision,
         view::{
             AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
-            HourRow, Page, Paging, ReadingFilter, Scope, SiteRow, VillageRow,
+            HeldState, HourRow, Page, Paging, ReadingFilter, Scope, SiteRow, VillageRow,
         },
         *,
     },
@@ -168,6 +169,13 @@ impl World {
         match work {
             Work::Deliver(delivery) => self.deliver(delivery),
             Work::Act(act) => self.act(act),
+            Work::Decide(decide) => {
+                let at = match &decide.wish {
+                    Wish::Claim { item, .. } | Wish::Dismiss { item } => *item,
+                    Wish::Undo { decision } => *decision,
+                };
+                told(&decide.reply.send(Ok(at)));
+            }
             Work::Register(registering) => {
                 let changed = self.commit(|rows| {
                     let mut changed = 0;
@@ -297,6 +305,22 @@ fn take(rows: &mut Rows, item: &Item) -> Outcome {
             let reason = Some(held.reason.as_str().to_owned());
             Outcome { id: None, status: Status::Quarantined, reason }
         }
+        Item::Event(event) => {
+            let id = Some(Key::from_bytes(*event.id.as_bytes()));
+            let known = rows.facts.iter().find_map(|entry| {
+                let Fact::Event(known) = &entry.fact else { return None };
+                (known.id == event.id).then_some(known.content)
+            });
+            let (status, reason) = match known {
+                None => (Status::Stored, None),
+                Some(content) if content == event.content => (Status::Duplicate, None),
+                Some(_) => (Status::Quarantined, Some("conflict".to_owned())),
+            };
+            if status == Status::Stored {
+                rows.append(Fact::Event(event.clone()));
+            }
+            Outcome { id, status, reason }
+        }
         Item::Context(_) | Item::Card(_) | Item::Presence(_) => panic!("not over HTTP"),
     }
 }
@@ -325,6 +349,17 @@ impl Reader for World {
 
     fn cursor(&self, _follower: &str) -> Result<CommitSeq, StoreError> {
         self.last()
+    }
+
+    fn events_of(&self, people: &[PersonId]) -> Result<Vec<Vec<PersonEvent>>, StoreError> {
+        let rows = self.rows();
+        let of = |person: &PersonId| {
+            let events = rows.facts.iter().filter_map(|entry| {
+                if let Fact::Event(event) = &entry.fact { Some((**event).clone()) } else { None }
+            });
+            events.filter(|event| event.person == *person).collect()
+        };
+        Ok(people.iter().map(of).collect())
     }
 
     fn readings(
@@ -475,12 +510,46 @@ impl Reader for World {
     fn quarantine(
         &self,
         scope: &Scope,
+        state: HeldState,
         paging: &Paging,
     ) -> Result<Page<HeldQuarantine>, StoreError> {
         let rows = self.rows();
-        let held = rows.quarantine.iter();
+        let held = rows.quarantine.iter().filter(|held| held.state() == state);
         let held = held.filter(|held| rows.reaches_site(scope, held.origin.site.as_ref()));
         Ok(page(held.cloned().collect(), paging))
+    }
+
+    fn quarantined(
+        &self,
+        scope: &Scope,
+        item: CommitSeq,
+    ) -> Result<Option<HeldQuarantine>, StoreError> {
+        let rows = self.rows();
+        // To a doctor an item is shown that names one of their people: item n names Pn.
+        let person = PersonId::new(&format!("P{}", item.0)).unwrap();
+        let reached = |held: &&HeldQuarantine| match scope {
+            Scope::Doctor(_) => rows.reaches(scope, &person),
+            Scope::Everything | Scope::Place(_) | Scope::Nobody => {
+                rows.reaches_site(scope, held.origin.site.as_ref())
+            }
+        };
+        let held = rows.quarantine.iter().find(|held| held.seq == item);
+        Ok(held.filter(reached).cloned())
+    }
+
+    fn attributions(&self, _: &PersonId) -> Result<Vec<Attributed>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    /// Item n was decided about at n.
+    fn decision(&self, at: CommitSeq) -> Result<Option<Decided>, StoreError> {
+        Ok(self.rows().quarantine.iter().find(|held| held.seq == at).map(|held| Decided {
+            item: held.seq,
+            decision: Decision::Dismissed,
+            reason: "test".to_owned(),
+            by: "test".into(),
+            at: super::now(),
+        }))
     }
 
     fn refused(&self, scope: &Scope, paging: &Paging) -> Result<Page<HeldRefusal>, StoreError> {

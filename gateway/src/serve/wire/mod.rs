@@ -6,6 +6,7 @@
 mod admin;
 mod alert;
 mod board;
+mod happened;
 mod held;
 mod indicators;
 mod list;
@@ -21,14 +22,17 @@ pub use admin::{
 };
 pub use alert::{Alert, AlertStep, ForwardAsked, NoteAsked, Reason, TextAsked};
 pub use board::{Board, Hour, Open, SendingState, Site, Village};
-pub use held::{QuarantineItem, RefusedItem};
+pub use happened::{EventKept, EventLine, EventsCounted, EventsEntered, FollowUpAsked, MoneyAsked};
+pub use held::{ClaimAsked, Decision, QuarantineItem, ReasonAsked, RefusedItem};
 pub use indicators::{Categories, IndicatorMonth, Indicators, Share};
 pub use list::{ErrorBody, Events, List};
 pub use live::{LiveEvent, Snapshot};
 pub use me::Me;
-pub use person::{Contradiction, Latest, Line, Person, PersonRow, Plan, TimelineItem, Tracking};
+pub use person::{
+    Contradiction, Correction, Latest, Line, Person, PersonRow, Plan, TimelineItem, Tracking,
+};
 pub use query::{
-    AlertsAsked, BoardAsked, EventsAsked, FormSent, IndicatorsAsked, PageAsked, PageWords,
-    PeopleAsked, ReadingsAsked, RegistryAsked,
+    AlertsAsked, BoardAsked, EventsAsked, FormSent, HeldAsked, IndicatorsAsked, PageAsked,
+    PageWords, PeopleAsked, ReadingsAsked, RegistryAsked, TimelineAsked,
 };
 pub use reading::{Delivered, DeliveredItem, Number, Reading, Value};

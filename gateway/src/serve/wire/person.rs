@@ -143,11 +143,12 @@ pub struct Latest {
 }
 
 /// Something that happened to a person.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Default, Serialize, ToSchema)]
 pub struct TimelineItem {
     /// When.
     pub at: String,
-    /// `reading`, `alert` or `act`.
+    /// `reading`, `alert`, `act`, or `correction` where a reading that was stored before was given to
+    /// the person or taken from them.
     pub kind: &'static str,
     /// The reading, for `reading`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -165,4 +166,18 @@ pub struct TimelineItem {
     /// What happened to the alert.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub step: Option<AlertStep>,
+    /// What changed, for `correction`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub correction: Option<Correction>,
+}
+
+/// A reading that was stored before is somebody's, or not theirs any more.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Correction {
+    /// The reading's id.
+    pub reading: String,
+    /// `given` or `taken`.
+    pub what: &'static str,
+    /// `payload`, `bench_session`, `device_owner` or `claim`: what it rests on, or rested on.
+    pub basis: &'static str,
 }

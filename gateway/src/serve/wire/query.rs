@@ -13,6 +13,30 @@ pub struct PageAsked {
     pub after: Option<String>,
 }
 
+/// Which part of a person's timeline.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct TimelineAsked {
+    /// As it was known here at this instant, RFC 3339; absent: now.
+    pub as_of: Option<String>,
+    /// At most so many, 100 where absent, at most 1,000.
+    pub limit: Option<usize>,
+    /// `next` of the page before.
+    pub after: Option<String>,
+}
+
+/// Which items of quarantine.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct HeldAsked {
+    /// `waiting`, which is meant where it is absent, `claimed` or `dismissed`.
+    pub state: Option<String>,
+    /// At most so many, 100 where absent, at most 1,000.
+    pub limit: Option<usize>,
+    /// `next` of the page before.
+    pub after: Option<String>,
+}
+
 /// Which readings.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]

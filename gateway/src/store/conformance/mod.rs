@@ -12,10 +12,10 @@ use super::{
     Status, Store, StoreError, StoredReading, Timer, TimerKind,
     fixtures::{
         NOON, after_noon, alert, card, commit, context, context_fact, crossing, doctor, event,
-        glucose, household, id, key, owed, person, person_with_cards, quarantined, reading,
-        reading_fact, refused, site,
+        glucose, happened, household, id, key, owed, person, person_with_cards, plan, quarantined,
+        reading, reading_fact, refused, site,
     },
-    view::{AlertFilter, Paging, ReadingFilter, Scope},
+    view::{AlertFilter, HeldState, Paging, ReadingFilter, Scope},
 };
 use crate::domain::{Attribution, Basis, CareLevel, Level, Millis, Registered, Sequence};
 
@@ -95,6 +95,39 @@ fn positions_have_no_gaps_and_the_feed_skips_nothing() {
         let rest = reader.feed(fed[3].seq, 100).unwrap();
         let all: Vec<Fact> = fed.into_iter().chain(rest).map(|entry| entry.fact).collect();
         assert_eq!(all, facts);
+    });
+}
+
+#[test]
+fn an_event_is_kept_once_and_read_back_as_it_was_with_what_is_kept_of_its_person() {
+    check(|store| {
+        let reader = township(store);
+        let all: Vec<_> = (0..12)
+            .map(|number| happened(number, "P1", 9 - i64::try_from(number).unwrap()))
+            .collect();
+        let mut expected = all.clone();
+        expected.sort_by_key(|event| (event.at, event.id));
+        let alert = alert(1, "P1", Some("DR1"), Level::Red);
+        let mut facts: Vec<_> = all.iter().cloned().map(|one| Fact::Event(Box::new(one))).collect();
+        facts.push(event(&alert, AlertChange::Opened));
+        facts.push(crossing(crate::domain::Key::from_bytes(*all[0].id.as_bytes()), &alert));
+        let kept = KeptState { person: id("P1"), judged_with: [1; 16], state: vec![1, 2] };
+        let changes = [Change::Alert(Box::new(alert)), Change::KeepState(Box::new(kept))];
+        commit(store, &facts, &changes);
+        let later = happened(40, "P1", -90);
+        commit(store, &[Fact::Event(Box::new(later.clone()))], &[]);
+        let fed = reader.feed(CommitSeq(11), 12).unwrap();
+        assert_eq!(fed.into_iter().map(|entry| entry.fact).collect::<Vec<_>>(), facts[..12]);
+        assert_eq!(reader.events_of(&[id("P2"), id("P1")]).unwrap()[1][1..], expected);
+        let mut unit = store.begin(NOON).unwrap();
+        assert_eq!(unit.events(&[id("P1")]).unwrap()[0][0], later);
+        let known = unit.known_events(&[key(1), later.id]).unwrap();
+        assert_eq!(known, [None, Some(later.content)]);
+        let resumed = unit.kept(&[id("P1")]).unwrap().pop().unwrap().unwrap();
+        assert_eq!((resumed.since.len(), resumed.events), (0, vec![later]));
+        assert_eq!(unit.measured_lately(Millis::minutes(30)).unwrap(), [id("P1")]);
+        let again = unit.append(&[Fact::Event(Box::new(all[3].clone()))]);
+        assert!(matches!(again, Err(StoreError::Duplicate)), "{again:?}");
     });
 }
 
@@ -259,7 +292,8 @@ fn an_alert_opens_its_person_to_the_doctor_and_nobody_else_to_them() {
             let page = Paging::default();
             let alerts = reader.alerts(scope, &AlertFilter::default(), &page).unwrap().items.len();
             let people = reader.people(scope, "", &page).unwrap().items.len();
-            let quarantine = reader.quarantine(scope, &page).unwrap().items.len();
+            let quarantine =
+                reader.quarantine(scope, HeldState::Waiting, &page).unwrap().items.len();
             let refused = reader.refused(scope, &page).unwrap().items.len();
             let alert = reader.alert(scope, &raised.id).unwrap().is_some();
             (alerts, people, quarantine, refused, alert)
@@ -380,6 +414,59 @@ fn a_kept_state_comes_with_what_was_stored_since_until_the_past_changes() {
 }
 
 #[test]
+fn people_are_looked_at_when_they_are_due_earliest_first() {
+    check(|store| {
+        let watch =
+            |who: &str, minutes: Option<i64>| Change::Watch(id(who), minutes.map(after_noon));
+        commit(store, &[], &[watch("P1", Some(9)), watch("P2", Some(3)), watch("P3", Some(3))]);
+        commit(store, &[], &[watch("P1", Some(1)), watch("P4", Some(0)), watch("P4", None)]);
+        let mut unit = store.begin(NOON).unwrap();
+        assert_eq!(unit.due_watches(after_noon(0), 9).unwrap(), []);
+        assert_eq!(unit.due_watches(after_noon(3), 9).unwrap(), ["P1", "P2", "P3"].map(id));
+        assert_eq!(unit.due_watches(after_noon(3), 2).unwrap(), ["P1", "P2"].map(id));
+        assert_eq!(unit.watched(&id("P1")).unwrap(), Some(after_noon(1)));
+        assert_eq!(unit.watched(&id("P4")).unwrap(), None);
+    });
+}
+
+#[test]
+fn rows_of_the_registry_tell_whom_they_concern_while_they_are_in_force() {
+    check(|store| {
+        township(store);
+        let mut unit = store.begin(NOON).unwrap();
+        let all = unit.concerned(CommitSeq(0), 100).unwrap();
+        assert_eq!(all.people, ["P1", "P2", "P3"].map(id), "each once, with their own row");
+        assert_eq!(all.upto, unit.last().unwrap());
+        drop(unit);
+        let before = store.reader().last().unwrap();
+        commit(store, &[household("H1", "South", None), person("P3", None, "North")], &[]);
+        commit(store, &[reading_fact(1, "P1", "clinic1", 0)], &[]);
+        let mut unit = store.begin(NOON).unwrap();
+        let first = unit.concerned(before, 1).unwrap();
+        assert_eq!((first.people, first.upto), (vec![id("P1")], CommitSeq(before.0 + 1)));
+        let rest = unit.concerned(first.upto, 9).unwrap();
+        assert_eq!((rest.people, rest.upto), (vec![id("P3")], CommitSeq(before.0 + 3)));
+        assert_eq!(unit.concerned(rest.upto, 9).unwrap().people, []);
+        let again = unit.concerned(CommitSeq(0), 100).unwrap().people;
+        drop(unit);
+        assert_eq!(again, ["P2", "P1", "P3"].map(id), "each once, with the latest");
+        commit(store, &[person("P4", Some("H1"), ""), household("H1", "North", None)], &[]);
+        let mut unit = store.begin(NOON).unwrap();
+        let first = unit.concerned(rest.upto, 1).unwrap();
+        assert_eq!((&first.people[..], first.upto.0), (&[][..], rest.upto.0 + 1));
+        let two = unit.concerned(first.upto, 1).unwrap();
+        assert_eq!((two.people, two.upto.0), (["P1", "P4"].map(id).into(), rest.upto.0 + 2));
+        drop(unit);
+        let before = store.reader().last().unwrap();
+        // A plan of somebody whose own row comes after it, and two plans of one person.
+        commit(store, &[plan("P5", 9), plan("P4", 9), plan("P4", 8), plan("P9", 9)], &[]);
+        commit(store, &[person("P5", None, "North")], &[]);
+        let mut unit = store.begin(NOON).unwrap();
+        assert_eq!(unit.concerned(before, 9).unwrap().people, ["P4", "P5"].map(id));
+    });
+}
+
+#[test]
 fn the_latest_row_of_the_registry_is_in_force() {
     check(|store| {
         township(store);
@@ -454,7 +541,8 @@ fn a_context_waits_until_it_is_joined_and_is_then_part_of_its_reading() {
         let fasting = context(of, Meal::Fasting, "clinic1");
         commit(store, &[context_fact(of, Meal::Fasting, "clinic1")], &[]);
         let waiting = |scope: &Scope| {
-            let held = reader.quarantine(scope, &Paging::default()).unwrap().items;
+            let held =
+                reader.quarantine(scope, HeldState::Waiting, &Paging::default()).unwrap().items;
             let told = held.into_iter().map(|held| (held.reason, held.detail, held.raw));
             let board = reader.board(&Scope::Everything, None, NOON).unwrap().quarantined;
             (told.collect::<Vec<_>>(), board)

@@ -20,10 +20,10 @@ use crate::{
         Request, Role, Sending, SqliteStore, Status, Store, Timer, TimerKind, TokenRow, Unit,
         fixtures::{
             NOON, after_noon, alert, card, context, context_fact, counted, crossing, doctor, event,
-            glucose, household, id, key, owed, person_with_cards, quarantined, reading, refused,
-            registration, site,
+            glucose, happened, household, id, key, owed, person_with_cards, quarantined, reading,
+            refused, registration, site,
         },
-        view::{AlertFilter, Paging, ReadingFilter, Scope},
+        view::{AlertFilter, HeldState, Paging, ReadingFilter, Scope},
     },
 };
 
@@ -40,6 +40,7 @@ struct History {
     readings: u64,
     alerts: Vec<Alert>,
     owed: u64,
+    events: u64,
     /// Readings that a context was joined to: to each at most one.
     joined: BTreeSet<u64>,
 }
@@ -87,7 +88,13 @@ impl History {
         let who = name("P", a, 7);
         let at = name("S", b, 5);
         let minutes = i64::from(c) * 23 - 2000;
-        match what % 22 {
+        match what % 23 {
+            22 => {
+                // Sometimes one that came before: the unit must then fail in both.
+                let number = if c == 0 { u64::from(a % 4) } else { self.events };
+                self.events += 1;
+                work.facts.push(Fact::Event(Box::new(happened(number, &who, minutes))));
+            }
             0..=5 => {
                 // Sometimes a number that was used before: the unit must then fail in both.
                 let number = if c == 0 { u64::from(a % 4) } else { self.readings };
@@ -250,7 +257,7 @@ fn told((a, b, c): (u8, u8, u8), at: &str) -> Fact {
 /// A pack, or what a site says of itself.
 fn said_at(site: &str, (what, a, b): (u8, u8, u8), minutes: i64) -> Fact {
     let at = after_noon(minutes);
-    if what % 22 == 17 {
+    if what % 23 == 17 {
         return Fact::CardScan(CardScan {
             site: id(site),
             bench: id("B1"),
@@ -277,7 +284,8 @@ fn working(who: &str, (a, b, c): (u8, u8, u8), work: &mut Work) {
         step: CareLevel::Village,
         due_at: after_noon(i64::from(c)),
     };
-    work.changes.push(match b % 7 {
+    work.changes.push(match b % 8 {
+        7 => Change::Watch(id(who), (c % 4 != 0).then(|| after_noon(i64::from(c)))),
         5 => Change::KeepState(Box::new(KeptState {
             person: id(who),
             judged_with: [a; 16],
@@ -341,8 +349,22 @@ fn look_within(unit: &mut dyn Unit, seen: &mut Vec<String>) {
     seen.push(format!("{:?}", unit.waiting(&contents).unwrap()));
     seen.push(format!("{:?}", unit.registered(&keys()).unwrap()));
     seen.push(format!("{:?}", unit.readings(&since).unwrap()));
+    let events = unit.events(&people).unwrap();
+    let ids: Vec<_> = events.iter().flatten().map(|event| event.id).chain([key(1)]).collect();
+    seen.push(format!("{events:?} {:?}", unit.known_events(&ids).unwrap()));
     seen.push(format!("{:?}", unit.kept(&people).unwrap()));
     seen.push(format!("{:?}", unit.packs().unwrap()));
+    for person in &people {
+        seen.push(format!("{:?}", unit.watched(person).unwrap()));
+    }
+    seen.push(format!("{:?}", unit.due_watches(after_noon(100), 3).unwrap()));
+    let mut after = CommitSeq(0);
+    while after < unit.last().unwrap() {
+        let concerned = unit.concerned(after, 2).unwrap();
+        assert!(concerned.upto > after, "the sweep stands still");
+        after = concerned.upto;
+        seen.push(format!("{concerned:?}"));
+    }
     for key in keys() {
         seen.push(format!("{:?}", unit.entered(&key).unwrap()));
     }
@@ -423,6 +445,8 @@ fn look(reader: &dyn Reader) -> Vec<String> {
     for alert in 0..5 {
         seen.push(format!("{:?}", reader.crossings_of(alert).unwrap()));
     }
+    let people: Vec<_> = (0..7).map(|number| id(&name("P", number, 7))).collect();
+    seen.push(format!("{:?}", reader.events_of(&people).unwrap()));
     let mut owed = reader.owed(after_noon(400), 1000).unwrap();
     owed.sort_by_key(|owed| owed.key);
     seen.push(format!("{owed:?} {:?}", reader.next_due().unwrap()));
@@ -475,7 +499,9 @@ fn look_in_scope(reader: &dyn Reader, scope: &Scope, seen: &mut Vec<String>) {
     for query in ["", "P", "P1", "王", "王P3", "%"] {
         seen.push(pages(|page| reader.people(scope, query, page)));
     }
-    seen.push(pages(|page| reader.quarantine(scope, page)));
+    for state in HeldState::ALL {
+        seen.push(pages(|page| reader.quarantine(scope, state, page)));
+    }
     seen.push(pages(|page| reader.refused(scope, page)));
     for place in [None].into_iter().chain(PLACES.map(Some)) {
         let board = reader.board(scope, place, after_noon(30)).unwrap();

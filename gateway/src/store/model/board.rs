@@ -2,15 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::{
-    reader::{quarantined, refused},
-    state::State,
-};
+use super::{held::quarantined, reader::refused, state::State};
 use crate::{
     domain::{Alert, AlertState, Level, PersonId, SiteId, Timestamp},
     store::{
         CommitSeq, Fact, StoredReading,
-        view::{Board, HourRow, Scope, SiteRow, VillageRow},
+        view::{Board, HeldQuarantine, HeldState, HourRow, Scope, SiteRow, VillageRow},
     },
 };
 
@@ -121,7 +118,7 @@ pub(super) fn board(state: &State, scope: &Scope, place: Option<&str>, now: Time
             unacknowledged().filter(|alert| alert.deadline.is_some_and(|deadline| deadline < now)),
         ),
         oldest_unacknowledged: unacknowledged().map(|alert| alert.opened_at).min(),
-        quarantined: count(quarantined(state, scope).iter().filter(|held| {
+        quarantined: count(waiting(state, scope).iter().filter(|held| {
             matches!(scope, Scope::Doctor(_)) || counting.at_or_all(held.origin.site.as_ref())
         })),
         refused: count(
@@ -187,7 +184,7 @@ fn sites(counting: &Counting<'_>, today: &[StoredReading]) -> Vec<SiteRow> {
                 if let Fact::Presence(presence) = fact { Some(presence) } else { None }
             });
             let latest = presences.find(|presence| presence.site == site.site);
-            let waiting = quarantined(state, &Scope::Everything);
+            let waiting = waiting(state, &Scope::Everything);
             let waiting =
                 waiting.iter().filter(|held| held.origin.site.as_ref() == Some(&site.site));
             SiteRow {
@@ -204,6 +201,13 @@ fn sites(counting: &Counting<'_>, today: &[StoredReading]) -> Vec<SiteRow> {
         .collect()
 }
 
+/// What waits in quarantine within a scope.
+fn waiting(state: &State, scope: &Scope) -> Vec<HeldQuarantine> {
+    let mut items = quarantined(state, scope);
+    items.retain(|held| held.state() == HeldState::Waiting);
+    items
+}
+
 /// When a fact was heard from a site.
 fn heard((_, fact): (CommitSeq, &Fact), wanted: &SiteId) -> Option<Timestamp> {
     let (site, at) = match fact {
@@ -215,6 +219,9 @@ fn heard((_, fact): (CommitSeq, &Fact), wanted: &SiteId) -> Option<Timestamp> {
         Fact::Presence(presence) => (Some(&presence.site), presence.at),
         Fact::Registration(_)
         | Fact::Pack(_)
+        | Fact::Decided(_)
+        | Fact::Attributed(_)
+        | Fact::Event(_)
         | Fact::Crossing(_)
         | Fact::Alert(_)
         | Fact::Attempt(_) => {

@@ -37,11 +37,8 @@ pub(super) fn apply(state: &mut State, change: &Change) -> Result<(), StoreError
             }
         }
         Change::Hasten { alert, due_at } => {
-            for promise in state.promises.values_mut() {
-                let untried = promise.owed.alert == *alert && promise.owed.attempts == 0;
-                if untried {
-                    promise.due_at = promise.due_at.map(|before| before.min(*due_at));
-                }
+            for promise in untried(state, *alert) {
+                promise.due_at = promise.due_at.map(|before| before.min(*due_at));
             }
         }
         Change::Cursor { follower, to } => move_cursor(state, follower, *to)?,
@@ -59,6 +56,12 @@ pub(super) fn apply(state: &mut State, change: &Change) -> Result<(), StoreError
             let upto = state.last();
             state.kept.insert(kept.person.clone(), (upto, KeptState::clone(kept)));
         }
+        Change::Watch(person, Some(due_at)) => {
+            state.watches.insert(person.clone(), *due_at);
+        }
+        Change::Watch(person, None) => {
+            state.watches.remove(person);
+        }
         Change::ForgetState(person) => {
             state.kept.remove(person);
         }
@@ -72,6 +75,12 @@ pub(super) fn apply(state: &mut State, change: &Change) -> Result<(), StoreError
         }
     }
     Ok(())
+}
+
+/// Messages of an alert that nobody tried to send yet.
+fn untried(state: &mut State, alert: i64) -> impl Iterator<Item = &mut Promise> {
+    let all = state.promises.values_mut();
+    all.filter(move |promise| promise.owed.alert == alert && promise.owed.attempts == 0)
 }
 
 fn move_cursor(state: &mut State, follower: &str, to: Option<CommitSeq>) -> Result<(), StoreError> {

@@ -1,23 +1,24 @@
 //! The reading side of the store in memory.
 
-use std::{cmp::Reverse, path::Path};
+use std::{cmp::Reverse, collections::BTreeSet, path::Path};
 
 use super::{
     Shared, board,
+    held::quarantined,
     state::{Promise, State},
     unit,
 };
 use crate::{
     domain::{
-        Alert, AlertId, DoctorId, Person, PersonId, ReadingId, Registered, SiteId, Standing,
-        Timestamp,
+        Alert, AlertId, Attribution, DoctorId, Person, PersonEvent, PersonId, ReadingId,
+        Registered, SiteId, Timestamp,
     },
     store::{
-        Channel, CommitSeq, Counts, Crossing, Fact, Origin, Owed, QuarantineReason, Reader,
-        RegistryKey, StoreError, StoredReading, TokenRow, paging,
+        Attributed, Channel, CommitSeq, Counts, Crossing, Decided, Fact, Owed, Reader, RegistryKey,
+        StoreError, StoredReading, TokenRow, paging,
         view::{
             AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
-            Page, Paging, ReadingFilter, Scope,
+            HeldState, Page, Paging, ReadingFilter, Scope,
         },
     },
 };
@@ -52,7 +53,7 @@ fn page_by_name<T>(mut items: Vec<T>, page: &Paging, name: impl Fn(&T) -> String
     paging::cut(items, paging::limit_of(page), name)
 }
 
-fn at_site(state: &State, scope: &Scope, site: Option<&SiteId>) -> bool {
+pub(super) fn at_site(state: &State, scope: &Scope, site: Option<&SiteId>) -> bool {
     match (scope, site) {
         (Scope::Everything, _) => true,
         (Scope::Place(place), Some(site)) => state.sites_of(place).contains(site),
@@ -77,56 +78,6 @@ fn wanted(filter: &ReadingFilter, stored: &StoredReading) -> bool {
         && filter.site.as_ref().is_none_or(|site| reading.site == *site)
         && filter.from.is_none_or(|from| reading.measured.at >= from)
         && filter.to.is_none_or(|to| reading.measured.at < to)
-}
-
-/// What waits in quarantine within a scope.
-pub(super) fn quarantined(state: &State, scope: &Scope) -> Vec<HeldQuarantine> {
-    let reached = state.quarantine().filter(|(_, item)| match scope {
-        Scope::Doctor(_) => {
-            let named = item.reading.as_ref().and_then(|held| held.remarks.person.as_ref());
-            named.is_some_and(|person| state.reaches(scope, person))
-        }
-        Scope::Everything | Scope::Place(_) | Scope::Nobody => {
-            at_site(state, scope, item.origin.site.as_ref())
-        }
-    });
-    let items = reached.map(|(seq, item)| HeldQuarantine {
-        seq,
-        reason: item.reason,
-        detail: item.detail.clone(),
-        raw: item.raw.clone(),
-        origin: item.origin.clone(),
-        received_at: item.received_at,
-        reading: item.reading.as_ref().map(|held| StoredReading {
-            reading: (**held).clone(),
-            attribution: None,
-            context: None,
-            standing: Standing::Stored,
-            late: false,
-            possible_duplicate: false,
-            server_at: item.received_at,
-        }),
-    });
-    items.chain(waiting(state, scope)).collect()
-}
-
-/// Contexts within a scope whose measurement has not come.
-fn waiting<'s>(state: &'s State, scope: &'s Scope) -> impl Iterator<Item = HeldQuarantine> + 's {
-    let all = state.contexts().filter(|(_, context)| context.reading.is_none());
-    let reached = all.filter(|(_, context)| at_site(state, scope, Some(&context.site)));
-    reached.map(|(seq, context)| HeldQuarantine {
-        seq,
-        reason: QuarantineReason::NoMeasurement,
-        detail: context.number.to_string(),
-        raw: context.raw,
-        origin: Origin {
-            road: context.road,
-            site: Some(context.site),
-            device: Some(context.device.as_str().into()),
-        },
-        received_at: context.received_at,
-        reading: None,
-    })
 }
 
 /// What was refused within a scope.
@@ -204,6 +155,11 @@ impl Reader for ModelReader {
         let state = self.shared.now();
         let found = state.readings().find(|(_, stored)| stored.reading.id == *id);
         Ok(found.filter(|(_, stored)| reaches(&state, scope, stored)))
+    }
+
+    fn events_of(&self, people: &[PersonId]) -> Result<Vec<Vec<PersonEvent>>, StoreError> {
+        let state = self.shared.now();
+        Ok(people.iter().map(|person| state.happened(person, CommitSeq(0))).collect())
     }
 
     fn alerts(
@@ -297,9 +253,39 @@ impl Reader for ModelReader {
     fn quarantine(
         &self,
         scope: &Scope,
+        state: HeldState,
         paging: &Paging,
     ) -> Result<Page<HeldQuarantine>, StoreError> {
-        page_of(quarantined(&self.shared.now(), scope), paging, |held| [held.seq.0])
+        let mut items = quarantined(&self.shared.now(), scope);
+        items.retain(|held| held.state() == state);
+        page_of(items, paging, |held| [held.seq.0])
+    }
+
+    fn quarantined(
+        &self,
+        scope: &Scope,
+        item: CommitSeq,
+    ) -> Result<Option<HeldQuarantine>, StoreError> {
+        Ok(quarantined(&self.shared.now(), scope).into_iter().find(|held| held.seq == item))
+    }
+
+    fn attributions(&self, person: &PersonId) -> Result<Vec<Attributed>, StoreError> {
+        let state = self.shared.now();
+        let all = || {
+            state.log().filter_map(|(_, fact)| {
+                if let Fact::Attributed(moved) = fact { Some(&**moved) } else { None }
+            })
+        };
+        let is_theirs = |whose: &Option<Attribution>| {
+            whose.as_ref().is_some_and(|whose| whose.person == *person)
+        };
+        let concerned = |moved: &&Attributed| is_theirs(&moved.before) || is_theirs(&moved.after);
+        let readings: BTreeSet<_> = all().filter(concerned).map(|moved| moved.reading).collect();
+        Ok(all().filter(|moved| readings.contains(&moved.reading)).cloned().collect())
+    }
+
+    fn decision(&self, at: CommitSeq) -> Result<Option<Decided>, StoreError> {
+        Ok(self.shared.now().decision(at).cloned())
     }
 
     fn refused(&self, scope: &Scope, paging: &Paging) -> Result<Page<HeldRefusal>, StoreError> {

@@ -8,12 +8,12 @@ use std::{
 use crate::{
     domain::{
         Alert, AlertId, Attribution, BenchId, Card, Doctor, DoctorId, Household, NotificationKey,
-        Person, PersonId, ReadingId, Registered, Site, SiteId, Timestamp,
+        Person, PersonEvent, PersonId, ReadingId, Registered, Site, SiteId, Timestamp,
     },
     store::{
-        AlertEvent, Answer, BenchSession, CommitSeq, Context, Counts, Crossing, Fact, KeptState,
-        Owed, PackInForce, Quarantined, Refused, Resumed, StoredReading, Timer, TimerKind,
-        TokenRow, view::Scope,
+        AlertEvent, Answer, BenchSession, CardScan, CommitSeq, Context, Counts, Crossing, Decided,
+        Decision, Fact, KeptState, Owed, PackInForce, Quarantined, Refused, Resumed, StoredReading,
+        Timer, TimerKind, TokenRow, view::Scope,
     },
 };
 
@@ -45,6 +45,7 @@ pub(super) struct State {
     pub(super) promises: BTreeMap<NotificationKey, Promise>,
     /// By person, with the position up to which each holds.
     pub(super) kept: BTreeMap<PersonId, (CommitSeq, KeptState)>,
+    pub(super) watches: BTreeMap<PersonId, Timestamp>,
     pub(super) sessions: BTreeMap<(SiteId, BenchId, Timestamp), BenchSession>,
     pub(super) answers: BTreeMap<String, Answer>,
     pub(super) tokens: BTreeMap<[u8; 32], TokenRow>,
@@ -91,6 +92,21 @@ impl State {
         stored
     }
 
+    /// The decision at a position.
+    pub(super) fn decision(&self, seq: CommitSeq) -> Option<&Decided> {
+        let Fact::Decided(decided) = self.fact(seq)? else { return None };
+        Some(decided)
+    }
+
+    /// The latest decision about an item of quarantine, unless it was taken back.
+    pub(super) fn decided(&self, item: CommitSeq) -> Option<(CommitSeq, Decided)> {
+        let about = self.log().rev().find_map(|(seq, fact)| {
+            let Fact::Decided(decided) = fact else { return None };
+            (decided.item == item).then(|| (seq, Decided::clone(decided)))
+        });
+        about.filter(|(_, decided)| !matches!(decided.decision, Decision::Undone(_)))
+    }
+
     fn fact(&self, seq: CommitSeq) -> Option<&Fact> {
         let index = usize::try_from(seq.0).ok()?.checked_sub(1)?;
         self.facts.get(index).map(Arc::as_ref)
@@ -122,6 +138,11 @@ impl State {
         self.log().filter_map(|(seq, fact)| {
             if let Fact::Quarantined(item) = fact { Some((seq, &**item)) } else { None }
         })
+    }
+
+    pub(super) fn scans(&self) -> impl Iterator<Item = &CardScan> {
+        self.log()
+            .filter_map(|(_, fact)| if let Fact::CardScan(scan) = fact { Some(scan) } else { None })
     }
 
     pub(super) fn refusals(&self) -> impl Iterator<Item = (CommitSeq, &Refused)> {
@@ -158,7 +179,26 @@ impl State {
             .filter_map(|(_, fact)| if let Fact::Pack(pack) = fact { Some(&**pack) } else { None })
     }
 
-    /// What is kept of a person, and their readings since.
+    /// Events of people.
+    pub(super) fn person_events(
+        &self,
+    ) -> impl DoubleEndedIterator<Item = (CommitSeq, &PersonEvent)> {
+        self.log().filter_map(|(seq, fact)| {
+            if let Fact::Event(event) = fact { Some((seq, &**event)) } else { None }
+        })
+    }
+
+    /// A person's events after a position, by (when they happened, id).
+    pub(super) fn happened(&self, person: &PersonId, after: CommitSeq) -> Vec<PersonEvent> {
+        let own =
+            |(seq, event): &(CommitSeq, &PersonEvent)| *seq > after && event.person == *person;
+        let mut events: Vec<_> =
+            self.person_events().filter(own).map(|(_, event)| event.clone()).collect();
+        events.sort_by_key(|event| (event.at, event.id));
+        events
+    }
+
+    /// What is kept of a person, and their readings and events since.
     pub(super) fn kept(&self, person: &PersonId) -> Option<Resumed> {
         let (upto, kept) = self.kept.get(person)?;
         let own = |stored: &StoredReading| {
@@ -167,7 +207,8 @@ impl State {
         let later = self.readings().filter(|(seq, stored)| seq > upto && own(stored));
         let mut since: Vec<_> = later.map(|(_, stored)| stored).collect();
         since.sort_by_key(|stored| (stored.reading.measured.at, stored.reading.id));
-        Some(Resumed { kept: kept.clone(), since })
+        let events = self.happened(person, *upto);
+        Some(Resumed { kept: kept.clone(), since, events })
     }
 
     /// What was kept of the person whom a reading belongs to now holds no more.
@@ -195,7 +236,7 @@ impl State {
         now.or_else(|| self.alerts.get(self.aliases.get(id)?))
     }
 
-    fn in_force(&self, kind: &'static str, name: &str) -> Option<&Registered> {
+    pub(super) fn in_force(&self, kind: &'static str, name: &str) -> Option<&Registered> {
         self.registry.get(&(kind, name.to_owned())).map(|(_, row)| row)
     }
 

@@ -1,20 +1,21 @@
 //! One unit: a copy of the state, which takes its place when it is committed.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use super::{
-    Shared, change,
+    Shared, asked, change,
     state::{Promise, State, county, named},
 };
 use crate::{
     domain::{
-        Alert, AlertId, BenchId, CareLevel, ContentDigest, DeviceId, Doctor, Millis, PersonId,
-        ReadingId, Registered, SiteId, Timestamp,
+        Alert, AlertId, BenchId, CareLevel, ContentDigest, DeviceId, Doctor, EventId, Millis,
+        PersonEvent, PersonId, ReadingId, Registered, SiteId, Timestamp,
     },
     store::{
-        ANSWER_KEPT, Answer, BenchSession, CardScan, Change, CommitSeq, Committed, Context,
-        Crossing, Fact, Numbered, Owed, PackInForce, RegistryKey, Resumed, SESSION_MAX, StoreError,
-        StoredReading, Timer, Unit,
+        ANSWER_KEPT, Answer, Awaiting, BenchSession, CardScan, Change, CommitSeq, Committed,
+        Concerned, Context, Crossing, Decided, Fact, Numbered, Owed, PackInForce, RegistryKey,
+        Resumed, SESSION_MAX, StoreError, StoredReading, Timer, Unit,
+        view::{HeldQuarantine, Scope},
     },
 };
 
@@ -45,6 +46,16 @@ impl<'s> ModelUnit<'s> {
                 return Err(StoreError::Duplicate);
             }
             state.ids.insert(stored.reading.id, index);
+        }
+        if let Fact::Decided(decided) = fact
+            && !state.quarantine().any(|(seq, _)| seq == decided.item)
+        {
+            return Err(StoreError::Asked { what: "no such item of quarantine" });
+        }
+        if let Fact::Event(event) = fact
+            && state.person_events().any(|(_, known)| known.id == event.id)
+        {
+            return Err(StoreError::Duplicate);
         }
         state.facts.push(Arc::new(fact.clone()));
         if let Fact::Registration(registration) = fact {
@@ -91,12 +102,21 @@ impl Unit for ModelUnit<'_> {
 
     fn measured_lately(&mut self, within: Millis) -> Result<Vec<PersonId>, StoreError> {
         self.unspoiled()?;
-        let newest = self.state.readings().last().map(|(_, stored)| stored.server_at);
-        let since = newest.unwrap_or(Timestamp::from_millis(0)).minus(within);
-        let lately = self.state.readings().filter(|(_, stored)| stored.server_at >= since);
-        let owner = |stored: StoredReading| stored.attribution.map(|whose| whose.person);
-        let people: BTreeSet<_> = lately.filter_map(|(_, stored)| owner(stored)).collect();
-        Ok(people.into_iter().collect())
+        Ok(asked::measured_lately(&self.state, within))
+    }
+
+    fn events(&mut self, people: &[PersonId]) -> Result<Vec<Vec<PersonEvent>>, StoreError> {
+        self.unspoiled()?;
+        Ok(people.iter().map(|person| self.state.happened(person, CommitSeq(0))).collect())
+    }
+
+    fn known_events(&mut self, ids: &[EventId]) -> Result<Vec<Option<ContentDigest>>, StoreError> {
+        self.unspoiled()?;
+        let content = |id: &EventId| {
+            let mut known = self.state.person_events();
+            known.find(|(_, event)| event.id == *id).map(|(_, event)| event.content)
+        };
+        Ok(ids.iter().map(content).collect())
     }
 
     fn kept(&mut self, people: &[PersonId]) -> Result<Vec<Option<Resumed>>, StoreError> {
@@ -104,9 +124,68 @@ impl Unit for ModelUnit<'_> {
         Ok(people.iter().map(|person| self.state.kept(person)).collect())
     }
 
+    fn quarantined(&mut self, item: CommitSeq) -> Result<Option<HeldQuarantine>, StoreError> {
+        self.unspoiled()?;
+        let all = super::held::quarantined(&self.state, &Scope::Everything);
+        Ok(all.into_iter().find(|held| held.seq == item))
+    }
+
+    fn item_of(&mut self, reading: &ReadingId) -> Result<Option<HeldQuarantine>, StoreError> {
+        self.unspoiled()?;
+        Ok(asked::item_of(&self.state, reading))
+    }
+
+    fn item_with(&mut self, content: &ContentDigest) -> Result<Option<HeldQuarantine>, StoreError> {
+        let found = self.state.quarantine().find(|(_, item)| item.content == *content);
+        let seq = found.map(|(seq, _)| seq);
+        seq.map_or(Ok(None), |seq| self.quarantined(seq))
+    }
+
+    fn awaiting(&mut self, key: &RegistryKey, since: Timestamp) -> Result<Awaiting, StoreError> {
+        self.unspoiled()?;
+        Ok(asked::awaiting(&self.state, key, since))
+    }
+
+    fn readings_at(
+        &mut self,
+        site: &SiteId,
+        span: (Timestamp, Timestamp),
+    ) -> Result<Vec<StoredReading>, StoreError> {
+        self.unspoiled()?;
+        Ok(asked::readings_at(&self.state, site, span))
+    }
+
+    fn decision(&mut self, at: CommitSeq) -> Result<Option<Decided>, StoreError> {
+        self.unspoiled()?;
+        Ok(self.state.decision(at).cloned())
+    }
+
+    fn reading(&mut self, id: &ReadingId) -> Result<Option<StoredReading>, StoreError> {
+        self.unspoiled()?;
+        Ok(self.state.reading(id))
+    }
+
     fn entered(&mut self, key: &RegistryKey) -> Result<Vec<(Timestamp, Registered)>, StoreError> {
         self.unspoiled()?;
         Ok(self.state.entered(named_key(key)))
+    }
+
+    fn watched(&mut self, person: &PersonId) -> Result<Option<Timestamp>, StoreError> {
+        self.unspoiled()?;
+        Ok(self.state.watches.get(person).copied())
+    }
+
+    fn due_watches(&mut self, now: Timestamp, limit: usize) -> Result<Vec<PersonId>, StoreError> {
+        self.unspoiled()?;
+        let due = self.state.watches.iter().filter(|(_, due_at)| **due_at <= now);
+        let mut due: Vec<_> = due.map(|(person, due_at)| (*due_at, person.clone())).collect();
+        due.sort();
+        Ok(due.into_iter().take(limit).map(|(_, person)| person).collect())
+    }
+
+    fn concerned(&mut self, after: CommitSeq, limit: usize) -> Result<Concerned, StoreError> {
+        self.unspoiled()?;
+        Ok(asked::concerned(&self.state, after, limit))
     }
 
     fn packs(&mut self) -> Result<Vec<PackInForce>, StoreError> {
@@ -129,12 +208,10 @@ impl Unit for ModelUnit<'_> {
         (from, to): (Timestamp, Timestamp),
     ) -> Result<Vec<CardScan>, StoreError> {
         self.unspoiled()?;
-        let scan = |fact: &Arc<Fact>| {
-            let Fact::CardScan(scan) = fact.as_ref() else { return None };
-            let there = scan.site == *site && scan.bench == *bench;
-            (there && (from..=to).contains(&scan.at)).then(|| scan.clone())
+        let there = |scan: &&CardScan| {
+            scan.site == *site && scan.bench == *bench && (from..=to).contains(&scan.at)
         };
-        let mut scans: Vec<_> = self.state.facts.iter().filter_map(scan).collect();
+        let mut scans: Vec<_> = self.state.scans().filter(there).cloned().collect();
         scans.sort_by_key(|scan| scan.at);
         Ok(scans)
     }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rusqlite::{Connection, params, params_from_iter, types::Value};
 
 use super::{
-    code, feed, list,
+    code, decision, feed, held,
     roll::{self, Counted},
     row::{cell, fetch, fetch_one},
     scope::{self, Clause},
@@ -358,8 +358,12 @@ fn sites(connection: &Connection, area: &Area, today: &Today) -> Result<Vec<Site
 /// What waits in quarantine and what was refused.
 fn waiting(connection: &Connection, scope: &Scope, area: &Area) -> Result<(u64, u64), StoreError> {
     if let Scope::Doctor(_) = scope {
-        let mut clause = Clause::new("SELECT count(*), q.site FROM quarantine q WHERE ", []);
-        let reached = list::quarantine_scope(scope);
+        let sql = format!(
+            "SELECT count(*), q.site FROM quarantine q WHERE {} = 'undone' AND ",
+            decision::LATEST
+        );
+        let mut clause = Clause::new(&sql, []);
+        let reached = held::scoped(scope);
         clause.push(&reached.sql, reached.values);
         let query = (clause.sql.as_str(), params_from_iter(clause.values));
         let count = fetch_one(connection, "quarantine", query, cell::<i64>)?;

@@ -6,6 +6,7 @@ use smol_str::SmolStr;
 use super::{
     alert, answer, code, kept, roll,
     row::{Cells, fetch, fetch_one, number, run},
+    watch,
 };
 use crate::{
     domain::{BenchId, Id, SiteId, Timestamp},
@@ -50,6 +51,7 @@ pub(super) fn apply(connection: &Connection, change: &port::Change) -> Result<()
         Change::Token(token) => keep_token(connection, token),
         // They need what the unit has appended; it does them itself.
         Change::Count(_) | Change::Join(..) | Change::KeepState(_) => Ok(()),
+        Change::Watch(person, due_at) => watch::set(connection, person, *due_at),
         Change::ForgetState(person) => kept::forget(connection, person.as_str()),
         Change::Reattribute(id, attribution) => {
             roll::reattribute(connection, id, attribution.as_ref())

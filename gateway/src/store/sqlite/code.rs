@@ -122,7 +122,7 @@ pub(super) const fn site_role(role: SiteRole) -> &'static str {
     }
 }
 
-pub(super) const REASONS: [QuarantineReason; 8] = [
+pub(super) const REASONS: [QuarantineReason; 9] = [
     QuarantineReason::NoPerson,
     QuarantineReason::UnknownPerson,
     QuarantineReason::UnknownUnit,
@@ -130,6 +130,7 @@ pub(super) const REASONS: [QuarantineReason; 8] = [
     QuarantineReason::Conflict,
     QuarantineReason::Implausible,
     QuarantineReason::UnknownCard,
+    QuarantineReason::SessionChanged,
     QuarantineReason::NoMeasurement,
 ];
 

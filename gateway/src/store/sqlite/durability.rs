@@ -7,7 +7,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use super::{Options, SqliteStore, files, restore_backup, verify_backup};
+use super::{FORMAT_VERSION, Options, SqliteStore, files, restore_backup, verify_backup};
 use crate::{
     domain::Level,
     store::{
@@ -340,7 +340,9 @@ fn a_file_of_a_newer_or_another_program_is_left_alone() {
         drop(connection);
         let opened = SqliteStore::open(Options::new(folder.path())).map(|_| ());
         match opened {
-            Err(StoreError::Newer { found, known }) => assert!(newer && (found, known) == (99, 2)),
+            Err(StoreError::Newer { found, known }) => {
+                assert!(newer && (found, known) == (99, FORMAT_VERSION));
+            }
             Err(StoreError::Damaged { .. }) => assert!(!newer),
             other => panic!("{pragma}: {other:?}"),
         }

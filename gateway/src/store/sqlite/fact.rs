@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rusqlite::{Connection, params};
 use smol_str::SmolStr;
 
-use super::{alert, code, context, reading, registry, row::run};
+use super::{alert, code, context, decision, event, reading, registry, row::run};
 use crate::{
     domain::{Id, Reading, SiteId, Timestamp},
     store::{
@@ -36,16 +36,20 @@ impl Tally {
         Self { last, counts: Counts::default(), heard: BTreeMap::new() }
     }
 
+    /// What a site is counted by, without having been heard.
+    fn counted(&mut self, site: Option<&str>) -> &mut Heard {
+        self.heard.entry(SmolStr::new(site.unwrap_or_default())).or_default()
+    }
+
     fn heard(&mut self, site: Option<&str>, at: Timestamp) -> &mut Heard {
-        let site = SmolStr::new(site.unwrap_or_default());
-        let heard = self.heard.entry(site).or_default();
+        let heard = self.counted(site);
         heard.seen_at = heard.seen_at.max(Some(at));
         heard
     }
 
     /// A context waits no more.
     pub(super) fn joined(&mut self, site: &SiteId) {
-        let heard = self.heard.entry(SmolStr::new(site.as_str())).or_default();
+        let heard = self.counted(Some(site.as_str()));
         heard.quarantined = heard.quarantined.saturating_sub(1);
     }
 
@@ -66,11 +70,18 @@ impl Tally {
                 }
                 Fact::Refused(refused) => self.refuse(connection, seq, refused)?,
                 Fact::Quarantined(item) => self.quarantine(connection, seq, item)?,
+                Fact::Decided(decided) => {
+                    let (site, waits) = decision::decide(connection, seq, decided)?;
+                    let waiting = &mut self.counted(site.as_deref()).quarantined;
+                    *waiting = waiting.saturating_add(if waits { 1 } else { -1 });
+                }
+                Fact::Attributed(moved) => decision::attribute(connection, seq, moved)?,
                 Fact::Context(waiting) => {
                     context::insert(connection, seq, waiting)?;
                     let heard = self.heard(Some(waiting.site.as_str()), waiting.received_at);
                     heard.quarantined = heard.quarantined.saturating_add(1);
                 }
+                Fact::Event(happened) => event::insert(connection, seq, happened)?,
                 Fact::CardScan(scan) => {
                     add_scan(connection, seq, scan)?;
                     self.heard(Some(scan.site.as_str()), scan.received_at);

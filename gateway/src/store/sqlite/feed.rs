@@ -4,7 +4,7 @@ use rusqlite::Connection;
 use smol_str::SmolStr;
 
 use super::{
-    alert, code, context, fact, reading, registry,
+    alert, code, context, decision, event, fact, reading, registry,
     row::{Cells, cell, fetch, fetch_one},
 };
 use crate::store::{
@@ -30,7 +30,10 @@ pub(super) fn feed(
     let mut entries = readings(connection, span)?;
     entries.extend(refused(connection, span)?);
     entries.extend(quarantined(connection, span)?);
+    entries.extend(decision::decisions(connection, span)?);
+    entries.extend(decision::attributions(connection, span)?);
     entries.extend(contexts(connection, span)?);
+    entries.extend(events(connection, span)?);
     entries.extend(card_scans(connection, span)?);
     entries.extend(presences(connection, span)?);
     entries.extend(registrations(connection, span)?);
@@ -42,9 +45,9 @@ pub(super) fn feed(
     Ok(entries)
 }
 
-type Entries = Result<Vec<FeedEntry>, StoreError>;
+pub(super) type Entries = Result<Vec<FeedEntry>, StoreError>;
 
-const fn entry(seq: CommitSeq, fact: Fact) -> FeedEntry {
+pub(super) const fn entry(seq: CommitSeq, fact: Fact) -> FeedEntry {
     FeedEntry { seq, fact }
 }
 
@@ -131,6 +134,15 @@ fn contexts(connection: &Connection, span: [i64; 2]) -> Entries {
     fetch(connection, "context", (&sql, span), |cells| {
         let (seq, context) = context::decode(cells)?;
         Ok(entry(seq, Fact::Context(Box::new(context))))
+    })
+}
+
+fn events(connection: &Connection, span: [i64; 2]) -> Entries {
+    let columns = event::COLUMNS;
+    let sql = format!("SELECT {columns} FROM person_event WHERE seq > ? AND seq <= ?");
+    fetch(connection, "person_event", (&sql, span), |cells| {
+        let (seq, event) = event::decode(cells)?;
+        Ok(entry(seq, Fact::Event(Box::new(event))))
     })
 }
 

@@ -3,6 +3,7 @@
 use rusqlite::{Connection, params};
 
 use super::{
+    event,
     fault::failed,
     reading,
     row::{Cells, fetch_one, run},
@@ -12,7 +13,7 @@ use crate::{
     store::{CommitSeq, KeptState, Resumed, StoreError, StoredReading},
 };
 
-/// Keeps a state that holds every reading of its person up to a position.
+/// Keeps a state that holds every reading and event of its person up to a position.
 pub(super) fn keep(
     connection: &Connection,
     kept: &KeptState,
@@ -30,7 +31,7 @@ pub(super) fn forget(connection: &Connection, person: &str) -> Result<(), StoreE
     run(connection, "forgetting a kept state", sql, [person]).map(|_| ())
 }
 
-/// What is kept of a person, and their readings since.
+/// What is kept of a person, and their readings and events since.
 pub(super) fn of_person(
     connection: &Connection,
     person: &PersonId,
@@ -41,8 +42,9 @@ pub(super) fn of_person(
         Ok((seq, KeptState { person: person.clone(), judged_with, state: cells.take()? }))
     })?;
     let Some((upto, kept)) = kept else { return Ok(None) };
+    let events = event::since(connection, person, upto)?;
     let since = since(connection, person, upto)?;
-    Ok(Some(Resumed { kept, since }))
+    Ok(Some(Resumed { kept, since, events }))
 }
 
 /// A person's readings after a position. Their entries in the index carry it, so that only those

@@ -3,24 +3,24 @@
 use rusqlite::{Connection, params_from_iter, types::Value};
 
 use super::{
-    alert, code, feed, reading, registry, roll,
+    alert, code, reading, registry, roll,
     row::{Cells, fetch},
     scope::{self, Clause, text},
 };
 use crate::{
-    domain::{Alert, Person, ReadingId, Registered, Timestamp},
+    domain::{Alert, Person, ReadingId, Registered, SiteId, Timestamp},
     store::{
         CommitSeq, StoreError, StoredReading, paging,
-        view::{AlertFilter, HeldQuarantine, HeldRefusal, Page, Paging, ReadingFilter, Scope},
+        view::{AlertFilter, Page, Paging, ReadingFilter, Scope},
     },
 };
 
 /// One item more than the page has, to see whether there is a next one.
-fn probe(limit: usize) -> Value {
+pub(super) fn probe(limit: usize) -> Value {
     Value::Integer(i64::try_from(limit.saturating_add(1)).unwrap_or(i64::MAX))
 }
 
-fn ask<T>(
+pub(super) fn ask<T>(
     connection: &Connection,
     table: &'static str,
     clause: Clause,
@@ -64,6 +64,31 @@ pub(super) fn readings(
     Ok(paging::cut(found, limit, |(seq, stored)| {
         paging::write([stored.reading.measured.at.as_millis(), seq.0])
     }))
+}
+
+/// Every reading of a site measured within a span, its end excluded, by (measured time, id).
+pub(super) fn readings_at(
+    connection: &Connection,
+    site: &SiteId,
+    (from, to): (Timestamp, Timestamp),
+) -> Result<Vec<StoredReading>, StoreError> {
+    let filter = ReadingFilter {
+        site: Some(site.clone()),
+        from: Some(from),
+        to: Some(to),
+        ..ReadingFilter::default()
+    };
+    let mut page = Paging { limit: Paging::LIMIT_MAX, after: None };
+    let mut all = Vec::new();
+    loop {
+        let found = readings((connection, 0), &Scope::Everything, &filter, &page)?;
+        all.extend(found.items.into_iter().map(|(_, stored)| stored));
+        page.after = found.next;
+        if page.after.is_none() {
+            all.sort_by_key(|stored| (stored.reading.measured.at, stored.reading.id));
+            return Ok(all);
+        }
+    }
 }
 
 /// One reading.
@@ -320,84 +345,9 @@ pub(super) fn registry(
     Ok(paging::cut(rows, limit, |row| registry::named(row).1.to_owned()))
 }
 
-/// What waits in quarantine, newest first.
-pub(super) fn quarantine(
-    connection: &Connection,
-    scope: &Scope,
-    page: &Paging,
-) -> Result<Page<HeldQuarantine>, StoreError> {
-    let limit = paging::limit_of(page);
-    // A context waits as long as it is joined to no reading.
-    let sql = "SELECT q.seq, q.reason, q.detail, q.raw, q.road, q.site, q.device, q.received_at, \
-               q.content FROM (SELECT seq, reason, detail, raw, road, site, device, received_at, \
-               content FROM quarantine UNION ALL SELECT seq, 'no_measurement', \
-               CAST(number AS TEXT), raw, road, site, device, received_at, content \
-               FROM context WHERE reading IS NULL) q WHERE 1";
-    let mut clause = Clause::new(sql, []);
-    clause.and(quarantine_scope(scope));
-    before(&mut clause, "q.seq", page)?;
-    clause.push(" ORDER BY q.seq DESC LIMIT ?", [probe(limit)]);
-    let items = ask(connection, "quarantine", clause, feed::item)?;
-    let page = paging::cut(items, limit, |(seq, _)| paging::write([seq.0]));
-    let items: Result<Vec<_>, StoreError> = page
-        .items
-        .into_iter()
-        .map(|(seq, item)| {
-            Ok(HeldQuarantine {
-                seq,
-                reason: item.reason,
-                detail: item.detail,
-                raw: item.raw,
-                origin: item.origin,
-                received_at: item.received_at,
-                reading: feed::held_reading(connection, seq)?,
-            })
-        })
-        .collect();
-    Ok(Page { items: items?, next: page.next })
-}
-
-/// A place sees what its sites sent; a doctor what names their people.
-pub(super) fn quarantine_scope(scope: &Scope) -> Clause {
-    match scope {
-        Scope::Everything => Clause::new("1", []),
-        Scope::Nobody => Clause::new("0", []),
-        Scope::Place(place) => scope::sites("q.site", place),
-        Scope::Doctor(doctor) => {
-            let people = scope::list_of_doctor(doctor);
-            let sql = format!(
-                "q.seq IN (SELECT h.seq FROM quarantined_reading h WHERE h.named IN ({}))",
-                people.sql
-            );
-            Clause::new(&sql, people.values)
-        }
-    }
-}
-
-fn before(clause: &mut Clause, column: &str, page: &Paging) -> Result<(), StoreError> {
+pub(super) fn before(clause: &mut Clause, column: &str, page: &Paging) -> Result<(), StoreError> {
     if let Some([after]) = paging::read::<1>(page)? {
         clause.push(&format!(" AND {column} < ?"), [Value::Integer(after)]);
     }
     Ok(())
-}
-
-/// What was refused, newest first. Bytes without a meaning are nobody's: no doctor sees them.
-pub(super) fn refused(
-    connection: &Connection,
-    scope: &Scope,
-    page: &Paging,
-) -> Result<Page<HeldRefusal>, StoreError> {
-    let limit = paging::limit_of(page);
-    let sql = "SELECT q.seq, q.reason, q.raw, q.road, q.site, q.device, q.received_at \
-               FROM refused q WHERE 1";
-    let mut clause = Clause::new(sql, []);
-    clause.and(match scope {
-        Scope::Everything => Clause::new("1", []),
-        Scope::Nobody | Scope::Doctor(_) => Clause::new("0", []),
-        Scope::Place(place) => scope::sites("q.site", place),
-    });
-    before(&mut clause, "q.seq", page)?;
-    clause.push(" ORDER BY q.seq DESC LIMIT ?", [probe(limit)]);
-    let items = ask(connection, "refused", clause, feed::refusal)?;
-    Ok(paging::cut(items, limit, |held| paging::write([held.seq.0])))
 }

@@ -13,12 +13,15 @@ mod board;
 mod change;
 mod code;
 mod context;
+mod decision;
 #[cfg(test)]
 mod durability;
+mod event;
 mod fact;
 mod fault;
 mod feed;
 mod files;
+mod held;
 mod kept;
 mod list;
 #[cfg(test)]
@@ -33,6 +36,7 @@ mod row;
 mod schema;
 mod scope;
 mod unit;
+mod watch;
 
 use std::{fs::File, path::PathBuf, sync::Arc};
 
@@ -47,7 +51,7 @@ use super::{CommitSeq, Reader, Store, StoreError, Unit};
 use crate::domain::Timestamp;
 
 /// The format of the file that this program writes.
-pub const FORMAT_VERSION: i64 = 2;
+pub const FORMAT_VERSION: i64 = 5;
 
 /// How to open a store.
 #[derive(Debug, Clone)]

@@ -5,20 +5,23 @@ use std::{path::Path, sync::Arc};
 use rusqlite::{Connection, params};
 
 use super::{
-    alert, backup, board, change, feed, list,
+    alert, backup, board, change, decision, event, feed, held, list,
     pool::Pool,
     reading, recount, registry, roll,
     row::{cell, fetch, fetch_one, number},
     scope,
 };
 use crate::{
-    domain::{Alert, AlertId, DoctorId, Id, Person, PersonId, ReadingId, Registered, Timestamp},
+    domain::{
+        Alert, AlertId, DoctorId, Id, Person, PersonEvent, PersonId, ReadingId, Registered,
+        Timestamp,
+    },
     store::{
-        AlertChange, CommitSeq, Counts, Crossing, Owed, Reader, RegistryKey, StoreError,
-        StoredReading, TokenRow,
+        AlertChange, Attributed, CommitSeq, Counts, Crossing, Decided, Owed, Reader, RegistryKey,
+        StoreError, StoredReading, TokenRow,
         view::{
             AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
-            Page, Paging, ReadingFilter, Scope,
+            HeldState, Page, Paging, ReadingFilter, Scope,
         },
     },
 };
@@ -119,6 +122,10 @@ impl Reader for SqliteReader {
         self.see(|connection| reading::of_people(connection, &people))
     }
 
+    fn events_of(&self, people: &[PersonId]) -> Result<Vec<Vec<PersonEvent>>, StoreError> {
+        self.see(|connection| event::of_people(connection, people))
+    }
+
     fn alerts(
         &self,
         scope: &Scope,
@@ -188,13 +195,30 @@ impl Reader for SqliteReader {
     fn quarantine(
         &self,
         scope: &Scope,
+        state: HeldState,
         paging: &Paging,
     ) -> Result<Page<HeldQuarantine>, StoreError> {
-        self.see(|connection| list::quarantine(connection, scope, paging))
+        self.see(|connection| held::quarantine(connection, scope, state, paging))
+    }
+
+    fn quarantined(
+        &self,
+        scope: &Scope,
+        item: CommitSeq,
+    ) -> Result<Option<HeldQuarantine>, StoreError> {
+        self.see(|connection| held::quarantined(connection, scope, item))
+    }
+
+    fn attributions(&self, person: &PersonId) -> Result<Vec<Attributed>, StoreError> {
+        self.see(|connection| decision::of_person(connection, person))
+    }
+
+    fn decision(&self, at: CommitSeq) -> Result<Option<Decided>, StoreError> {
+        self.see(|connection| decision::at(connection, at))
     }
 
     fn refused(&self, scope: &Scope, paging: &Paging) -> Result<Page<HeldRefusal>, StoreError> {
-        self.see(|connection| list::refused(connection, scope, paging))
+        self.see(|connection| held::refused(connection, scope, paging))
     }
 
     fn board(

@@ -180,13 +180,14 @@ pub(super) fn insert(
     }
 }
 
-fn is_taken(error: &rusqlite::Error) -> bool {
+pub(super) fn is_taken(error: &rusqlite::Error) -> bool {
     error
         .sqlite_error()
         .is_some_and(|said| said.extended_code == rusqlite::ffi::SQLITE_CONSTRAINT_UNIQUE)
 }
 
-fn symptoms(symptoms: &[SmolStr]) -> Result<Option<String>, StoreError> {
+/// Codes as one column.
+pub(super) fn symptoms(symptoms: &[SmolStr]) -> Result<Option<String>, StoreError> {
     if symptoms.is_empty() {
         return Ok(None);
     }
@@ -275,7 +276,8 @@ fn measurement(cells: &mut Cells<'_, '_>) -> Result<Measurement, StoreError> {
     }
 }
 
-fn parse_decimal(text: &str) -> Option<Decimal> {
+/// A decimal as it is written in a column.
+pub(super) fn parse_decimal(text: &str) -> Option<Decimal> {
     text.parse().ok()
 }
 

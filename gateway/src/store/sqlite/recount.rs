@@ -25,11 +25,12 @@ pub(super) fn counts(connection: &Connection) -> Result<Counts, StoreError> {
 }
 
 /// The tables of facts.
-const FACTS: [&str; 11] = [
+const FACTS: [&str; 14] = [
     "reading",
     "refused",
     "quarantine",
     "context",
+    "person_event",
     "card_scan",
     "presence",
     "registration",
@@ -37,6 +38,8 @@ const FACTS: [&str; 11] = [
     "crossing",
     "alert_event",
     "attempt",
+    "decision",
+    "attribution",
 ];
 
 /// Calendar day and hour of a time on the clocks of China, also before 1970.
@@ -134,14 +137,17 @@ fn working_state() -> [Same; 3] {
         "SELECT {columns} FROM alert_event \
          WHERE seq IN (SELECT max(seq) FROM alert_event GROUP BY key)"
     );
-    let sites = "SELECT site, sum(quarantined), sum(refused), max(at) FROM (\
-                 SELECT coalesce(site, '') AS site, 1 AS quarantined, 0 AS refused, \
-                 received_at AS at FROM quarantine UNION ALL \
+    let latest = super::decision::LATEST;
+    let sites = format!(
+        "SELECT site, sum(quarantined), sum(refused), max(at) FROM (\
+                 SELECT coalesce(site, '') AS site, {latest} = 'undone' AS quarantined, \
+                 0 AS refused, received_at AS at FROM quarantine q UNION ALL \
                  SELECT site, reading IS NULL, 0, received_at FROM context UNION ALL \
                  SELECT coalesce(site, ''), 0, 1, received_at FROM refused UNION ALL \
                  SELECT site, 0, 0, server_at FROM reading UNION ALL \
                  SELECT site, 0, 0, received_at FROM card_scan UNION ALL \
-                 SELECT site, 0, 0, at FROM presence) GROUP BY site";
+                 SELECT site, 0, 0, at FROM presence) GROUP BY site"
+    );
     [
         same("alerts as they stand", &current, &last),
         same(
@@ -152,7 +158,7 @@ fn working_state() -> [Same; 3] {
         same(
             "what sites sent",
             "SELECT site, quarantined, refused, seen_at FROM site_state",
-            sites,
+            &sites,
         ),
     ]
 }
@@ -161,7 +167,17 @@ static SAME: LazyLock<Vec<Same>> =
     LazyLock::new(|| rollups().into_iter().chain(registry()).chain(working_state()).collect());
 
 /// Queries that must find nothing, and what it means if they do.
-const NONE: [(&str, &str); 15] = [
+const NONE: [(&str, &str); 17] = [
+    (
+        "decisions are about an item that is missing",
+        "SELECT count(*) FROM decision WHERE item NOT IN (SELECT seq FROM quarantine)",
+    ),
+    (
+        "readings belong to somebody else than their latest attribution says",
+        "SELECT count(*) FROM attribution a JOIN reading r ON r.id = a.reading \
+         WHERE a.seq = (SELECT max(seq) FROM attribution WHERE reading = a.reading) \
+         AND (r.person IS NOT a.person OR r.basis IS NOT a.basis)",
+    ),
     (
         "contexts are joined to a reading that is missing, or tells otherwise",
         "SELECT count(*) FROM context c LEFT JOIN reading r ON r.id = c.reading \
@@ -194,8 +210,10 @@ const NONE: [(&str, &str); 15] = [
         "SELECT count(*) FROM crossing WHERE alert NOT IN (SELECT key FROM alert)",
     ),
     (
-        "crossings name a reading that is missing",
-        "SELECT count(*) FROM crossing WHERE reading NOT IN (SELECT id FROM reading)",
+        "crossings name a reading or an event that is missing",
+        "SELECT count(*) FROM crossing WHERE reading IS NOT NULL \
+         AND reading NOT IN (SELECT id FROM reading) \
+         AND reading NOT IN (SELECT id FROM person_event)",
     ),
     (
         "crossings are neither opened, joined nor held",
@@ -296,12 +314,16 @@ fn counters(connection: &Connection) -> Result<Vec<String>, StoreError> {
     if sum != received {
         found.push(format!("{received} items were received and {sum} accounted for"));
     }
-    // A reading of nobody stands in the log and waits in quarantine; it was counted as waiting.
+    // A reading of nobody stands in the log and waits in quarantine; it was counted as waiting. An
+    // act was no item received.
     const STORED: &str = "SELECT (SELECT count(*) FROM reading WHERE standing = 0 \
-                          AND id NOT IN (SELECT id FROM quarantined_reading)) \
-                          + (SELECT count(*) FROM context)";
+                          AND id NOT IN (SELECT h.id FROM quarantined_reading h JOIN quarantine USING (seq) \
+ WHERE reason NOT IN ('conflict', 'session_changed'))) \
+                          + (SELECT count(*) FROM context) \
+                          + (SELECT count(*) FROM person_event WHERE kind <> 'act')";
     const REJECTED: &str = "SELECT count(*) FROM reading WHERE standing = 1 \
-                            AND id NOT IN (SELECT id FROM quarantined_reading)";
+                            AND id NOT IN (SELECT h.id FROM quarantined_reading h JOIN quarantine USING (seq) \
+ WHERE reason NOT IN ('conflict', 'session_changed'))";
     let kept = |sql| number(connection, sql, []).map(i64::cast_unsigned);
     let readings = [
         ("stored", stored, STORED),

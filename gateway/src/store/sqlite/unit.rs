@@ -3,20 +3,23 @@
 use rusqlite::{Connection, ToSql};
 
 use super::{
-    SqliteStore, alert, answer, change, context,
+    SqliteStore, alert, answer, change, context, decision, event,
     fact::Tally,
     fault::failed,
-    feed, kept, reading, registry,
-    row::{Cells, cell, key_cell, number},
+    feed, held, kept, list, reading, registry,
+    row::{Cells, cell, fetch_one, key_cell, number},
+    watch,
 };
 use crate::{
     domain::{
-        Alert, AlertId, BenchId, CareLevel, ContentDigest, DeviceId, Doctor, Millis, PersonId,
-        ReadingId, Registered, SiteId, Timestamp,
+        Alert, AlertId, BenchId, CareLevel, ContentDigest, DeviceId, Doctor, EventId, Millis,
+        PersonEvent, PersonId, ReadingId, Registered, SiteId, Timestamp,
     },
     store::{
-        Answer, BenchSession, CardScan, Change, CommitSeq, Committed, Counts, Crossing, Fact,
-        Numbered, Owed, PackInForce, RegistryKey, Resumed, StoreError, StoredReading, Timer, Unit,
+        Answer, Awaiting, BenchSession, CardScan, Change, CommitSeq, Committed, Concerned, Counts,
+        Crossing, Decided, Fact, Numbered, Owed, PackInForce, RegistryKey, Resumed, StoreError,
+        StoredReading, Timer, Unit,
+        view::{HeldQuarantine, Scope},
     },
 };
 
@@ -115,7 +118,25 @@ impl Unit for SqliteUnit<'_> {
     }
 
     fn measured_lately(&mut self, within: Millis) -> Result<Vec<PersonId>, StoreError> {
-        self.work(|connection, _| reading::owners_lately(connection, within))
+        self.work(|connection, _| {
+            let mut people = reading::owners_lately(connection, within)?;
+            people.extend(event::of_whom_lately(connection, within)?);
+            people.sort_unstable();
+            people.dedup();
+            Ok(people)
+        })
+    }
+
+    fn events(&mut self, people: &[PersonId]) -> Result<Vec<Vec<PersonEvent>>, StoreError> {
+        self.work(|connection, _| event::of_people(connection, people))
+    }
+
+    fn known_events(&mut self, ids: &[EventId]) -> Result<Vec<Option<ContentDigest>>, StoreError> {
+        self.work(|connection, _| {
+            let names = ids.iter().map(crate::domain::Key::as_bytes);
+            let sql = "SELECT content FROM person_event WHERE id = ?";
+            each(connection, ("person_event", sql), names, key_cell)
+        })
     }
 
     fn kept(&mut self, people: &[PersonId]) -> Result<Vec<Option<Resumed>>, StoreError> {
@@ -126,6 +147,20 @@ impl Unit for SqliteUnit<'_> {
 
     fn entered(&mut self, key: &RegistryKey) -> Result<Vec<(Timestamp, Registered)>, StoreError> {
         self.work(|connection, _| registry::entered(connection, key))
+    }
+
+    fn watched(&mut self, person: &PersonId) -> Result<Option<Timestamp>, StoreError> {
+        self.work(|connection, _| watch::of_person(connection, person))
+    }
+
+    fn due_watches(&mut self, now: Timestamp, limit: usize) -> Result<Vec<PersonId>, StoreError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.work(|connection, _| watch::due(connection, now, limit))
+    }
+
+    fn concerned(&mut self, after: CommitSeq, limit: usize) -> Result<Concerned, StoreError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.work(|connection, tally| watch::concerned(connection, (after, tally.last), limit))
     }
 
     fn packs(&mut self) -> Result<Vec<PackInForce>, StoreError> {
@@ -166,6 +201,47 @@ impl Unit for SqliteUnit<'_> {
             let sql = "SELECT 1 FROM quarantine WHERE content = ? LIMIT 1";
             let found = each(connection, ("quarantine", sql), names, cell::<i64>)?;
             Ok(found.into_iter().map(|found| found.is_some()).collect())
+        })
+    }
+
+    fn quarantined(&mut self, item: CommitSeq) -> Result<Option<HeldQuarantine>, StoreError> {
+        self.work(|connection, _| held::quarantined(connection, &Scope::Everything, item))
+    }
+
+    fn item_of(&mut self, reading: &ReadingId) -> Result<Option<HeldQuarantine>, StoreError> {
+        self.work(|connection, _| held::item_of(connection, reading))
+    }
+
+    fn item_with(&mut self, content: &ContentDigest) -> Result<Option<HeldQuarantine>, StoreError> {
+        self.work(|connection, _| {
+            let sql = "SELECT seq FROM quarantine WHERE content = ? ORDER BY seq LIMIT 1";
+            let params = [content.as_bytes()];
+            let found = fetch_one(connection, "quarantine", (sql, params), cell::<i64>)?;
+            let seq = found.map(CommitSeq);
+            seq.map_or(Ok(None), |seq| held::quarantined(connection, &Scope::Everything, seq))
+        })
+    }
+
+    fn awaiting(&mut self, key: &RegistryKey, since: Timestamp) -> Result<Awaiting, StoreError> {
+        self.work(|connection, _| held::awaiting(connection, key, since))
+    }
+
+    fn readings_at(
+        &mut self,
+        site: &SiteId,
+        span: (Timestamp, Timestamp),
+    ) -> Result<Vec<StoredReading>, StoreError> {
+        self.work(|connection, _| list::readings_at(connection, site, span))
+    }
+
+    fn decision(&mut self, at: CommitSeq) -> Result<Option<Decided>, StoreError> {
+        self.work(|connection, _| decision::at(connection, at))
+    }
+
+    fn reading(&mut self, id: &ReadingId) -> Result<Option<StoredReading>, StoreError> {
+        self.work(|connection, _| {
+            let found = list::reading(connection, &Scope::Everything, id)?;
+            Ok(found.map(|(_, stored)| stored))
         })
     }
 

@@ -162,6 +162,7 @@ fn payload(item: &Item) -> Vec<u8> {
         | Item::Context(_)
         | Item::Quarantined(_)
         | Item::Unnumbered(_)
+        | Item::Event(_)
         | Item::Card(_)
         | Item::Presence(_) => {
             panic!("{item:?}")

@@ -97,6 +97,7 @@ fn described(item: &Item) -> (String, String) {
         Item::Reading(_)
         | Item::Quarantined(_)
         | Item::Unnumbered(_)
+        | Item::Event(_)
         | Item::Card(_)
         | Item::Context(_) => {
             panic!("{item:?}")

@@ -1,0 +1,163 @@
+//! Decisions about what waits in quarantine: an item is claimed for a person, dismissed, or one of
+//! the two is taken back.
+//!
+//! Each is a fact with its author and reason, and the latest one about an item counts. A claim and
+//! its undoing give the reading another attribution and judge the person anew from everything that is
+//! theirs then, so that an undone claim leaves their readings and open alerts as if it had never
+//! been; what it did meanwhile stays in the history of the alerts that it opened.
+
+use crate::{
+    domain::{Attribution, Basis, PersonId},
+    store::{
+        Attributed, Change, CommitSeq, Decided, Decision, Done, Fact, QuarantineReason, StoreError,
+        StoredReading,
+        view::{HeldQuarantine, HeldState},
+    },
+};
+
+use super::{
+    group::Group,
+    repeat::Known,
+    work::{Decide, DecideRefused, Wish},
+};
+
+type Refusable<T> = Result<Result<T, DecideRefused>, StoreError>;
+
+/// Which reading belongs to whom from now on.
+type Move = (StoredReading, Option<Attribution>);
+
+impl Group<'_> {
+    /// Does what is wished once for its request; returns the decision's position.
+    pub(super) fn decide_once(&mut self, decide: &Decide) -> Refusable<CommitSeq> {
+        let Some(request) = &decide.request else { return self.decide(decide) };
+        match self.known(request)? {
+            Known::Done(Done::Acted(seq)) => return Ok(Ok(seq)),
+            Known::Done(Done::Delivered(_)) | Known::Other => {
+                return Ok(Err(DecideRefused::KeyReused));
+            }
+            Known::Nothing => {}
+        }
+        let done = self.decide(decide)?;
+        if let Ok(seq) = done {
+            self.keep(request, Done::Acted(seq));
+            self.flush()?;
+        }
+        Ok(done)
+    }
+
+    fn decide(&mut self, decide: &Decide) -> Refusable<CommitSeq> {
+        let done = match &decide.wish {
+            Wish::Claim { item, person } => self.claim(*item, person)?,
+            Wish::Dismiss { item } => {
+                self.waiting(*item)?.map(|held| (held.seq, Decision::Dismissed, None))
+            }
+            Wish::Undo { decision } => self.undo(*decision)?,
+        };
+        let (item, decision, moved) = match done {
+            Ok(done) => done,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        self.facts.push(Fact::Decided(Box::new(Decided {
+            item,
+            decision,
+            reason: decide.reason.clone(),
+            by: decide.by.clone(),
+            at: self.now,
+        })));
+        self.flush()?;
+        let seq = self.unit.last()?;
+        if let Some((stored, after)) = moved {
+            self.attribute_anew(stored, after);
+            self.flush()?;
+        }
+        Ok(Ok(seq))
+    }
+
+    /// An item about which something can be decided.
+    fn item(&mut self, item: CommitSeq) -> Refusable<HeldQuarantine> {
+        self.flush()?;
+        Ok(match self.unit.quarantined(item)? {
+            None => Err(DecideRefused::Unknown),
+            Some(held) if held.reason == QuarantineReason::NoMeasurement => {
+                Err(DecideRefused::WaitsForMeasurement)
+            }
+            Some(held) => Ok(held),
+        })
+    }
+
+    fn waiting(&mut self, item: CommitSeq) -> Refusable<HeldQuarantine> {
+        let waits = |held: HeldQuarantine| match held.state() {
+            HeldState::Waiting => Ok(held),
+            HeldState::Claimed | HeldState::Dismissed => Err(DecideRefused::Decided),
+        };
+        Ok(self.item(item)?.and_then(waits))
+    }
+
+    /// The reading of an item that is stored and nobody's. A conflict has none: its id is taken.
+    fn reading_of(&mut self, held: &HeldQuarantine) -> Result<Option<StoredReading>, StoreError> {
+        match &held.reading {
+            Some(inside) if held.reason != QuarantineReason::Conflict => {
+                self.unit.reading(&inside.reading.id)
+            }
+            Some(_) | None => Ok(None),
+        }
+    }
+
+    fn claim(
+        &mut self,
+        item: CommitSeq,
+        person: &PersonId,
+    ) -> Refusable<(CommitSeq, Decision, Option<Move>)> {
+        let held = match self.waiting(item)? {
+            Ok(held) => held,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        let Some(stored) = self.reading_of(&held)? else {
+            return Ok(Err(DecideRefused::NoReading));
+        };
+        if stored.attribution.is_some() {
+            return Ok(Err(DecideRefused::Decided));
+        }
+        if self.desk.person(self.unit, person)?.is_none() {
+            return Ok(Err(DecideRefused::UnknownPerson));
+        }
+        let after = Attribution { person: person.clone(), basis: Basis::Claim };
+        Ok(Ok((held.seq, Decision::Claimed(person.clone()), Some((stored, Some(after))))))
+    }
+
+    fn undo(&mut self, seq: CommitSeq) -> Refusable<(CommitSeq, Decision, Option<Move>)> {
+        let Some(decided) = self.unit.decision(seq)? else {
+            return Ok(Err(DecideRefused::Unknown));
+        };
+        let held = match self.item(decided.item)? {
+            Ok(held) => held,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        if held.decided.as_ref().is_none_or(|(latest, _)| *latest != seq) {
+            return Ok(Err(DecideRefused::NotInForce));
+        }
+        let moved = match decided.decision {
+            Decision::Claimed(_) => self.reading_of(&held)?.map(|stored| (stored, None)),
+            Decision::Dismissed | Decision::Undone(_) => None,
+        };
+        Ok(Ok((held.seq, Decision::Undone(seq), moved)))
+    }
+
+    /// A stored reading belongs to somebody else from now on: whoever had it and whoever has it now
+    /// are judged anew.
+    pub(super) fn attribute_anew(&mut self, mut stored: StoredReading, after: Option<Attribution>) {
+        let reading = stored.reading.id;
+        let before = std::mem::replace(&mut stored.attribution, after.clone());
+        self.facts.push(Fact::Attributed(Box::new(Attributed {
+            reading,
+            before: before.clone(),
+            after: after.clone(),
+            at: self.now,
+        })));
+        self.changes.push(Change::Reattribute(reading, after));
+        if let Some(before) = before {
+            self.judge_anew(before.person);
+        }
+        self.past_changed(stored);
+    }
+}

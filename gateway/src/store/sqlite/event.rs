@@ -1,0 +1,150 @@
+//! Events of people as rows.
+
+use rusqlite::{Connection, params};
+use smol_str::SmolStr;
+
+use super::{
+    code,
+    fault::failed,
+    reading,
+    row::{Cells, fetch, number},
+};
+use crate::{
+    domain::{ActOutcome, Happened, Millis, Money, MoneyKind, PersonEvent, PersonId, Timestamp},
+    store::{CommitSeq, StoreError},
+};
+
+/// The columns, in the order of [`insert`] and [`decode`].
+pub(super) const COLUMNS: &str = "seq, id, content, person, at, received_at, author, reference, note, kind, systolic, \
+     diastolic, fasting, symptoms, profile, span, yuan, concept, outcome";
+
+/// Adds an event at a position.
+pub(super) fn insert(
+    connection: &Connection,
+    seq: CommitSeq,
+    event: &PersonEvent,
+) -> Result<(), StoreError> {
+    let what = "adding an event";
+    let sql = format!(
+        "INSERT INTO person_event ({COLUMNS}) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    );
+    let mut values: [Option<String>; 4] = Default::default();
+    let (mut money, mut act) = (None, None);
+    match &event.what {
+        Happened::FollowUp { pressure, fasting, symptoms } => {
+            values = [
+                pressure.map(|(systolic, _)| code::decimal(systolic)),
+                pressure.map(|(_, diastolic)| code::decimal(diastolic)),
+                fasting.map(code::decimal),
+                reading::symptoms(symptoms)?,
+            ];
+        }
+        Happened::Money(paid) => money = Some(paid),
+        Happened::Act { concept, outcome } => act = Some((concept.as_str(), outcome.as_str())),
+    }
+    let [systolic, diastolic, fasting, symptoms] = values;
+    let params = params![
+        seq.0,
+        event.id.as_bytes(),
+        event.content.as_bytes(),
+        event.person.as_str(),
+        event.at.as_millis(),
+        event.received_at.as_millis(),
+        event.author.as_str(),
+        event.reference.as_deref(),
+        event.note,
+        event.what.kind(),
+        systolic,
+        diastolic,
+        fasting,
+        symptoms,
+        money.map(|paid| paid.profile.as_str()),
+        money.map(|paid| paid.kind.as_str()),
+        money.map(|paid| code::decimal(paid.yuan)),
+        act.map(|(concept, _)| concept),
+        act.map(|(_, outcome)| outcome),
+    ];
+    let mut statement = connection.prepare_cached(&sql).map_err(failed(what))?;
+    match statement.execute(params) {
+        Ok(_) => Ok(()),
+        Err(error) if reading::is_taken(&error) => Err(StoreError::Duplicate),
+        Err(error) => Err(failed(what)(error)),
+    }
+}
+
+/// An event from the columns of [`COLUMNS`].
+pub(super) fn decode(cells: &mut Cells<'_, '_>) -> Result<(CommitSeq, PersonEvent), StoreError> {
+    let text = |text: &str| Some(SmolStr::new(text));
+    let seq = cells.seq()?;
+    let (id, content, person) = (cells.key()?, cells.key()?, cells.id()?);
+    let (at, received_at) = (cells.time()?, cells.time()?);
+    let (author, reference) = (cells.text(text)?, cells.text_or_none(text)?);
+    let note = cells.take()?;
+    let what = what(cells)?;
+    let event = PersonEvent { id, content, person, at, received_at, author, reference, note, what };
+    Ok((seq, event))
+}
+
+fn what(cells: &mut Cells<'_, '_>) -> Result<Happened, StoreError> {
+    let text = |text: &str| Some(SmolStr::new(text));
+    match cells.take::<String>()?.as_str() {
+        "follow_up" => {
+            let systolic = cells.text_or_none(reading::parse_decimal)?;
+            let diastolic = cells.text_or_none(reading::parse_decimal)?;
+            let fasting = cells.text_or_none(reading::parse_decimal)?;
+            let symptoms = cells.text_or_none(|text| serde_json::from_str(text).ok())?;
+            let pressure = systolic.zip(diastolic);
+            Ok(Happened::FollowUp { pressure, fasting, symptoms: symptoms.unwrap_or_default() })
+        }
+        "money" => {
+            cells.skip(4);
+            let profile = cells.text(text)?;
+            let kind = cells.word(&MoneyKind::ALL, MoneyKind::as_str)?;
+            let yuan = cells.text(reading::parse_decimal)?;
+            Ok(Happened::Money(Money { profile, kind, yuan }))
+        }
+        "act" => {
+            cells.skip(7);
+            let concept = cells.text(text)?;
+            let outcome = cells.word(&ActOutcome::ALL, ActOutcome::as_str)?;
+            Ok(Happened::Act { concept, outcome })
+        }
+        _ => Err(cells.damaged("unknown kind")),
+    }
+}
+
+/// Each person's events, by (when they happened, id).
+pub(super) fn of_people(
+    connection: &Connection,
+    people: &[PersonId],
+) -> Result<Vec<Vec<PersonEvent>>, StoreError> {
+    people.iter().map(|person| since(connection, person, CommitSeq(0))).collect()
+}
+
+/// A person's events after a position, by (when they happened, id).
+pub(super) fn since(
+    connection: &Connection,
+    person: &PersonId,
+    after: CommitSeq,
+) -> Result<Vec<PersonEvent>, StoreError> {
+    let sql =
+        format!("SELECT {COLUMNS} FROM person_event WHERE person = ? AND seq > ? ORDER BY at, id");
+    let asked = params![person.as_str(), after.0];
+    let found = fetch(connection, "person_event", (&sql, asked), decode)?;
+    Ok(found.into_iter().map(|(_, event)| event).collect())
+}
+
+/// To whom something happened that was stored within a length of time before the newest event.
+pub(super) fn of_whom_lately(
+    connection: &Connection,
+    within: Millis,
+) -> Result<Vec<PersonId>, StoreError> {
+    let newest = "SELECT coalesce(max(received_at), 0) FROM person_event";
+    let since = Timestamp::from_millis(number(connection, newest, [])?).minus(within);
+    let sql = "SELECT DISTINCT person FROM person_event WHERE received_at >= ? ORDER BY person";
+    fetch(connection, "person_event", (sql, [since.as_millis()]), |cells| {
+        let whose: PersonId = cells.id()?;
+        Ok(whose)
+    })
+}
