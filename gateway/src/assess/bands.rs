@@ -7,6 +7,7 @@ use super::{
     concept::Concept,
     pack::Pack,
     patient::Patient,
+    plan::pack_line,
     quantity::{Glycaemia, Pressure},
 };
 use crate::domain::{Level, Setting, Timestamp};
@@ -32,14 +33,11 @@ impl Pack {
     pub fn bands(&self, patient: &Patient, at: Timestamp) -> Vec<Band> {
         let lines = &self.lines;
         let cohort = patient.cohort(self, at);
-        let control = lines.bp_control.of(cohort);
-        let office = match patient.age(at) {
-            Some(age) if age >= self.ages.oldest_from => control.oldest,
-            Some(age) if age >= self.ages.older_from => control.older,
-            Some(_) | None => control.younger,
+        let control = |setting| {
+            let line = pack_line(self, patient, (setting, true), at);
+            patient.tighten_pressure(line, at).line
         };
-        let pairs = &lines.bp_home_from_office;
-        let home = pairs.iter().find(|(of, _)| *of == office).map_or(office, |(_, home)| *home);
+        let (office, home) = (control(Setting::Clinic), control(Setting::Home));
         let mut bands = Vec::new();
         let mut pressure = |line: Pressure, level, concept, setting| {
             let both = [("systolic", line.systolic), ("diastolic", line.diastolic)];
@@ -67,7 +65,8 @@ impl Pack {
         glucose(&every, lines.glu_high_emergency_ge, Level::Red, Concept::GluHighEmergency);
         glucose(&every, lines.glu_high_urgent_ge, Level::Orange, Concept::GluHighUrgent);
         let first = Concept::GluUncontrolledFirst;
-        glucose(&["glucose_fasting"], lines.glu_control_fasting_ge, Level::Yellow, first);
+        let fasting = patient.tighten_fasting(lines.glu_control_fasting_ge, at).line;
+        glucose(&["glucose_fasting"], fasting, Level::Yellow, first);
         let other = *lines.glu_control_other_ge.of(cohort);
         glucose(&["glucose_other"], other, Level::Yellow, first);
         bands

@@ -53,8 +53,31 @@ pub(super) struct Judged {
     pub over: bool,
     /// Over often enough (6.2).
     pub persistent: bool,
+    /// Only by the person's own plan: the pack alone would not say so.
+    pub persistent_own: bool,
     /// Over, or the mean of its week is, which decides about the second failure.
     pub decides_second: bool,
+    /// Only by the person's own plan.
+    pub decides_second_own: bool,
+}
+
+/// How a control line is raised.
+#[derive(Debug, Clone, Copy)]
+struct Raise {
+    moment: Moment,
+    /// It comes from a formal follow-up.
+    formal: bool,
+    /// Only the person's own plan says so.
+    own: bool,
+}
+
+/// A formal follow-up's value against its control line.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Written {
+    pub measure: Measure,
+    pub over: bool,
+    /// Over it only by the person's own plan.
+    pub own: bool,
 }
 
 impl State {
@@ -74,11 +97,14 @@ impl State {
     ) {
         let (first, second) = concepts(judged.measure);
         if judged.decides_second && self.first_is_old(bench.pack, first, judged.moment) {
-            self.raise_second(bench, second, (judged.moment, false), why);
+            let own = judged.decides_second_own || self.is_own(first);
+            let how = Raise { moment: judged.moment, formal: false, own };
+            self.raise_second(bench, second, how, why);
         }
         if judged.persistent {
-            let raised = self.raise(bench, (first, Level::Yellow), judged.moment, why);
-            if raised.is_some_and(|raised| raised.disposition == Disposition::Opened) {
+            let how = Raise { moment: judged.moment, formal: false, own: judged.persistent_own };
+            let opened = self.raise_control(bench, (first, Level::Yellow), how, why);
+            if opened == Some(Disposition::Opened) {
                 self.control_of(judged.measure).value_over();
             }
         }
@@ -117,7 +143,7 @@ impl State {
     pub(super) fn judge_formal(
         &mut self,
         bench: &mut Bench<'_>,
-        (measure, over): (Measure, bool),
+        Written { measure, over, own }: Written,
         moment: Moment,
         why: &dyn Fn() -> Words,
     ) {
@@ -131,10 +157,11 @@ impl State {
             return;
         }
         let again = failed_before || self.first_is_old(bench.pack, first, moment);
-        if again && self.raise_second(bench, second, (moment, true), why) {
+        let how = Raise { moment, formal: true, own };
+        if again && self.raise_second(bench, second, how, why) {
             return;
         }
-        let opened = self.raise_formal(bench, (first, Level::Yellow), moment, why);
+        let opened = self.raise_control(bench, (first, Level::Yellow), how, why);
         if opened == Some(Disposition::Opened) {
             self.control_of(measure).value_over();
         }
@@ -151,30 +178,30 @@ impl State {
         &mut self,
         bench: &mut Bench<'_>,
         second: Concept,
-        (moment, formal): (Moment, bool),
+        how: Raise,
         why: &dyn Fn() -> Words,
     ) -> bool {
-        let line = (second, Level::Orange);
-        let raised = if formal {
-            self.raise_formal(bench, line, moment, why)
-        } else {
-            self.raise(bench, line, moment, why).map(|raised| raised.disposition)
-        };
+        let raised = self.raise_control(bench, (second, Level::Orange), how, why);
         if raised == Some(Disposition::Opened) {
-            self.component(bench, Component::RepeatFailure, moment);
+            self.component(bench, Component::RepeatFailure, how.moment);
         }
         matches!(raised, Some(Disposition::Opened | Disposition::Joined))
     }
 
-    fn raise_formal(
+    /// The open alert of a concept is there only by the person's own plan.
+    fn is_own(&self, concept: Concept) -> bool {
+        self.ledger.open(concept).is_some_and(|open| open.own)
+    }
+
+    fn raise_control(
         &mut self,
         bench: &mut Bench<'_>,
         (concept, level): (Concept, Level),
-        moment: Moment,
+        Raise { moment, formal, own }: Raise,
         why: &dyn Fn() -> Words,
     ) -> Option<Disposition> {
         let family = bench.pack.rule(concept).and_then(|rule| rule.family);
-        let crossing = Crossing { concept, level, family, moment, severe: false, formal: true };
+        let crossing = Crossing { concept, level, family, moment, severe: false, formal, own };
         self.ledger.raise(bench, crossing, why).map(|raised| raised.disposition)
     }
 }

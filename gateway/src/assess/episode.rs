@@ -59,6 +59,9 @@ pub struct Episode {
     pub late: bool,
     /// A glucose under 3.0, LO or HI: less time to acknowledge.
     pub severe: bool,
+    /// Only the person's own plan says so: the pack alone would not. Such an alert quiets nothing
+    /// that the pack says.
+    pub own: bool,
     /// Minutes from the clock until somebody must have taken it; `None` for blue.
     pub ack_minutes: Option<u32>,
     /// Days until the follow-up that its task names.
@@ -91,8 +94,8 @@ pub enum Ended {
     Resolved,
     /// This one took its place.
     Superseded(AlertId),
-    /// The line no longer holds for the person.
-    Unwatched,
+    /// The person left the cured cohort, or is not to be watched any more: what it rested on is gone.
+    Left,
 }
 
 /// Where an alert stands, as far as facts and time alone decide.
@@ -106,6 +109,8 @@ pub enum EpisodeState {
     Resolved,
     /// Another one took its place.
     Superseded,
+    /// What it rested on ended: nobody is to be watched any more.
+    Left,
 }
 
 impl EpisodeState {
@@ -117,6 +122,7 @@ impl EpisodeState {
             Self::Downgraded => "downgraded",
             Self::Resolved => "resolved",
             Self::Superseded => "superseded",
+            Self::Left => "left",
         }
     }
 }
@@ -126,10 +132,9 @@ impl Episode {
     #[must_use]
     pub const fn state(&self) -> EpisodeState {
         match (self.end, self.downgraded_at) {
-            (Some(Ending { how: Ended::Resolved | Ended::Unwatched, .. }), _) => {
-                EpisodeState::Resolved
-            }
+            (Some(Ending { how: Ended::Resolved, .. }), _) => EpisodeState::Resolved,
             (Some(Ending { how: Ended::Superseded(_), .. }), _) => EpisodeState::Superseded,
+            (Some(Ending { how: Ended::Left, .. }), _) => EpisodeState::Left,
             (None, Some(_)) => EpisodeState::Downgraded,
             (None, None) => EpisodeState::Open,
         }

@@ -5,13 +5,14 @@ use firmware_protocols::{Decimal, GlucoseUnit, Meal, PressureUnit};
 
 use super::{
     concept::Measure,
+    control::Written,
     facts::FollowUp,
     glucose::{Sample, Sugar, accepted, is_low},
     ledger::{Bench, Moment},
     pack::PressureWorth,
     patient::Condition,
+    plan::control_line,
     quantity::Pressure,
-    sessions::control_line,
     state::State,
     symptoms::Symptoms,
     words::Words,
@@ -51,10 +52,15 @@ impl State {
             return;
         }
         let line = control_line(bench, Setting::Clinic, true, moment.at);
-        let over = pressure.reaches(line);
-        self.judge_formal(bench, (Measure::BloodPressure, over), moment, &|| Words {
-            zh: format!("随访血压{pressure} mmHg，控制线{line}"),
-            en: format!("follow-up {pressure} mmHg, control line {line}"),
+        let over = pressure.reaches(line.line);
+        let own = !pressure.reaches(line.pack);
+        let written = Written { measure: Measure::BloodPressure, over, own };
+        self.judge_formal(bench, written, moment, &|| {
+            let (zh, en) = line.words();
+            Words {
+                zh: format!("随访血压{pressure} mmHg，控制线{zh}"),
+                en: format!("follow-up {pressure} mmHg, control line {en}"),
+            }
         });
     }
 
@@ -65,10 +71,15 @@ impl State {
             return;
         }
         let line = bench.pack.lines.glu_control_fasting_ge;
-        let over = sugar.reaches(line);
-        self.judge_formal(bench, (Measure::Glucose, over), moment, &|| Words {
-            zh: format!("随访空腹血糖{sugar}，控制线{line}"),
-            en: format!("follow-up fasting {sugar}, control line {line}"),
+        let line = bench.patient.tighten_fasting(line, moment.at);
+        let over = sugar.reaches(line.line);
+        let written = Written { measure: Measure::Glucose, over, own: !sugar.reaches(line.pack) };
+        self.judge_formal(bench, written, moment, &|| {
+            let (zh, en) = line.words();
+            Words {
+                zh: format!("随访空腹血糖{sugar}，控制线{zh}"),
+                en: format!("follow-up fasting {sugar}, control line {en}"),
+            }
         });
     }
 }

@@ -70,6 +70,8 @@ pub(super) struct PastSugar {
     pub fasting: bool,
     pub value: Glycaemia,
     pub over: bool,
+    /// The same by the pack's line alone, without the person's own plan.
+    pub over_pack: bool,
 }
 
 impl PastSugars {

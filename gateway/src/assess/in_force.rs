@@ -12,13 +12,11 @@ use super::{
     keep::JudgedWith,
     ledger::Bench,
     pack::Pack,
-    patient::Patient,
+    patient::{EVER, Patient},
     state::{OutOfOrder, Position, State},
+    tracking::minded,
 };
 use crate::domain::{Millis, Timestamp};
-
-/// The beginning of time.
-const EVER: Timestamp = Timestamp::from_millis(i64::MIN);
 
 /// What the lines judge with from an instant on.
 #[derive(Debug, Clone)]
@@ -246,6 +244,12 @@ impl InForce {
 }
 
 impl Stretch {
+    /// Whether silence of the person matters to anybody at an instant.
+    #[must_use]
+    pub fn minds_silence(&self, at: Timestamp) -> bool {
+        minded(&self.pack, &self.patient, at)
+    }
+
     fn same(&self, other: &Self) -> bool {
         self.pack.hash() == other.pack.hash() && self.patient == other.patient
     }

@@ -11,7 +11,7 @@ use crate::domain::Timestamp;
 
 /// Changes whenever the same facts come to another state, or a state to other bytes: a test with the
 /// open scenarios tells. What was kept under another number is folded anew.
-pub(super) const JUDGEMENT: u32 = 2;
+pub(super) const JUDGEMENT: u32 = 3;
 
 /// What a state was judged with: this code, and the packs and rows that were in force, each with the
 /// instant from which it was.

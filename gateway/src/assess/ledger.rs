@@ -72,6 +72,8 @@ pub(super) struct Crossing {
     pub severe: bool,
     /// It comes from a formal follow-up, which quiet times do not silence.
     pub formal: bool,
+    /// Only the person's own plan says so: the pack alone would not.
+    pub own: bool,
 }
 
 /// What became of a crossing.
@@ -90,7 +92,16 @@ struct Past {
     /// Its alert time.
     at: Timestamp,
     /// When an alert of the concept last ended without another in its place, and which.
-    quiet: Option<(Timestamp, AlertId)>,
+    quiet: Option<Quiet>,
+}
+
+/// The end of an alert that keeps its line quiet for a time.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct Quiet {
+    since: Timestamp,
+    id: AlertId,
+    /// It was there only by the person's own plan, and quiets nothing that the pack says.
+    own: bool,
 }
 
 /// See the module.
@@ -126,7 +137,7 @@ impl Ledger {
             return None;
         }
         let raised = match self.place(bench, &crossing) {
-            Place::Joins(id) => self.join(bench, id, crossing.moment.clock),
+            Place::Joins(id) => self.join(bench, id, &crossing),
             Place::Held(id) => Raised { disposition: Disposition::Held, episode: id },
             Place::Opens => self.open_new(bench, &crossing, why()),
         };
@@ -193,8 +204,9 @@ impl Ledger {
         let of_second = concept.second().map(|second| (second, numbers.first_after_repeat));
         let spans = own.map(|quiet| (concept, quiet)).into_iter().chain(of_second);
         spans.into_iter().find_map(|(ended, quiet)| {
-            let (ended_at, id) = self.past(ended, None)?.quiet?;
-            (at.since(ended_at) < quiet).then_some(id)
+            let last = self.past(ended, None)?.quiet?;
+            let counts = crossing.own || !last.own;
+            (counts && at.since(last.since) < quiet).then_some(last.id)
         })
     }
 
@@ -216,13 +228,15 @@ impl Ledger {
     }
 
     /// "A fact that joins an open alert and has an earlier clock moves the alert clock back to it."
-    fn join(&mut self, bench: &mut Bench<'_>, id: AlertId, clock: Timestamp) -> Raised {
-        let joined = self.live.iter_mut().find(|episode| episode.id == id);
-        if let Some(episode) = joined
-            && clock < episode.clock
-        {
-            episode.clock = clock;
-            bench.steps.push(Transition::Changed(Change::ClockMoved, Box::new(episode.clone())));
+    fn join(&mut self, bench: &mut Bench<'_>, id: AlertId, crossing: &Crossing) -> Raised {
+        let clock = crossing.moment.clock;
+        if let Some(episode) = self.live.iter_mut().find(|episode| episode.id == id) {
+            episode.own &= crossing.own;
+            if clock < episode.clock {
+                episode.clock = clock;
+                let moved = Box::new(episode.clone());
+                bench.steps.push(Transition::Changed(Change::ClockMoved, moved));
+            }
         }
         Raised { disposition: Disposition::Joined, episode: id }
     }
@@ -255,7 +269,7 @@ impl Ledger {
             episode.end = Some(ending);
             if ending.how == Ended::Resolved {
                 self.remember(episode.concept, episode.family, |past| {
-                    past.quiet = Some((ending.at, episode.id));
+                    past.quiet = Some(Quiet { since: ending.at, id: episode.id, own: episode.own });
                 });
             }
             bench.steps.push(Transition::Changed(Change::Ended, Box::new(episode)));
@@ -371,6 +385,7 @@ fn open_episode(bench: &Bench<'_>, crossing: &Crossing, words: Words) -> Episode
         clock,
         late,
         severe: crossing.severe,
+        own: crossing.own,
         ack_minutes: bench.pack.ack_minutes(cohort, crossing.level, crossing.severe),
         followup_due_days: rule.and_then(|rule| rule.followup_due_days),
         acknowledged_at: None,

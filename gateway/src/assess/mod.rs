@@ -9,6 +9,7 @@
 mod bands;
 mod blood_pressure;
 mod concept;
+mod contradict;
 mod control;
 mod enrolment;
 mod episode;
@@ -23,6 +24,7 @@ mod ledger;
 mod money;
 mod pack;
 mod patient;
+mod plan;
 mod pulse;
 mod quality;
 mod quantity;
@@ -35,10 +37,12 @@ mod silence;
 mod state;
 mod sugars;
 mod symptoms;
+mod tracking;
 mod words;
 
 pub use bands::Band;
 pub use concept::{Concept, Family, Measure, UnknownConcept};
+pub use contradict::{Contradiction, births, contradictions, plan_contradictions};
 pub use enrolment::{died, enrolled_at, taken_into_care};
 pub use episode::{
     Assessment, Change, Crossed, Ended, Ending, Episode, EpisodeState, Transition, Trigger,
@@ -54,11 +58,15 @@ pub use indicators::{
 pub use keep::JudgedWith;
 pub use pack::{Norm, Pack, PackError, Problem, Refusal, Rule};
 pub use patient::{Cohort, Condition, Patient};
+pub use plan::{
+    Looser, LooserThan, begins, in_force as plan_in_force, looser, waits_for_diagnosis,
+};
 pub use quantity::{Glycaemia, Pressure};
 pub use revise::{Revision, revise};
 pub use scenarios::{Counts, Feed, ScenarioError, run_scenarios};
 pub use state::{OutOfOrder, Position, State, assess, fold};
 pub use symptoms::Symptoms;
+pub use tracking::{LEFT_TRACKING, Tracking, facts_changed, left_tracking, tracking};
 
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,12 @@
 use jiff::civil::Date;
 use serde::Serialize;
 
-use super::{enrolment, pack::Pack};
+use super::{
+    contradict::{births, years},
+    enrolment,
+    pack::Pack,
+    plan::Own,
+};
 use crate::domain::{Dated, Household, Millis, Person, PersonId, Timestamp};
 
 /// A dated class of a person (LINES 6.2). `C0` is everybody else.
@@ -61,24 +66,38 @@ pub enum Condition {
 
 /// Days of Asia/Shanghai since 1970-01-01, both included; open where absent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-struct Span {
-    from: Option<i64>,
-    until: Option<i64>,
+pub(super) struct Span {
+    pub(super) from: Option<i64>,
+    pub(super) until: Option<i64>,
 }
 
 impl Span {
     const ALWAYS: Self = Self { from: None, until: None };
 
     fn of(dated: &Dated) -> Self {
-        Self { from: dated.from.map(day_number), until: dated.until.map(day_number) }
+        Self::between(dated.from, dated.until)
     }
 
-    fn holds(self, day: i64) -> bool {
+    /// Days between two dates, also where they stand the wrong way round.
+    pub(super) fn between(from: Option<Date>, until: Option<Date>) -> Self {
+        let (from, until) = match (from, until) {
+            (Some(from), Some(until)) if until < from => (Some(until), Some(from)),
+            as_written => as_written,
+        };
+        Self { from: from.map(day_number), until: until.map(day_number) }
+    }
+
+    /// Its first instant.
+    pub(super) fn begins(self) -> Option<Timestamp> {
+        self.from.map(day_begins)
+    }
+
+    pub(super) fn holds(self, day: i64) -> bool {
         self.from.is_none_or(|from| from <= day) && self.until.is_none_or(|until| day <= until)
     }
 }
 
-fn day_number(date: Date) -> i64 {
+pub(super) fn day_number(date: Date) -> i64 {
     let epoch = Date::constant(1970, 1, 1);
     date.duration_since(epoch).as_hours().div_euclid(24)
 }
@@ -87,14 +106,25 @@ fn day_number(date: Date) -> i64 {
 const SHANGHAI: Millis = Millis::hours(8);
 
 /// How old a person is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 enum Age {
-    /// Known from the date of birth.
-    Born(Date),
+    /// Known from the date of birth. Several where the facts contradict each other: every line takes
+    /// the stricter end.
+    Born(Vec<Date>),
     /// Fixed, in years, for cases written by hand.
     Years(u16),
     /// The registry does not say: the lines of the younger hold, which are the stricter ones.
     Unknown,
+}
+
+/// The ages that a person may have, in whole years. Where a date of birth cannot be one, the youngest
+/// is unknown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Ages {
+    /// Lines that are stricter for the younger take this one; unknown counts as young.
+    pub(super) youngest: Option<u16>,
+    /// Lines that are stricter for the older take this one.
+    pub(super) oldest: Option<u16>,
 }
 
 /// A person as the lines see them. Nothing in it has a name or a telephone.
@@ -103,12 +133,15 @@ pub struct Patient {
     person: PersonId,
     age: Age,
     conditions: Vec<(Condition, Span)>,
+    /// The person's own plans, in the order in which they were entered.
+    pub(super) plans: Vec<Own>,
     /// When the person was taken into care: silence counts from here while there is no value.
     pub(super) enrolled_at: Option<Timestamp>,
     /// The household is poor because of illness (PR-2).
     pub(super) cause_illness: bool,
-    /// What stands here counts from this instant on: no silence of before is told by it. Not of the
-    /// person, but of the row and the pack in force.
+    /// What stands here counts from this instant on: by it no silence of before is told, and none
+    /// that was told ends. Not of the person, but of the row and the pack in force, which are part of
+    /// what a state was judged with.
     #[serde(skip)]
     pub(super) in_force_from: Timestamp,
 }
@@ -121,9 +154,10 @@ impl Patient {
             person,
             age: Age::Unknown,
             conditions: Vec::new(),
+            plans: Vec::new(),
             enrolled_at: None,
             cause_illness: false,
-            in_force_from: Timestamp::from_millis(i64::MIN),
+            in_force_from: EVER,
         }
     }
 
@@ -146,19 +180,33 @@ impl Patient {
             .map(|day| (Condition::Dead, Span { from: Some(day_number(day)), until: None }));
         Self {
             person: person.person.clone(),
-            age: person.birth_date.map_or(Age::Unknown, Age::Born),
+            age: born(births(person, [])),
             conditions: cohorts.chain(coded).chain(died).collect(),
+            plans: Vec::new(),
             enrolled_at,
             cause_illness: household.is_some_and(|household| household.cause == "illness"),
-            in_force_from: Timestamp::from_millis(i64::MIN),
+            in_force_from: EVER,
         }
     }
 
     /// The same person at a fixed age in years.
     #[must_use]
-    pub const fn aged(mut self, years: u16) -> Self {
+    pub fn aged(mut self, years: u16) -> Self {
         self.age = Age::Years(years);
         self
+    }
+
+    /// The same person, of whom superseded rows say other dates of birth.
+    #[must_use]
+    pub fn also_born(mut self, row: &Person, earlier: &[&Person]) -> Self {
+        self.age = born(births(row, earlier.iter().copied()));
+        self
+    }
+
+    /// The days of a condition.
+    pub(super) fn spans(&self, condition: Condition) -> impl Iterator<Item = Span> {
+        let of = self.conditions.iter().filter(move |(it, _)| *it == condition);
+        of.map(|(_, span)| *span)
     }
 
     /// The same person with a condition that always holds.
@@ -171,8 +219,7 @@ impl Patient {
     /// The same person with a condition that holds from one day through another, open where absent.
     #[must_use]
     pub fn during(mut self, condition: Condition, from: Option<Date>, until: Option<Date>) -> Self {
-        let span = Span { from: from.map(day_number), until: until.map(day_number) };
-        self.conditions.push((condition, span));
+        self.conditions.push((condition, Span::between(from, until)));
         self
     }
 
@@ -204,7 +251,7 @@ impl Patient {
     }
 
     /// The first instant from `from` on at which something holds that changes only with the
-    /// person's conditions.
+    /// person's conditions and plans.
     pub(super) fn first_instant(
         &self,
         from: Timestamp,
@@ -213,26 +260,35 @@ impl Patient {
         if holds(from) {
             return Some(from);
         }
-        let changes = self.conditions.iter().flat_map(|(_, span)| {
+        let conditions = self.conditions.iter().map(|(_, span)| span);
+        let spans = conditions.chain(self.plans.iter().map(|own| &own.span));
+        let changes = spans.flat_map(|span| {
             let after = span.until.map(|until| until.saturating_add(1));
             [span.from, after].into_iter().flatten()
         });
         changes.map(day_begins).filter(|at| *at > from && holds(*at)).min()
     }
 
-    /// Age in whole years, or `None`.
+    /// Age in whole years, or `None` where it is not known or not possible. For counting; lines ask
+    /// for [`Patient::ages`].
     #[must_use]
     pub fn age(&self, at: Timestamp) -> Option<u16> {
-        match self.age {
-            Age::Unknown => None,
-            Age::Years(years) => Some(years),
-            Age::Born(born) => {
-                let today = at.to_shanghai()?.date();
-                let had_birthday = (today.month(), today.day()) >= (born.month(), born.day());
-                let years = today.year().checked_sub(born.year())?;
-                let years = if had_birthday { years } else { years.checked_sub(1)? };
-                u16::try_from(years).ok()
-            }
+        self.ages(at).youngest
+    }
+
+    /// The youngest and the oldest that the person may be.
+    pub(super) fn ages(&self, at: Timestamp) -> Ages {
+        let dates = match &self.age {
+            Age::Unknown => return Ages { youngest: None, oldest: None },
+            Age::Years(fixed) => return Ages { youngest: Some(*fixed), oldest: Some(*fixed) },
+            Age::Born(dates) => dates,
+        };
+        let ages = dates.iter().map(|date| years(*date, at));
+        let possible = ages.clone().filter_map(Result::ok);
+        let impossible = ages.clone().any(|age| age.is_err());
+        Ages {
+            youngest: if impossible { None } else { possible.clone().min() },
+            oldest: possible.max(),
         }
     }
 
@@ -248,6 +304,13 @@ impl Patient {
 fn day_begins(day: i64) -> Timestamp {
     let utc = Timestamp::from_millis(0).plus(Millis(day.saturating_mul(Millis::days(1).0)));
     utc.minus(SHANGHAI)
+}
+
+/// The beginning of time.
+pub(super) const EVER: Timestamp = Timestamp::from_millis(i64::MIN);
+
+fn born(dates: Vec<Date>) -> Age {
+    if dates.is_empty() { Age::Unknown } else { Age::Born(dates) }
 }
 
 fn condition_of(code: &str) -> Option<Condition> {

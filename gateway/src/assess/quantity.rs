@@ -18,6 +18,15 @@ pub struct Pressure {
 }
 
 impl Pressure {
+    /// The lower of both, number by number: what reaches either line reaches this one.
+    #[must_use]
+    pub fn stricter(self, other: Self) -> Self {
+        Self {
+            systolic: self.systolic.min(other.systolic),
+            diastolic: self.diastolic.min(other.diastolic),
+        }
+    }
+
     /// Systolic or diastolic at or over the line: "and/or", inclusive (LINES finding 5).
     #[must_use]
     pub const fn reaches(self, line: Self) -> bool {

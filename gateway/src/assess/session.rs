@@ -129,6 +129,8 @@ pub(super) struct PastSession {
     pub mean: Pressure,
     /// Over the control line of its own setting, at its own time.
     pub over: bool,
+    /// The same by the pack's line alone, without the person's own plan.
+    pub over_pack: bool,
     /// At or over grade 2.
     pub grade2: bool,
 }

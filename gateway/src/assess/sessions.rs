@@ -10,6 +10,7 @@ use super::{
     ledger::Bench,
     pack::{Pack, Persistence, PressureRepeats},
     patient::{Cohort, Condition},
+    plan::{Tightened, control_line},
     quantity::Pressure,
     relapse::Component,
     session::{PastSession, Session, Sums},
@@ -41,8 +42,10 @@ struct Closed {
     /// Known hypertensive.
     known: bool,
     /// The line that controls the person in this setting; of the undiagnosed the screening line.
-    control: Pressure,
+    control: Tightened<Pressure>,
     over: bool,
+    /// Over the pack's line, whatever the person's own plan says.
+    over_pack: bool,
     grade2: bool,
     /// Systolic under the low line: it opens only BP-L1 or BP-R.
     low: bool,
@@ -70,6 +73,7 @@ impl State {
                 setting: session.setting,
                 mean: closed.mean,
                 over: closed.over,
+                over_pack: closed.over_pack,
                 grade2: closed.grade2,
             },
         );
@@ -115,7 +119,7 @@ impl State {
             return;
         }
         let frail = bench.patient.has(Condition::Antihypertensive, at)
-            || bench.patient.age(at).is_some_and(|years| years >= older);
+            || bench.patient.ages(at).oldest.is_some_and(|years| years >= older);
         let level = if frail { Level::Orange } else { Level::Yellow };
         self.raise(bench, (Concept::BpLow, level), closed.session.last, why);
     }
@@ -151,22 +155,30 @@ impl State {
         }
         let pack = bench.pack;
         let week = self.week(pack, closed);
+        let past = |past: &PastSession| (past.at, past.over);
+        let by_pack = |past: &PastSession| (past.at, past.over_pack);
+        let persistent = closed.over && self.persistent(pack, closed, past);
+        let second = |line: Pressure, over: bool| {
+            !closed.low && week.map_or(over, |mean| mean.reaches(line))
+        };
         let judged = Judged {
             measure: Measure::BloodPressure,
             begun: closed.session.first_at,
             moment: closed.session.last,
             over: closed.over,
-            persistent: closed.over && self.persistent(pack, closed),
-            decides_second: !closed.low
-                && week.map_or(closed.over, |mean| mean.reaches(closed.control)),
+            persistent,
+            persistent_own: persistent
+                && !(closed.over_pack && self.persistent(pack, closed, by_pack)),
+            decides_second: second(closed.control.line, closed.over),
+            decides_second_own: !second(closed.control.pack, closed.over_pack),
         };
-        let line = closed.control;
+        let (line_zh, line_en) = closed.control.words();
         self.judge_control(bench, judged, &|| {
             let (zh, en) = match week {
                 Some(mean) => (format!("，七日均值{mean}"), format!(", {mean} over seven days")),
                 None => (String::new(), String::new()),
             };
-            closed.words(&format!("控制线{line}{zh}"), &format!("control line {line}{en}"))
+            closed.words(&format!("控制线{line_zh}{zh}"), &format!("control line {line_en}{en}"))
         });
     }
 
@@ -184,9 +196,14 @@ impl State {
     }
 
     /// Over the control line as often as 6.2 asks.
-    fn persistent(&self, pack: &Pack, closed: &Closed) -> bool {
+    fn persistent(
+        &self,
+        pack: &Pack,
+        closed: &Closed,
+        over: impl Fn(&PastSession) -> (Timestamp, bool),
+    ) -> bool {
         let Persistence { window, pressure, .. } = *pack.persistence.of(closed.cohort);
-        let past = || self.sessions.newest_first().map(|past| (past.at, past.over));
+        let past = || self.sessions.newest_first().map(&over);
         match pressure {
             PressureRepeats::Confirmed { singles } => {
                 closed.confirmed || persists(singles, window, past())
@@ -203,9 +220,11 @@ impl State {
     fn early(&mut self, bench: &mut Bench<'_>, closed: &Closed) {
         let at = closed.session.last.at;
         let lines = &bench.pack.lines;
-        let older = bench.patient.age(at).is_some_and(|years| years >= bench.pack.ages.older_from);
+        let youngest = bench.patient.ages(at).youngest;
+        let older = youngest.is_some_and(|years| years >= bench.pack.ages.older_from);
         let line = if closed.known { &lines.bp_early_lt65 } else { &lines.bp_early_nodx };
-        if closed.over
+        // By the pack's own line: a plan takes no early alert away.
+        if closed.over_pack
             || !closed.confirmed
             || (closed.known && older)
             || !line.cohorts.contains(&closed.cohort)
@@ -343,37 +362,9 @@ fn closed(bench: &Bench<'_>, session: Session) -> Closed {
         cohort: bench.patient.cohort(bench.pack, at),
         known,
         control,
-        over: session.emergency || mean.reaches(control),
+        over: session.emergency || mean.reaches(control.line),
+        over_pack: session.emergency || mean.reaches(control.pack),
         grade2: session.emergency || mean.reaches(bench.pack.lines.bp_grade2.line),
         low: mean.systolic < bench.pack.lines.bp_low_sbp_lt,
-    }
-}
-
-/// The line that controls a person at a time (6.2): by cohort and age, at home the line that belongs
-/// to the office line; without a diagnosis the screening line at any age.
-pub(super) fn control_line(
-    bench: &Bench<'_>,
-    setting: Setting,
-    known: bool,
-    at: Timestamp,
-) -> Pressure {
-    let lines = &bench.pack.lines;
-    let office = if known {
-        let own = lines.bp_control.of(bench.patient.cohort(bench.pack, at));
-        let ages = bench.pack.ages;
-        match bench.patient.age(at) {
-            Some(years) if years >= ages.oldest_from => own.oldest,
-            Some(years) if years >= ages.older_from => own.older,
-            Some(_) | None => own.younger,
-        }
-    } else {
-        lines.bp_screen_office
-    };
-    match setting {
-        Setting::Clinic => office,
-        Setting::Home => {
-            let home = lines.bp_home_from_office.iter().find(|(line, _)| *line == office);
-            home.map_or(office, |(_, home)| *home)
-        }
     }
 }

@@ -1,20 +1,19 @@
 //! Silence: days without a valid value (MM-1, MM-2), as far as the uploads are known, of people for
-//! whom the lines hold. Whoever leaves them (no diagnosis and no watched cohort any more, or dead)
-//! leaves their silence: its alerts end, and whoever comes back is told of anew.
+//! whom the lines hold, or whose own plan has a cadence. What leaving does is said in [`super::tracking`].
 
 use serde::{Deserialize, Serialize};
 
 use super::{
     concept::Concept,
-    episode::{Ended, Ending},
     ledger::{Bench, Moment},
     pack::Pack,
-    patient::{Cohort, Condition, Patient},
+    patient::{Cohort, Condition, Patient, Span},
+    plan::Own,
     relapse::Component,
     state::State,
-    words::{Words, in_days},
+    words::{Words, in_days, in_hours},
 };
-use crate::domain::{Level, Timestamp};
+use crate::domain::{AlertId, Level, Millis, Timestamp};
 
 /// Who is told of a silence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,6 +24,10 @@ pub(super) enum Told {
     Doctor,
 }
 
+impl Told {
+    pub(super) const ALL: [Self; 2] = [Self::Patient, Self::Doctor];
+}
+
 /// What silence remembers.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Silence {
@@ -33,7 +36,8 @@ pub(super) struct Silence {
     /// Whether this silence has been told of, to each.
     prompted: bool,
     doctor_told: bool,
-    /// What was told last was due then, or the person left the lines then: nothing earlier is told.
+    /// What was told last was due then, or the person left what it rested on then: nothing earlier
+    /// is told.
     settled: Option<Timestamp>,
     pub uploads: Uploads,
 }
@@ -42,47 +46,119 @@ impl Silence {
     /// When the silence that lasts now reaches somebody who has not been told: in the cohort of that
     /// instant, and of people with a diagnosis or in a cohort that is watched without one.
     pub(super) fn due(&self, pack: &Pack, patient: &Patient, told: Told) -> Option<Timestamp> {
-        let done = match told {
-            Told::Patient => self.prompted,
-            Told::Doctor => self.doctor_told,
-        };
-        let since = self.last_value.or(patient.enrolled_at).filter(|_| !done)?;
-        let of_cohort = |cohort| {
-            let days = match told {
-                Told::Patient => pack.missed.of(cohort).prompt,
-                Told::Doctor => pack.missed.of(cohort).doctor,
-            };
-            patient.first_instant(since.plus(days).max(self.not_before(patient)), |at| {
-                patient.cohort(pack, at) == cohort && watched(pack, patient, at)
-            })
-        };
-        Cohort::ALL.into_iter().filter_map(of_cohort).min()
-    }
-
-    /// When the lines no longer hold for a person of whose silence somebody was told.
-    pub(super) fn leaves(&self, pack: &Pack, patient: &Patient) -> Option<Timestamp> {
-        if !self.prompted && !self.doctor_told {
+        if self.is_told(told) {
             return None;
         }
-        patient.first_instant(self.not_before(patient), |at| !watched(pack, patient, at))
+        let by_pack = self.due_by_pack(pack, patient, told);
+        by_pack.into_iter().chain(self.due_by_plan(patient, told)).min()
     }
 
-    fn not_before(&self, patient: &Patient) -> Timestamp {
+    /// Nothing was told yet of a silence since a value.
+    pub(super) fn since(last_value: Option<Timestamp>) -> Self {
+        Self { last_value, ..Self::default() }
+    }
+
+    /// Whether a silence is long enough, by what holds at an instant.
+    pub(super) fn reached(
+        &self,
+        pack: &Pack,
+        patient: &Patient,
+        told: Told,
+        at: Timestamp,
+    ) -> bool {
+        let fresh = Self { settled: Some(at), ..Self::since(self.last_value) };
+        fresh.due(pack, patient, told).is_some_and(|due| due <= at)
+    }
+
+    /// Whether a person, or the doctor, has been told of the silence that lasts now.
+    pub(super) const fn is_told(&self, told: Told) -> bool {
+        match told {
+            Told::Patient => self.prompted,
+            Told::Doctor => self.doctor_told,
+        }
+    }
+
+    /// What was told lost its ground at an instant: who is silent still is told anew.
+    pub(super) fn forget(&mut self, told: Told, at: Timestamp) {
+        self.set(told, false, at);
+    }
+
+    fn tell(&mut self, told: Told, due: Timestamp) {
+        self.set(told, true, due);
+    }
+
+    fn set(&mut self, told: Told, is_told: bool, at: Timestamp) {
+        self.settled = self.settled.max(Some(at));
+        match told {
+            Told::Patient => self.prompted = is_told,
+            Told::Doctor => self.doctor_told = is_told,
+        }
+    }
+
+    /// A length after an instant, but not before the row and the pack that say so, nor before what
+    /// is settled.
+    fn after(&self, patient: &Patient, since: Timestamp, days: Millis) -> Timestamp {
+        since.plus(days).max(self.settled_by(patient))
+    }
+
+    /// Of what lies before this nothing is told, or ends, any more.
+    pub(super) fn settled_by(&self, patient: &Patient) -> Timestamp {
         self.settled.map_or(patient.in_force_from, |settled| settled.max(patient.in_force_from))
+    }
+
+    /// The same by the person's own plan, whatever their cohort.
+    fn due_by_plan(&self, patient: &Patient, told: Told) -> Option<Timestamp> {
+        let since = self.last_value.or(patient.enrolled_at)?;
+        let of_plan = |own: &Own| {
+            let (prompt, doctor) = own.silences()?;
+            let days = match told {
+                Told::Patient => prompt,
+                Told::Doctor => doctor,
+            };
+            let due = self.after(patient, since, days);
+            patient.first_instant(due, |at| patient.own_cadence(at) == Some(own))
+        };
+        patient.plans.iter().filter_map(of_plan).min()
+    }
+
+    /// The same by the pack alone.
+    fn due_by_pack(&self, pack: &Pack, patient: &Patient, told: Told) -> Option<Timestamp> {
+        let days = |cohort| match told {
+            Told::Patient => pack.missed.of(cohort).prompt,
+            Told::Doctor => pack.missed.of(cohort).doctor,
+        };
+        let holds = |cohort, at| patient.cohort(pack, at) == cohort && watched(pack, patient, at);
+        let tracked = Condition::Cohort(Cohort::C3);
+        let of_cohort = |cohort| {
+            let since = self.last_value.or(patient.enrolled_at)?;
+            // Without a value the cured are tracked from the first day of their cohort.
+            let from_cohort = |at| {
+                self.last_value.is_none()
+                    && cohort == Cohort::C3
+                    && patient
+                        .spans(tracked)
+                        .any(|span| span.from.is_some() && span.holds(Timestamp::shanghai_day(at)))
+            };
+            let due = self.after(patient, since, days(cohort));
+            patient.first_instant(due, |at| holds(cohort, at) && !from_cohort(at))
+        };
+        let of_span = |span: Span, cohort| {
+            let begins = span.begins().filter(|_| self.last_value.is_none())?;
+            let since = patient.enrolled_at.map_or(begins, |enrolled| enrolled.max(begins));
+            let due = self.after(patient, since, days(cohort));
+            patient.first_instant(due, |at| holds(cohort, at) && span.holds(at.shanghai_day()))
+        };
+        let cohorts = || Cohort::ALL.into_iter();
+        let spans = patient.spans(tracked);
+        let of_spans =
+            spans.flat_map(|span| cohorts().filter_map(move |cohort| of_span(span, cohort)));
+        cohorts().filter_map(of_cohort).chain(of_spans).min()
     }
 
     pub(super) const fn value_at(&mut self, at: Timestamp) {
         self.last_value = Some(at);
         self.prompted = false;
         self.doctor_told = false;
-    }
-
-    pub(super) const fn tell(&mut self, told: Told, due: Timestamp) {
-        self.settled = Some(due);
-        match told {
-            Told::Patient => self.prompted = true,
-            Told::Doctor => self.doctor_told = true,
-        }
     }
 }
 
@@ -151,7 +227,7 @@ impl Uploads {
 }
 
 /// Silence lines hold for people with a diagnosis, or in C2 and C3 (DESIGN section 6).
-fn watched(pack: &Pack, patient: &Patient, at: Timestamp) -> bool {
+pub(super) fn watched(pack: &Pack, patient: &Patient, at: Timestamp) -> bool {
     let has = |condition| patient.has(condition, at);
     let tracked = has(Condition::Hypertension)
         || has(Condition::Diabetes)
@@ -165,9 +241,12 @@ impl State {
     #[must_use]
     pub(super) fn next_silence(&self, pack: &Pack, patient: &Patient) -> Option<Timestamp> {
         let due = |told| self.silence.due(pack, patient, told);
-        let told = [Told::Patient, Told::Doctor].into_iter().filter_map(due);
-        let covered = told.filter(|due| self.silence.uploads.covers(*due).is_some());
-        covered.chain(self.silence.leaves(pack, patient)).min()
+        let covered = Told::ALL
+            .into_iter()
+            .filter_map(due)
+            .filter(|due| self.silence.uploads.covers(*due).is_some());
+        let let_go = |told| self.lets_go(pack, patient, told);
+        covered.chain(Told::ALL.into_iter().filter_map(let_go)).min()
     }
 
     /// A valid value was taken: silence begins anew, and its alerts end.
@@ -177,19 +256,10 @@ impl State {
         self.ledger.resolve(bench, Concept::MissedDoctor, at);
     }
 
-    /// The lines of silence hold for the person no more: what they opened ends.
-    pub(super) fn leave_silence(&mut self, bench: &mut Bench<'_>, at: Timestamp) {
-        self.silence.prompted = false;
-        self.silence.doctor_told = false;
-        self.silence.settled = Some(at);
-        let ending = Ending { at, how: Ended::Unwatched };
-        self.ledger.end_all(bench, ending, |episode| {
-            matches!(episode.concept, Concept::Missed | Concept::MissedDoctor)
-        });
-    }
-
     /// A silence is due (SEED3, SEED4, A7).
     pub(super) fn silent(&mut self, bench: &mut Bench<'_>, due: Timestamp, told: Told) {
+        let by_pack = self.silence.due_by_pack(bench.pack, bench.patient, told);
+        let own = by_pack.is_none_or(|by_pack| due < by_pack);
         self.silence.tell(told, due);
         let Some(known_at) = self.silence.uploads.covers(due) else { return };
         let moment = Moment { clock: known_at, ..Moment::due(due) };
@@ -200,11 +270,27 @@ impl State {
         let since = self.silence.last_value.or(bench.patient.enrolled_at).unwrap_or(due);
         let days = in_days(due.since(since));
         self.raise(bench, line, moment, || Words {
-            zh: format!("已{days}天没有有效测量"),
-            en: format!("no valid value for {days} days"),
+            zh: format!("已{days}天没有有效测量{}", if own { "（个人方案的频次）" } else { "" }),
+            en: format!(
+                "no valid value for {days} days{}",
+                if own { " (cadence of the person's own plan)" } else { "" }
+            ),
         });
         if told == Told::Doctor {
             self.component(bench, Component::MissedVisits, moment);
         }
+    }
+
+    /// "Red still open and no further value of that measure 24 h after its clock" (MM-3).
+    pub(super) fn repeat_missed(&mut self, bench: &mut Bench<'_>, red: AlertId, due: Timestamp) {
+        self.unrepeated.retain(|(waiting, _)| *waiting != red);
+        let hours = in_hours(bench.pack.timers.repeat_after_red);
+        let line = (Concept::MissedRepeat, Level::Orange);
+        let known_at = self.silence.uploads.covers(due).unwrap_or(due);
+        let moment = Moment { clock: known_at, ..Moment::due(due) };
+        self.raise(bench, line, moment, || Words {
+            zh: format!("急症提醒后{hours}小时内没有再测"),
+            en: format!("no further value within {hours} h of an open emergency"),
+        });
     }
 }

@@ -22,7 +22,7 @@ use super::{
     sessions::Screening,
     silence::{Silence, Told, Upload, Uploads},
     sugars::Findings,
-    words::{Words, in_hours, in_minutes},
+    words::{Words, in_minutes},
 };
 use crate::{
     domain::{AlertId, Level, Timestamp},
@@ -49,7 +49,7 @@ pub struct State {
     position: Position,
     pub(super) ledger: Ledger,
     /// Open reds that wait for a second value of their measure (MM-3).
-    unrepeated: Vec<(AlertId, Measure)>,
+    pub(super) unrepeated: Vec<(AlertId, Measure)>,
     /// When a doubtful extreme becomes red, unless a reliable reading comes (BP-E0).
     pub(super) extreme_due: Option<Timestamp>,
     /// The open blood-pressure session.
@@ -73,8 +73,8 @@ pub struct State {
 enum Due {
     SessionCloses,
     ExtremeToRed,
-    Unwatched,
     Silent(Told),
+    LetGo(Told),
     Repeat(AlertId),
 }
 
@@ -209,8 +209,8 @@ impl State {
             match what {
                 Due::SessionCloses => self.close_session(bench),
                 Due::ExtremeToRed => self.extreme_to_red(bench, due),
-                Due::Unwatched => self.leave_silence(bench, due),
                 Due::Silent(told) => self.silent(bench, due, told),
+                Due::LetGo(told) => self.let_go(bench, told, due),
                 Due::Repeat(red) => self.repeat_missed(bench, red, due),
             }
         }
@@ -223,16 +223,18 @@ impl State {
             .extreme_due
             .filter(|_| self.ledger.is_open(Concept::BpExtremeUnreliable))
             .map(|due| (due, Due::ExtremeToRed));
-        let leaves = self.silence.leaves(pack, patient).map(|due| (due, Due::Unwatched));
+        let let_go = Told::ALL.into_iter().filter_map(|told| {
+            self.lets_go(pack, patient, told).map(|due| (due, Due::LetGo(told)))
+        });
         let covered = self
             .uncertain(pack, patient)
             .filter(|(due, _)| self.silence.uploads.covers(*due).is_some());
-        session.into_iter().chain(extreme).chain(leaves).chain(covered).min()
+        session.into_iter().chain(extreme).chain(let_go).chain(covered).min()
     }
 
     /// What waits for a value, and is judged only up to the watermark.
     fn uncertain(&self, pack: &Pack, patient: &Patient) -> impl Iterator<Item = (Timestamp, Due)> {
-        let silent = [Told::Patient, Told::Doctor]
+        let silent = Told::ALL
             .map(|told| self.silence.due(pack, patient, told).map(|due| (due, Due::Silent(told))));
         let after_red = pack.timers.repeat_after_red;
         let repeats = self.unrepeated.iter().filter_map(move |(red, _)| {
@@ -287,6 +289,7 @@ impl State {
                 moment,
                 severe: false,
                 formal: false,
+                own: false,
             };
             let (zh, en) = rule.map_or(("", ""), |rule| (rule.zh.as_str(), rule.en.as_str()));
             return self.ledger.raise(bench, crossing, || {
@@ -294,8 +297,15 @@ impl State {
                 Words { zh: format!("{zh}:{}", words.zh), en: format!("{en}: {}", words.en) }
             });
         }
-        let crossing =
-            Crossing { concept, level: Level::Red, family, moment, severe, formal: false };
+        let crossing = Crossing {
+            concept,
+            level: Level::Red,
+            family,
+            moment,
+            severe,
+            formal: false,
+            own: false,
+        };
         let raised = self.ledger.raise(bench, crossing, why)?;
         if raised.disposition == Disposition::Opened {
             let ledger = &self.ledger;
@@ -314,7 +324,8 @@ impl State {
         why: impl FnOnce() -> Words,
     ) -> Option<Raised> {
         let family = bench.pack.rule(concept).and_then(|rule| rule.family);
-        let crossing = Crossing { concept, level, family, moment, severe: false, formal: false };
+        let crossing =
+            Crossing { concept, level, family, moment, severe: false, formal: false, own: false };
         self.ledger.raise(bench, crossing, why)
     }
 
@@ -332,19 +343,6 @@ impl State {
             self.ledger
                 .end_all(bench, ending, |episode| episode.concept == Concept::BpExtremeUnreliable);
         }
-    }
-
-    /// "Red still open and no further value of that measure 24 h after its clock" (MM-3).
-    fn repeat_missed(&mut self, bench: &mut Bench<'_>, red: AlertId, due: Timestamp) {
-        self.unrepeated.retain(|(waiting, _)| *waiting != red);
-        let hours = in_hours(bench.pack.timers.repeat_after_red);
-        let line = (Concept::MissedRepeat, Level::Orange);
-        let known_at = self.silence.uploads.covers(due).unwrap_or(due);
-        let moment = Moment { clock: known_at, ..Moment::due(due) };
-        self.raise(bench, line, moment, || Words {
-            zh: format!("急症提醒后{hours}小时内没有再测"),
-            en: format!("no further value within {hours} h of an open emergency"),
-        });
     }
 }
 

@@ -13,6 +13,7 @@ use super::{
     ledger::{Bench, Moment},
     pack::Pack,
     patient::{Cohort, Condition},
+    plan::Tightened,
     quantity::{Glycaemia, mean},
     relapse::Component,
     state::State,
@@ -109,29 +110,43 @@ impl State {
     fn sugar_control(&mut self, bench: &mut Bench<'_>, value: &Value) {
         let Some(number) = value.number.filter(|_| !value.emergency) else { return };
         let pack = bench.pack;
-        let line = control_line(pack, value.fasting(), value.cohort);
-        let over = number >= line;
         let at = value.moment.at;
-        let past = PastSugar { at, fasting: value.fasting(), value: number, over };
+        let line = control_line(pack, value.fasting(), value.cohort);
+        let line = if value.fasting() {
+            bench.patient.tighten_fasting(line, at)
+        } else {
+            Tightened::untouched(line)
+        };
+        let (over, over_pack) = (number >= line.line, number >= line.pack);
+        let past = PastSugar { at, fasting: value.fasting(), value: number, over, over_pack };
         self.sugars.push(pack, past);
         let week = self.sugar_week(pack, past);
         let persistence = pack.persistence.of(value.cohort);
-        let values = self.sugars.newest_first().map(|past| (past.at, past.over));
-        let repeated = persists(persistence.glucose, persistence.window, values);
+        let persists = |over: fn(&PastSugar) -> bool| {
+            let values = self.sugars.newest_first().map(|past| (past.at, over(past)));
+            persists(persistence.glucose, persistence.window, values)
+        };
+        let repeated = persists(|past| past.over);
+        let by_pack = over_pack && persists(|past| past.over_pack);
         let judged = Judged {
             measure: Measure::Glucose,
             begun: at,
             moment: value.moment,
             over,
             persistent: over && repeated,
-            decides_second: week.map_or(over, |mean| mean >= line),
+            persistent_own: !by_pack,
+            decides_second: week.map_or(over, |mean| mean >= line.line),
+            decides_second_own: !week.map_or(over_pack, |mean| mean >= line.pack),
         };
-        self.judge_control(bench, judged, &|| match week {
-            Some(mean) => value.words(
-                &format!("控制线{line}，七日均值{mean}"),
-                &format!("control line {line}, {mean} over seven days"),
-            ),
-            None => value.words(&format!("控制线{line}"), &format!("control line {line}")),
+        self.judge_control(bench, judged, &|| {
+            let (zh, en) = line.words();
+            match week {
+                Some(mean) => value.words(
+                    &format!("控制线{zh}，七日均值{mean}"),
+                    &format!("control line {en}, {mean} over seven days"),
+                ),
+                None => value.words(&format!("控制线{zh}"), &format!("control line {en}")),
+            }
         });
     }
 

@@ -4,15 +4,10 @@ use smol_str::SmolStr;
 
 use super::{Opening, Paging, Step, Team, revise};
 use crate::{
-    assess::{Ended, Ending, Episode, Pack},
-    domain::{Alert, AlertState, PersonId, Timestamp},
+    assess::{Ended, Ending, Episode, Pack, left_tracking},
+    domain::{Alert, AlertState, PersonId, Reason, Timestamp},
     store::AlertChange,
 };
-
-/// Why an alert of silence ended without a value.
-const UNWATCHED: &str = "登记表上已无诊断、不在监测名单或已去世，不再提醒未测 / the registry has no \
-                         diagnosis and no watched cohort any more, or a death: silence is no \
-                         longer told";
 
 impl Paging {
     /// Staff of a site see it at the bench, unless the value is so grave that it never waits.
@@ -46,21 +41,18 @@ impl Opening {
 #[must_use]
 pub fn follow(standing: &Alert, episode: &Episode, team: &Team, now: Timestamp) -> Option<Step> {
     let mut after = standing.clone();
-    let mut note = None;
     let change = match episode.end {
         Some(_) if !standing.state.is_live() => return None,
         Some(Ending { how: Ended::Resolved, .. }) => {
             after.state = AlertState::Closed;
             AlertChange::Closed
         }
-        Some(Ending { how: Ended::Unwatched, .. }) => {
-            after.state = AlertState::Closed;
-            note = Some(UNWATCHED.to_owned());
-            AlertChange::Closed
-        }
         Some(Ending { how: Ended::Superseded(_), .. }) => {
             after.state = AlertState::Superseded;
             AlertChange::Superseded
+        }
+        Some(Ending { how: Ended::Left, .. }) => {
+            return Some(withdraw(standing, left_tracking(), team, now));
         }
         // Later facts bring back what earlier ones had ended.
         None if !standing.state.is_live() => {
@@ -78,7 +70,17 @@ pub fn follow(standing: &Alert, episode: &Episode, team: &Team, now: Timestamp) 
         }
         None => return None,
     };
-    let mut step = revise(standing, after, change, team, now);
-    step.event.note = note;
-    Some(step)
+    Some(revise(standing, after, change, team, now))
+}
+
+/// The step that takes a standing alert back, with its reason: it stays in the alert's history, as
+/// code and words of the step and as the last reason of the alert.
+#[must_use]
+pub fn withdraw(standing: &Alert, reason: Reason, team: &Team, now: Timestamp) -> Step {
+    let note = format!("{}: {} / {}", reason.line, reason.zh, reason.en);
+    let mut after = Alert { state: AlertState::Withdrawn, ..standing.clone() };
+    after.reasons.push(reason);
+    let mut step = revise(standing, after, AlertChange::Withdrawn, team, now);
+    step.event.note = Some(note);
+    step
 }

@@ -4,6 +4,7 @@ use smol_str::{SmolStr, ToSmolStr};
 
 use super::{Team, add_day_time, next_day_time};
 use crate::{
+    assess::Concept,
     domain::{
         Alert, AlertId, AlertState, CareLevel, Doctor, DoctorId, Level, Millis, PersonId, Reason,
         Rung, Timestamp, notification_key,
@@ -109,9 +110,17 @@ pub fn open(opening: Opening, team: &Team, now: Timestamp) -> Step {
         let due_at = page_at(&alert, opening.paging, now);
         changes.extend(owe(&alert, AlertChange::Opened, doctor, due_at));
     }
+    // PR-1 and PR-2 are the office's task too (LINES 6.3, "notified"): code, level and link.
+    if let Some(office) = team.office().filter(|_| OFFICE.iter().any(|it| *it == alert.concept)) {
+        let due_at = page_at(&alert, Paging::AtOnce, now);
+        changes.extend(owe(&alert, AlertChange::Opened, office, due_at));
+    }
     let event = event(&alert, AlertChange::Opened, now, None);
     Step { alert, event, changes }
 }
+
+/// What an assistance office is told of.
+const OFFICE: [&str; 2] = [Concept::OopLine.as_str(), Concept::PovertyRelapseRisk.as_str()];
 
 /// Carries a change that later facts made: its level, its reasons, its end. A message is owed only
 /// when the level rises, or when an alert that had ended is open again. One that still waits when
@@ -506,5 +515,32 @@ mod tests {
         assert_eq!(step.alert.deadline, Some(at("2026-03-02T05:00:00+08:00")));
         let nobody = DoctorId::new("X").unwrap();
         assert_eq!(forward(&alert, Some(&nobody), &"DR1".into(), &team(), at(NOW)), None);
+    }
+
+    #[test]
+    fn an_assistance_office_is_told_of_poverty_alone_and_answers_for_nothing() {
+        let office = Doctor {
+            attributes: [("office".to_owned(), "yes".to_owned())].into(),
+            ..doctor("OFFICE", CareLevel::Township)
+        };
+        let above = vec![office, doctor("T1", CareLevel::Township)];
+        let team = Team::new(Some(doctor("DR1", CareLevel::Village)), above);
+        let told = |concept: &str| {
+            let opening = Opening {
+                concept: concept.into(),
+                ..opening(Level::Orange, false, Paging::AtOnce)
+            };
+            let step = open(opening, &team, at(NOW));
+            assert_eq!(step.alert.owner, DoctorId::new("DR1").ok());
+            let owed = step.changes.iter().filter_map(|change| {
+                let Change::Owe(owed) = change else { return None };
+                Some(owed.recipient.to_string())
+            });
+            owed.collect::<Vec<_>>()
+        };
+        assert_eq!(told("poverty_relapse_risk"), ["DR1", "OFFICE"]);
+        assert_eq!(told("oop_line"), ["DR1", "OFFICE"]);
+        assert_eq!(told("bp_grade2"), ["DR1"]);
+        assert_eq!(team.after(CareLevel::Village).map(|it| it.doctor.as_str()), Some("T1"));
     }
 }

@@ -9,7 +9,7 @@ mod hours;
 mod life;
 mod team;
 
-pub use episode::follow;
+pub use episode::{follow, withdraw};
 pub use hours::{DAY_BEGINS_HOUR, DAY_ENDS_HOUR, add_day_time, next_day_time};
 pub use life::{
     Opening, Paging, Step, acknowledge, actor, ask_again, escalate, forward, note, open, revise,

@@ -1,16 +1,52 @@
 //! A person's lines with their names, for the chart.
 
+use std::sync::Arc;
+
 use crate::{
-    assess::{Pack, Patient},
-    domain::{Person, Setting, Timestamp},
-    serve::LineBand,
+    assess::{self, Pack, Patient},
+    domain::{Person, Plan, Setting, Timestamp},
+    serve::{Known, LineBand, Lines, Seen, Weighed},
 };
 
+/// The pack in force, as pages and imports ask it.
+pub(super) struct PackLines(pub(super) Arc<Pack>);
+
+impl Lines for PackLines {
+    fn seen(&self, known: Known<'_>, last_value: Option<Timestamp>, now: Timestamp) -> Seen {
+        let patient = patient(&self.0, known);
+        let mut contradictions = assess::contradictions(known.person, known.earlier, now);
+        if let Some(plan) = assess::plan_in_force(known.plans, now) {
+            let looser = assess::plan_contradictions(&self.0, &patient, plan, now);
+            contradictions.extend(looser);
+        }
+        Seen {
+            lines: lines_for(&self.0, &patient, now),
+            contradictions,
+            tracking: assess::tracking(&self.0, &patient, last_value, now),
+        }
+    }
+
+    fn weigh(&self, known: Known<'_>, plan: &Plan, now: Timestamp) -> Weighed {
+        let patient = patient(&self.0, known);
+        let at = assess::begins(plan, now);
+        Weighed {
+            looser: assess::looser(&self.0, &patient, plan, at),
+            waits: assess::waits_for_diagnosis(&patient, plan, at),
+        }
+    }
+}
+
+/// The person as the lines see them. The household decides no line of a chart.
+fn patient(pack: &Pack, known: Known<'_>) -> Patient {
+    let earlier: Vec<&Person> = known.earlier.iter().collect();
+    Patient::registered(pack, known.person, None, known.enrolled_at)
+        .also_born(known.person, &earlier)
+        .planned(known.plans)
+}
+
 /// The lines of a person at an instant.
-pub(super) fn lines_for(pack: &Pack, person: &Person, at: Timestamp) -> Vec<LineBand> {
-    // The household decides no line of a chart.
-    let patient = Patient::registered(pack, person, None, None);
-    let named = pack.bands(&patient, at).into_iter().filter_map(|band| {
+fn lines_for(pack: &Pack, patient: &Patient, at: Timestamp) -> Vec<LineBand> {
+    let named = pack.bands(patient, at).into_iter().filter_map(|band| {
         let rule = pack.rule(band.concept)?;
         Some(LineBand {
             measure: band.measure,

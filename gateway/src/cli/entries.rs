@@ -5,13 +5,13 @@ use std::{io::Write, path::Path};
 
 use firmware_protocols::Decimal;
 use hyper::Method;
-use serde_json::{Number, Value};
+use serde_json::{Map, Number, Value, json};
 
 use super::{
     Failure,
     admin::Admin,
     registry::escaped,
-    rows::{ROWS_AT_ONCE, Rejects, check_headers, open, tell},
+    rows::{Notes, ROWS_AT_ONCE, check_headers, open, tell},
     table::{CellError, Cells},
 };
 use crate::serve::wire::{EventLine, EventsCounted, FollowUpAsked, MoneyAsked};
@@ -141,13 +141,13 @@ impl<'a> Entering<'a> {
         check_headers(&headers, columns, 2)?;
         let unread = headers.iter().map(str::trim).filter(|name| !columns.contains(name));
         let unread: Vec<String> = unread.map(str::to_owned).collect();
-        let (mut read, mut rejected) = (0_u64, Rejects::new(rejects));
+        let (mut read, mut rejected) = (0_u64, Notes::rejects(rejects));
         for record in reader.records() {
             let record = record.map_err(|error| Failure::of(&error))?;
             read = read.saturating_add(1);
             match self.kind.line(Cells::new(&headers, &record)) {
                 Ok(line) => self.batch.push((record, line)),
-                Err(error) => rejected.push(&headers, &record, &error)?,
+                Err(error) => rejected.reject(&headers, &record, &error)?,
             }
             if self.batch.len() >= ROWS_AT_ONCE {
                 self.send(&headers, &mut rejected)?;
@@ -155,13 +155,17 @@ impl<'a> Entering<'a> {
         }
         self.send(&headers, &mut rejected)?;
         bar.finish_and_clear();
-        tell((read, self.entered), rejected, &unread, out)
+        let mut more = Map::new();
+        if !unread.is_empty() {
+            more.insert("ignored_columns".to_owned(), json!(unread));
+        }
+        tell((read, self.entered), rejected, more, out)
     }
 
     fn send(
         &mut self,
         headers: &csv::StringRecord,
-        rejected: &mut Rejects<'_>,
+        rejected: &mut Notes<'_>,
     ) -> Result<(), Failure> {
         let batch = std::mem::take(&mut self.batch);
         if batch.is_empty() {
@@ -177,7 +181,7 @@ impl<'a> Entering<'a> {
         self.entered = self.entered.saturating_add(counted.stored);
         for (place, column, why) in counted.rejected {
             let Some((record, _)) = batch.get(place) else { continue };
-            rejected.push(headers, record, &CellError { column, why })?;
+            rejected.reject(headers, record, &CellError { column, why })?;
         }
         Ok(())
     }

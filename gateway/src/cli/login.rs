@@ -59,9 +59,12 @@ fn rights(core: &Core, user: &str, row: &TokenRow) -> Result<Rights, LoginError>
             }
         }
         Role::Operator => Ok(Rights::Operator),
-        Role::Nurse | Role::Township | Role::County | Role::Auditor | Role::Wall => {
-            Err(LoginError::NotAuthorized)
-        }
+        Role::Nurse
+        | Role::Township
+        | Role::County
+        | Role::Auditor
+        | Role::Wall
+        | Role::Assistant => Err(LoginError::NotAuthorized),
     }
 }
 

@@ -16,6 +16,7 @@ mod judge;
 mod log;
 mod login;
 mod pieces;
+mod plan_row;
 mod registry;
 mod rows;
 mod rules;

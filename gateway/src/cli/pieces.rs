@@ -136,7 +136,7 @@ pub(super) fn shared(
             let key = posted.idempotency_key.as_deref();
             admit::posted(&posted.body, posted.received_at, key)
         }),
-        lines_for: Arc::new(move |person, at| super::bands::lines_for(&pack, person, at)),
+        lines: Arc::new(super::bands::PackLines(pack)),
         indicators,
         alert_links: core.links.clone(),
         supervisor: supervisor.clone(),

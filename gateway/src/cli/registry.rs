@@ -8,16 +8,16 @@ use std::{
 
 use clap::{Subcommand, ValueEnum, builder::PossibleValue};
 use hyper::Method;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{
     Common, Failure,
     admin::Admin,
     entries::{Entering, EntryKind},
-    rows::{ROWS_AT_ONCE, Rejects, check_headers, open, tell},
-    table::{self, Cells, Kind},
+    rows::{Notes, ROWS_AT_ONCE, check_headers, open, tell},
+    table::{self, CellError, Cells, Kind},
 };
-use crate::{domain::Registered, store::Role};
+use crate::{domain::Registered, serve::wire::RowNote, store::Role};
 
 /// Rows of one page of an export.
 const PAGE: usize = 1000;
@@ -91,15 +91,17 @@ pub(super) fn run(
         RegistryCommand::Import { kind, file, data_dir, dry_run, rejects, author } => {
             let connect = || Admin::connect(common, data_dir.as_deref());
             let admin = if *dry_run { None } else { Some(connect()?) };
-            let rejects = rejects.clone().unwrap_or_else(|| {
+            let beside = |ending: &str| {
                 let mut name = file.clone().into_os_string();
-                name.push(".rejects.csv");
+                name.push(ending);
                 PathBuf::from(name)
-            });
+            };
+            let rejects = rejects.clone().unwrap_or_else(|| beside(".rejects.csv"));
             match kind {
                 Rows::Registry(kind) => {
-                    let (kind, batch) = (*kind, Vec::new());
-                    Import { admin, author, kind, batch, changed: 0 }.run(file, &rejects, out)
+                    let warnings = beside(".warnings.csv");
+                    let notes = (Notes::rejects(&rejects), Notes::warnings(&warnings));
+                    Import::new(admin, author, *kind, notes).run(file, out)
                 }
                 Rows::Entries(kind) => {
                     // Only the store knows the people, and only its pack the profiles.
@@ -138,6 +140,7 @@ impl ValueEnum for Rows {
             Self::Registry(Kind::Devices),
             Self::Registry(Kind::Sites),
             Self::Registry(Kind::Cards),
+            Self::Registry(Kind::Plans),
             Self::Entries(EntryKind::FollowUps),
             Self::Entries(EntryKind::Money),
         ]
@@ -155,37 +158,57 @@ struct Import<'a> {
     admin: Option<Admin>,
     author: &'a str,
     kind: Kind,
-    batch: Vec<Registered>,
+    /// Rows that wait to be sent, with their records.
+    batch: Vec<(Registered, csv::StringRecord)>,
     changed: u64,
+    /// Rows that were not entered.
+    rejected: Notes<'a>,
+    /// What in the rows that were contradicts something else.
+    warned: Notes<'a>,
 }
 
-impl Import<'_> {
-    fn run(&mut self, file: &Path, rejects: &Path, out: &mut dyn Write) -> Result<(), Failure> {
+impl<'a> Import<'a> {
+    fn new(
+        admin: Option<Admin>,
+        author: &'a str,
+        kind: Kind,
+        (rejected, warned): (Notes<'a>, Notes<'a>),
+    ) -> Self {
+        Self { admin, author, kind, batch: Vec::new(), changed: 0, rejected, warned }
+    }
+
+    fn run(mut self, file: &Path, out: &mut dyn Write) -> Result<(), Failure> {
         let (bar, mut reader) = open(file)?;
         let headers = reader.headers().map_err(|error| Failure::of(&error))?.clone();
         check_headers(&headers, self.kind.columns(), 1)?;
-        let (mut read, mut rejected) = (0_u64, Rejects::new(rejects));
+        let mut read = 0_u64;
         for record in reader.records() {
             let record = record.map_err(|error| Failure::of(&error))?;
             read = read.saturating_add(1);
             match table::row(self.kind, Cells::new(&headers, &record)) {
-                Ok(row) => self.batch.push(row),
-                Err(error) => rejected.push(&headers, &record, &error)?,
+                Ok(row) => self.batch.push((row, record)),
+                Err(error) => self.rejected.reject(&headers, &record, &error)?,
             }
             if self.batch.len() >= ROWS_AT_ONCE {
-                self.send()?;
+                self.send(&headers)?;
             }
         }
-        self.send()?;
+        self.send(&headers)?;
         bar.finish_and_clear();
-        tell((read, self.changed), rejected, &[], out)
+        let (path, warned) = self.warned.finish()?;
+        let mut more = Map::new();
+        if warned > 0 {
+            more.insert("warned".to_owned(), json!(warned));
+            more.insert("warnings".to_owned(), json!(path));
+        }
+        tell((read, self.changed), self.rejected, more, out)
     }
 
-    fn send(&mut self) -> Result<(), Failure> {
+    fn send(&mut self, headers: &csv::StringRecord) -> Result<(), Failure> {
         let batch = std::mem::take(&mut self.batch);
         let (Some(admin), false) = (&mut self.admin, batch.is_empty()) else { return Ok(()) };
         let mut lines = String::new();
-        for row in &batch {
+        for (row, _) in &batch {
             lines.push_str(&serde_json::to_string(row).map_err(|error| Failure::of(&error))?);
             lines.push('\n');
         }
@@ -194,8 +217,34 @@ impl Import<'_> {
         let answer = admin.call(Method::POST, &path, lines)?;
         let changed = answer.get("new_or_changed").and_then(Value::as_u64).unwrap_or_default();
         self.changed = self.changed.saturating_add(changed);
+        // A number of a row that would loosen a line: the row is told once, with all its columns.
+        let mut told: Vec<usize> = Vec::new();
+        for note in notes(&answer, "rejected")? {
+            let Some((_, record)) = record_of(&batch, &note) else { continue };
+            if !told.contains(&note.line) {
+                told.push(note.line);
+                let why = format!("{} / {}", note.en, note.zh);
+                self.rejected.reject(headers, record, &CellError { column: note.column, why })?;
+            }
+        }
+        for note in notes(&answer, "warned")? {
+            let Some((_, record)) = record_of(&batch, &note) else { continue };
+            self.warned.warn(record, &note)?;
+        }
         Ok(())
     }
+}
+
+/// What the server said about rows.
+fn notes(answer: &Value, list: &str) -> Result<Vec<RowNote>, Failure> {
+    let notes = answer.get(list).cloned().unwrap_or_else(|| json!([]));
+    serde_json::from_value(notes).map_err(|error| Failure::of(&error))
+}
+
+type Sent = (Registered, csv::StringRecord);
+
+fn record_of<'b>(batch: &'b [Sent], note: &RowNote) -> Option<&'b Sent> {
+    batch.get(note.line.checked_sub(1)?)
 }
 
 fn export(admin: &mut Admin, kind: Kind, out: &mut dyn Write) -> Result<(), Failure> {

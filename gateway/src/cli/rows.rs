@@ -8,9 +8,10 @@ use std::{
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::{Failure, table};
+use crate::serve::wire::RowNote;
 
 /// Rows of one request: one transaction of the writer.
 pub(super) const ROWS_AT_ONCE: usize = 1000;
@@ -77,15 +78,14 @@ pub(super) fn check_headers(
     }
 }
 
-/// Says what became of a file: rows read and entered, rejected ones, columns that nobody reads.
+/// Says what became of a file: rows read and entered, rejected ones, and what else there is to say.
 pub(super) fn tell(
     (read, entered): (u64, u64),
-    rejects: Rejects<'_>,
-    ignored: &[String],
+    rejects: Notes<'_>,
+    more: Map<String, Value>,
     out: &mut dyn Write,
 ) -> Result<(), Failure> {
-    let path = rejects.path.display().to_string();
-    let rejected = rejects.finish()?;
+    let (path, rejected) = rejects.finish()?;
     let unchanged = read.saturating_sub(entered).saturating_sub(rejected);
     let mut line = json!({
         "read": read, "entered": entered, "unchanged": unchanged, "rejected": rejected,
@@ -94,32 +94,59 @@ pub(super) fn tell(
         if rejected > 0 {
             line.insert("rejects".to_owned(), json!(path));
         }
-        if !ignored.is_empty() {
-            line.insert("ignored_columns".to_owned(), json!(ignored));
-        }
+        line.extend(more);
     }
     writeln!(out, "{line}")?;
     if rejected > 0 { Err(Failure::AnsweredNo) } else { Ok(()) }
 }
 
-/// Rows that were no rows, with their line, column and reason; the file appears with the first.
-pub(super) struct Rejects<'a> {
+/// Rows with something to be said about them; the file appears with the first.
+pub(super) struct Notes<'a> {
     path: &'a Path,
+    columns: &'static [&'static str],
     file: Option<csv::Writer<File>>,
     count: u64,
 }
 
-impl<'a> Rejects<'a> {
-    pub(super) const fn new(path: &'a Path) -> Self {
-        Self { path, file: None, count: 0 }
+impl<'a> Notes<'a> {
+    /// Rows that were no rows, with their line, column and reason.
+    pub(super) const fn rejects(path: &'a Path) -> Self {
+        Self::new(path, &["line", "column", "reason"])
     }
 
-    pub(super) fn push(
+    /// What in rows that were entered contradicts something else.
+    pub(super) const fn warnings(path: &'a Path) -> Self {
+        Self::new(path, &["line", "column", "code", "zh", "en"])
+    }
+
+    const fn new(path: &'a Path, columns: &'static [&'static str]) -> Self {
+        Self { path, columns, file: None, count: 0 }
+    }
+
+    /// A row that was not entered.
+    pub(super) fn reject(
         &mut self,
         headers: &csv::StringRecord,
         record: &csv::StringRecord,
         error: &table::CellError,
     ) -> Result<(), Failure> {
+        let line = line_of(record);
+        let told = [line.as_str(), &error.column, &error.why];
+        self.push(headers, told.into_iter().chain(record).collect())
+    }
+
+    /// A row that was entered, and what is to be said about it.
+    pub(super) fn warn(
+        &mut self,
+        record: &csv::StringRecord,
+        note: &RowNote,
+    ) -> Result<(), Failure> {
+        let line = line_of(record);
+        let told = [line.as_str(), &note.column, &note.code, &note.zh, &note.en];
+        self.push(&csv::StringRecord::new(), told.to_vec())
+    }
+
+    fn push(&mut self, headers: &csv::StringRecord, fields: Vec<&str>) -> Result<(), Failure> {
         let write = |file: &mut csv::Writer<File>, fields: Vec<&str>| {
             file.write_record(fields).map_err(|error| Failure::of(&error))
         };
@@ -130,25 +157,25 @@ impl<'a> Rejects<'a> {
                     .flexible(true)
                     .from_path(self.path)
                     .map_err(|error| Failure::of(&error))?;
-                write(
-                    &mut file,
-                    ["line", "column", "reason"].into_iter().chain(headers).collect(),
-                )?;
+                write(&mut file, self.columns.iter().copied().chain(headers).collect())?;
                 self.file.insert(file)
             }
         };
-        let line = record.position().map_or(0, csv::Position::line).to_string();
-        let fields = [line.as_str(), &error.column, &error.why].into_iter().chain(record).collect();
         self.count = self.count.saturating_add(1);
         write(file, fields)
     }
 
-    fn finish(self) -> Result<u64, Failure> {
+    /// Where they stand, and how many they are.
+    pub(super) fn finish(self) -> Result<(String, u64), Failure> {
         if let Some(mut file) = self.file {
             file.flush()?;
         }
-        Ok(self.count)
+        Ok((self.path.display().to_string(), self.count))
     }
+}
+
+fn line_of(record: &csv::StringRecord) -> String {
+    record.position().map_or(0, csv::Position::line).to_string()
 }
 
 /// A byte-order mark at the beginning is no part of the first column's name.

@@ -7,6 +7,7 @@ use std::{fmt::Display, str::FromStr};
 use clap::ValueEnum;
 use jiff::civil::Date;
 
+use super::plan_row::{PLAN_COLUMNS, plan, plan_cells};
 use crate::domain::{
     Attributes, Card, CareLevel, Dated, Device, Doctor, Household, Person, Registered, Sex, Site,
     SiteRole,
@@ -27,6 +28,8 @@ pub(super) enum Kind {
     Sites,
     /// Cards that open a bench session
     Cards,
+    /// People's own targets and cadence
+    Plans,
 }
 
 impl Kind {
@@ -40,6 +43,7 @@ impl Kind {
             Self::Devices => "device",
             Self::Sites => "site",
             Self::Cards => "card",
+            Self::Plans => "plan",
         }
     }
 
@@ -70,6 +74,7 @@ impl Kind {
             Self::Devices => &["device", "model", "site", "bench", "owner"],
             Self::Sites => &["site", "kind", "name", "village", "township", "lat", "lon"],
             Self::Cards => &["card", "person"],
+            Self::Plans => &PLAN_COLUMNS,
         }
     }
 }
@@ -149,7 +154,7 @@ impl<'a> Cells<'a> {
     }
 }
 
-fn wrong(column: &str, why: impl Display) -> CellError {
+pub(super) fn wrong(column: &str, why: impl Display) -> CellError {
     CellError { column: column.to_owned(), why: why.to_string() }
 }
 
@@ -212,6 +217,7 @@ pub(super) fn row(kind: Kind, mut cells: Cells<'_>) -> Result<Registered, CellEr
             }
             Registered::Card(Card { card, person: cells.required("person")? })
         }
+        Kind::Plans => Registered::Plan(plan(cells)?),
     })
 }
 
@@ -313,6 +319,7 @@ pub(super) fn cells(row: &Registered) -> (Vec<String>, Attributes) {
         Registered::Card(row) => {
             (vec![row.card.clone(), row.person.to_string()], Attributes::new())
         }
+        Registered::Plan(row) => (plan_cells(row), row.attributes.clone()),
     }
 }
 
@@ -411,6 +418,22 @@ mod tests {
         );
         check(Kind::Cards, "person,card\nP1,6217\n", Ok("6217,P1;"));
         check(Kind::Devices, "device,owner\nBP-1,P1\n", Ok("BP-1,,,,P1;"));
+    }
+
+    #[test]
+    fn a_plan_states_its_targets_in_mmhg_and_mmol_per_litre() {
+        check(
+            Kind::Plans,
+            "person,from,systolic_lt,fasting_lt,cadence_days,author\nP1,2026-03-01,130,6.5,7,DR1\n",
+            Ok("P1,2026-03-01,,130,,6.5,7,DR1;"),
+        );
+        check(
+            Kind::Plans,
+            "person,fasting_lt\nP1,117\n",
+            Err("fasting_lt: expected 4.5 to 16.0 mmol/L / 应为4.5至16.0 mmol/L"),
+        );
+        let why = "systolic_lt: invalid digit found in string";
+        check(Kind::Plans, "person,systolic_lt\nP1,17.3\n", Err(why));
     }
 
     #[test]

@@ -80,7 +80,8 @@ pub(super) fn binds(row: &Registered) -> Vec<RegistryKey> {
         Registered::Device(_)
         | Registered::Household(_)
         | Registered::Doctor(_)
-        | Registered::Site(_) => Vec::new(),
+        | Registered::Site(_)
+        | Registered::Plan(_) => Vec::new(),
     }
 }
 

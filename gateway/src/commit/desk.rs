@@ -51,6 +51,7 @@ impl Desk {
             Registered::Household(_) | Registered::Site(_) | Registered::Doctor(_) => {
                 self.people.forget();
             }
+            Registered::Plan(plan) => self.people.forget_person(&plan.person),
             Registered::Device(_) | Registered::Card(_) => {}
         }
     }
@@ -165,7 +166,10 @@ impl Desk {
         let places = unit.places_above(&village)?;
         let mut above = Vec::new();
         for level in [CareLevel::Township, CareLevel::County, CareLevel::City] {
-            above.extend(of_places(unit.doctors(level)?, &places));
+            let (offices, doctors): (Vec<Doctor>, Vec<Doctor>) =
+                unit.doctors(level)?.into_iter().partition(Doctor::is_office);
+            above.extend(of_places(doctors, &places));
+            above.extend(of_places(offices, &places));
         }
         Ok(crate::care::Team::new(contracted, above))
     }
@@ -191,6 +195,7 @@ pub(super) fn key(row: &Registered) -> RegistryKey {
         Registered::Device(row) => RegistryKey::Device(row.device.clone()),
         Registered::Site(row) => RegistryKey::Site(row.site.clone()),
         Registered::Card(row) => RegistryKey::Card(row.card.clone()),
+        Registered::Plan(row) => RegistryKey::Plan(row.person.clone()),
     }
 }
 

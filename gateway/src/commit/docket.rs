@@ -6,15 +6,13 @@ use smol_str::SmolStr;
 use tracing::error;
 
 use crate::{
-    assess::{Assessment, Crossed, Episode, State, Trigger},
+    assess::{Assessment, Concept, Crossed, Episode, State, Trigger, facts_changed, left_tracking},
     care::{self, Opening, Paging, Team},
-    domain::{
-        Alert, AlertId, AlertState, Millis, PersonId, ReadingId, Setting, SiteRole, Timestamp,
-    },
+    domain::{Alert, AlertId, Millis, PersonId, ReadingId, Reason, Setting, SiteRole, Timestamp},
     store::{AlertChange, Change, Crossing, Disposition, Fact, StoreError},
 };
 
-use super::{event::Fresh, group::Group};
+use super::{entered, event::Fresh, group::Group};
 
 /// Time alone ends sessions, and opens what they cross, within this after their readings. What opens
 /// without a new fact for a reading older than this opens in retrospect: the registry or the pack
@@ -173,13 +171,24 @@ impl Group<'_> {
             .cloned()
             .collect();
         for standing in gone {
-            let after = Alert { state: AlertState::Withdrawn, ..standing.clone() };
-            let change = AlertChange::Withdrawn;
-            self.take(care::revise(&standing, after, change, &docket.team, self.now));
+            let reason = self.why_gone(person, &standing)?;
+            self.take(care::withdraw(&standing, reason, &docket.team, self.now));
         }
         docket.crossed.extend(&assessment.crossings);
         self.record_crossings(&docket);
         Ok(())
+    }
+
+    /// Why nothing says any more that an alert should be open.
+    fn why_gone(&mut self, person: &PersonId, standing: &Alert) -> Result<Reason, StoreError> {
+        let silence = [Concept::Missed, Concept::MissedDoctor];
+        let of_silence = silence.iter().any(|concept| concept.as_str() == standing.concept);
+        let in_force = entered::in_force(self.unit, self.packs, person)?;
+        Ok(if of_silence && !in_force.last().minds_silence(self.now) {
+            left_tracking()
+        } else {
+            facts_changed()
+        })
     }
 
     /// Reads which crossings the store has, so that none is told twice.

@@ -3,7 +3,7 @@
 
 use crate::{
     assess::{InForce, Pack, Packs, Patient, enrolled_at},
-    domain::{Household, HouseholdId, Person, PersonId, Registered, Timestamp},
+    domain::{Household, HouseholdId, Person, PersonId, Plan, Registered, Timestamp},
     store::{RegistryKey, StoreError, Unit},
 };
 
@@ -23,7 +23,12 @@ pub(super) fn in_force(
             homes.extend(households(unit, home)?);
         }
     }
+    let plans = plans(unit, id)?;
     let mut entered: Vec<Timestamp> = rows.iter().map(|(at, _)| *at).collect();
+    // A plan is nothing without the person's own row, whose beginning counts since ever.
+    let known = entered.first().copied();
+    let own = plans.iter().map(|(at, _)| *at);
+    entered.extend(own.filter(|at| known.is_some_and(|known| known <= *at)));
     entered.extend(homes.iter().map(|(at, _)| *at));
     entered.sort_unstable();
     entered.dedup();
@@ -35,7 +40,10 @@ pub(super) fn in_force(
         let own =
             homes.iter().filter(|(_, home)| person.household.as_ref() == Some(&home.household));
         let home = row_at(own, at).map(|(_, home)| home);
-        Patient::registered(pack, person, home, enrolled)
+        let plans = plans.iter().filter(|(entered, _)| *entered <= at).map(|(_, plan)| plan);
+        let earlier = rows.iter().filter(|(entered, _)| *entered <= at).map(|(_, row)| row);
+        let earlier: Vec<&Person> = earlier.collect();
+        Patient::registered(pack, person, home, enrolled).also_born(person, &earlier).planned(plans)
     };
     Ok(InForce::new(packs, &entered, patient))
 }
@@ -54,6 +62,13 @@ fn people(unit: &mut dyn Unit, id: &PersonId) -> Result<Vec<Entered<Person>>, St
     let all = unit.entered(&RegistryKey::Person(id.clone()))?.into_iter();
     let person = |(at, row)| if let Registered::Person(row) = row { Some((at, row)) } else { None };
     Ok(all.filter_map(person).collect())
+}
+
+/// Plans in the order in which they were entered: which of them holds is the lines' to say.
+fn plans(unit: &mut dyn Unit, id: &PersonId) -> Result<Vec<Entered<Plan>>, StoreError> {
+    let all = unit.entered(&RegistryKey::Plan(id.clone()))?.into_iter();
+    let plan = |(at, row)| if let Registered::Plan(row) = row { Some((at, row)) } else { None };
+    Ok(all.filter_map(plan).collect())
 }
 
 fn households(

@@ -8,6 +8,7 @@ mod event;
 mod id;
 mod identity;
 mod link;
+mod plan;
 mod reading;
 mod registry;
 mod time;
@@ -26,6 +27,7 @@ pub use identity::{
     quarantine_digest, raw_digest, reading_id, received_digest,
 };
 pub use link::{AlertLinks, LINK_MAX};
+pub use plan::{NoTarget, Plan, PlanError, TenthsMmol};
 pub use reading::{
     Attribution, Basis, Reading, Remarks, Road, Sequence, Setting, Standing, flag_bits, meal_name,
 };

@@ -9,7 +9,9 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
-use super::{BenchId, CareLevel, DeviceId, DoctorId, HouseholdId, PersonId, SiteId, Timestamp};
+use super::{
+    BenchId, CareLevel, DeviceId, DoctorId, HouseholdId, PersonId, Plan, SiteId, Timestamp,
+};
 
 /// Columns of a file that have no meaning to us, kept as they came.
 pub type Attributes = BTreeMap<String, String>;
@@ -146,6 +148,15 @@ pub struct Doctor {
     pub attributes: Attributes,
 }
 
+impl Doctor {
+    /// The row is an assistance office's (健康帮扶办公室): its column `office` says yes. It is told of
+    /// PR-1 and PR-2 by code, level and link, answers for no alert and takes none.
+    #[must_use]
+    pub fn is_office(&self) -> bool {
+        self.attributes.get("office").is_some_and(|it| matches!(it.as_str(), "yes" | "true" | "1"))
+    }
+}
+
 /// A cuff, a meter, or a bridge.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Device {
@@ -234,4 +245,6 @@ pub enum Registered {
     Site(Site),
     /// A card.
     Card(Card),
+    /// A person's own plan.
+    Plan(Plan),
 }

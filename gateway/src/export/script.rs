@@ -93,6 +93,15 @@ impl Reader for Scripted {
         Ok(self.read()?.registry.get(key).cloned())
     }
 
+    fn entered(
+        &self,
+        scope: &Scope,
+        key: &RegistryKey,
+    ) -> Result<Vec<(Timestamp, Registered)>, StoreError> {
+        let row = self.registered(scope, key)?;
+        Ok(row.map(|row| (Timestamp::from_millis(0), row)).into_iter().collect())
+    }
+
     fn owed(&self, now: Timestamp, limit: usize) -> Result<Vec<Owed>, StoreError> {
         let script = self.read()?;
         let mut due: Vec<Owed> =

@@ -19,6 +19,7 @@ use super::{
     refusal::Refusal,
     secret,
     shared::Shared,
+    weigh::{Weighed, weigh},
     wire,
 };
 use crate::{
@@ -87,11 +88,14 @@ async fn register(
                 asked.kind
             )));
         }
-        rows.push(row);
+        rows.push((number.saturating_add(1), row));
     }
+    let Weighed { rows, rejected, warned } = shared.ask(move |shared| weigh(shared, rows)).await?;
     let sent = rows.len();
     if sent == 0 {
-        return Ok(Json(wire::RegistryCounted { new_or_changed: 0, unchanged: 0 }));
+        let (new_or_changed, unchanged) = (0, 0);
+        let counted = wire::RegistryCounted { new_or_changed, unchanged, rejected, warned };
+        return Ok(Json(counted));
     }
     let (reply, done) = oneshot::channel();
     let author = SmolStr::new(asked.author.as_deref().unwrap_or("operator"));
@@ -99,7 +103,8 @@ async fn register(
     shared.inlet.hand_over(work).await?;
     let (_proof, changed) = done.await.map_err(|_dropped| Refusal::from(NotCommitted))?;
     let unchanged = sent.saturating_sub(changed);
-    Ok(Json(wire::RegistryCounted { new_or_changed: changed, unchanged }))
+    let new_or_changed = changed;
+    Ok(Json(wire::RegistryCounted { new_or_changed, unchanged, rejected, warned }))
 }
 
 const fn kind(row: &Registered) -> &'static str {
@@ -110,6 +115,7 @@ const fn kind(row: &Registered) -> &'static str {
         Registered::Device(_) => "device",
         Registered::Site(_) => "site",
         Registered::Card(_) => "card",
+        Registered::Plan(_) => "plan",
     }
 }
 

@@ -29,6 +29,7 @@ mod sessions;
 mod shared;
 #[cfg(test)]
 mod tests;
+mod weigh;
 pub mod wire;
 
 pub use self::{
@@ -41,5 +42,8 @@ pub use self::{
     router::router,
     secret::NoRandomness,
     sessions::{IDLE_MAX, SESSION_MAX},
-    shared::{Admit, LineBand, LinesFor, PackSummary, Parts, PostedReadings, Settings, Shared},
+    shared::{
+        Admit, Known, LineBand, Lines, PackSummary, Parts, PostedReadings, Seen, Settings, Shared,
+        Weighed,
+    },
 };

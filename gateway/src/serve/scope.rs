@@ -14,8 +14,10 @@ use crate::{
 pub(super) enum Right {
     /// Post readings.
     Deliver,
-    /// See people, their readings and their alerts, within the scope.
+    /// See people and their readings, within the scope.
     ReadPeople,
+    /// See alerts, within the scope, as much of them as the view shows.
+    ReadAlerts,
     /// See counted numbers.
     ReadBoard,
     /// See what a place answers for.
@@ -37,9 +39,10 @@ pub(super) enum Right {
 }
 
 impl Right {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Deliver,
         Self::ReadPeople,
+        Self::ReadAlerts,
         Self::ReadBoard,
         Self::ReadIndicators,
         Self::ReadHeld,
@@ -56,6 +59,7 @@ impl Right {
         match self {
             Self::Deliver => "deliver",
             Self::ReadPeople => "read_people",
+            Self::ReadAlerts => "read_alerts",
             Self::ReadBoard => "read_board",
             Self::ReadIndicators => "read_indicators",
             Self::ReadHeld => "read_held",
@@ -74,6 +78,9 @@ impl Right {
 pub(super) enum View {
     /// Names and values of those in scope.
     Full,
+    /// Level, household, village, state and dates: an assistance office. Never a value, nor a word
+    /// from which one can be told.
+    Households,
     /// Level, case code, owner and deadline: a wall.
     Codes,
     /// Counted numbers alone.
@@ -125,6 +132,10 @@ impl Reach {
             Role::County => Self::counts(place(), View::Counts, COUNTS),
             Role::Operator => Self::counts(everything_or_place(), View::Counts, OPERATOR),
             Role::Auditor => Self::counts(everything_or_place(), View::Counts, COUNTS),
+            Role::Assistant => {
+                let place = place();
+                Self { people: place.clone(), board: place, view: View::Households, rights: OFFICE }
+            }
             Role::Wall => Self::counts(everything_or_place(), View::Codes, &[Right::ReadBoard]),
         })
     }
@@ -141,6 +152,7 @@ impl Reach {
 const NURSE: &[Right] = &[
     Right::Deliver,
     Right::ReadPeople,
+    Right::ReadAlerts,
     Right::ReadBoard,
     Right::ReadHeld,
     Right::Decide,
@@ -150,6 +162,7 @@ const NURSE: &[Right] = &[
 ];
 const DOCTOR: &[Right] = &[
     Right::ReadPeople,
+    Right::ReadAlerts,
     Right::ReadBoard,
     Right::ReadHeld,
     Right::Decide,
@@ -161,6 +174,7 @@ const DOCTOR: &[Right] = &[
 /// A doctor above the village answers for a place too.
 const LEAD: &[Right] = &[
     Right::ReadPeople,
+    Right::ReadAlerts,
     Right::ReadBoard,
     Right::ReadIndicators,
     Right::ReadHeld,
@@ -173,6 +187,7 @@ const LEAD: &[Right] = &[
 ];
 const TOWNSHIP: &[Right] = &[
     Right::ReadPeople,
+    Right::ReadAlerts,
     Right::ReadBoard,
     Right::ReadIndicators,
     Right::ReadHeld,
@@ -181,6 +196,8 @@ const TOWNSHIP: &[Right] = &[
     Right::Note,
     Right::Money,
 ];
+/// The assistance office.
+const OFFICE: &[Right] = &[Right::ReadAlerts, Right::ReadBoard];
 const COUNTS: &[Right] = &[Right::ReadBoard, Right::ReadIndicators];
 const OPERATOR: &[Right] = &[Right::ReadBoard, Right::ReadIndicators, Right::ReadHeld];
 
@@ -203,6 +220,10 @@ fn doctors_scope(grant: &Grant, reader: &dyn Reader) -> Result<Scope, StoreError
     let Some(Registered::Doctor(row)) = reader.registered(&Scope::Everything, &key)? else {
         return Ok(Scope::Nobody);
     };
+    if row.is_office() {
+        // An office has a token of role assistant; as a doctor it sees nobody.
+        return Ok(Scope::Nobody);
+    }
     Ok(match row.level {
         CareLevel::Village => Scope::Doctor(row.doctor),
         CareLevel::Township | CareLevel::County | CareLevel::City

@@ -19,9 +19,9 @@ use super::{
     wire,
 };
 use crate::{
-    assess::Pack,
+    assess::{Contradiction, Looser, Pack, Tracking},
     commit::Health,
-    domain::{AlertLinks, Clock, Level, Person, Timestamp},
+    domain::{AlertLinks, Clock, Level, Person, Plan, Timestamp},
     intake::{Inlet, Item},
     store::{CommitSeq, Reader, StoreError},
     supervise::Supervisor,
@@ -103,8 +103,47 @@ pub struct LineBand {
     pub setting: &'static str,
 }
 
-/// The lines of a person at an instant.
-pub type LinesFor = Arc<dyn Fn(&Person, Timestamp) -> Vec<LineBand> + Send + Sync>;
+/// What the registry says of a person.
+#[derive(Debug, Clone, Copy)]
+pub struct Known<'a> {
+    /// The row in force.
+    pub person: &'a Person,
+    /// Rows that it superseded.
+    pub earlier: &'a [Person],
+    /// Their own plans, in the order in which they were entered.
+    pub plans: &'a [Plan],
+    /// When they were taken into care: silence counts from here while there is no value.
+    pub enrolled_at: Option<Timestamp>,
+}
+
+/// What the lines say of a person, beside alerts.
+#[derive(Debug, Clone, Default)]
+pub struct Seen {
+    /// The lines by which their values are judged.
+    pub lines: Vec<LineBand>,
+    /// Facts of theirs that contradict each other.
+    pub contradictions: Vec<Contradiction>,
+    /// How they stand in the cured cohort.
+    pub tracking: Option<Tracking>,
+}
+
+/// What a row of a plan means for its person.
+#[derive(Debug, Clone, Default)]
+pub struct Weighed {
+    /// Its numbers that would loosen a line.
+    pub looser: Vec<Looser>,
+    /// A target waits for a diagnosis that the person lacks.
+    pub waits: bool,
+}
+
+/// The pack in force, asked about people.
+pub trait Lines: Send + Sync {
+    /// What the lines say of a person now; their last value counts for what is due next.
+    fn seen(&self, known: Known<'_>, last_value: Option<Timestamp>, now: Timestamp) -> Seen;
+
+    /// What a plan that comes now means for its person.
+    fn weigh(&self, known: Known<'_>, plan: &Plan, now: Timestamp) -> Weighed;
+}
 
 /// What the lead hands over to serve pages and answers.
 pub struct Parts {
@@ -131,7 +170,7 @@ pub struct Parts {
     /// Makes items of a posted body.
     pub admit: Admit,
     /// Lines of a person.
-    pub lines_for: LinesFor,
+    pub lines: Arc<dyn Lines>,
     /// Indicators as they were last counted.
     pub indicators: Latest,
     /// Makes and reads the links of messages.
@@ -158,7 +197,7 @@ pub struct Shared {
     pub(super) bundle: Bundle,
     pub(super) metrics: Registry,
     pub(super) admit: Admit,
-    pub(super) lines_for: LinesFor,
+    pub(super) lines: Arc<dyn Lines>,
     pub(super) indicators: Latest,
     pub(super) alert_links: AlertLinks,
     pub(super) supervisor: Supervisor,
@@ -226,7 +265,7 @@ impl Shared {
             bundle: parts.bundle,
             metrics: parts.metrics,
             admit: parts.admit,
-            lines_for: parts.lines_for,
+            lines: parts.lines,
             indicators: parts.indicators,
             alert_links: parts.alert_links,
             supervisor: parts.supervisor,

@@ -13,8 +13,9 @@ use super::{
 };
 use crate::domain::{
     ActOutcome, Alert, AlertState, Attribution, Basis, Card, CareLevel, Doctor, Grade, Happened,
-    Household, Id, Key, Level, Measured, Millis, Money, MoneyKind, Person, PersonEvent, Reading,
-    ReadingId, Reason, Registered, Remarks, Road, Sequence, Site, SiteRole, Standing, Timestamp,
+    Household, Id, Key, Level, Measured, Millis, Money, MoneyKind, Person, PersonEvent, Plan,
+    Reading, ReadingId, Reason, Registered, Remarks, Road, Sequence, Site, SiteRole, Standing,
+    Timestamp,
 };
 
 /// Noon on 2026-03-02 in China.
@@ -225,6 +226,21 @@ pub(crate) fn site(name: &str, village: &str, township: &str, county: &str) -> F
 
 pub(crate) fn card(number: &str, person: &str) -> Fact {
     registration(Registered::Card(Card { card: number.to_owned(), person: id(person) }))
+}
+
+/// A plan by which a person is measured every so many days.
+pub(crate) fn plan(person: &str, cadence_days: u16) -> Fact {
+    registration(Registered::Plan(Plan {
+        person: id(person),
+        from: None,
+        until: None,
+        systolic_lt: None,
+        diastolic_lt: None,
+        fasting_lt: None,
+        cadence_days: Some(cadence_days),
+        author: String::new(),
+        attributes: BTreeMap::new(),
+    }))
 }
 
 pub(crate) fn origin(site: Option<&str>) -> Origin {

@@ -18,6 +18,8 @@ pub enum RegistryKey {
     Site(SiteId),
     /// A card, by its number.
     Card(String),
+    /// A person's own plan; in force is the one entered last, whether it has begun or not.
+    Plan(PersonId),
 }
 
 /// What a device has sent under one of its numbers.

@@ -116,6 +116,17 @@ pub trait Reader: Send + Sync {
         key: &RegistryKey,
     ) -> Result<Option<Registered>, StoreError>;
 
+    /// Every row that was ever entered under a key, oldest first, if the scope reaches the one in
+    /// force.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn entered(
+        &self,
+        scope: &Scope,
+        key: &RegistryKey,
+    ) -> Result<Vec<(Timestamp, Registered)>, StoreError>;
+
     /// People whose name or id begins with a text.
     ///
     /// # Errors
@@ -128,7 +139,7 @@ pub trait Reader: Send + Sync {
     ) -> Result<Page<crate::domain::Person>, StoreError>;
 
     /// Every registry row in force of a kind (`person`, `household`, `doctor`, `device`, `site`,
-    /// `card`), by name. For exports.
+    /// `card`, `plan`), by name. For exports.
     ///
     /// # Errors
     /// [`StoreError::Asked`] for any other kind; any error of the store.

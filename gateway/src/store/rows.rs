@@ -225,11 +225,13 @@ pub enum Role {
     Auditor,
     /// Shows a board, without names or values.
     Wall,
+    /// Works at an assistance office (健康帮扶专干): household, colour and date, never a value.
+    Assistant,
 }
 
 impl Role {
     /// Every role, for decoding and for help texts.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Device,
         Self::Nurse,
         Self::Doctor,
@@ -238,6 +240,7 @@ impl Role {
         Self::Operator,
         Self::Auditor,
         Self::Wall,
+        Self::Assistant,
     ];
 
     /// The role's name on the command line and on the wire.
@@ -252,6 +255,7 @@ impl Role {
             Self::Operator => "operator",
             Self::Auditor => "auditor",
             Self::Wall => "wall",
+            Self::Assistant => "assistant",
         }
     }
 }

@@ -15,7 +15,7 @@ use super::{
     },
     ScenarioError,
 };
-use crate::domain::{Millis, PersonId, Setting, Timestamp};
+use crate::domain::{Millis, PersonId, Plan, Setting, Timestamp};
 
 /// Time runs on after the last event so that sessions close (SCENARIOS, "Events").
 const RUNS_ON: Millis = Millis::minutes(20);
@@ -184,6 +184,15 @@ fn patient(case: Item<'_>) -> Result<Patient> {
     }
     if person.flag("cause_illness")? {
         patient = patient.poor_by_illness();
+    }
+    if let Some(plan) = person.get("plan") {
+        let mut row = plan.clone();
+        let wrong = || person.wrong("plan", "a plan as the registry has it, without the person");
+        let named = row.as_object_mut().ok_or_else(wrong)?;
+        named.insert("person".to_owned(), Value::from(patient.person().as_str()));
+        let plan: Plan = serde_json::from_value(row).map_err(|_unfit| wrong())?;
+        plan.check().map_err(|_wrong| wrong())?;
+        patient = patient.planned([&plan]);
     }
     Ok(match person.time("enrolled_at")? {
         Some(at) => patient.enrolled(at),

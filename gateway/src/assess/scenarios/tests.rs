@@ -35,7 +35,7 @@ fn order_and_copies_change_no_byte() {
 /// What the states of all open cases come to by the built-in pack, as they are kept, under the number beside it. Where
 /// this fails, the lines or the encoding changed: raise [`JUDGEMENT`] and write the new digest here,
 /// so that nobody goes on from a state that other lines had judged.
-const KEPT: (u32, &str) = (2, "03490f63f6d70324f7b964a7949879669a74e466896abb817b2267cda470f2fd");
+const KEPT: (u32, &str) = (3, "37e0bb790a8dffd77085716450eae7a9f7382f98bc91950ed6da4de155736c7e");
 
 #[test]
 fn what_is_kept_changes_only_with_its_number() {

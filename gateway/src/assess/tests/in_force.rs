@@ -131,8 +131,8 @@ fn whoever_leaves_leaves_their_silence() {
     let row = |number| if number == 0 { tracked() } else { untracked() };
     // Within fourteen days it never was.
     check_ends(&rows(&[0, 20], row), Concept::Missed, &[]);
-    check_ends(&rows(&[0, 40], row), Concept::Missed, &[Some((26, Ended::Unwatched))]);
-    check_ends(&rows(&[0, 40], row), Concept::MissedDoctor, &[Some((26, Ended::Unwatched))]);
+    check_ends(&rows(&[0, 40], row), Concept::Missed, &[Some((26, Ended::Left))]);
+    check_ends(&rows(&[0, 40], row), Concept::MissedDoctor, &[Some((26, Ended::Left))]);
     let day = |day: i64| Some(minute(day * DAY).to_shanghai().unwrap().date());
     let dying = |_: usize| tracked().during(Condition::Dead, day(30), None);
     let midnight = Timestamp::from_shanghai(day(30).unwrap().at(0, 0, 0, 0)).unwrap();
@@ -140,6 +140,44 @@ fn whoever_leaves_leaves_their_silence() {
     let ends: Vec<_> = whole.episodes.iter().map(|it| it.end.map(|end| end.at)).collect();
     assert_eq!(ends, [Some(midnight), Some(midnight)]);
     assert_eq!(whole.next_due, None, "nothing is due of the dead");
+}
+
+#[test]
+fn the_dead_are_watched_by_nothing_not_even_by_their_own_plan() {
+    let day = |day: i64| Some(minute(day * DAY).to_shanghai().unwrap().date());
+    let plan = own_plan(r#"{"person":"P000001","cadence_days":10}"#);
+    let planned = || patient().enrolled(minute(0)).planned([&plan]);
+    let midnight = Timestamp::from_shanghai(day(15).unwrap().at(0, 0, 0, 0)).unwrap();
+    let dying = planned().during(Condition::Dead, day(15), None);
+    let one = rows(&[0], |_| dying.clone());
+    check(&one, &[], Concept::Missed, &[11 * DAY]);
+    let (_, told) = one.fold(&[], minute(12 * DAY));
+    assert_eq!(told.next_due, Some(midnight), "the watch is told of the end");
+    let (state, whole) = one.fold(&[], minute(100 * DAY));
+    let ends: Vec<_> =
+        whole.episodes.iter().map(|it| it.end.map(|end| (end.at, end.how))).collect();
+    assert_eq!(ends, [Some((midnight, Ended::Left))], "the doctor is told of nothing");
+    assert_eq!(one.next_silence(&state, minute(100 * DAY)), None);
+    let (state, _) = one.fold(&[], minute(12 * DAY));
+    assert_eq!(one.next_silence(&state, minute(12 * DAY)), Some(midnight));
+    // A plan that ends lets go as well.
+    let over = own_plan(r#"{"person":"P000001","cadence_days":10,"until":"2026-03-14"}"#);
+    let ended = patient().enrolled(minute(0)).planned([&over]);
+    let (_, whole) = rows(&[0], |_| ended.clone()).fold(&[], minute(100 * DAY));
+    let ends: Vec<_> = whole.episodes.iter().map(|it| it.end.map(|end| end.how)).collect();
+    assert_eq!(ends, [Some(Ended::Left)]);
+}
+
+#[test]
+fn whoever_comes_back_is_told_of_anew_though_a_doctor_had_closed_the_first() {
+    let day = |day: i64| Some(minute(day * DAY).to_shanghai().unwrap().date());
+    let c2 = Condition::Cohort(Cohort::C2);
+    let person = patient().enrolled(minute(0)).during(c2, None, day(12)).during(c2, day(90), None);
+    let closed = act(9 * DAY, Concept::Missed, ActOutcome::Closed);
+    let back = Timestamp::from_shanghai(day(90).unwrap().at(0, 0, 0, 0)).unwrap();
+    let (_, whole) = rows(&[0], |_| person.clone()).fold(&[closed], minute(100 * DAY));
+    let missed = whole.crossings.iter().filter(|it| it.concept == Concept::Missed);
+    assert_eq!(missed.map(|it| it.at).collect::<Vec<_>>(), [minute(8 * DAY), back]);
 }
 
 #[test]

@@ -5,6 +5,8 @@ mod in_force;
 mod lines;
 mod measure;
 mod order;
+mod own_plan;
+mod tracked;
 
 use firmware_protocols::{Decimal, Flags, GlucoseUnit, GlucoseValue, Meal, PressureUnit};
 
@@ -28,6 +30,11 @@ pub(super) fn hypertensive() -> Patient {
 
 pub(super) fn diabetic() -> Patient {
     patient().with(Condition::Diabetes)
+}
+
+/// A plan as the registry has it.
+pub(super) fn own_plan(json: &str) -> crate::domain::Plan {
+    serde_json::from_str(json).unwrap()
 }
 
 fn fact(at: i64, body: Body) -> Fact {

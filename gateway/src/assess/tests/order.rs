@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::*;
 
 /// Facts of a person: dense in time, so that sessions, re-measures, runs and silences meet.
-fn facts() -> impl Strategy<Value = Vec<Fact>> {
+pub(super) fn facts() -> impl Strategy<Value = Vec<Fact>> {
     let at = prop_oneof![0..90_i64, 0..3 * DAY, (0..200_i64).prop_map(|day| day * DAY)];
     let delay = prop_oneof![4 => Just(0_i64), 2 => 0..60_i64, 1 => 0..4 * DAY, 1 => Just(-20_i64)];
     let one = (at, delay, 0..12_u8, 0..1000_i64);
@@ -28,6 +28,7 @@ fn of(at: i64, kind: u8, value: i64) -> Fact {
         Concept::GluLowEmergency,
         Concept::BpUncontrolledFirst,
         Concept::PovertyRelapseRisk,
+        Concept::Missed,
     ];
     let turn = usize::try_from(value).unwrap();
     let (systolic, diastolic) = (80 + value % 240, 50 + value % 70);
@@ -37,21 +38,33 @@ fn of(at: i64, kind: u8, value: i64) -> Fact {
         5 | 6 => fasting(at, &format!("{}.{}", value % 24, value % 10)),
         7 => sugar(at, ["HI", "LO", "320", "0.4", "55"][turn % 5]),
         8 => followup(at, systolic, diastolic),
-        9 => act(at, concepts[turn % 5], acts[turn % 3]),
+        9 => act(at, concepts[turn % 6], acts[turn / 6 % 3]),
         10 => watermark(at, at + value % 50),
         _ => sugar(at, &format!("{}.{}", value % 20, value % 10)),
     }
 }
 
-fn people() -> [Patient; 4] {
+pub(super) fn people() -> [Patient; 6] {
     let c2 = Condition::Cohort(Cohort::C2);
     let c3 = Condition::Cohort(Cohort::C3);
     let day = |text: &str| text.parse().ok();
     let tracked_for_a_while = patient()
         .during(c2, day("2026-03-04"), day("2026-05-20"))
         .during(c3, day("2026-05-10"), None)
-        .during(Condition::Hypertension, day("2026-04-20"), None);
+        .during(Condition::Hypertension, day("2026-04-20"), None)
+        .during(Condition::Dead, day("2026-09-01"), None);
+    let planned = [
+        own_plan(r#"{"person":"P1","systolic_lt":125,"fasting_lt":6.1,"cadence_days":5}"#),
+        own_plan(r#"{"person":"P1","from":"2026-03-20","until":"2026-06-01","diastolic_lt":75}"#),
+    ];
+    let cured = patient().during(c3, day("2026-03-10"), day("2026-05-28")).during(
+        c3,
+        day("2026-08-01"),
+        None,
+    );
     [
+        cured.enrolled(minute(-40 * DAY)),
+        hypertensive().with(Condition::Diabetes).planned(&planned).enrolled(minute(0)),
         hypertensive().with(Condition::Diabetes).with(c2),
         patient().with(c3).enrolled(minute(0)),
         diabetic().with(Condition::Pregnant),
@@ -66,7 +79,7 @@ fn check(property: impl Fn(&Pack, &Patient, &[Fact], u64)) {
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
     let config = Config { cases: 250, failure_persistence: None, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, rng);
-    let cases = (facts(), 0..4_usize, any::<u64>());
+    let cases = (facts(), 0..6_usize, any::<u64>());
     let run = runner.run(&cases, |(facts, who, seed)| {
         property(&pack, &people()[who], &facts, seed);
         Ok(())
@@ -74,7 +87,7 @@ fn check(property: impl Fn(&Pack, &Patient, &[Fact], u64)) {
     assert!(run.is_ok(), "seed {seed:?}: {}", run.unwrap_err());
 }
 
-fn end_of(facts: &[Fact]) -> Timestamp {
+pub(super) fn end_of(facts: &[Fact]) -> Timestamp {
     facts.iter().map(|fact| fact.received_at.max(fact.at)).max().unwrap().plus(Millis::days(2))
 }
 

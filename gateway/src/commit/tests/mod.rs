@@ -6,4 +6,5 @@ mod claims;
 mod context;
 mod events;
 mod once;
+mod tracked;
 mod watch;

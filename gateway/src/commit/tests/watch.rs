@@ -18,7 +18,7 @@ use super::super::{
     watch::{CURSOR, INSTANTS_LAST, Watch},
 };
 use crate::{
-    assess::{Fact as Judged, Pack, Packs},
+    assess::{Fact as Judged, LEFT_TRACKING, Pack, Packs},
     domain::{
         Alert, AlertState, Dated, Household, Millis, Person, PersonId, Registered, Timestamp,
         alert_id,
@@ -301,6 +301,10 @@ fn a_row_of_the_registry_is_judged_at_once_and_says_why() {
     );
     assert_eq!(gateway.open_in_the_store(&id("P1")).len(), 2, "back, and silent still");
     gateway.restart();
+    let left = |gateway: &Gateway| {
+        notes(&*gateway.store).iter().filter(|note| note.starts_with(LEFT_TRACKING)).count()
+    };
+    assert_eq!(left(&gateway), 1, "whoever had no diagnosis any more");
     let dead = |one: &mut Person| {
         one.attributes.insert("died".to_owned(), "2027-02-01".to_owned());
     };
@@ -308,9 +312,8 @@ fn a_row_of_the_registry_is_judged_at_once_and_says_why() {
     gateway.tick(day(340));
     assert_eq!(gateway.open_in_the_store(&id("P1")), Vec::<String>::new());
     let ended: Vec<_> = gateway.alerts().iter().map(|alert| alert.state).collect();
-    assert!(ended.contains(&CLOSED), "{ended:?}");
-    let notes = notes(&*gateway.store);
-    assert!(notes.iter().any(|note| note.contains("silence is no longer told")), "{notes:?}");
+    assert_eq!(ended, [AlertState::Withdrawn; 3]);
+    assert_eq!(left(&gateway), 3, "both alerts of the dead say why they ended");
 }
 
 /// What the log says beside the steps of alerts.
@@ -352,6 +355,27 @@ fn a_household_concerns_everybody_in_it() {
     gateway.register(day(1), vec![home.row]);
     let mut unit = gateway.store.begin(day(1)).unwrap();
     assert_eq!(unit.concerned(before, 9).unwrap().people, ["P1", "P2"].map(id));
+}
+
+#[test]
+fn a_plan_is_judged_at_once_and_moves_the_day_of_who_is_never_measured() {
+    let (_folder, sqlite) = sqlite();
+    for store in [sqlite, Box::new(ModelStore::new())] {
+        let mut gateway = Gateway::new(store);
+        gateway.register(NOON, vec![hypertensive("P1"), hypertensive("P2")]);
+        gateway.tick(NOON);
+        gateway.restart();
+        let Fact::Registration(plan) = fixtures::plan("P1", 9) else { unreachable!() };
+        gateway.register(day(2), vec![plan.row]);
+        gateway.tick(day(2));
+        gateway.restart();
+        gateway.tick(day(10));
+        assert_eq!(gateway.told(), [("missed".to_owned(), 10, OPEN)]);
+        gateway.tick(day(18));
+        let asked = gateway.told();
+        assert_eq!(asked.last().unwrap(), &("missed_doctor".to_owned(), 18, OPEN));
+        assert!(gateway.alerts().iter().all(|alert| alert.person == id("P1")));
+    }
 }
 
 #[test]
@@ -457,6 +481,13 @@ fn live(history: &[Random], busy: bool) -> (Gateway, Timestamp) {
             6..9 => gateway.measure(&who(*whose), now, now),
             9 => gateway.measure(&who(*whose), now.minus(Millis::days(9)), now),
             10 if busy => gateway.restart(),
+            12 => {
+                let days = u16::try_from(1 + hours % 40).unwrap();
+                let Fact::Registration(plan) = fixtures::plan(&who(*whose), days) else {
+                    unreachable!()
+                };
+                gateway.register(now, vec![plan.row]);
+            }
             11 if busy => {
                 let all: Vec<_> = (0..PEOPLE).map(|it| Change::ForgetState(id(&who(it)))).collect();
                 commit(gateway.store.as_mut(), &[], &all);

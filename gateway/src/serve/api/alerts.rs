@@ -39,24 +39,31 @@ const NOTE_MAX: usize = 2_000;
 /// Alerts: live ones first, gravest first, then newest.
 #[utoipa::path(get, path = "/api/v1/alerts", tag = "alerts", params(wire::AlertsAsked),
     responses((status = 200, body = wire::List<wire::Alert>)),
-    extensions(("x-right" = json!("read_people"))))]
+    extensions(("x-right" = json!("read_alerts"))))]
 pub(in crate::serve) async fn list(
     State(shared): State<Arc<Shared>>,
     caller: Caller,
     Asked(asked): Asked<wire::AlertsAsked>,
 ) -> Result<Json<wire::List<wire::Alert>>, Refusal> {
-    caller.need(Right::ReadPeople)?;
+    caller.need(Right::ReadAlerts)?;
     let filter = AlertFilter {
         states: states(asked.state.as_deref().unwrap_or_default())?,
         doctor: name("doctor", asked.doctor.as_deref())?,
         level: asked.level.as_deref().map(level).transpose()?,
         person: name("person", asked.person.as_deref())?,
     };
+    if filter.person.is_some() && !caller.full() {
+        // Whoever may not know whom an alert is about may not ask by name either.
+        return Err(Refusal::forbidden(Right::ReadPeople.as_str()));
+    }
     let paging = paging(asked.limit, asked.after)?;
     let answer = shared.ask(move |shared| {
         let page = shared.reader.alerts(caller.scope(), &filter, &paging)?;
         let mut describer = Describer::new(shared);
-        let items = page.items.iter().map(|alert| describer.alert(alert));
+        let full = caller.full();
+        let items = page.items.iter().map(|alert| {
+            if full { describer.alert(alert) } else { describer.household_alert(alert) }
+        });
         Ok(wire::List { items: items.collect::<Result<_, StoreError>>()?, next: page.next })
     });
     answer.await.map(Json)
@@ -66,15 +73,15 @@ pub(in crate::serve) async fn list(
 #[utoipa::path(get, path = "/api/v1/alerts/{id}", tag = "alerts",
     params(("id" = String, Path, description = "The alert.")),
     responses((status = 200, body = wire::Alert)),
-    extensions(("x-right" = json!("read_people"))))]
+    extensions(("x-right" = json!("read_alerts"))))]
 pub(in crate::serve) async fn one(
     State(shared): State<Arc<Shared>>,
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Json<wire::Alert>, Refusal> {
-    caller.need(Right::ReadPeople)?;
+    caller.need(Right::ReadAlerts)?;
     let id: AlertId = id.parse().map_err(|_no_key| Refusal::not_found())?;
-    described(&shared, caller.scope().clone(), id).await.map(Json)
+    described(&shared, caller, id).await.map(Json)
 }
 
 /// Takes an alert: whoever takes it answers for it.
@@ -219,11 +226,11 @@ async fn reachable(
 
 async fn described(
     shared: &Arc<Shared>,
-    scope: Scope,
+    caller: Caller,
     id: AlertId,
 ) -> Result<wire::Alert, Refusal> {
-    let answer = shared.ask(move |shared| match shared.reader.alert(&scope, &id)? {
-        Some(history) => Describer::new(shared).alert_history(&history).map(Some),
+    let answer = shared.ask(move |shared| match shared.reader.alert(caller.scope(), &id)? {
+        Some(history) => Describer::new(shared).alert_history(&history, caller.full()).map(Some),
         None => Ok(None),
     });
     answer.await?.ok_or(Refusal::not_found())
@@ -238,7 +245,9 @@ async fn described_at(
     step: CommitSeq,
 ) -> Result<wire::Alert, Refusal> {
     let answer = shared.ask(move |shared| match shared.reader.alert(&scope, &id)? {
-        Some(history) => Describer::new(shared).alert_history(&as_of(history, step)).map(Some),
+        Some(history) => {
+            Describer::new(shared).alert_history(&as_of(history, step), true).map(Some)
+        }
         None => Ok(None),
     });
     answer.await?.ok_or(Refusal::not_found())

@@ -78,7 +78,7 @@ pub(in crate::serve) fn open_alerts(
     caller: &Caller,
 ) -> Result<Vec<wire::Alert>, StoreError> {
     let scope = match caller.reach.view {
-        View::Full => caller.scope(),
+        View::Full | View::Households => caller.scope(),
         View::Codes => &caller.reach.board,
         View::Counts => &Scope::Nobody,
     };
@@ -88,6 +88,7 @@ pub(in crate::serve) fn open_alerts(
     let mut describer = Describer::new(shared);
     let mut described = |alert| match caller.reach.view {
         View::Full => describer.alert(alert),
+        View::Households => describer.household_alert(alert),
         View::Codes | View::Counts => {
             let history = shared.reader.alert(scope, &alert.id)?;
             let events = history.map(|history| history.events).unwrap_or_default();

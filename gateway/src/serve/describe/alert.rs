@@ -2,7 +2,8 @@
 
 use super::{Describer, filled, person::sex, reading::reading};
 use crate::{
-    domain::{Alert, AlertState, Millis},
+    assess::Concept,
+    domain::{Alert, AlertState, Millis, Person},
     serve::wire,
     store::{
         AlertChange, AlertEvent, CommitSeq, StoreError, StoredReading,
@@ -22,9 +23,19 @@ impl Describer<'_> {
     pub(in crate::serve) fn alert_history(
         &mut self,
         history: &AlertHistory,
+        full: bool,
     ) -> Result<wire::Alert, StoreError> {
-        let described = self.alert_with(&history.alert, &history.events)?;
-        let steps = history.events.iter().map(|(_, event)| step(event)).collect();
+        let (alert, events) = (&history.alert, &history.events);
+        let described = if full {
+            self.alert_with(alert, events)?
+        } else {
+            self.household_alert_with(alert, events)?
+        };
+        let steps = history.events.iter().map(|(_, event)| step(event));
+        // What somebody wrote may hold a value.
+        let steps =
+            steps.map(|step| if full { step } else { wire::AlertStep { note: None, ..step } });
+        let steps = steps.collect();
         Ok(wire::Alert { history: Some(steps), ..described })
     }
 
@@ -58,11 +69,48 @@ impl Describer<'_> {
             person_name: person.as_ref().and_then(|person| filled(&person.name)),
             age: person.as_ref().and_then(|person| super::age(person, self.now)),
             sex: person.as_ref().and_then(|person| person.sex).map(sex),
+            household: household_of(person.as_ref()),
             village,
             phone: person.as_ref().and_then(|person| filled(&person.phone)),
             alert_at: Some(alert.alert_at.to_string()),
             reasons: alert.reasons.iter().map(reason).collect(),
             reading: newest,
+            ..public
+        })
+    }
+
+    /// An alert for an assistance office: level, household, village, state and dates.
+    pub(in crate::serve) fn household_alert(
+        &mut self,
+        alert: &Alert,
+    ) -> Result<wire::Alert, StoreError> {
+        let history = self.reader().alert(&Scope::Everything, &alert.id)?;
+        let events = history.map(|history| history.events).unwrap_or_default();
+        self.household_alert_with(alert, &events)
+    }
+
+    /// The same after the steps given. What was crossed is named only where that is the office's own
+    /// task (PR-1, PR-2): any other name tells of a value.
+    pub(in crate::serve) fn household_alert_with(
+        &mut self,
+        alert: &Alert,
+        events: &[(CommitSeq, AlertEvent)],
+    ) -> Result<wire::Alert, StoreError> {
+        let public = self.public_alert(alert, events)?;
+        let person = self.person_row(&alert.person)?;
+        let village = match &person {
+            Some(person) => self.village(person)?,
+            None => None,
+        };
+        let own = OFFICE_CONCEPTS.contains(&alert.concept.as_str());
+        let names = self.shared.pack.concepts.get(&alert.concept).filter(|_| own).cloned();
+        let (concept_zh, concept_en) = names.unzip();
+        Ok(wire::Alert {
+            concept: own.then(|| alert.concept.to_string()),
+            concept_zh,
+            concept_en,
+            household: household_of(person.as_ref()),
+            village,
             ..public
         })
     }
@@ -90,6 +138,7 @@ impl Describer<'_> {
             person_name: None,
             age: None,
             sex: None,
+            household: None,
             village: None,
             phone: None,
             owner: alert.owner.as_ref().map(ToString::to_string),
@@ -137,6 +186,14 @@ impl Describer<'_> {
         let same = |(_, other): &&(CommitSeq, StoredReading)| other.reading.id == stored.reading.id;
         Ok(page.items.iter().find(same).map_or(CommitSeq(0), |(seq, _)| *seq))
     }
+}
+
+/// Concepts that an assistance office is there for: PR-1 and PR-2 (LINES 6.3, "notified").
+pub(in crate::serve) const OFFICE_CONCEPTS: [&str; 2] =
+    [Concept::OopLine.as_str(), Concept::PovertyRelapseRisk.as_str()];
+
+fn household_of(person: Option<&Person>) -> Option<String> {
+    person?.household.as_ref().map(ToString::to_string)
 }
 
 /// One step of an alert's life.

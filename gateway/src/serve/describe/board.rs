@@ -70,13 +70,14 @@ pub(in crate::serve) const fn presence(online: Option<bool>) -> &'static str {
     }
 }
 
-/// Small villages identify people: the gravest level of one is for those who may see its people.
+/// Small villages identify people: the gravest level of one is for those who may see its people, or their
+/// households.
 fn village(row: view::VillageRow, view: View) -> wire::Village {
     wire::Village {
         village: row.village,
         people: row.people,
         people_today: row.people_today,
-        worst: row.worst.filter(|_| view == View::Full),
+        worst: row.worst.filter(|_| matches!(view, View::Full | View::Households)),
     }
 }
 

@@ -20,7 +20,7 @@ pub(super) use {
     board::board,
     held::{decided, quarantined, refused},
     indicators::indicators,
-    person::age,
+    person::{a_person, a_plan, age},
     reading::reading,
     timeline::Part,
 };

@@ -2,13 +2,14 @@
 
 use super::{Describer, LIVE, filled, reading::reading};
 use crate::{
-    domain::{Dated, Person, Sex, Timestamp},
+    assess::{Contradiction, Tracking, enrolled_at, plan_in_force},
+    domain::{Dated, Person, PersonId, Plan, Registered, Sex, Standing, Timestamp},
     serve::{
-        shared::LineBand,
+        shared::{Known, LineBand},
         wire::{self, Number},
     },
     store::{
-        StoreError, StoredReading,
+        RegistryKey, StoreError, StoredReading,
         view::{AlertFilter, Paging, ReadingFilter, Scope},
     },
 };
@@ -68,7 +69,9 @@ impl Describer<'_> {
         };
         let doctor = household.and_then(|household| household.doctor);
         let pack = self.shared.pack.name.as_str();
-        let lines = (self.shared.lines_for)(person, self.now);
+        let latest = self.latest(scope, person)?;
+        let known = self.known(&person.person)?;
+        let seen = self.shared.lines.seen(known.of(person), known.last_value, self.now);
         Ok(wire::Person {
             person: person.person.to_string(),
             name: person.name.clone(),
@@ -83,9 +86,32 @@ impl Describer<'_> {
             cohorts: in_force(&person.cohorts, self.now),
             diagnoses: in_force(&person.diagnoses, self.now),
             medicines: in_force(&person.medicines, self.now),
-            lines: lines.into_iter().map(|band| line(band, pack)).collect(),
-            latest: self.latest(scope, person)?,
+            lines: seen.lines.into_iter().map(|band| line(band, pack)).collect(),
+            latest,
             open_alerts: self.open_alerts(scope, person)?,
+            contradictions: seen.contradictions.into_iter().map(contradiction).collect(),
+            plan: plan_in_force(&known.plans, self.now).map(plan),
+            tracking: seen.tracking.map(|it| tracking(it, self.now)),
+        })
+    }
+
+    /// Every row of a person, and their last value.
+    fn known(&self, id: &PersonId) -> Result<Rows, StoreError> {
+        let everything = &Scope::Everything;
+        let entered = self.reader().entered(everything, &RegistryKey::Person(id.clone()))?;
+        let plans = self.reader().entered(everything, &RegistryKey::Plan(id.clone()))?;
+        let filter = ReadingFilter { person: Some(id.clone()), ..ReadingFilter::default() };
+        let paging = Paging { limit: LATEST_AMONG, after: None };
+        let readings = self.reader().readings(everything, &filter, &paging)?.items;
+        let accepted = readings.iter().find(|(_, stored)| stored.standing == Standing::Stored);
+        Ok(Rows {
+            entered: entered
+                .first()
+                .zip(entered.last())
+                .map(|((first, _), (last, _))| (*first, *last)),
+            people: entered.into_iter().filter_map(|(_, row)| a_person(row)).collect(),
+            plans: plans.into_iter().filter_map(|(_, row)| a_plan(row)).collect(),
+            last_value: accepted.map(|(_, stored)| stored.reading.measured.at),
         })
     }
 
@@ -113,6 +139,59 @@ impl Describer<'_> {
         };
         let page = self.reader().alerts(scope, &filter, &Paging::default())?;
         page.items.iter().map(|alert| self.alert(alert)).collect()
+    }
+}
+
+/// What the registry holds of a person, and when they were measured last.
+struct Rows {
+    people: Vec<Person>,
+    plans: Vec<Plan>,
+    /// When their first row was entered, and the one in force.
+    entered: Option<(Timestamp, Timestamp)>,
+    last_value: Option<Timestamp>,
+}
+
+impl Rows {
+    fn of<'r>(&'r self, person: &'r Person) -> Known<'r> {
+        let enrolled_at = self.entered.map(|(first, last)| enrolled_at(first, last, person));
+        Known { person, earlier: &self.people, plans: &self.plans, enrolled_at }
+    }
+}
+
+/// The row, if it is a person's.
+pub(in crate::serve) fn a_person(row: Registered) -> Option<Person> {
+    if let Registered::Person(person) = row { Some(person) } else { None }
+}
+
+/// The row, if it is a plan.
+pub(in crate::serve) fn a_plan(row: Registered) -> Option<Plan> {
+    if let Registered::Plan(plan) = row { Some(plan) } else { None }
+}
+
+const fn contradiction(found: Contradiction) -> wire::Contradiction {
+    wire::Contradiction { code: found.code(), zh: found.zh(), en: found.en() }
+}
+
+fn plan(plan: &Plan) -> wire::Plan {
+    let day = |date: Option<jiff::civil::Date>| date.map(|date| date.to_string());
+    wire::Plan {
+        from: day(plan.from),
+        until: day(plan.until),
+        systolic_lt: plan.systolic_lt,
+        diastolic_lt: plan.diastolic_lt,
+        fasting_lt: plan.fasting_lt.map(|target| target.to_string()),
+        cadence_days: plan.cadence_days,
+        author: filled(&plan.author),
+    }
+}
+
+fn tracking(tracking: Tracking, now: Timestamp) -> wire::Tracking {
+    let at = |at: Option<Timestamp>| at.map(|at| at.to_string());
+    wire::Tracking {
+        since: at(tracking.since),
+        next_due: at(tracking.next_due),
+        doctor_due: at(tracking.doctor_due),
+        overdue: tracking.next_due.is_some_and(|due| due <= now),
     }
 }
 

@@ -40,6 +40,7 @@ pub(super) enum Kind {
     Alert {
         person: PersonId,
         full: Arc<RawValue>,
+        households: Arc<RawValue>,
         codes: Arc<RawValue>,
     },
     Presence {
@@ -130,9 +131,11 @@ fn of_alert(
     let steps = [(seq, event.clone())];
     let full = AlertChanged { alert: describer.alert_with(&event.alert, &steps)?, change };
     let codes = AlertChanged { alert: describer.public_alert(&event.alert, &steps)?, change };
+    let alert = describer.household_alert_with(&event.alert, &steps)?;
+    let households = AlertChanged { alert, change };
     let person = event.alert.person.clone();
-    let both = json(&full).zip(json(&codes));
-    Ok(both.map(|(full, codes)| Kind::Alert { person, full, codes }))
+    let all = json(&full).zip(json(&households)).zip(json(&codes));
+    Ok(all.map(|((full, households), codes)| Kind::Alert { person, full, households, codes }))
 }
 
 fn of_presence(presence: &Presence) -> Option<Kind> {
@@ -164,8 +167,12 @@ pub(super) async fn for_caller(
             let of = person.clone().map_or(Subject::Site(site.clone()), Subject::Person);
             ("reading", &caller.reach.people, of, json)
         }
-        Kind::Alert { person, full, codes } if view != View::Counts => {
-            let json = if view == View::Full { full } else { codes };
+        Kind::Alert { person, full, households, codes } if view != View::Counts => {
+            let json = match view {
+                View::Full => full,
+                View::Households => households,
+                View::Codes | View::Counts => codes,
+            };
             ("alert", &caller.reach.board, Subject::Person(person.clone()), json)
         }
         Kind::Presence { site, json } => {

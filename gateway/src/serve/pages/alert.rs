@@ -68,12 +68,12 @@ pub(in crate::serve) async fn alert(
     Path(id): Path<String>,
 ) -> Result<Response, Refused> {
     let caller = guest.0;
-    caller.need(Right::ReadPeople)?;
+    caller.need(Right::ReadAlerts)?;
     let id: AlertId = id.parse().map_err(|_no_key| Refusal::not_found())?;
     let page = Page::new(&shared, lang, Some(&caller), lang.words.inbox);
     let reach = caller.reach.clone();
     let found = shared.ask(move |shared| match shared.reader.alert(caller.scope(), &id)? {
-        Some(history) => Describer::new(shared).alert_history(&history).map(Some),
+        Some(history) => Describer::new(shared).alert_history(&history, caller.full()).map(Some),
         None => Ok(None),
     });
     let alert = found.await?.ok_or(Refusal::not_found())?;

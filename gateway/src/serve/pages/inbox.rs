@@ -25,7 +25,7 @@ pub(in crate::serve) async fn inbox(
     guest: Guest,
 ) -> Result<Response, Refused> {
     let caller = guest.0;
-    caller.need(Right::ReadPeople)?;
+    caller.need(Right::ReadAlerts)?;
     let page = Page::new(&shared, lang, Some(&caller), lang.words.inbox);
     let alerts = shared.ask(move |shared| open_alerts(shared, &caller)).await?;
     let cards = alerts.iter().map(|alert| card(alert, lang.words)).collect();

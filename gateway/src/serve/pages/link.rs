@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     commit::Deed,
-    domain::{Alert, AlertState, DoctorId, LINK_MAX},
+    domain::{Alert, AlertState, DoctorId, LINK_MAX, Registered},
     serve::{
         answers,
         api::alerts::{Deeded, commit},
@@ -28,7 +28,7 @@ use crate::{
         wire,
     },
     store::{
-        CommitSeq,
+        CommitSeq, RegistryKey,
         view::{AlertHistory, Scope},
     },
 };
@@ -50,19 +50,27 @@ pub(in crate::serve) async fn look(
     lang: Lang,
     Path(token): Path<String>,
 ) -> Result<Response, Refused> {
-    let (alert, ..) = found(&shared, &token).await?;
+    let (alert, _, doctor) = found(&shared, &token).await?;
+    let takes = !is_office(&shared, doctor).await?;
     let page = Page::new(&shared, lang, None, lang.words.inbox);
     let known = alert.clone();
     let public = shared.ask(move |shared| Describer::new(shared).public_alert(&known, &[])).await?;
     let page = LinkPage {
         card: card(&public, lang.words),
-        open: alert.state == AlertState::Open,
+        open: takes && alert.state == AlertState::Open,
         ended: !alert.state.is_live(),
-        may_forward: alert.state == AlertState::Open && alert.step.next().is_some(),
+        may_forward: takes && alert.state == AlertState::Open && alert.step.next().is_some(),
         step: step(&alert),
         page,
     };
     page.page.answer(&page)
+}
+
+/// Whether the link is an assistance office's, which may look and take nothing.
+async fn is_office(shared: &Arc<Shared>, doctor: DoctorId) -> Result<bool, Refusal> {
+    let key = RegistryKey::Doctor(doctor);
+    let row = shared.ask(move |shared| shared.reader.registered(&Scope::Everything, &key)).await?;
+    Ok(matches!(row, Some(Registered::Doctor(row)) if row.is_office()))
 }
 
 /// `POST /a/{token}`
@@ -80,6 +88,9 @@ pub(in crate::serve) async fn act(
     };
     // A second press, or one on an old page, finds the alert taken or with the next step already.
     if alert.state == AlertState::Open && form.step == step(&alert) {
+        if is_office(&shared, doctor.clone()).await? {
+            return Err(Refusal::forbidden("ack").into());
+        }
         shared.writable()?;
         let by = SmolStr::new(doctor.as_str());
         // Two presses that find the alert as it stands are one.

@@ -92,6 +92,7 @@ pub(super) fn card(alert: &Alert, t: &Words) -> Card {
     };
     let age = alert.age.map(|age| format!("{age} {}", t.years));
     let name = alert.person_name.clone().or_else(|| alert.person.clone());
+    let name = name.or_else(|| alert.household.clone());
     let parts = [name, sex.map(str::to_owned), age, alert.village.clone()];
     let who: Vec<String> = parts.into_iter().flatten().collect();
     let reason = |reason: &crate::serve::wire::Reason| {

@@ -86,6 +86,7 @@ pub(in crate::serve) struct Page {
     pub(super) silent: Option<String>,
     pub(super) who: Option<String>,
     pub(super) csrf: String,
+    pub(super) reads_alerts: bool,
     pub(super) reads_people: bool,
     pub(super) reads_indicators: bool,
     pub(super) refresh_seconds: Option<u32>,
@@ -109,6 +110,8 @@ impl Page {
             silent: (!sending.enabled).then(|| why.clone().unwrap_or_default()),
             who,
             csrf: caller.and_then(|caller| caller.csrf.clone()).unwrap_or_default(),
+            reads_alerts: caller
+                .is_some_and(|caller| caller.reach.may(crate::serve::scope::Right::ReadAlerts)),
             reads_people: caller
                 .is_some_and(|caller| caller.reach.may(crate::serve::scope::Right::ReadPeople)),
             reads_indicators: caller

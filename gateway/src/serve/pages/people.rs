@@ -89,6 +89,10 @@ struct PersonPage {
     sex: &'static str,
     chart: Option<Chart>,
     lines: Vec<LineShown>,
+    /// What contradicts what.
+    notes: Vec<&'static str>,
+    /// The person's own plan, and how they stand in the cured cohort.
+    own: Vec<String>,
     readings: Vec<Shown>,
     alerts: Vec<Card>,
     history: Vec<Line>,
@@ -131,6 +135,7 @@ pub(in crate::serve) async fn person(
         }))
     });
     let Found { person, readings, timeline } = found.await?.ok_or(Refusal::not_found())?;
+    let english = t.lang == "en";
     let steps = timeline.items.iter().filter_map(|item| item.step.as_ref());
     let page = PersonPage {
         sex: match person.sex {
@@ -140,6 +145,8 @@ pub(in crate::serve) async fn person(
         },
         chart: draw(&readings, &person.lines, t),
         lines: person.lines.iter().map(|line| line_shown(line, t)).collect(),
+        notes: person.contradictions.iter().map(|it| if english { it.en } else { it.zh }).collect(),
+        own: own(&person, english),
         readings: readings.iter().map(|reading| shown(reading, t)).collect(),
         alerts: person.open_alerts.iter().map(|alert| card(alert, t)).collect(),
         history: steps.map(|step| line(step, t)).collect(),
@@ -147,6 +154,45 @@ pub(in crate::serve) async fn person(
         page,
     };
     page.page.answer(&page)
+}
+
+/// The person's own plan and tracking, each in a line.
+fn own(person: &wire::Person, english: bool) -> Vec<String> {
+    let plan = person.plan.as_ref().map(|plan| own_plan(plan, english));
+    let tracking = person.tracking.as_ref().map(|it| {
+        let day = |at: &Option<String>| {
+            at.as_deref().map_or("—", |at| at.get(..10).unwrap_or(at)).to_owned()
+        };
+        let (since, next, doctor) = (day(&it.since), day(&it.next_due), day(&it.doctor_due));
+        if english {
+            format!("Tracked as cured since {since}; next value due {next}; doctor told {doctor}")
+        } else {
+            format!("治愈跟踪自{since}；下次测量截止{next}；逾期告知医生{doctor}")
+        }
+    });
+    plan.into_iter().chain(tracking).collect()
+}
+
+fn own_plan(plan: &wire::Plan, english: bool) -> String {
+    let pressure = |name: &str, target: Option<u16>| target.map(|it| format!("{name} < {it} mmHg"));
+    let (systolic, diastolic, fasting, every) = if english {
+        ("systolic", "diastolic", "fasting", "a value every")
+    } else {
+        ("收缩压", "舒张压", "空腹血糖", "测量间隔")
+    };
+    let days = if english { "days" } else { "天" };
+    let parts = [
+        pressure(systolic, plan.systolic_lt),
+        pressure(diastolic, plan.diastolic_lt),
+        plan.fasting_lt.as_ref().map(|it| format!("{fasting} < {it} mmol/L")),
+        plan.cadence_days.map(|it| format!("{every} {it} {days}")),
+        plan.from.clone().map(|from| format!("{from} ..")),
+        plan.until.clone().map(|until| format!(".. {until}")),
+        plan.author.clone(),
+    ];
+    let title = if english { "Own plan: " } else { "一人一法方案：" };
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    format!("{title}{}", parts.join(if english { ", " } else { "，" }))
 }
 
 fn line_shown(line: &wire::Line, t: &super::words::Words) -> LineShown {

@@ -64,3 +64,63 @@ async fn a_login_link_a_backup_a_check_and_counts() {
         StatusCode::TEMPORARY_REDIRECT
     );
 }
+
+#[tokio::test]
+async fn a_plan_that_would_loosen_a_line_is_refused_with_its_place_and_the_rest_is_entered() {
+    let gateway = gateway();
+    let admin = admin_router(std::sync::Arc::clone(&gateway.shared));
+    let row = |row: &serde_json::Value| json!({"kind": "plan", "row": row}).to_string();
+    let rows = [
+        row(&json!({"person": "P1", "systolic_lt": 130, "cadence_days": 7, "author": "DR1"})),
+        row(&json!({"person": "P2", "systolic_lt": 150})),
+        row(&json!({"person": "P1", "diastolic_lt": 12})),
+        row(&json!({"person": "P7", "systolic_lt": 130})),
+    ];
+    let post = ask("", Method::POST, "/admin/registry?kind=plan", &rows.join("\n"));
+    let told = send(&admin, post).await.json();
+    assert_eq!(told["new_or_changed"], json!(2), "{told}");
+    let places = |list: &str| {
+        let notes = told[list].as_array().unwrap().iter();
+        let place =
+            |it: &serde_json::Value| format!("{} {} {}", it["line"], it["column"], it["code"]);
+        notes.map(place).collect::<Vec<_>>().join("; ").replace('"', "")
+    };
+    assert_eq!(places("rejected"), "2 systolic_lt plan_looser; 3 diastolic_lt no_plan");
+    assert_eq!(places("warned"), "4 person plan_of_nobody");
+    assert!(told["rejected"][0]["zh"].as_str().unwrap().contains("140 mmHg"), "{told}");
+    let plan = gateway.get("doctor", "/api/v1/people/P1").await.json()["plan"].clone();
+    assert_eq!(plan["systolic_lt"], json!(130));
+    assert_eq!((&plan["cadence_days"], &plan["author"]), (&json!(7), &json!("DR1")));
+    let page = gateway.get("doctor", "/lite/people/P1").await.text();
+    assert!(
+        page.contains("一人一法方案：收缩压 &#60; 130 mmHg")
+            || page.contains("收缩压 &lt; 130 mmHg"),
+        "{page}"
+    );
+}
+
+#[tokio::test]
+async fn facts_that_contradict_each_other_are_entered_warned_of_and_shown_on_the_page() {
+    let gateway = gateway();
+    let admin = admin_router(std::sync::Arc::clone(&gateway.shared));
+    let man = json!({"kind": "person", "row": {"person": "P1", "name": "李", "sex": "male",
+        "household": "H1", "birth_date": "1952-03-04", "id_number": "110101195003041233",
+        "pregnant": [{"code": "pregnant"}], "cohorts": [{"code": "C3"}]}});
+    let post = ask("", Method::POST, "/admin/registry?kind=person", &format!("\n{man}\n"));
+    let told = send(&admin, post).await.json();
+    assert_eq!(told["new_or_changed"], json!(1), "{told}");
+    let codes = |notes: &serde_json::Value| {
+        let notes = notes.as_array().unwrap().iter();
+        notes.map(|it| it["code"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    // An earlier row said the third of March.
+    let expected = ["birth_dates_differ", "birth_date_changed", "pregnant_man"];
+    assert_eq!(codes(&told["warned"]), expected);
+    assert_eq!(told["warned"][0]["line"], json!(2));
+    let person = gateway.get("doctor", "/api/v1/people/P1").await.json();
+    assert_eq!(codes(&person["contradictions"]), ["birth_dates_differ", "pregnant_man"]);
+    assert!(person["tracking"]["since"].is_string(), "{person}");
+    let page = gateway.get("doctor", "/lite/people/P1").await.text();
+    assert!(page.contains("男性登记为孕期或哺乳期：孕期标准仍然适用"), "{page}");
+    assert!(page.contains("治愈跟踪自"), "{page}");
+}

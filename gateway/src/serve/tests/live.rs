@@ -307,3 +307,21 @@ async fn a_reading_of_nobody_is_for_its_township_and_for_no_doctor() {
     gateway.world.commit(|rows| rows.store(stored(reading(2, 7, 203))));
     assert_eq!(events.until("reading").await.data["reading"]["systolic"], json!(203));
 }
+
+#[tokio::test]
+async fn an_assistance_office_is_told_of_a_household_s_alert_and_of_no_reading() {
+    let gateway = gateway();
+    let mut events = stream(&gateway, "assistant", None).await;
+    assert_eq!(events.next().await.unwrap().name, "hello");
+    gateway.world.commit(|rows| {
+        rows.store(stored(reading(1, 2, 150)));
+        rows.step(super::alert(1), AlertChange::Raised, None);
+    });
+    let told = events.until("alert").await;
+    assert_eq!(told.data["alert"]["household"], "H1");
+    let text = told.data.to_string();
+    for planted in ["189", "150", "\"P1\"", super::CANARY, "bp_emergency", "13800000001"] {
+        assert!(!text.contains(planted), "{planted}: {text}");
+    }
+    assert!(!events.text.contains("event: reading") && !events.text.contains("150"));
+}

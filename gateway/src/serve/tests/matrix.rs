@@ -6,7 +6,10 @@ use axum::http::{Method, StatusCode};
 use serde_json::Value;
 
 use super::{alert_id, ask, gateway};
-use crate::serve::{openapi::DOCUMENT, router};
+use crate::{
+    serve::{openapi::DOCUMENT, router},
+    store::AlertChange,
+};
 
 struct Operation {
     method: Method,
@@ -91,6 +94,7 @@ fn rights(role: &str) -> &'static [&'static str] {
         "nurse" => &[
             "deliver",
             "read_people",
+            "read_alerts",
             "read_board",
             "read_held",
             "decide",
@@ -100,6 +104,7 @@ fn rights(role: &str) -> &'static [&'static str] {
         ],
         "doctor" | "other" | "stranger" => &[
             "read_people",
+            "read_alerts",
             "read_board",
             "read_held",
             "decide",
@@ -110,6 +115,7 @@ fn rights(role: &str) -> &'static [&'static str] {
         ],
         "lead" => &[
             "read_people",
+            "read_alerts",
             "read_board",
             "read_indicators",
             "read_held",
@@ -122,6 +128,7 @@ fn rights(role: &str) -> &'static [&'static str] {
         ],
         "township" => &[
             "read_people",
+            "read_alerts",
             "read_board",
             "read_indicators",
             "read_held",
@@ -133,6 +140,7 @@ fn rights(role: &str) -> &'static [&'static str] {
         "operator" => &["read_board", "read_indicators", "read_held"],
         "county" | "auditor" => &["read_board", "read_indicators"],
         "wall" => &["read_board"],
+        "assistant" => &["read_alerts", "read_board"],
         other => panic!("{other}"),
     }
 }
@@ -140,8 +148,18 @@ fn rights(role: &str) -> &'static [&'static str] {
 #[tokio::test]
 async fn every_route_answers_each_role_for_its_own_and_denies_another_s() {
     let roles = [
-        "device", "nurse", "doctor", "lead", "township", "county", "operator", "auditor", "wall",
-        "other", "stranger",
+        "device",
+        "nurse",
+        "doctor",
+        "lead",
+        "township",
+        "county",
+        "operator",
+        "auditor",
+        "wall",
+        "assistant",
+        "other",
+        "stranger",
     ];
     for of in operations() {
         let open = of.right == "none";
@@ -179,6 +197,7 @@ async fn no_list_holds_another_s_people_and_no_role_without_clinical_rights_sees
             ("doctor", &["\"P2\"", "陈桂芳2", "\"D2\""][..]),
             ("nurse", &["\"P2\"", "陈桂芳2", "\"D2\""]),
             ("other", &["\"P1\"", "陈桂芳1", "\"D1\""]),
+            ("assistant", &["\"P1\"", "\"P2\"", "陈桂芳", "189", "13800000001", "bp_emergency"]),
             ("wall", &["\"P1\"", "陈桂芳1", "189", "13800000001", "收缩压", "bp_emergency"]),
             ("operator", &["\"P1\"", "陈桂芳1", "189", "13800000001", "收缩压"]),
             ("county", &["\"P1\"", "陈桂芳1", "189", "13800000001", "收缩压", "QS"]),
@@ -210,4 +229,86 @@ async fn filters_do_not_reach_beyond_the_scope() {
         let own = gateway.get("other", path).await;
         assert_eq!(own.json()["items"].as_array().unwrap().len(), 1, "{path}");
     }
+}
+
+/// What must never reach an assistance office: who it is, what was measured, what was crossed, what
+/// somebody wrote. 189/112 are the values in this world.
+const PLANTED: [&str; 12] = [
+    "189",
+    "112",
+    "188/",
+    "P1\"",
+    "陈桂芳",
+    "13800000001",
+    "1952",
+    "bp_emergency",
+    "血压急症",
+    "Blood pressure emergency",
+    "收缩压",
+    "头痛184",
+];
+
+/// Everything that an office can ask for: every route of the document, every page, and the stream.
+#[tokio::test]
+async fn an_assistance_office_sees_colour_and_household_on_every_route_and_never_a_value() {
+    let gateway = gateway();
+    gateway.world.commit(|rows| {
+        rows.step(super::alert(1), AlertChange::Noted, Some("DR1"));
+        let noted = rows.alerts.iter_mut().find(|it| it.alert.id == alert_id(1)).unwrap();
+        for (_, event) in &mut noted.events {
+            event.note = Some("头痛184/120".to_owned());
+        }
+    });
+    let documented = operations().into_iter().filter(|of| of.method == Method::GET);
+    let mut paths: Vec<String> = documented.map(|of| fill(&of.path, 1)).collect();
+    paths.retain(|path| !path.ends_with("/stream") && path != "/metrics");
+    let alert = alert_id(1);
+    paths.extend(["/", "/wall", "/lite", "/lite/inbox", "/lite/indicators"].map(str::to_owned));
+    paths.extend(["/lite/people", "/lite/people/P1", "/docs"].map(str::to_owned));
+    paths.push(format!("/lite/alerts/{alert}"));
+    paths.push("/api/v1/alerts?person=P1".to_owned());
+    paths.push("/api/v1/quarantine?state=all".to_owned());
+    paths.push("/api/v1/people/P1/timeline?as_of=2126-01-01T00:00:00Z".to_owned());
+    let mut seen = 0;
+    for path in paths {
+        let text = gateway.get("assistant", &path).await.text();
+        // The board names sites, which the canary is part of; the document has examples.
+        let text = text.replace("陈桂芳车", "");
+        for planted in PLANTED.iter().filter(|_| path != "/docs") {
+            assert!(!text.contains(planted), "{path} says {planted}: {text}");
+        }
+        seen += usize::from(text.contains("\"H1\"") || text.contains("H1 "));
+    }
+    // What is posted is refused, and the refusal says nothing either.
+    let mut refused = Vec::new();
+    let posted = operations().into_iter().filter(|of| of.method == Method::POST);
+    for of in posted.filter(|of| of.right != "none") {
+        let path = fill(&of.path, 1);
+        let answer = gateway.post("assistant", &path, body(&path)).await;
+        let text = answer.text();
+        if of.right != "any" {
+            assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path}: {text}");
+            refused.push(of.right);
+        }
+        for planted in PLANTED {
+            assert!(!text.contains(planted), "{path} says {planted}: {text}");
+        }
+    }
+    for right in ["decide", "follow_up", "money"] {
+        assert!(refused.iter().any(|of| of == right), "no route asks for {right}");
+    }
+    // The alert, the list, the first picture, the events, and the pages say the household.
+    assert!(seen >= 4, "{seen}");
+    let alerts = gateway.get("assistant", "/api/v1/alerts").await.json();
+    let one = &alerts["items"][0];
+    assert_eq!(
+        (&one["level"], &one["household"], &one["village"], &one["state"]),
+        (&"red".into(), &"H1".into(), &"大河村".into(), &"open".into())
+    );
+    assert!(one["deadline"].is_string(), "{one}");
+    for hidden in ["person", "person_name", "concept", "concept_zh", "reading", "age", "phone"] {
+        assert!(one[hidden].is_null(), "{hidden}: {one}");
+    }
+    assert_eq!(one["reasons"], serde_json::json!([]));
+    assert_eq!(alerts["items"].as_array().unwrap().len(), 1, "another township's");
 }

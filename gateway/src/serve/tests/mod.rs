@@ -101,18 +101,16 @@ fn gateway_with(settings: Settings, bundle: Bundle) -> Gateway {
     let (health, healthy) = watch::channel(Health::Ready);
     let (writing, open) = watch::channel(true);
     furnish(&world);
-    let band = |_: &Person, _| {
-        vec![LineBand {
-            measure: "systolic",
-            from: Decimal::from(180_u8),
-            level: Level::Red,
-            unit: "mmHg",
-            label_zh: "红线".to_owned(),
-            label_en: "red line".to_owned(),
-            line: "BP-E1".into(),
-            setting: "any",
-        }]
-    };
+    let band = vec![LineBand {
+        measure: "systolic",
+        from: Decimal::from(180_u8),
+        level: Level::Red,
+        unit: "mmHg",
+        label_zh: "红线".to_owned(),
+        label_en: "red line".to_owned(),
+        line: "BP-E1".into(),
+        setting: "any",
+    }];
     let concept = ("血压急症".to_owned(), "Blood pressure emergency".to_owned());
     let shared = Shared::start(Parts {
         reader: Arc::clone(&world) as _,
@@ -129,7 +127,7 @@ fn gateway_with(settings: Settings, bundle: Bundle) -> Gateway {
         bundle,
         metrics: super::metrics::Registry::default(),
         admit: Arc::new(|posted| crate::admit::posted(&posted.body, posted.received_at, None)),
-        lines_for: Arc::new(band),
+        lines: Arc::new(world::FixedLines(band)),
         indicators: counted(&world, now()),
         alert_links: AlertLinks::with_key([7; 32]),
         supervisor: supervisor.clone(),
@@ -252,7 +250,10 @@ fn furnish(world: &World) {
         }
         for role in Role::ALL {
             let doctor = (role == Role::Doctor).then(|| DoctorId::new("DR1").unwrap());
-            let place = matches!(role, Role::Nurse | Role::Township | Role::County | Role::Wall);
+            let place = matches!(
+                role,
+                Role::Nurse | Role::Township | Role::County | Role::Wall | Role::Assistant
+            );
             token(rows, role.as_str(), role, place.then_some("青石镇"), doctor);
         }
         token(rows, "other", Role::Doctor, None, DoctorId::new("DR2").ok());
@@ -272,6 +273,7 @@ fn put(rows: &mut world::Rows, kind: &str, row: &Value) {
         Registered::Device(row) => Key::Device(row.device.clone()),
         Registered::Site(row) => Key::Site(row.site.clone()),
         Registered::Card(row) => Key::Card(row.card.clone()),
+        Registered::Plan(row) => Key::Plan(row.person.clone()),
     };
     rows.registry.insert(key, row);
 }

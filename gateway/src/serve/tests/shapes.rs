@@ -17,7 +17,7 @@ const READING: &str = "id kind person device site bench seq epoch measured_at de
     received_at server_at grade unit systolic diastolic flags symptoms setting sample status late \
     possible_duplicate source basis commit";
 const ALERT: &str = "id case concept concept_zh concept_en level state person person_name age sex \
-    village phone owner owner_name step next_step_at opened_at alert_at deadline overdue late \
+    household village phone owner owner_name step next_step_at opened_at alert_at deadline overdue late \
     reasons pack reading acknowledged_by acknowledged_at commit";
 const BOARD: &str = "cursor as_of place demo sending people readings_today people_today open \
     overdue unacknowledged_oldest_minutes quarantined refused sites villages hourly";
@@ -54,7 +54,7 @@ async fn answers_have_the_members_of_the_contract() {
     check(
         &person,
         "person name sex birth_date age phone household village doctor doctor_name cohorts \
-         diagnoses medicines lines latest open_alerts",
+         diagnoses medicines lines latest open_alerts contradictions plan tracking",
     );
     check(&person["lines"][0], "measure from level unit label_zh label_en line setting pack");
     check(&person["latest"], "blood_pressure glucose");

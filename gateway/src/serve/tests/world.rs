@@ -183,6 +183,7 @@ impl World {
                         let key = match &row {
                             Registered::Person(row) => RegistryKey::Person(row.person.clone()),
                             Registered::Doctor(row) => RegistryKey::Doctor(row.doctor.clone()),
+                            Registered::Plan(row) => RegistryKey::Plan(row.person.clone()),
                             Registered::Household(_)
                             | Registered::Device(_)
                             | Registered::Site(_)
@@ -456,7 +457,7 @@ impl Reader for World {
     ) -> Result<Option<Registered>, StoreError> {
         let rows = self.rows();
         let reached = match key {
-            RegistryKey::Person(person) => rows.reaches(scope, person),
+            RegistryKey::Person(person) | RegistryKey::Plan(person) => rows.reaches(scope, person),
             RegistryKey::Household(_)
             | RegistryKey::Doctor(_)
             | RegistryKey::Device(_)
@@ -464,6 +465,15 @@ impl Reader for World {
             | RegistryKey::Card(_) => *scope != Scope::Nobody,
         };
         Ok(rows.registry.get(key).filter(|_| reached).cloned())
+    }
+
+    fn entered(
+        &self,
+        scope: &Scope,
+        key: &RegistryKey,
+    ) -> Result<Vec<(Timestamp, Registered)>, StoreError> {
+        let row = self.registered(scope, key)?;
+        Ok(row.map(|row| (Timestamp::from_millis(0), row)).into_iter().collect())
     }
 
     fn people(
@@ -642,4 +652,43 @@ fn told<T>(_told: &Result<(), T>) {}
 
 pub(super) fn count(length: usize) -> i64 {
     i64::try_from(length).unwrap()
+}
+
+/// Lines that are the same for everybody; what contradicts is said as always, and every target over
+/// 140 loosens.
+pub(super) struct FixedLines(pub(super) Vec<crate::serve::LineBand>);
+
+impl crate::serve::Lines for FixedLines {
+    fn seen(
+        &self,
+        known: crate::serve::Known<'_>,
+        last_value: Option<Timestamp>,
+        now: Timestamp,
+    ) -> crate::serve::Seen {
+        let tracked = known.person.cohorts.iter().find(|dated| dated.code == "C3");
+        crate::serve::Seen {
+            lines: self.0.clone(),
+            contradictions: crate::assess::contradictions(known.person, known.earlier, now),
+            tracking: tracked.map(|_| crate::assess::Tracking {
+                since: Some(now.minus(Millis::days(30))),
+                next_due: last_value,
+                doctor_due: None,
+            }),
+        }
+    }
+
+    fn weigh(
+        &self,
+        _: crate::serve::Known<'_>,
+        plan: &Plan,
+        _: Timestamp,
+    ) -> crate::serve::Weighed {
+        let line = crate::assess::LooserThan::Pressure(140);
+        let over = plan.systolic_lt.is_some_and(|target| target > 140);
+        let looser = crate::assess::Looser { column: "systolic_lt", line };
+        crate::serve::Weighed {
+            looser: over.then_some(looser).into_iter().collect(),
+            waits: plan.fasting_lt.is_some(),
+        }
+    }
 }

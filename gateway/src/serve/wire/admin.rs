@@ -9,6 +9,27 @@ pub struct RegistryCounted {
     pub new_or_changed: usize,
     /// Rows that were in force already.
     pub unchanged: usize,
+    /// Rows that were not entered, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rejected: Vec<RowNote>,
+    /// Rows that were entered, and what in them contradicts something else.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warned: Vec<RowNote>,
+}
+
+/// Something about one row.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+pub struct RowNote {
+    /// Which of the lines that were sent, from 1.
+    pub line: usize,
+    /// Which column.
+    pub column: String,
+    /// What it is, for programs.
+    pub code: String,
+    /// What it is, in Chinese.
+    pub zh: String,
+    /// The same in English.
+    pub en: String,
 }
 
 /// A token to make.

@@ -18,7 +18,8 @@ pub struct Reason {
     pub en: String,
 }
 
-/// An alert. On a wall everything that speaks of the person is `null` or empty.
+/// An alert. On a wall everything that speaks of the person is `null` or empty; an assistance office
+/// sees the household and the village, and never a value.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Alert {
     /// The same at every gateway.
@@ -45,6 +46,8 @@ pub struct Alert {
     pub age: Option<i16>,
     /// `male` or `female`.
     pub sex: Option<&'static str>,
+    /// Their household.
+    pub household: Option<String>,
     /// Their village.
     pub village: Option<String>,
     /// Their telephone.

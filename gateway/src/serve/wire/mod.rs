@@ -17,8 +17,8 @@ mod query;
 mod reading;
 
 pub use admin::{
-    BackupAsked, Checked, LoginLinkAsked, LoginLinkMade, RegistryCounted, Stats, TokenAsked,
-    TokenMade,
+    BackupAsked, Checked, LoginLinkAsked, LoginLinkMade, RegistryCounted, RowNote, Stats,
+    TokenAsked, TokenMade,
 };
 pub use alert::{Alert, AlertStep, ForwardAsked, NoteAsked, Reason, TextAsked};
 pub use board::{Board, Hour, Open, SendingState, Site, Village};
@@ -28,7 +28,9 @@ pub use indicators::{Categories, IndicatorMonth, Indicators, Share};
 pub use list::{ErrorBody, Events, List};
 pub use live::{LiveEvent, Snapshot};
 pub use me::Me;
-pub use person::{Correction, Latest, Line, Person, PersonRow, TimelineItem};
+pub use person::{
+    Contradiction, Correction, Latest, Line, Person, PersonRow, Plan, TimelineItem, Tracking,
+};
 pub use query::{
     AlertsAsked, BoardAsked, EventsAsked, FormSent, HeldAsked, IndicatorsAsked, PageAsked,
     PageWords, PeopleAsked, ReadingsAsked, RegistryAsked, TimelineAsked,

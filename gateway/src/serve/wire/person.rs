@@ -58,6 +58,55 @@ pub struct Person {
     pub latest: Latest,
     /// Alerts that have not ended.
     pub open_alerts: Vec<Alert>,
+    /// Facts about the person that contradict each other; the stricter of both is used.
+    pub contradictions: Vec<Contradiction>,
+    /// Their own plan, of those entered the one in force; else `null`.
+    pub plan: Option<Plan>,
+    /// How they stand in the cured cohort; `null` for anybody else.
+    pub tracking: Option<Tracking>,
+}
+
+/// Two facts that cannot both be true, or one that cannot be.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Contradiction {
+    /// What it is, for programs.
+    pub code: &'static str,
+    /// What it is and what is used, in Chinese.
+    pub zh: &'static str,
+    /// The same in English.
+    pub en: &'static str,
+}
+
+/// A person's own plan.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Plan {
+    /// Its first day.
+    pub from: Option<String>,
+    /// Its last day.
+    pub until: Option<String>,
+    /// Systolic pressure is to stay under this, in mmHg.
+    pub systolic_lt: Option<u16>,
+    /// Diastolic pressure is to stay under this, in mmHg.
+    pub diastolic_lt: Option<u16>,
+    /// Fasting glucose is to stay under this, in mmol/L.
+    pub fasting_lt: Option<String>,
+    /// A value at least every so many days.
+    pub cadence_days: Option<u16>,
+    /// Who signed it.
+    pub author: Option<String>,
+}
+
+/// Tracking of the cured.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Tracking {
+    /// The first day of the cohort.
+    pub since: Option<String>,
+    /// When the next value is due.
+    pub next_due: Option<String>,
+    /// When the doctor is told if none came.
+    pub doctor_due: Option<String>,
+    /// The day of the next value has passed.
+    pub overdue: bool,
 }
 
 /// A line by which a person's values are judged.

@@ -12,7 +12,7 @@ use super::{
     SqliteStore, Status, Store, StoreError, StoredReading, Timer, TimerKind,
     fixtures::{
         NOON, after_noon, alert, card, commit, context, context_fact, crossing, doctor, event,
-        glucose, happened, household, id, key, owed, person, person_with_cards, quarantined,
+        glucose, happened, household, id, key, owed, person, person_with_cards, plan, quarantined,
         reading, reading_fact, refused, site,
     },
     view::{AlertFilter, HeldState, Paging, ReadingFilter, Scope},
@@ -456,6 +456,13 @@ fn rows_of_the_registry_tell_whom_they_concern_while_they_are_in_force() {
         assert_eq!((&first.people[..], first.upto.0), (&[][..], rest.upto.0 + 1));
         let two = unit.concerned(first.upto, 1).unwrap();
         assert_eq!((two.people, two.upto.0), (["P1", "P4"].map(id).into(), rest.upto.0 + 2));
+        drop(unit);
+        let before = store.reader().last().unwrap();
+        // A plan of somebody whose own row comes after it, and two plans of one person.
+        commit(store, &[plan("P5", 9), plan("P4", 9), plan("P4", 8), plan("P9", 9)], &[]);
+        commit(store, &[person("P5", None, "North")], &[]);
+        let mut unit = store.begin(NOON).unwrap();
+        assert_eq!(unit.concerned(before, 9).unwrap().people, ["P4", "P5"].map(id));
     });
 }
 

@@ -11,7 +11,8 @@ use proptest::{
 
 use crate::{
     domain::{
-        Alert, AlertState, Attribution, Basis, CareLevel, Device, Level, Registered, Standing,
+        Alert, AlertState, Attribution, Basis, CareLevel, Device, Level, Plan, Registered,
+        Standing, TenthsMmol,
     },
     store::{
         AlertChange, Answer, Attempt, BenchSession, CardScan, Change, CommitSeq, Done, Fact,
@@ -167,13 +168,24 @@ impl History {
     fn registered(&self, (a, b, c): (u8, u8, u8)) -> Fact {
         let place = PLACES[usize::from(b % 3)];
         let doctor_name = name("D", c, 3);
-        match a % 5 {
+        match a % 6 {
             0 => household(&name("H", b, 3), PLACES[usize::from(c % 4)], Some(&doctor_name)),
             1 => {
                 site(&name("S", b, 5), place, &name("T", c, 2), if c % 3 == 0 { "C0" } else { "" })
             }
             2 => doctor(&doctor_name, CareLevel::Village, place),
             3 => card(&name("K", b, 4), &name("P", c, 7)),
+            4 => registration(Registered::Plan(Plan {
+                person: id(&name("P", c, 7)),
+                from: None,
+                until: None,
+                systolic_lt: Some(120 + u16::from(b % 8)),
+                diastolic_lt: None,
+                fasting_lt: (b % 2 == 0).then_some(TenthsMmol(60 + u16::from(b % 8))),
+                cadence_days: None,
+                author: String::new(),
+                attributes: std::collections::BTreeMap::new(),
+            })),
             _ => registration(Registered::Device(Device {
                 device: id(&name("cuff", b, 3)),
                 model: String::new(),
@@ -296,7 +308,7 @@ fn working(who: &str, (a, b, c): (u8, u8, u8), work: &mut Work) {
         })),
         _ => Change::Token(Box::new(TokenRow {
             hash: [a % 2; 32],
-            role: Role::ALL[usize::from(c % 8)],
+            role: Role::ALL[usize::from(c % 9)],
             place: None,
             doctor: (c % 3 == 0).then(|| id("D1")),
             device: None,
@@ -385,6 +397,7 @@ fn keys() -> Vec<RegistryKey> {
         keys.push(RegistryKey::Site(id(&name("S", number, 5))));
         keys.push(RegistryKey::Device(id(&name("cuff", number, 3))));
         keys.push(RegistryKey::Card(name("K", number, 4)));
+        keys.push(RegistryKey::Plan(id(&name("P", number, 7))));
     }
     keys
 }
@@ -426,7 +439,7 @@ fn look(reader: &dyn Reader) -> Vec<String> {
     for scope in scopes() {
         look_in_scope(reader, &scope, &mut seen);
     }
-    for kind in ["person", "household", "doctor", "device", "site", "card"] {
+    for kind in ["person", "household", "doctor", "device", "site", "card", "plan"] {
         seen.push(pages(|page| reader.registry(kind, page)));
     }
     for alert in 0..5 {
@@ -481,6 +494,7 @@ fn look_in_scope(reader: &dyn Reader, scope: &Scope, seen: &mut Vec<String>) {
     }
     for key in keys() {
         seen.push(format!("{:?}", reader.registered(scope, &key).unwrap()));
+        seen.push(format!("{:?}", reader.entered(scope, &key).unwrap()));
     }
     for query in ["", "P", "P1", "王", "王P3", "%"] {
         seen.push(pages(|page| reader.people(scope, query, page)));

@@ -48,6 +48,12 @@ pub(super) fn concerned(state: &State, after: CommitSeq, limit: usize) -> Concer
                 people.sort_by(|left, right| left.person.cmp(&right.person));
                 concerned.people.extend(people.into_iter().map(|person| person.person.clone()));
             }
+            Registered::Plan(plan) => {
+                let person = state.in_force("person", plan.person.as_str());
+                if person.and_then(entered).is_some_and(|person| person < seq) {
+                    concerned.people.push(plan.person.clone());
+                }
+            }
             Registered::Doctor(_)
             | Registered::Device(_)
             | Registered::Site(_)
@@ -71,7 +77,8 @@ pub(super) fn awaiting(state: &State, key: &RegistryKey, since: Timestamp) -> Aw
             RegistryKey::Household(_)
             | RegistryKey::Doctor(_)
             | RegistryKey::Site(_)
-            | RegistryKey::Card(_) => false,
+            | RegistryKey::Card(_)
+            | RegistryKey::Plan(_) => false,
         };
         let stored = state.reading(&inside.id).filter(|stored| {
             meant && stored.attribution.is_none() && stored.reading.received_at >= since

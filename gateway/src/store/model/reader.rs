@@ -91,6 +91,7 @@ fn visible(state: &State, scope: &Scope, row: &Registered) -> bool {
     match row {
         Registered::Person(row) => state.reaches(scope, &row.person),
         Registered::Card(row) => state.reaches(scope, &row.person),
+        Registered::Plan(row) => state.reaches(scope, &row.person),
         Registered::Household(row) => match scope {
             Scope::Everything => true,
             Scope::Nobody => false,
@@ -214,6 +215,16 @@ impl Reader for ModelReader {
         Ok(unit::row(&state, key).filter(|row| visible(&state, scope, row)))
     }
 
+    fn entered(
+        &self,
+        scope: &Scope,
+        key: &RegistryKey,
+    ) -> Result<Vec<(Timestamp, Registered)>, StoreError> {
+        let state = self.shared.now();
+        let reached = unit::row(&state, key).is_some_and(|row| visible(&state, scope, &row));
+        Ok(if reached { state.entered(unit::named_key(key)) } else { Vec::new() })
+    }
+
     fn people(
         &self,
         scope: &Scope,
@@ -230,7 +241,7 @@ impl Reader for ModelReader {
     }
 
     fn registry(&self, kind: &str, paging: &Paging) -> Result<Page<Registered>, StoreError> {
-        if !["person", "household", "doctor", "device", "site", "card"].contains(&kind) {
+        if !["person", "household", "doctor", "device", "site", "card", "plan"].contains(&kind) {
             return Err(StoreError::Asked { what: "the registry has no such kind" });
         }
         let state = self.shared.now();

@@ -60,6 +60,7 @@ pub(super) fn named(row: &Registered) -> (&'static str, String) {
         Registered::Device(row) => ("device", row.device.to_string()),
         Registered::Site(row) => ("site", row.site.to_string()),
         Registered::Card(row) => ("card", row.card.clone()),
+        Registered::Plan(row) => ("plan", row.person.to_string()),
     }
 }
 

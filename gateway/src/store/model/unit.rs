@@ -82,7 +82,7 @@ pub(super) fn row(state: &State, key: &RegistryKey) -> Option<Registered> {
     state.row(kind, name)
 }
 
-fn named_key(key: &RegistryKey) -> (&'static str, &str) {
+pub(super) fn named_key(key: &RegistryKey) -> (&'static str, &str) {
     match key {
         RegistryKey::Person(name) => ("person", name.as_str()),
         RegistryKey::Household(name) => ("household", name.as_str()),
@@ -90,6 +90,7 @@ fn named_key(key: &RegistryKey) -> (&'static str, &str) {
         RegistryKey::Device(name) => ("device", name.as_str()),
         RegistryKey::Site(name) => ("site", name.as_str()),
         RegistryKey::Card(number) => ("card", number),
+        RegistryKey::Plan(name) => ("plan", name.as_str()),
     }
 }
 

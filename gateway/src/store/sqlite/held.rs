@@ -157,8 +157,9 @@ pub(super) fn awaiting(
             let scans = fetch(connection, "card_scan", (sql, params), feed::decode_scan)?;
             Ok(Awaiting { readings: Vec::new(), scans })
         }
-        RegistryKey::Household(_) | RegistryKey::Doctor(_) | RegistryKey::Site(_) => {
-            Ok(Awaiting::default())
-        }
+        RegistryKey::Household(_)
+        | RegistryKey::Doctor(_)
+        | RegistryKey::Site(_)
+        | RegistryKey::Plan(_) => Ok(Awaiting::default()),
     }
 }

@@ -315,6 +315,11 @@ pub(super) fn people(
     Ok(paging::cut(people, limit, |person: &Person| person.person.to_string()))
 }
 
+/// Plans have no table of their own: the one entered last stands for a person.
+const PLANS: &str = "SELECT g.body FROM registration g WHERE g.kind = 'plan' AND g.name > ? AND \
+                     g.seq = (SELECT max(seq) FROM registration WHERE kind = 'plan' AND \
+                     name = g.name) ORDER BY g.name LIMIT ?";
+
 /// The rows in force of one kind, by name.
 pub(super) fn registry(
     connection: &Connection,
@@ -322,14 +327,18 @@ pub(super) fn registry(
     page: &Paging,
 ) -> Result<Page<Registered>, StoreError> {
     let limit = paging::limit_of(page);
-    let kinds = ["person", "household", "doctor", "device", "site", "card"];
+    let kinds = ["person", "household", "doctor", "device", "site", "card", "plan"];
     let Some(kind) = kinds.into_iter().find(|known| *known == kind) else {
         return Err(StoreError::Asked { what: "the registry has no such kind" });
     };
-    let sql = format!(
-        "SELECT g.body FROM {kind} p JOIN registration g ON g.seq = p.seq WHERE p.{kind} > ? \
+    let sql = if kind == "plan" {
+        PLANS.to_owned()
+    } else {
+        format!(
+            "SELECT g.body FROM {kind} p JOIN registration g ON g.seq = p.seq WHERE p.{kind} > ? \
          ORDER BY p.{kind} LIMIT ?"
-    );
+        )
+    };
     let after = page.after.as_deref().unwrap_or_default();
     let clause = Clause::new(&sql, [text(after), probe(limit)]);
     let rows = ask(connection, "registration", clause, registry::body)?;

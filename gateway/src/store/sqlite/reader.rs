@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
-use rusqlite::params;
+use rusqlite::{Connection, params};
 
 use super::{
     alert, backup, board, change, decision, event, feed, held, list,
@@ -39,17 +39,13 @@ impl SqliteReader {
 
     fn see<T>(
         &self,
-        ask: impl FnOnce(&rusqlite::Connection) -> Result<T, StoreError>,
+        ask: impl FnOnce(&Connection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         self.pool.lend()?.see(ask)
     }
 }
 
-fn reaches(
-    connection: &rusqlite::Connection,
-    scope: &Scope,
-    person: &str,
-) -> Result<bool, StoreError> {
+fn reaches(connection: &Connection, scope: &Scope, person: &str) -> Result<bool, StoreError> {
     let clause = scope::people(scope, "w.person");
     let sql = format!("SELECT 1 FROM (SELECT ? AS person) w WHERE {}", clause.sql);
     let mut values = vec![scope::text(person)];
@@ -62,7 +58,7 @@ fn reaches(
 }
 
 fn reaches_household(
-    connection: &rusqlite::Connection,
+    connection: &Connection,
     scope: &Scope,
     household: &str,
 ) -> Result<bool, StoreError> {
@@ -165,19 +161,20 @@ impl Reader for SqliteReader {
     ) -> Result<Option<Registered>, StoreError> {
         self.see(|connection| {
             let Some(row) = registry::in_force(connection, key)? else { return Ok(None) };
-            let reached = match &row {
-                Registered::Person(row) => reaches(connection, scope, row.person.as_str())?,
-                Registered::Card(row) => reaches(connection, scope, row.person.as_str())?,
-                Registered::Household(row) => {
-                    reaches_household(connection, scope, row.household.as_str())?
-                }
-                Registered::Device(row) => match row.owner.as_ref().map(Id::as_str) {
-                    Some(owner) => reaches(connection, scope, owner)?,
-                    None => *scope != Scope::Nobody,
-                },
-                Registered::Doctor(_) | Registered::Site(_) => *scope != Scope::Nobody,
-            };
-            Ok(reached.then_some(row))
+            Ok(reaches_row(connection, scope, &row)?.then_some(row))
+        })
+    }
+
+    fn entered(
+        &self,
+        scope: &Scope,
+        key: &RegistryKey,
+    ) -> Result<Vec<(Timestamp, Registered)>, StoreError> {
+        self.see(|connection| match registry::in_force(connection, key)? {
+            Some(row) if reaches_row(connection, scope, &row)? => {
+                registry::entered(connection, key)
+            }
+            Some(_) | None => Ok(Vec::new()),
         })
     }
 
@@ -290,5 +287,24 @@ impl Reader for SqliteReader {
 
     fn back_up(&self, to: &Path) -> Result<(), StoreError> {
         backup::back_up(self.pool.database(), to)
+    }
+}
+
+/// Whether a scope reaches a row of the registry.
+fn reaches_row(
+    connection: &Connection,
+    scope: &Scope,
+    row: &Registered,
+) -> Result<bool, StoreError> {
+    match row {
+        Registered::Person(row) => reaches(connection, scope, row.person.as_str()),
+        Registered::Card(row) => reaches(connection, scope, row.person.as_str()),
+        Registered::Plan(row) => reaches(connection, scope, row.person.as_str()),
+        Registered::Household(row) => reaches_household(connection, scope, row.household.as_str()),
+        Registered::Device(row) => match row.owner.as_ref().map(Id::as_str) {
+            Some(owner) => reaches(connection, scope, owner),
+            None => Ok(*scope != Scope::Nobody),
+        },
+        Registered::Doctor(_) | Registered::Site(_) => Ok(*scope != Scope::Nobody),
     }
 }

@@ -52,6 +52,8 @@ pub(super) fn register(
             let sql = "INSERT OR REPLACE INTO card (card, seq, person) VALUES (?, ?, ?)";
             run(connection, WHAT, sql, params![card, seq.0, person.as_str()]).map(|_| ())
         }
+        // The registration says it all: plans are asked for by person alone.
+        Registered::Plan(_) => Ok(()),
     }
 }
 
@@ -64,6 +66,7 @@ pub(super) fn named(row: &Registered) -> (&'static str, &str) {
         Registered::Device(row) => ("device", row.device.as_str()),
         Registered::Site(row) => ("site", row.site.as_str()),
         Registered::Card(row) => ("card", &row.card),
+        Registered::Plan(row) => ("plan", row.person.as_str()),
     }
 }
 
@@ -177,6 +180,11 @@ pub(super) fn in_force(
             site.as_str(),
         ),
         RegistryKey::Card(card) => return card_in_force(connection, card),
+        RegistryKey::Plan(person) => (
+            "SELECT body FROM registration WHERE kind = 'plan' AND name = ? \
+             ORDER BY seq DESC LIMIT 1",
+            person.as_str(),
+        ),
     };
     fetch_one(connection, "registration", (sql, [name]), body)
 }
@@ -193,6 +201,7 @@ pub(super) fn entered(
         RegistryKey::Device(name) => ("device", name.as_str()),
         RegistryKey::Site(name) => ("site", name.as_str()),
         RegistryKey::Card(number) => ("card", number.as_str()),
+        RegistryKey::Plan(name) => ("plan", name.as_str()),
     };
     let sql = "SELECT at, body FROM registration WHERE kind = ? AND name = ? ORDER BY seq";
     fetch(connection, "registration", (sql, [kind, name]), |cells| {

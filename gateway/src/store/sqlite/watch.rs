@@ -78,6 +78,11 @@ pub(super) fn concerned(
                 "SELECT p.person FROM household h JOIN person p ON p.household = h.household \
                  WHERE h.household = ? AND h.seq = ? AND p.seq < h.seq ORDER BY p.person"
             }
+            "plan" => {
+                "SELECT p.person FROM person p WHERE p.person = ?1 AND p.seq < ?2 AND NOT EXISTS \
+                 (SELECT 1 FROM registration g WHERE g.kind = 'plan' AND g.name = p.person \
+                 AND g.seq > ?2)"
+            }
             _ => continue,
         };
         let people = fetch(connection, "person", (sql, params![name, seq.0]), whom)?;
