@@ -58,6 +58,8 @@ pub fn follow(standing: &Alert, episode: &Episode, team: &Team, now: Timestamp) 
         None if !standing.state.is_live() => {
             after.state = AlertState::Open;
             after.level = episode.level;
+            // Why it had been taken back is history, and no reason for it.
+            after.reasons = episode.reasons.to_vec();
             AlertChange::Revised
         }
         None if episode.level < standing.level => {

@@ -14,7 +14,8 @@ use super::super::{Decide, DecideRefused, Wish, desk::Desk, group::Group, people
 use crate::{
     assess::{Pack, Packs},
     domain::{
-        AlertState, Attribution, Basis, CareLevel, Dated, Level, Millis, Registered, Timestamp,
+        Alert, AlertState, Attribution, Basis, CareLevel, Dated, Level, Millis, Registered,
+        Timestamp,
     },
     store::{
         Change, CommitSeq, Counts, Decision, Fact, ModelStore, Options, QuarantineReason,
@@ -211,6 +212,13 @@ fn an_emergency_opens_at_its_claim_and_is_withdrawn_at_its_undoing() {
     assert_eq!(all.len(), 1, "nothing is deleted");
     let steps = reader.alert(&Scope::Everything, &all[0].id).unwrap().unwrap().events.len();
     assert_eq!(steps, 2, "opened and withdrawn");
+    let reasons = |alert: &Alert| -> Vec<String> {
+        alert.reasons.iter().map(|reason| reason.line.to_string()).collect()
+    };
+    assert!(reasons(&all[0]).contains(&"facts_changed".to_owned()), "{:?}", reasons(&all[0]));
+    bench.decide(Wish::Claim { item, person: id("P2") }).unwrap();
+    let again = reader.alert(&Scope::Everything, &all[0].id).unwrap().unwrap().alert;
+    assert!(!reasons(&again).contains(&"facts_changed".to_owned()), "{:?}", reasons(&again));
 }
 
 /// A person whose doctor takes messages.
