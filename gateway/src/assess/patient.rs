@@ -270,7 +270,7 @@ impl Patient {
     }
 
     /// Age in whole years, or `None` where it is not known or not possible. For counting; lines ask
-    /// for [`Patient::ages`].
+    /// for `Patient::ages`.
     #[must_use]
     pub fn age(&self, at: Timestamp) -> Option<u16> {
         self.ages(at).youngest
