@@ -3,9 +3,12 @@
 use std::collections::HashMap;
 
 use crate::{
-    assess::{self, Assessment, Fact, Pack, Patient},
-    domain::{Household, HouseholdId, Person, PersonEvent, PersonId, Registered, Timestamp},
-    store::{Reader, StoreError, StoredReading, view::Paging},
+    assess::{self, Assessment, Fact, Pack, Patient, enrolled_at},
+    domain::{Household, HouseholdId, Person, PersonEvent, PersonId, Plan, Registered, Timestamp},
+    store::{
+        Reader, RegistryKey, StoreError, StoredReading,
+        view::{Paging, Scope},
+    },
 };
 
 /// Every household of the registry, by name.
@@ -47,6 +50,10 @@ pub struct Past {
     pub readings: Vec<StoredReading>,
     /// Events, by (when they happened, id).
     pub events: Vec<PersonEvent>,
+    /// The rows that were entered for them, oldest first.
+    pub rows: Vec<(Timestamp, Person)>,
+    /// Their own plans, oldest first.
+    pub plans: Vec<Plan>,
 }
 
 impl Past {
@@ -57,8 +64,25 @@ impl Past {
     pub fn of(reader: &dyn Reader, people: &[PersonId]) -> Result<Vec<Self>, StoreError> {
         let readings = reader.readings_of(people)?;
         let events = reader.events_of(people)?;
-        let both = readings.into_iter().zip(events);
-        Ok(both.map(|(readings, events)| Self { readings, events }).collect())
+        let mut pasts = Vec::with_capacity(people.len());
+        for ((person, readings), events) in people.iter().zip(readings).zip(events) {
+            let entered = |key| reader.entered(&Scope::Everything, &key);
+            let row = |(at, row)| {
+                if let Registered::Person(row) = row { Some((at, row)) } else { None }
+            };
+            let plan = |(_, row)| if let Registered::Plan(row) = row { Some(row) } else { None };
+            let rows = entered(RegistryKey::Person(person.clone()))?.into_iter();
+            let plans = entered(RegistryKey::Plan(person.clone()))?.into_iter();
+            let (rows, plans) = (rows.filter_map(row).collect(), plans.filter_map(plan).collect());
+            pasts.push(Self { readings, events, rows, plans });
+        }
+        Ok(pasts)
+    }
+
+    /// When silence begins for them without a value.
+    fn enrolled_at(&self, person: &Person) -> Option<Timestamp> {
+        let ((first, _), (last, _)) = self.rows.first().zip(self.rows.last())?;
+        Some(enrolled_at(*first, *last, person))
     }
 }
 
@@ -70,7 +94,10 @@ pub fn judged(
     past: &Past,
     until: Timestamp,
 ) -> Assessment {
-    let patient = Patient::registered(pack, person, household, None);
+    let rows: Vec<&Person> = past.rows.iter().map(|(_, row)| row).collect();
+    let patient = Patient::registered(pack, person, household, past.enrolled_at(person))
+        .also_born(person, &rows)
+        .planned(past.plans.iter());
     let readings = past.readings.iter().filter_map(|stored| Fact::of_stored(pack, stored));
     let events = past.events.iter().filter_map(|event| Fact::of_event(pack, event));
     let facts: Vec<Fact> = readings.chain(events).collect();

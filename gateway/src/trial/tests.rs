@@ -81,7 +81,7 @@ pub(super) fn store(readings: Vec<StoredReading>) -> (ModelStore, Arc<dyn Reader
     ];
     let count = u64::try_from(readings.len()).unwrap();
     let rows = rows.into_iter().map(|row| {
-        Fact::Registration(Box::new(Registration { row, author: "test".into(), at: day(-400) }))
+        Fact::Registration(Box::new(Registration { row, author: "test".into(), at: day(0) }))
     });
     let readings = readings.into_iter().map(|stored| Fact::Reading(Box::new(stored)));
     let facts: Vec<_> = rows.chain(readings).collect();
@@ -187,4 +187,29 @@ proptest! {
             prop_assert!(tally.doctors.values().all(|[a, b]| a == b));
         }
     }
+}
+
+#[test]
+fn who_was_never_measured_shows_from_the_first_row_on_and_sooner_by_an_own_plan() {
+    use crate::{
+        domain::{Dated, Plan, Registered},
+        store::fixtures::{NOON, commit, id, person, registration},
+    };
+    let Fact::Registration(row) = person("P1", None, "North") else { unreachable!() };
+    let Registered::Person(mut ill) = row.row else { unreachable!() };
+    ill.diagnoses.push(Dated { code: "htn".into(), from: None, until: None });
+    let mut store = ModelStore::new();
+    commit(&mut store, &[registration(Registered::Person(ill.clone()))], &[]);
+    let pack = Pack::built_in().unwrap();
+    let missed = |store: &ModelStore| {
+        let past = Past::of(store.reader().as_ref(), &[id("P1")]).unwrap().remove(0);
+        let said = judged(&pack, (&ill, None), &past, NOON.plus(Millis::days(100)));
+        let of_silence = said.episodes.iter().filter(|it| it.concept == Concept::Missed);
+        of_silence.map(|it| it.at.since(NOON)).collect::<Vec<_>>()
+    };
+    assert_eq!(missed(&store), [Millis::days(91)]);
+    let plan: Plan =
+        serde_json::from_value(serde_json::json!({"person": "P1", "cadence_days": 10})).unwrap();
+    commit(&mut store, &[registration(Registered::Plan(plan))], &[]);
+    assert_eq!(missed(&store), [Millis::days(11)]);
 }
