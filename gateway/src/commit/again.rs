@@ -148,8 +148,7 @@ impl Group<'_> {
             return Ok(());
         }
         let item = self.unit.item_of(&stored.reading.id)?;
-        // What somebody put aside stays there.
-        if item.as_ref().is_some_and(|held| held.state() == HeldState::Dismissed) {
+        if item.as_ref().is_some_and(is_for_people) {
             return Ok(());
         }
         self.tell_item(item, &stored, (after.as_ref(), by));
@@ -186,4 +185,11 @@ impl Group<'_> {
         let decided = Decided { item, decision, reason, by, at: self.now };
         self.facts.push(Fact::Decided(Box::new(decided)));
     }
+}
+
+/// What somebody put aside, or took from the person to whom a card or a row had given it, is for
+/// people to decide: no later card gives it back.
+fn is_for_people(held: &HeldQuarantine) -> bool {
+    let by_people = |by: &SmolStr| ![BY_CARD, BY_REGISTRY].contains(&by.as_str());
+    held.state() == HeldState::Dismissed || held.taken_back_by.as_ref().is_some_and(by_people)
 }

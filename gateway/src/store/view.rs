@@ -1,5 +1,7 @@
 //! What the reading side answers with, and what a query must say of whom it may see.
 
+use smol_str::SmolStr;
+
 use super::{
     AlertChange, AlertEvent, CommitSeq, Decided, Decision, Fact, Origin, QuarantineReason,
     StoredReading,
@@ -126,6 +128,8 @@ pub struct HeldQuarantine {
     pub reading: Option<StoredReading>,
     /// The latest decision about it with its position, unless that was taken back: it waits no more.
     pub decided: Option<(CommitSeq, Decided)>,
+    /// Who took the latest decision back, if that is what came last.
+    pub taken_back_by: Option<SmolStr>,
 }
 
 /// Which items of quarantine are asked for.
@@ -156,6 +160,16 @@ impl HeldState {
 }
 
 impl HeldQuarantine {
+    /// What the latest decision about an item says: that it is in force, or who took one back.
+    pub(super) fn told(
+        latest: Option<(CommitSeq, Decided)>,
+    ) -> (Option<(CommitSeq, Decided)>, Option<SmolStr>) {
+        match latest {
+            Some((_, Decided { decision: Decision::Undone(_), by, .. })) => (None, Some(by)),
+            in_force => (in_force, None),
+        }
+    }
+
     /// Its state.
     #[must_use]
     pub fn state(&self) -> HeldState {

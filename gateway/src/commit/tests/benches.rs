@@ -11,7 +11,7 @@ use proptest::{
 
 use tokio::sync::oneshot;
 
-use super::super::{Registering, desk::Desk, group::Group, people::People};
+use super::super::{Decide, Registering, Wish, desk::Desk, group::Group, people::People};
 use crate::{
     assess::{Pack, Packs},
     domain::{AlertState, Millis, PersonId, Timestamp},
@@ -195,6 +195,39 @@ fn a_card_that_leaves_before_a_reading_leaves_it_waiting() {
     let items: Vec<_> = events.into_iter().enumerate().map(|(at, it)| item(at, it)).collect();
     let after = live(&mut store, &items, Late::Nothing);
     let reading: crate::domain::ReadingId = key(1);
+    assert!(after.contains(&format!("{reading} nobody")), "{after:?}");
+    assert!(after.contains(&format!("{reading} waits")), "{after:?}");
+}
+
+#[test]
+fn what_a_nurse_took_back_no_later_card_gives_again() {
+    let mut store = ModelStore::new();
+    // A reading at 4, and only then the card of minute 0: it is given to P1.
+    let events = [(4, false, 5, 150), (0, false, 0, 1)];
+    let items: Vec<_> = events.into_iter().enumerate().map(|(at, it)| item(at, it)).collect();
+    let reading: crate::domain::ReadingId = key(0);
+    assert!(live(&mut store, &items, Late::Nothing).contains(&format!("{reading} P1")));
+    let all = &Scope::Everything;
+    let page = Paging::default();
+    let held = store.reader().quarantine(all, HeldState::Claimed, &page).unwrap().items.remove(0);
+    let decision = held.decided.unwrap().0;
+    let packs = Packs::new(Arc::new(Pack::built_in().unwrap()));
+    let (gateway, now) = (("G1".to_owned(), 1), minute(241));
+    let mut desk = Desk::new(People::new(100));
+    let mut unit = store.begin(now).unwrap();
+    let mut group = Group::new(unit.as_mut(), &mut desk, &packs, &gateway, now);
+    let (reply, _told) = oneshot::channel();
+    let (wish, reason, by) = (Wish::Undo { decision }, "not hers".to_owned(), "N1".into());
+    group.decide_once(&Decide { wish, reason, by, request: None, reply }).unwrap().unwrap();
+    // Another card of that session comes later still.
+    let later = item(2, (1, false, 0, 1));
+    group.cards(std::iter::once(&later)).unwrap();
+    group.attribute_stretches().unwrap();
+    group.judge().unwrap();
+    group.flush().unwrap();
+    drop(group);
+    unit.commit().unwrap();
+    let after = told(&store);
     assert!(after.contains(&format!("{reading} nobody")), "{after:?}");
     assert!(after.contains(&format!("{reading} waits")), "{after:?}");
 }

@@ -237,6 +237,7 @@ fn furnish(world: &World) {
                 received_at: now(),
                 reading,
                 decided: None,
+                taken_back_by: None,
             });
             rows.refused.push(HeldRefusal {
                 seq: crate::store::CommitSeq(i64::from(number)),

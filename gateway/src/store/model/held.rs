@@ -20,23 +20,27 @@ pub(super) fn quarantined(state: &State, scope: &Scope) -> Vec<HeldQuarantine> {
             at_site(state, scope, item.origin.site.as_ref())
         }
     });
-    let items = reached.map(|(seq, item)| HeldQuarantine {
-        seq,
-        reason: item.reason,
-        detail: item.detail.clone(),
-        raw: item.raw.clone(),
-        origin: item.origin.clone(),
-        received_at: item.received_at,
-        decided: state.decided(seq),
-        reading: item.reading.as_ref().map(|held| StoredReading {
-            reading: (**held).clone(),
-            attribution: None,
-            context: None,
-            standing: Standing::Stored,
-            late: false,
-            possible_duplicate: false,
-            server_at: item.received_at,
-        }),
+    let items = reached.map(|(seq, item)| {
+        let (decided, taken_back_by) = HeldQuarantine::told(state.decided(seq));
+        HeldQuarantine {
+            seq,
+            reason: item.reason,
+            detail: item.detail.clone(),
+            raw: item.raw.clone(),
+            origin: item.origin.clone(),
+            received_at: item.received_at,
+            decided,
+            taken_back_by,
+            reading: item.reading.as_ref().map(|held| StoredReading {
+                reading: (**held).clone(),
+                attribution: None,
+                context: None,
+                standing: Standing::Stored,
+                late: false,
+                possible_duplicate: false,
+                server_at: item.received_at,
+            }),
+        }
     });
     items.chain(waiting(state, scope)).collect()
 }
@@ -48,6 +52,7 @@ fn waiting<'s>(state: &'s State, scope: &'s Scope) -> impl Iterator<Item = HeldQ
     reached.map(|(seq, context)| HeldQuarantine {
         seq,
         decided: None,
+        taken_back_by: None,
         reason: QuarantineReason::NoMeasurement,
         detail: context.number.to_string(),
         raw: context.raw,

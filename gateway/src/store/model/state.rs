@@ -12,8 +12,8 @@ use crate::{
     },
     store::{
         AlertEvent, Answer, BenchSession, CardScan, CommitSeq, Context, Counts, Crossing, Decided,
-        Decision, Fact, KeptState, Owed, PackInForce, Quarantined, Refused, Resumed, StoredReading,
-        Timer, TimerKind, TokenRow, view::Scope,
+        Fact, KeptState, Owed, PackInForce, Quarantined, Refused, Resumed, StoredReading, Timer,
+        TimerKind, TokenRow, view::Scope,
     },
 };
 
@@ -98,13 +98,12 @@ impl State {
         Some(decided)
     }
 
-    /// The latest decision about an item of quarantine, unless it was taken back.
+    /// The latest decision about an item of quarantine.
     pub(super) fn decided(&self, item: CommitSeq) -> Option<(CommitSeq, Decided)> {
-        let about = self.log().rev().find_map(|(seq, fact)| {
+        self.log().rev().find_map(|(seq, fact)| {
             let Fact::Decided(decided) = fact else { return None };
             (decided.item == item).then(|| (seq, Decided::clone(decided)))
-        });
-        about.filter(|(_, decided)| !matches!(decided.decision, Decision::Undone(_)))
+        })
     }
 
     fn fact(&self, seq: CommitSeq) -> Option<&Fact> {

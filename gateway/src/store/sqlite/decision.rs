@@ -91,14 +91,13 @@ fn decode(cells: &mut Cells<'_, '_>) -> Result<(CommitSeq, Decided), StoreError>
     Ok((seq, Decided { item, decision, reason, by, at: cells.time()? }))
 }
 
-/// The latest decision about an item, unless it was taken back.
-pub(super) fn in_force(
+/// The latest decision about an item.
+pub(super) fn latest(
     connection: &Connection,
     item: CommitSeq,
 ) -> Result<Option<(CommitSeq, Decided)>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM decision WHERE item = ? ORDER BY seq DESC LIMIT 1");
-    let latest = fetch_one(connection, "decision", (&sql, [item.0]), decode)?;
-    Ok(latest.filter(|(_, decided)| !matches!(decided.decision, Decision::Undone(_))))
+    fetch_one(connection, "decision", (&sql, [item.0]), decode)
 }
 
 /// The decision at a position.

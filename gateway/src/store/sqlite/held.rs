@@ -66,6 +66,7 @@ fn whole(
     seq: CommitSeq,
     item: Quarantined,
 ) -> Result<HeldQuarantine, StoreError> {
+    let (decided, taken_back_by) = HeldQuarantine::told(decision::latest(connection, seq)?);
     Ok(HeldQuarantine {
         seq,
         reason: item.reason,
@@ -74,7 +75,8 @@ fn whole(
         origin: item.origin,
         received_at: item.received_at,
         reading: feed::held_reading(connection, seq)?,
-        decided: decision::in_force(connection, seq)?,
+        decided,
+        taken_back_by,
     })
 }
 
