@@ -6,6 +6,7 @@
 pub mod config;
 #[cfg(feature = "faults")]
 mod fault;
+pub mod secrets;
 pub mod supervise;
 pub mod tls;
 
@@ -24,6 +25,8 @@ pub mod commit;
 pub mod store;
 
 pub mod notify;
+
+pub mod uplink;
 
 pub mod export;
 

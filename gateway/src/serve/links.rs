@@ -1,14 +1,9 @@
 //! The secret that signs links in messages: a file of the data folder.
 
-use std::{
-    fs::{self, OpenOptions},
-    io::{self, Read, Write},
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
-    path::Path,
-};
+use std::{io, path::Path};
 
 use super::secret;
-use crate::domain::AlertLinks;
+use crate::{domain::AlertLinks, secrets};
 
 const SECRET_FILE: &str = "link-secret";
 
@@ -16,33 +11,19 @@ const SECRET_FILE: &str = "link-secret";
 /// owner alone.
 ///
 /// # Errors
-/// The file cannot be read or made, or others may read it.
+/// The file cannot be read or made, others may read it, or it holds something else.
 pub fn open(folder: &Path) -> io::Result<AlertLinks> {
     let path = folder.join(SECRET_FILE);
-    match fs::File::open(&path) {
-        Ok(mut file) => {
-            if file.metadata()?.permissions().mode() & 0o077 != 0 {
-                return Err(io::Error::other(format!("others may read {}", path.display())));
-            }
-            let mut key = [0; 32];
-            file.read_exact(&mut key)?;
-            Ok(AlertLinks::with_key(key))
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => make(&path),
-        Err(error) => Err(error),
-    }
-}
-
-fn make(path: &Path) -> io::Result<AlertLinks> {
-    let key = secret::random().map_err(io::Error::other)?;
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(&key)?;
-    file.sync_all()?;
-    Ok(AlertLinks::with_key(key))
+    let make = || secret::random::<32>().map(Vec::from).map_err(io::Error::other);
+    let key = secrets::kept(&path, make)?.try_into();
+    let short = |_other_length| io::Error::other(format!("{} holds no key", path.display()));
+    key.map(AlertLinks::with_key).map_err(short)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::{fs, os::unix::fs::PermissionsExt};
+
     use super::*;
     use crate::domain::{AlertId, DoctorId};
 

@@ -1,0 +1,145 @@
+//! A gateway's own key (Ed25519), made on the box and never leaving it.
+
+use std::{fmt, io, path::Path, str::FromStr};
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use ring::{
+    rand::SystemRandom,
+    signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey},
+};
+
+use crate::secrets;
+
+/// The key within the data folder, as PKCS #8 (RFC 8410).
+const KEY_FILE: &str = "gateway-key";
+
+/// How a public key begins in files and configuration.
+const PREFIX: &str = "ed25519:";
+
+/// Characters of a fingerprint: 64 bits, to be read aloud over a telephone.
+const FINGERPRINT_BYTES: usize = 8;
+
+/// What checks a gateway's signatures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PublicKey([u8; 32]);
+
+/// A signature that is not the key's, or not of these bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the signature is not that of the key over these bytes")]
+pub struct Forged;
+
+/// A text that is no key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected ed25519: and 43 letters, digits, - or _")]
+pub struct NoKey;
+
+impl PublicKey {
+    /// Checks a signature.
+    ///
+    /// # Errors
+    /// [`Forged`].
+    pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), Forged> {
+        let key = UnparsedPublicKey::new(&ED25519, self.0);
+        key.verify(message, signature).map_err(|_unspecified| Forged)
+    }
+
+    /// The key in short, for people: 16 hexadecimal digits.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let hash = blake3::hash(&self.0);
+        hash.as_bytes().iter().take(FINGERPRINT_BYTES).map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+impl fmt::Display for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{PREFIX}{}", URL_SAFE_NO_PAD.encode(self.0))
+    }
+}
+
+impl FromStr for PublicKey {
+    type Err = NoKey;
+
+    fn from_str(text: &str) -> Result<Self, NoKey> {
+        let encoded = text.trim().strip_prefix(PREFIX).ok_or(NoKey)?;
+        let bytes = URL_SAFE_NO_PAD.decode(encoded).map_err(|_invalid| NoKey)?;
+        bytes.try_into().map(Self).map_err(|_other_length| NoKey)
+    }
+}
+
+/// A gateway's own key.
+pub struct GatewayKey {
+    pair: Ed25519KeyPair,
+}
+
+impl fmt::Debug for GatewayKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("GatewayKey").field(&self.public().fingerprint()).finish()
+    }
+}
+
+impl GatewayKey {
+    /// The key of a data folder, made where it is missing.
+    ///
+    /// # Errors
+    /// The file cannot be read or made, others may read it, or it holds no key.
+    pub fn open(folder: &Path) -> io::Result<Self> {
+        let path = folder.join(KEY_FILE);
+        let make = || {
+            let made = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new());
+            let made = made.map_err(|_none| io::Error::other("the system gives no randomness"))?;
+            Ok(made.as_ref().to_vec())
+        };
+        let encoded = secrets::kept(&path, make)?;
+        let pair = Ed25519KeyPair::from_pkcs8(&encoded)
+            .map_err(|why| io::Error::other(format!("{} holds no key: {why}", path.display())))?;
+        Ok(Self { pair })
+    }
+
+    /// What checks its signatures.
+    #[must_use]
+    pub fn public(&self) -> PublicKey {
+        let mut public = [0; 32];
+        for (to, from) in public.iter_mut().zip(self.pair.public_key().as_ref()) {
+            *to = *from;
+        }
+        PublicKey(public)
+    }
+
+    /// Signs bytes.
+    #[must_use]
+    pub fn sign(&self, message: &[u8]) -> Vec<u8> {
+        self.pair.sign(message).as_ref().to_vec()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_made_once_and_checks_only_what_it_signed() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = GatewayKey::open(folder.path()).unwrap();
+        let public = key.public();
+        assert_eq!(GatewayKey::open(folder.path()).unwrap().public(), public);
+        let signature = key.sign(b"roster");
+        assert_eq!(public.verify(b"roster", &signature), Ok(()));
+        assert_eq!(public.verify(b"rosters", &signature), Err(Forged));
+        assert_eq!(public.verify(b"roster", b"short"), Err(Forged));
+        let other = tempfile::tempdir().unwrap();
+        let other = GatewayKey::open(other.path()).unwrap().public();
+        assert_eq!(other.verify(b"roster", &signature), Err(Forged));
+        assert_ne!(other.fingerprint(), public.fingerprint());
+    }
+
+    #[test]
+    fn a_public_key_is_written_and_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let public = GatewayKey::open(folder.path()).unwrap().public();
+        assert_eq!(public.to_string().parse(), Ok(public));
+        for text in ["", "ed25519:", "ed25519:AAAA", "rsa:AAAA"] {
+            assert_eq!(text.parse::<PublicKey>(), Err(NoKey), "{text}");
+        }
+    }
+}
