@@ -18,6 +18,7 @@ mod login;
 mod pieces;
 mod plan_row;
 mod registry;
+mod roster;
 mod rows;
 mod rules;
 mod serve;
@@ -77,6 +78,9 @@ enum Command {
     /// Import or export people, households, doctors, devices, sites, cards
     #[command(subcommand)]
     Registry(registry::RegistryCommand),
+    /// Hand the registry of some places to the gateway that serves them
+    #[command(subcommand)]
+    Roster(roster::RosterCommand),
     /// Make bearer tokens
     #[command(subcommand)]
     Token(registry::TokenCommand),
@@ -189,6 +193,7 @@ fn run(command: Command, common: &Common, out: &mut dyn Write) -> Result<(), Fai
         Command::Assess(assess) => judge::run(&assess, out),
         Command::Rules(command) => rules::run(&command, common, out),
         Command::Registry(command) => registry::run(&command, common, out),
+        Command::Roster(command) => roster::run(&command, common, out),
         Command::Token(command) => registry::token(&command, common, out),
         Command::CheckConfig(check) => configure::check(&check, common, out),
         Command::Config(command) => configure::config(&command, common, out),

@@ -17,6 +17,7 @@ use crate::{
     serve::{self, wire::SendingState},
     store::{Reader, Store, sqlite},
     supervise::Supervisor,
+    uplink::GatewayKey,
 };
 
 /// The text of a pack: that of a norm by its name, else a file's.
@@ -64,6 +65,8 @@ pub(super) struct Core {
     pub(super) metrics: serve::metrics::Registry,
     /// Signs the links in messages, and reads them.
     pub(super) links: AlertLinks,
+    /// What this gateway signs with.
+    pub(super) key: Arc<GatewayKey>,
     /// `demo` and `--dev`.
     pub(super) practice: bool,
 }
@@ -94,7 +97,8 @@ pub(super) fn core(
     let gate = watch::Sender::new(Gate::of(practice, pack.signed_by(), pack.signed_hash()));
     let metrics = serve::metrics::Registry::default();
     let links = serve::open_links(&config.store.dir)?;
-    Ok(Core { pack, reader, writer, book, clock, gate, metrics, links, practice })
+    let key = Arc::new(GatewayKey::open(&config.store.dir)?);
+    Ok(Core { pack, reader, writer, book, clock, gate, metrics, links, key, practice })
 }
 
 /// What pages and the API share.
@@ -138,6 +142,7 @@ pub(super) fn shared(
         }),
         lines: Arc::new(super::bands::PackLines(pack)),
         indicators,
+        key: Arc::clone(&core.key),
         alert_links: core.links.clone(),
         supervisor: supervisor.clone(),
     }))

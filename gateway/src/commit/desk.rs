@@ -40,7 +40,7 @@ impl Desk {
 
     /// A row changed: what was known of it, and of whom it concerns, is out of date.
     pub(super) fn forget_row(&mut self, row: &Registered) {
-        self.registry.remove(&key(row));
+        self.registry.remove(&RegistryKey::of(row));
         match row {
             Registered::Person(person) => {
                 self.people.forget_person(&person.person);
@@ -184,19 +184,6 @@ fn of_places(doctors: Vec<Doctor>, places: &[String]) -> Vec<Doctor> {
         first.level > CareLevel::Township && doctors.iter().all(|other| other.place == first.place)
     });
     if named.is_empty() && lone { doctors } else { named }
-}
-
-/// The name under which a row is kept.
-pub(super) fn key(row: &Registered) -> RegistryKey {
-    match row {
-        Registered::Person(row) => RegistryKey::Person(row.person.clone()),
-        Registered::Household(row) => RegistryKey::Household(row.household.clone()),
-        Registered::Doctor(row) => RegistryKey::Doctor(row.doctor.clone()),
-        Registered::Device(row) => RegistryKey::Device(row.device.clone()),
-        Registered::Site(row) => RegistryKey::Site(row.site.clone()),
-        Registered::Card(row) => RegistryKey::Card(row.card.clone()),
-        Registered::Plan(row) => RegistryKey::Plan(row.person.clone()),
-    }
 }
 
 /// The bench a reading was taken at: the one its line names, else its device's.

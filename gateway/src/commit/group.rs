@@ -11,7 +11,7 @@ use std::{
 
 use crate::{
     assess::{Pack, Packs},
-    domain::{PersonEvent, PersonId, Registered, Road, Timestamp, card_digest},
+    domain::{Millis, PersonEvent, PersonId, Registered, Road, Timestamp, card_digest},
     intake::{Item, KeyReused, Receipt},
     store::{
         Attempt, CardScan, Change, CommitSeq, Committed, Counts, Fact, Origin, Outcome,
@@ -172,6 +172,7 @@ impl Group<'_> {
     fn bookkeeping(&mut self, work: &Work, reply: &mut Reply) -> Result<(), StoreError> {
         match work {
             Work::Register(rows) => *reply = Reply::Registered(self.register(rows)?),
+            Work::Roster(rows) => *reply = Reply::Registered(self.roster(rows)?),
             Work::Attempted { attempt, .. } => self.attempted(attempt),
             Work::Token { row, .. } => self.changes.push(Change::Token(Box::new(row.clone()))),
             Work::Advance { follower, to, .. } => {
@@ -184,24 +185,32 @@ impl Group<'_> {
 
     /// Enters registry rows; a row equal to the one in force is no fact.
     pub(super) fn register(&mut self, rows: &Registering) -> Result<usize, StoreError> {
-        let keys: Vec<_> = rows.rows.iter().map(super::desk::key).collect();
+        let keys: Vec<_> = rows.rows.iter().map(RegistryKey::of).collect();
         // Rows of this very group count too: write them before looking.
         self.flush()?;
         let in_force = self.unit.registered(&keys)?;
         let mut entered = 0_usize;
-        let mut latest: HashMap<RegistryKey, &Registered> = HashMap::new();
+        let mut latest: HashMap<RegistryKey, (&Registered, Timestamp)> = HashMap::new();
         for ((row, key), in_force) in rows.rows.iter().zip(keys).zip(&in_force) {
-            let before = latest.insert(key, row).or(in_force.as_ref());
-            if before == Some(row) {
+            let before = latest.get(&key).copied();
+            if before.map(|(row, _)| row).or(in_force.as_ref()) == Some(row) {
                 continue;
             }
+            let at = match before {
+                Some((_, at)) => Some(at),
+                None if in_force.is_some() => self.unit.entered(&key)?.last().map(|(at, _)| *at),
+                None => None,
+            };
+            // No two rows of a name are entered at one instant, and none before what it supersedes.
+            let at = at.map_or(self.now, |at| self.now.max(at.plus(Millis(1))));
+            latest.insert(key, (row, at));
             entered = entered.saturating_add(1);
             self.bound.extend(binds(row));
             self.desk.forget_row(row);
             self.facts.push(Fact::Registration(Box::new(Registration {
                 row: row.clone(),
                 author: rows.author.clone(),
-                at: self.now,
+                at,
             })));
         }
         Ok(entered)
@@ -281,9 +290,18 @@ pub(super) fn answer(works: Vec<Work>, replies: Vec<Reply>, proof: &Committed) {
             }
             (Work::Decide(decide), Reply::Decided(result)) => tell(decide.reply, result),
             (Work::Register(rows), Reply::Registered(count)) => tell(rows.reply, (*proof, count)),
+            (Work::Roster(rows), Reply::Registered(count)) => tell(rows.reply, (*proof, count)),
             (Work::Attempted { reply, .. } | Work::Token { reply, .. }, _) => tell(reply, *proof),
             (Work::Advance { reply, .. }, _) => tell(reply, ()),
-            (Work::Act(_) | Work::Decide(_) | Work::Register(_) | Work::Tick | Work::Close, _) => {}
+            (
+                Work::Act(_)
+                | Work::Decide(_)
+                | Work::Register(_)
+                | Work::Roster(_)
+                | Work::Tick
+                | Work::Close,
+                _,
+            ) => {}
         }
     }
 }

@@ -23,6 +23,7 @@ mod packs;
 mod people;
 mod receive;
 mod repeat;
+mod roster;
 #[cfg(test)]
 mod tests;
 mod watch;
@@ -31,5 +32,7 @@ mod writer;
 
 pub use attribute::BENCH_SESSION_LIMIT;
 pub use health::Health;
-pub use work::{Act, ActRefused, Acted, Decide, DecideRefused, Deed, Registering, Wish, Work};
+pub use work::{
+    Act, ActRefused, Acted, Decide, DecideRefused, Deed, Registering, Rostering, Wish, Work,
+};
 pub use writer::{Settings, WriterHandle, start};

@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 use crate::{
     domain::{AlertId, DoctorId, PersonId, Registered, Timestamp},
     intake::Delivery,
-    store::{Attempt, CommitSeq, Committed, Request, TokenRow},
+    store::{Attempt, CommitSeq, Committed, Registration, Request, RosterHeld, TokenRow},
 };
 
 /// One piece of work for the writer.
@@ -20,6 +20,8 @@ pub enum Work {
     Decide(Decide),
     /// Rows for the registry.
     Register(Registering),
+    /// Rows that another gateway entered.
+    Roster(Rostering),
     /// A notification was tried.
     Attempted {
         /// How it ended.
@@ -176,5 +178,16 @@ pub struct Registering {
     /// Who enters them.
     pub author: SmolStr,
     /// Told when they are on disk: how many were new or changed.
+    pub reply: oneshot::Sender<(Committed, usize)>,
+}
+
+/// Rows of a roster, all or none.
+#[derive(Debug)]
+pub struct Rostering {
+    /// The rows, each as it was entered at the roster's maker.
+    pub rows: Vec<Registration>,
+    /// The roster ends with them: it was taken whole.
+    pub held: Option<RosterHeld>,
+    /// Told when they are on disk: how many were new.
     pub reply: oneshot::Sender<(Committed, usize)>,
 }

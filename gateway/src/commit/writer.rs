@@ -335,6 +335,7 @@ const fn size(work: &Work) -> usize {
     match work {
         Work::Deliver(delivery) => delivery.items.len(),
         Work::Register(rows) => rows.rows.len(),
+        Work::Roster(rows) => rows.rows.len(),
         Work::Act(_)
         | Work::Decide(_)
         | Work::Attempted { .. }
@@ -357,6 +358,7 @@ const fn may_come_again(work: &Work) -> bool {
         Work::Act(act) => act.request.is_some(),
         Work::Decide(decide) => decide.request.is_some(),
         Work::Register(_)
+        | Work::Roster(_)
         | Work::Attempted { .. }
         | Work::Token { .. }
         | Work::Advance { .. }

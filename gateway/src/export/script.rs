@@ -16,7 +16,7 @@ use crate::{
     },
     store::{
         Attempt, Attributed, CommitSeq, Counts, Crossing, Decided, Fact, Owed, Reader, RegistryKey,
-        StoreError, StoredReading, TokenRow,
+        RosterReader, StoreError, StoredReading, TokenRow,
         view::{
             AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
             HeldState, Page, Paging, ReadingFilter, Scope,
@@ -230,3 +230,6 @@ pub(crate) fn log(store: &Arc<Scripted>, commits: &watch::Sender<CommitSeq>) -> 
     let reader = Arc::clone(store) as Arc<dyn Reader>;
     Log { reader, advance, commits: commits.subscribe() }
 }
+
+/// Nobody asks it for a roster.
+impl RosterReader for Scripted {}

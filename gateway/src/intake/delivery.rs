@@ -192,4 +192,12 @@ impl Inlet {
     pub async fn hand_over(&self, work: Work) -> Result<(), NotCommitted> {
         self.work.send(work).await.map_err(|_closed| NotCommitted)
     }
+
+    /// Hands over any other work from a thread that may block.
+    ///
+    /// # Errors
+    /// [`NotCommitted`] when the writer takes no more.
+    pub fn hand_over_blocking(&self, work: Work) -> Result<(), NotCommitted> {
+        self.work.blocking_send(work).map_err(|_closed| NotCommitted)
+    }
 }

@@ -252,6 +252,7 @@ async fn write(
             Work::Deliver(_)
             | Work::Decide(_)
             | Work::Register(_)
+            | Work::Roster(_)
             | Work::Token { .. }
             | Work::Advance { .. }
             | Work::Tick

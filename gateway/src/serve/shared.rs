@@ -25,6 +25,7 @@ use crate::{
     intake::{Inlet, Item},
     store::{CommitSeq, Reader, StoreError},
     supervise::Supervisor,
+    uplink::GatewayKey,
 };
 
 /// Questions asked of the store at once; more wait. Each holds a blocking thread.
@@ -173,6 +174,8 @@ pub struct Parts {
     pub lines: Arc<dyn Lines>,
     /// Indicators as they were last counted.
     pub indicators: Latest,
+    /// What this gateway signs with.
+    pub key: Arc<GatewayKey>,
     /// Makes and reads the links of messages.
     pub alert_links: AlertLinks,
     /// Owner of every task.
@@ -199,6 +202,7 @@ pub struct Shared {
     pub(super) admit: Admit,
     pub(super) lines: Arc<dyn Lines>,
     pub(super) indicators: Latest,
+    pub(super) key: Arc<GatewayKey>,
     pub(super) alert_links: AlertLinks,
     pub(super) supervisor: Supervisor,
     pub(super) sessions: Sessions,
@@ -267,6 +271,7 @@ impl Shared {
             admit: parts.admit,
             lines: parts.lines,
             indicators: parts.indicators,
+            key: parts.key,
             alert_links: parts.alert_links,
             supervisor: parts.supervisor,
         });

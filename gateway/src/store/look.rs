@@ -1,7 +1,7 @@
 //! What a unit looks up, and what it finds.
 
 use super::{CardScan, CommitSeq, Context, StoredReading};
-use crate::domain::{DeviceId, DoctorId, HouseholdId, PersonId, SiteId};
+use crate::domain::{DeviceId, DoctorId, HouseholdId, PersonId, Registered, SiteId};
 
 /// The name of a registry row.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -20,6 +20,22 @@ pub enum RegistryKey {
     Card(String),
     /// A person's own plan; in force is the one entered last, whether it has begun or not.
     Plan(PersonId),
+}
+
+impl RegistryKey {
+    /// The name of a row.
+    #[must_use]
+    pub fn of(row: &Registered) -> Self {
+        match row {
+            Registered::Person(row) => Self::Person(row.person.clone()),
+            Registered::Household(row) => Self::Household(row.household.clone()),
+            Registered::Doctor(row) => Self::Doctor(row.doctor.clone()),
+            Registered::Device(row) => Self::Device(row.device.clone()),
+            Registered::Site(row) => Self::Site(row.site.clone()),
+            Registered::Card(row) => Self::Card(row.card.clone()),
+            Registered::Plan(row) => Self::Plan(row.person.clone()),
+        }
+    }
 }
 
 /// What a device has sent under one of its numbers.

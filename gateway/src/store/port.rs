@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::{
     Answer, Awaiting, BenchSession, CardScan, CommitSeq, Committed, Concerned, Counts, Crossing,
     Decided, Fact, KeptState, Numbered, Owed, PackInForce, Reader, RegistryKey, Resumed,
-    StoreError, StoredReading, Timer, TokenRow, view::HeldQuarantine,
+    RosterHeld, StoreError, StoredReading, Timer, TokenRow, view::HeldQuarantine,
 };
 use crate::domain::{
     Alert, AlertId, BenchId, CareLevel, ContentDigest, DeviceId, Doctor, EventId, Level, Millis,
@@ -89,6 +89,8 @@ pub enum Change {
     Watch(PersonId, Option<Timestamp>),
     /// What is stored of a person means something else from now on: nothing kept of them holds.
     ForgetState(PersonId),
+    /// A roster of another gateway was taken whole.
+    HoldRoster(RosterHeld),
     /// A reading belongs to somebody else from now on, or to nobody; nothing that was kept of
     /// either holds.
     Reattribute(ReadingId, Option<crate::domain::Attribution>),

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::{
-    Attributed, CommitSeq, Counts, Crossing, Decided, Owed, RegistryKey, StoreError, StoredReading,
-    TokenRow,
+    Attributed, CommitSeq, Counts, Crossing, Decided, Owed, RegistryKey, RosterReader, StoreError,
+    StoredReading, TokenRow,
     view::{
         AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
         HeldState, Page, Paging, ReadingFilter, Scope,
@@ -17,7 +17,7 @@ use crate::domain::{
 /// The reading side: many at a time, always a consistent state, never in the writer's way.
 /// Every query about people takes a [`Scope`]. Every call blocks: async callers use
 /// `spawn_blocking`, and lists are bounded by their limit.
-pub trait Reader: Send + Sync {
+pub trait Reader: RosterReader + Send + Sync {
     /// The last position.
     ///
     /// # Errors

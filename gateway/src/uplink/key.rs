@@ -96,6 +96,13 @@ impl GatewayKey {
         Ok(Self { pair })
     }
 
+    /// A key that is gone with the test.
+    #[cfg(test)]
+    pub(crate) fn for_tests() -> Self {
+        let made = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).unwrap();
+        Self { pair: Ed25519KeyPair::from_pkcs8(made.as_ref()).unwrap() }
+    }
+
     /// What checks its signatures.
     #[must_use]
     pub fn public(&self) -> PublicKey {

@@ -36,6 +36,7 @@ use crate::{
         view::{HeldQuarantine, HeldRefusal},
     },
     supervise::Supervisor,
+    uplink::GatewayKey,
 };
 
 /// Breaks out of any page that does not escape it.
@@ -129,6 +130,7 @@ fn gateway_with(settings: Settings, bundle: Bundle) -> Gateway {
         admit: Arc::new(|posted| crate::admit::posted(&posted.body, posted.received_at, None)),
         lines: Arc::new(world::FixedLines(band)),
         indicators: counted(&world, now()),
+        key: Arc::new(GatewayKey::for_tests()),
         alert_links: AlertLinks::with_key([7; 32]),
         supervisor: supervisor.clone(),
     });

@@ -202,7 +202,11 @@ impl World {
                 self.commit(|rows| rows.tokens.insert(row.hash, row));
                 told(&reply.send(Committed::for_tests()));
             }
-            Work::Attempted { .. } | Work::Advance { .. } | Work::Tick | Work::Close => {
+            Work::Roster(_)
+            | Work::Attempted { .. }
+            | Work::Advance { .. }
+            | Work::Tick
+            | Work::Close => {
                 panic!("not over HTTP")
             }
         }
@@ -692,3 +696,6 @@ impl crate::serve::Lines for FixedLines {
         }
     }
 }
+
+/// Nobody asks it for a roster.
+impl RosterReader for World {}

@@ -1,5 +1,7 @@
 //! What the operator's own tools ask of a running gateway.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 /// What became of rows for the registry.
@@ -61,7 +63,7 @@ pub struct TokenMade {
 #[serde(deny_unknown_fields)]
 pub struct BackupAsked {
     /// Where to.
-    pub to: std::path::PathBuf,
+    pub to: PathBuf,
 }
 
 /// What a recount found.
@@ -113,4 +115,63 @@ pub struct LoginLinkAsked {
 pub struct LoginLinkMade {
     /// Its path at this gateway.
     pub path: String,
+}
+
+/// The key that checks what a gateway signs.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct GatewayKeyTold {
+    /// As others are told to trust it.
+    pub key: String,
+    /// In short, to compare over a telephone.
+    pub fingerprint: String,
+}
+
+/// A roster to make.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RosterAsked {
+    /// Villages, townships, counties.
+    pub places: Vec<String>,
+    /// Sites that serve them from elsewhere.
+    #[serde(default)]
+    pub sites: Vec<String>,
+    /// An earlier roster to go on from.
+    #[serde(default)]
+    pub after: Option<PathBuf>,
+    /// The file to write.
+    pub to: PathBuf,
+}
+
+/// A roster that was made.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct RosterMade {
+    /// From which position it goes on; 0: it is whole.
+    pub after: i64,
+    /// To which one it goes.
+    pub to: i64,
+    /// Its rows.
+    pub rows: u64,
+}
+
+/// A roster to take.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RosterOffered {
+    /// The file.
+    pub from: PathBuf,
+    /// Keys of gateways that may have made it.
+    pub trust: Vec<String>,
+}
+
+/// A roster that was taken.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct RosterTaken {
+    /// Who made it.
+    pub issuer: String,
+    /// Up to which position of its maker's log it goes.
+    pub to: i64,
+    /// Its rows.
+    pub rows: u64,
+    /// Those that were new here.
+    pub new: u64,
 }

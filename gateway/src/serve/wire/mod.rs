@@ -17,8 +17,8 @@ mod query;
 mod reading;
 
 pub use admin::{
-    BackupAsked, Checked, LoginLinkAsked, LoginLinkMade, RegistryCounted, RowNote, Stats,
-    TokenAsked, TokenMade,
+    BackupAsked, Checked, GatewayKeyTold, LoginLinkAsked, LoginLinkMade, RegistryCounted,
+    RosterAsked, RosterMade, RosterOffered, RosterTaken, RowNote, Stats, TokenAsked, TokenMade,
 };
 pub use alert::{Alert, AlertStep, ForwardAsked, NoteAsked, Reason, TextAsked};
 pub use board::{Board, Hour, Open, SendingState, Site, Village};

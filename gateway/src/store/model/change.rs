@@ -5,7 +5,7 @@ use super::{
     state::{Promise, State},
 };
 use crate::{
-    domain::{Alert, ContentDigest, ReadingId},
+    domain::{Alert, ContentDigest, NotificationKey, ReadingId, Timestamp},
     store::{Answer, Change, CommitSeq, Context, Counts, KeptState, Owed, StoreError},
 };
 
@@ -27,14 +27,7 @@ pub(super) fn apply(state: &mut State, change: &Change) -> Result<(), StoreError
         }
         Change::Owe(owed) => owe(state, owed),
         Change::Resend { key, due_at, last_error } => {
-            let Some(promise) = state.promises.get_mut(key) else {
-                return Err(StoreError::Asked { what: "no such notification is owed" });
-            };
-            promise.due_at = *due_at;
-            promise.owed.attempts = promise.owed.attempts.saturating_add(1);
-            if last_error.is_some() {
-                promise.owed.last_error.clone_from(last_error);
-            }
+            resend(state, key, *due_at, last_error.as_ref())?;
         }
         Change::Hasten { alert, due_at } => {
             for promise in untried(state, *alert) {
@@ -71,6 +64,9 @@ pub(super) fn apply(state: &mut State, change: &Change) -> Result<(), StoreError
         Change::ForgetState(person) => {
             state.kept.remove(person);
         }
+        Change::HoldRoster(held) => {
+            state.rosters.insert(held.issuer.clone(), held.clone());
+        }
         Change::Join(content, id) => join(state, content, id)?,
         Change::Count(more) => count(&mut state.counts, more),
         Change::Reattribute(id, attribution) => {
@@ -80,6 +76,21 @@ pub(super) fn apply(state: &mut State, change: &Change) -> Result<(), StoreError
             state.reattribute(*id, attribution.clone());
         }
     }
+    Ok(())
+}
+
+fn resend(
+    state: &mut State,
+    key: &NotificationKey,
+    due_at: Option<Timestamp>,
+    last_error: Option<&String>,
+) -> Result<(), StoreError> {
+    let Some(promise) = state.promises.get_mut(key) else {
+        return Err(StoreError::Asked { what: "no such notification is owed" });
+    };
+    promise.due_at = due_at;
+    promise.owed.attempts = promise.owed.attempts.saturating_add(1);
+    promise.owed.last_error = last_error.cloned().or_else(|| promise.owed.last_error.take());
     Ok(())
 }
 

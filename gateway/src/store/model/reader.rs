@@ -32,6 +32,10 @@ impl ModelReader {
     pub(super) const fn new(shared: Shared) -> Self {
         Self { shared }
     }
+
+    pub(super) const fn shared(&self) -> &Shared {
+        &self.shared
+    }
 }
 
 /// Cuts a sorted list by a key that descends, at the cursor of the page.

@@ -5,6 +5,8 @@ use std::{
     sync::Arc,
 };
 
+use smol_str::SmolStr;
+
 use crate::{
     domain::{
         Alert, AlertId, Attribution, BenchId, Card, Doctor, DoctorId, Household, NotificationKey,
@@ -12,8 +14,8 @@ use crate::{
     },
     store::{
         AlertEvent, Answer, BenchSession, CardScan, CommitSeq, Context, Counts, Crossing, Decided,
-        Fact, KeptState, Owed, PackInForce, Quarantined, Refused, Resumed, StoredReading, Timer,
-        TimerKind, TokenRow, view::Scope,
+        Fact, KeptState, Owed, PackInForce, Quarantined, Refused, Resumed, RosterHeld,
+        StoredReading, Timer, TimerKind, TokenRow, view::Scope,
     },
 };
 
@@ -48,6 +50,8 @@ pub(super) struct State {
     pub(super) watches: BTreeMap<PersonId, Timestamp>,
     pub(super) sessions: BTreeMap<(SiteId, BenchId, Timestamp), BenchSession>,
     pub(super) answers: BTreeMap<String, Answer>,
+    /// By issuer.
+    pub(super) rosters: BTreeMap<SmolStr, RosterHeld>,
     pub(super) tokens: BTreeMap<[u8; 32], TokenRow>,
 }
 
@@ -162,14 +166,16 @@ impl State {
         })
     }
 
-    /// Every row that was ever entered under a kind and a name, oldest first.
+    /// Every row that was ever entered under a kind and a name, by the time of its entry.
     pub(super) fn entered(&self, name: (&'static str, &str)) -> Vec<(Timestamp, Registered)> {
         let rows = self.log().filter_map(|(_, fact)| {
             let Fact::Registration(registration) = fact else { return None };
             let (kind, under) = named(&registration.row);
             ((kind, under.as_str()) == name).then(|| (registration.at, registration.row.clone()))
         });
-        rows.collect()
+        let mut rows: Vec<_> = rows.collect();
+        rows.sort_by_key(|(at, _)| *at);
+        rows
     }
 
     /// Every pack that came into force, oldest first.

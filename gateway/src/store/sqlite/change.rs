@@ -4,7 +4,7 @@ use rusqlite::{Connection, params};
 use smol_str::SmolStr;
 
 use super::{
-    alert, answer, code, kept, roll,
+    alert, answer, code, kept, roll, roster,
     row::{Cells, fetch, fetch_one, number, run},
     watch,
 };
@@ -59,6 +59,7 @@ pub(super) fn apply(connection: &Connection, change: &port::Change) -> Result<()
         Change::Count(_) | Change::Join(..) | Change::KeepState(_) => Ok(()),
         Change::Watch(person, due_at) => watch::set(connection, person, *due_at),
         Change::ForgetState(person) => kept::forget(connection, person.as_str()),
+        Change::HoldRoster(held) => roster::hold(connection, held),
         Change::Reattribute(id, attribution) => {
             roll::reattribute(connection, id, attribution.as_ref())
         }

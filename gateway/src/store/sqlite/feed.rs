@@ -185,14 +185,19 @@ fn presences(connection: &Connection, span: [i64; 2]) -> Entries {
 fn registrations(connection: &Connection, span: [i64; 2]) -> Entries {
     let sql = "SELECT seq, body, author, at FROM registration WHERE seq > ? AND seq <= ?";
     fetch(connection, "registration", (sql, span), |cells| {
-        let seq = cells.seq()?;
-        let registration = Registration {
-            row: registry::body(cells)?,
-            author: cells.text(|text| Some(SmolStr::new(text)))?,
-            at: cells.time()?,
-        };
+        let (seq, registration) = registration(cells)?;
         Ok(entry(seq, Fact::Registration(Box::new(registration))))
     })
+}
+
+/// From the columns seq, body, author, at.
+pub(super) fn registration(
+    cells: &mut Cells<'_, '_>,
+) -> Result<(CommitSeq, Registration), StoreError> {
+    let seq = cells.seq()?;
+    let row = registry::body(cells)?;
+    let author = cells.text(|text| Some(SmolStr::new(text)))?;
+    Ok((seq, Registration { row, author, at: cells.time()? }))
 }
 
 fn packs(connection: &Connection, span: [i64; 2]) -> Entries {

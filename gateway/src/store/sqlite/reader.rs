@@ -37,7 +37,7 @@ impl SqliteReader {
         Self { pool, few_people }
     }
 
-    fn see<T>(
+    pub(super) fn see<T>(
         &self,
         ask: impl FnOnce(&Connection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {

@@ -50,7 +50,9 @@ pub(super) fn register(
         Registered::Site(site) => put_site(connection, seq, site),
         Registered::Card(Card { card, person }) => {
             let sql = "INSERT OR REPLACE INTO card (card, seq, person) VALUES (?, ?, ?)";
-            run(connection, WHAT, sql, params![card, seq.0, person.as_str()]).map(|_| ())
+            run(connection, WHAT, sql, params![card, seq.0, person.as_str()])?;
+            let sql = "INSERT OR IGNORE INTO card_holder (person, card) VALUES (?, ?)";
+            run(connection, WHAT, sql, params![person.as_str(), card]).map(|_| ())
         }
         // The registration says it all: plans are asked for by person alone.
         Registered::Plan(_) => Ok(()),
@@ -189,12 +191,9 @@ pub(super) fn in_force(
     fetch_one(connection, "registration", (sql, [name]), body)
 }
 
-/// Every row that was ever entered under a key, oldest first.
-pub(super) fn entered(
-    connection: &Connection,
-    key: &RegistryKey,
-) -> Result<Vec<(Timestamp, Registered)>, StoreError> {
-    let (kind, name) = match key {
+/// The kind and the name of a key, as the log has them.
+pub(super) fn key_named(key: &RegistryKey) -> (&'static str, &str) {
+    match key {
         RegistryKey::Person(name) => ("person", name.as_str()),
         RegistryKey::Household(name) => ("household", name.as_str()),
         RegistryKey::Doctor(name) => ("doctor", name.as_str()),
@@ -202,8 +201,16 @@ pub(super) fn entered(
         RegistryKey::Site(name) => ("site", name.as_str()),
         RegistryKey::Card(number) => ("card", number.as_str()),
         RegistryKey::Plan(name) => ("plan", name.as_str()),
-    };
-    let sql = "SELECT at, body FROM registration WHERE kind = ? AND name = ? ORDER BY seq";
+    }
+}
+
+/// Every row that was ever entered under a key, by the time of its entry.
+pub(super) fn entered(
+    connection: &Connection,
+    key: &RegistryKey,
+) -> Result<Vec<(Timestamp, Registered)>, StoreError> {
+    let (kind, name) = key_named(key);
+    let sql = "SELECT at, body FROM registration WHERE kind = ? AND name = ? ORDER BY at, seq";
     fetch(connection, "registration", (sql, [kind, name]), |cells| {
         Ok((cells.time()?, body(cells)?))
     })

@@ -42,7 +42,7 @@ pub(super) fn text(text: &str) -> Value {
 }
 
 /// The villages of a place: itself, and those of sites that name it as township or county.
-const VILLAGES: &str = "(SELECT ? UNION SELECT village FROM site \
+pub(super) const VILLAGES: &str = "(SELECT ? UNION SELECT village FROM site \
                         WHERE ? IN (township, county) AND village <> '')";
 
 fn nothing() -> Clause {

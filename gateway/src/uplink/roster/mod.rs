@@ -6,6 +6,14 @@
 //! so that both ends judge alike. Applying one twice, or going on after a cut, changes nothing.
 //! Never half believed: nothing of a package is entered before all of it is known to be its maker's.
 
+mod make;
 mod package;
+mod select;
+mod take;
+#[cfg(test)]
+mod tests;
 
+pub use make::{Made, make};
 pub use package::{Header, Line, Opened, PackageError, Writer};
+pub use select::{Asked, SelectError};
+pub use take::{TakeError, Taken, take};

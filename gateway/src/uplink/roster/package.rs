@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use crate::{
-    domain::{PersonId, Registered, Timestamp},
+    domain::{Registered, Timestamp},
     uplink::{GatewayKey, PublicKey},
 };
 
@@ -60,8 +60,6 @@ pub enum Line {
         /// What it says.
         row: Box<Registered>,
     },
-    /// Somebody who was of these places and is so no more.
-    Gone(PersonId),
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -277,30 +275,24 @@ mod tests {
     use std::io::Cursor;
 
     use super::*;
-    use crate::domain::{Card, SiteId};
-
-    struct Box_ {
-        key: GatewayKey,
-        _folder: tempfile::TempDir,
-    }
-
-    fn gateway() -> Box_ {
-        let folder = tempfile::tempdir().unwrap();
-        Box_ { key: GatewayKey::open(folder.path()).unwrap(), _folder: folder }
-    }
+    use crate::domain::Card;
 
     fn lines() -> Vec<Line> {
         let at = Timestamp::parse("2026-03-02T07:10:00+08:00").unwrap();
-        let person: PersonId = "P1".parse().unwrap();
+        let person: crate::domain::PersonId = "P1".parse().unwrap();
         let card = Card { card: "62170001".to_owned(), person: person.clone() };
-        let row = Box::new(Registered::Card(card));
-        vec![Line::Row { at, author: "import".into(), row }, Line::Gone(person)]
+        let other = Card { card: "62170002".to_owned(), person };
+        let line = |card| {
+            let row = Box::new(Registered::Card(card));
+            Line::Row { at, author: "import".into(), row }
+        };
+        vec![line(card), line(other)]
     }
 
     fn written(lines: &[Line], maker: &GatewayKey) -> Vec<u8> {
         let header = Header {
             roster: 0,
-            issuer: SiteId::new("CENTRE").unwrap().to_string().into(),
+            issuer: "CENTRE".into(),
             epoch: 1,
             places: vec!["青石村".to_owned()],
             villages: String::new(),
@@ -334,14 +326,14 @@ mod tests {
 
     #[test]
     fn what_was_written_is_read_and_an_empty_package_too() {
-        let maker = gateway().key;
+        let maker = GatewayKey::for_tests();
         assert_eq!(read(&written(&lines(), &maker), &maker).unwrap(), lines());
         assert_eq!(read(&written(&[], &maker), &maker).unwrap(), []);
     }
 
     #[test]
     fn any_changed_byte_and_any_cut_is_refused() {
-        let maker = gateway().key;
+        let maker = GatewayKey::for_tests();
         let bytes = written(&lines(), &maker);
         for at in 0..bytes.len() {
             let mut changed = bytes.clone();
@@ -353,7 +345,7 @@ mod tests {
 
     #[test]
     fn lines_of_two_packages_make_none() {
-        let maker = gateway().key;
+        let maker = GatewayKey::for_tests();
         let (whole, empty) = (written(&lines(), &maker), written(&[], &maker));
         let cut = |bytes: &[u8]| {
             bytes.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect::<Vec<_>>()
@@ -371,7 +363,7 @@ mod tests {
 
     #[test]
     fn another_centre_is_a_stranger_and_cannot_borrow_the_name() {
-        let (maker, other) = (gateway().key, gateway().key);
+        let (maker, other) = (GatewayKey::for_tests(), GatewayKey::for_tests());
         let told = read(&written(&lines(), &other), &maker).unwrap_err();
         assert!(told.contains(&other.public().fingerprint()), "{told}");
         let bytes = String::from_utf8(written(&lines(), &other)).unwrap();
@@ -382,7 +374,7 @@ mod tests {
 
     #[test]
     fn a_later_format_says_so() {
-        let maker = gateway().key;
+        let maker = GatewayKey::for_tests();
         let text = String::from_utf8(written(&[], &maker)).unwrap();
         let later = text.replacen("\"roster\":1", "\"roster\":2", 1);
         let told = read(later.as_bytes(), &maker).unwrap_err();
@@ -391,7 +383,7 @@ mod tests {
 
     #[test]
     fn a_line_without_end_is_refused_and_not_kept_in_memory() {
-        let maker = gateway().key;
+        let maker = GatewayKey::for_tests();
         let told = read(&vec![b'x'; 3 << 20], &maker).unwrap_err();
         assert!(told.contains("line 1: ") && told.contains("no end"), "{told}");
     }

@@ -1,0 +1,116 @@
+//! Rosters for the operator's tools: the registry of some places made into a signed file, and another
+//! gateway's taken.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, BufReader, BufWriter, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use axum::{Json, body::Body, extract::State, http::HeaderMap};
+
+use super::{extract, refusal::Refusal, shared::Shared, wire};
+use crate::{
+    domain::SiteId,
+    uplink::{
+        PublicKey,
+        roster::{self, Asked, Header, Opened},
+    },
+};
+
+/// Bodies name files and keys.
+const BODY_MAX: usize = 64 * 1024;
+
+/// The key that checks what this gateway signs.
+pub(super) async fn key(State(shared): State<Arc<Shared>>) -> Json<wire::GatewayKeyTold> {
+    let public = shared.key.public();
+    Json(wire::GatewayKeyTold { key: public.to_string(), fingerprint: public.fingerprint() })
+}
+
+/// Writes a roster.
+pub(super) async fn make(
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<wire::RosterMade>, Refusal> {
+    let body = extract::body(&shared, &headers, body, BODY_MAX).await?;
+    let asked: wire::RosterAsked = extract::json(&body)?;
+    // A whole county takes long: it has its own thread and takes nobody's turn.
+    let task = tokio::task::spawn_blocking(move || write(&shared, &asked));
+    let made = task.await.map_err(|error| Refusal::broken(&error))?;
+    made.map(Json).map_err(Refusal::bad)
+}
+
+/// Takes a roster of another gateway.
+pub(super) async fn take(
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<wire::RosterTaken>, Refusal> {
+    shared.writable()?;
+    let body = extract::body(&shared, &headers, body, BODY_MAX).await?;
+    let asked: wire::RosterOffered = extract::json(&body)?;
+    let task = tokio::task::spawn_blocking(move || enter(&shared, &asked));
+    let taken = task.await.map_err(|error| Refusal::broken(&error))?;
+    taken.map(Json).map_err(Refusal::bad)
+}
+
+fn told(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+fn at(path: &Path) -> impl Fn(io::Error) -> String + use<'_> {
+    move |error| format!("{}: {error}", path.display())
+}
+
+fn write(shared: &Shared, asked: &wire::RosterAsked) -> Result<wire::RosterMade, String> {
+    if asked.places.is_empty() {
+        return Err("place: a roster is of one place at least / 请指定地点".to_owned());
+    }
+    let continues = asked.after.as_ref().map(|path| own_header(shared, path)).transpose()?;
+    let site = |name: &String| {
+        name.parse::<SiteId>().map_err(|_invalid| format!("site: {name:?} is no name of a site"))
+    };
+    let sites = asked.sites.iter().map(site).collect::<Result<_, _>>()?;
+    let of = Asked { places: asked.places.clone(), sites };
+    let half = asked.to.with_extension("partial");
+    let mut options = OpenOptions::new();
+    let file = options.write(true).create(true).truncate(true).mode(0o600).open(&half);
+    let mut file = BufWriter::new(file.map_err(at(&half))?);
+    let since = (continues.as_ref(), shared.clock.now());
+    let made = roster::make(shared.reader.as_ref(), &shared.key, &of, since, &mut file);
+    let made = made.map_err(|error| told(&error))?;
+    file.flush().map_err(at(&half))?;
+    file.get_ref().sync_all().map_err(at(&half))?;
+    fs::rename(&half, &asked.to).map_err(at(&asked.to))?;
+    Ok(wire::RosterMade { after: made.after.0, to: made.to.0, rows: made.rows })
+}
+
+/// The header of a roster that this gateway made.
+fn own_header(shared: &Shared, path: &PathBuf) -> Result<Header, String> {
+    let file = File::open(path).map_err(at(path))?;
+    let opened = Opened::open(BufReader::new(file), &[shared.key.public()]);
+    opened.map(|opened| opened.header).map_err(|error| told(&error))
+}
+
+fn enter(shared: &Shared, asked: &wire::RosterOffered) -> Result<wire::RosterTaken, String> {
+    let key = |text: &String| {
+        text.parse::<PublicKey>().map_err(|error| format!("trust: {text:?}: {error}"))
+    };
+    let trusted: Vec<_> = asked.trust.iter().map(key).collect::<Result<_, _>>()?;
+    let file = File::open(&asked.from).map_err(at(&asked.from))?;
+    let mut opened = Opened::open(BufReader::new(file), &trusted).map_err(|error| told(&error))?;
+    let taken = roster::take(&mut opened, shared.reader.as_ref(), &shared.inlet);
+    let taken = taken.map_err(|error| told(&error))?;
+    let Header { issuer, to, .. } = &opened.header;
+    Ok(wire::RosterTaken { issuer: issuer.to_string(), to: *to, rows: taken.rows, new: taken.new })
+}
