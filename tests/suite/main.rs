@@ -21,6 +21,7 @@ mod links;
 mod mutants;
 mod power;
 mod repeat;
+mod roster;
 mod rules;
 mod shown_by;
 mod silence;
