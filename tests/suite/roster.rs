@@ -31,7 +31,10 @@ fn centre(folder: &Path) -> Setup {
     let setup = setup(&folder.join("centre"));
     let rows: String = (1..=PEOPLE).map(|it| format!("R{it},人{it},HN,htn,C1\n")).collect();
     for (kind, text) in [
-        ("doctors", "doctor,level,place,phone\nDRN,village,North,139\nDRS,village,South,138\n".to_owned()),
+        (
+            "doctors",
+            "doctor,level,place,phone\nDRN,village,North,139\nDRS,village,South,138\n".to_owned(),
+        ),
         ("sites", "site,kind,village,township\nCN,clinic,North,Town\n".to_owned()),
         ("households", "household,village,doctor\nHN,North,DRN\nHS,South,DRS\n".to_owned()),
         ("people", format!("person,name,household,diagnoses,cohorts\n{rows}S1,南方人,HS,htn,C1\n")),

@@ -19,7 +19,7 @@ const STEPS: [(&str, &str); 6] = [
     ("decisions about quarantine", include_str!("schema/0003_decisions.sql")),
     ("whom to look at when", include_str!("schema/0004_watch.sql")),
     ("events of people", include_str!("schema/0005_events.sql")),
-    ("rosters", include_str!("schema/0012_roster.sql")),
+    ("rosters", include_str!("schema/0006_roster.sql")),
 ];
 
 /// The format that this program writes.
