@@ -50,7 +50,7 @@ fn gb18030(text: &str) -> Vec<u8> {
 }
 
 fn rare_people() -> String {
-    let row = |(number, name): (usize, &&str)| format!("P{number},{name},,,,,,,,North,,,,\n");
+    let row = |(number, name): (usize, &&str)| format!("R{number},{name},,,,,,,,North,,,,\n");
     let rows: String = RARE.iter().enumerate().map(row).collect();
     format!("{HEADER}\n{rows}")
 }
@@ -64,7 +64,7 @@ fn check_rare(bytes: &[u8]) {
     let gateway = setup.start();
     assert_eq!(told(&setup, "import", "people", &file, &[]).1["entered"], 4);
     for (number, name) in RARE.iter().enumerate() {
-        let person = gateway.get_json(&format!("/api/v1/people/P{number}"));
+        let person = gateway.get_json(&format!("/api/v1/people/R{number}"));
         assert_eq!(person["name"], *name, "over the wire");
         let escaped: String = name.bytes().map(|byte| format!("%{byte:02X}")).collect();
         let found = gateway.get_json(&format!("/api/v1/people?q={escaped}"));
@@ -72,21 +72,20 @@ fn check_rare(bytes: &[u8]) {
             found["items"].as_array().unwrap().iter().map(|it| &it["name"]).collect();
         assert!(names.contains(&&json!(name)), "{name} among {names:?}");
         let page = gateway.get(&format!("/lite/people?q={escaped}"));
-        assert!(page.body.contains(&format!(">{name} P{number}</a>")), "{}", page.body);
+        assert!(page.body.contains(&format!(">{name} R{number}</a>")), "{}", page.body);
         assert!(page.body.contains(&format!("value=\"{name}\"")), "in the box itself");
-        assert!(gateway.get(&format!("/lite/people/P{number}")).body.contains(name));
+        assert!(gateway.get(&format!("/lite/people/R{number}")).body.contains(name));
     }
     let found = gateway.get_json("/api/v1/people?q=zj&limit=5");
     assert_eq!(found["items"][0]["name"], "张𠮷", "by the initials of its pinyin");
     let out = back.display().to_string();
     setup.run_well(&["registry", "export", "--kind", "people", &out]);
     let exported = fs::read_to_string(&back).unwrap();
-    let ours: String = exported
-        .lines()
-        .filter(|line| !line.starts_with("P0000"))
-        .map(|line| format!("{line}\n"))
-        .collect();
-    assert_eq!(ours.as_bytes(), rare_people().as_bytes(), "byte for byte");
+    // Without those whom `--dev` invents.
+    let ours = |line: &&str| !line.starts_with("P00");
+    let lines: Vec<String> =
+        exported.lines().filter(ours).map(|line| format!("{line}\n")).collect();
+    assert_eq!(lines.concat(), rare_people(), "byte for byte");
     gateway.stop();
 }
 
@@ -106,7 +105,7 @@ fn many(people: u32) -> String {
 }
 
 /// Rows of the file that is imported in pieces.
-const MANY: u32 = 40_000;
+const MANY: u32 = 10_000;
 
 /// Starts an import and kills it when some of it is done.
 #[track_caller]
