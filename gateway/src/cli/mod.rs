@@ -6,17 +6,21 @@
 mod admin;
 mod bands;
 mod bench;
+mod compare;
 mod configure;
 mod decode;
 mod demo;
 mod dev;
+mod encoding;
 mod entries;
 mod figures;
+mod import;
 mod judge;
 mod log;
 mod login;
 mod pieces;
 mod plan_row;
+mod progress;
 mod registry;
 mod roster;
 mod rows;
@@ -75,7 +79,7 @@ enum Command {
     /// Check, sign and compare rule packs
     #[command(subcommand)]
     Rules(rules::RulesCommand),
-    /// Import or export people, households, doctors, devices, sites, cards
+    /// Import, compare or export people, households, doctors, devices, sites, cards
     #[command(subcommand)]
     Registry(registry::RegistryCommand),
     /// Hand the registry of some places to the gateway that serves them

@@ -19,6 +19,7 @@ mod reader;
 mod roster;
 mod rows;
 pub mod sqlite;
+mod terms;
 pub mod view;
 
 pub use error::StoreError;

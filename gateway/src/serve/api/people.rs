@@ -24,7 +24,7 @@ use crate::{
 /// Longest text to look people up by, in characters.
 const QUERY_MAX: usize = 64;
 
-/// People whose name or id begins with a text.
+/// People who are found by a text, by village and id; everybody where there is none.
 #[utoipa::path(get, path = "/api/v1/people", tag = "people", params(wire::PeopleAsked),
     responses((status = 200, body = wire::List<wire::PersonRow>)),
     extensions(("x-right" = json!("read_people"))))]
@@ -35,9 +35,11 @@ pub(in crate::serve) async fn list(
 ) -> Result<Json<wire::List<wire::PersonRow>>, Refusal> {
     caller.need(Right::ReadPeople)?;
     let paging = paging(asked.limit, asked.after)?;
-    let query: String = asked.query.unwrap_or_default().chars().take(QUERY_MAX).collect();
+    let query: String =
+        asked.q.or(asked.query).unwrap_or_default().chars().take(QUERY_MAX).collect();
     let answer = shared.ask(move |shared| {
         let page = shared.reader.people(caller.scope(), &query, &paging)?;
+        note_search(&caller, page.items.len());
         let mut describer = Describer::new(shared);
         let items = page.items.iter().map(|person| describer.person_in_list(person));
         Ok(wire::List { items: items.collect::<Result<_, StoreError>>()?, next: page.next })
@@ -104,6 +106,12 @@ pub(in crate::serve) fn reached(
         Some(Registered::Person(person)) => Ok(Some(person)),
         Some(_) | None => Ok(None),
     }
+}
+
+/// Records who looked people up and how many were shown; what was typed may be a name (P10).
+pub(in crate::serve) fn note_search(caller: &Caller, shown: usize) {
+    let (role, by) = (caller.grant.role.as_str(), caller.grant.author());
+    tracing::info!(target: "audit", role, by, shown, "looked people up");
 }
 
 /// Records who looked at whom (P10).

@@ -236,12 +236,14 @@ impl Reader for ModelReader {
         paging: &Paging,
     ) -> Result<Page<Person>, StoreError> {
         let state = self.shared.now();
-        let begins = |person: &&Person| {
-            (person.person.as_str().starts_with(query) || person.name.starts_with(query))
-                && state.reaches(scope, &person.person)
-        };
-        let found = state.people().filter(begins).cloned().collect();
-        Ok(page_by_name(found, paging, |person: &Person| person.person.to_string()))
+        let reached = state.people().filter(|person| state.reaches(scope, &person.person));
+        match query.trim() {
+            "" => {
+                let all = reached.cloned().collect();
+                Ok(page_by_name(all, paging, |person: &Person| person.person.to_string()))
+            }
+            asked => super::asked::found(&state, reached, asked, paging),
+        }
     }
 
     fn registry(&self, kind: &str, paging: &Paging) -> Result<Page<Registered>, StoreError> {

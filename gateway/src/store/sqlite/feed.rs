@@ -4,7 +4,7 @@ use rusqlite::Connection;
 use smol_str::SmolStr;
 
 use super::{
-    alert, code, context, decision, event, fact, reading, registry,
+    alert, code, context, decision, event, fact, identity, reading, registry,
     row::{Cells, cell, fetch, fetch_one},
 };
 use crate::store::{
@@ -183,19 +183,23 @@ fn presences(connection: &Connection, span: [i64; 2]) -> Entries {
 }
 
 fn registrations(connection: &Connection, span: [i64; 2]) -> Entries {
-    let sql = "SELECT seq, body, author, at FROM registration WHERE seq > ? AND seq <= ?";
-    fetch(connection, "registration", (sql, span), |cells| {
+    let sql = format!(
+        "SELECT g.seq, {}, g.author, g.at FROM {} WHERE g.seq > ? AND g.seq <= ?",
+        identity::COLUMNS,
+        identity::ROWS
+    );
+    fetch(connection, "registration", (&sql, span), |cells| {
         let (seq, registration) = registration(cells)?;
         Ok(entry(seq, Fact::Registration(Box::new(registration))))
     })
 }
 
-/// From the columns seq, body, author, at.
+/// From the columns seq, those of [`identity::COLUMNS`], author, at.
 pub(super) fn registration(
     cells: &mut Cells<'_, '_>,
 ) -> Result<(CommitSeq, Registration), StoreError> {
     let seq = cells.seq()?;
-    let row = registry::body(cells)?;
+    let row = identity::row(cells)?;
     let author = cells.text(|text| Some(SmolStr::new(text)))?;
     Ok((seq, Registration { row, author, at: cells.time()? }))
 }

@@ -4,7 +4,7 @@ use rusqlite::{Connection, params};
 use smol_str::SmolStr;
 
 use super::{
-    feed,
+    feed, identity,
     reader::SqliteReader,
     registry,
     row::{Cells, cell, fetch, fetch_one, run},
@@ -40,10 +40,14 @@ fn rows_since(
     after: CommitSeq,
     limit: usize,
 ) -> Result<Vec<(CommitSeq, RegistryKey)>, StoreError> {
-    let sql = "SELECT seq, body FROM registration WHERE seq > ? ORDER BY seq LIMIT ?";
+    let sql = format!(
+        "SELECT g.seq, {} FROM {} WHERE g.seq > ? ORDER BY g.seq LIMIT ?",
+        identity::COLUMNS,
+        identity::ROWS
+    );
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    fetch(connection, "registration", (sql, params![after.0, limit]), |cells| {
-        Ok((cells.seq()?, RegistryKey::of(&registry::body(cells)?)))
+    fetch(connection, "registration", (&sql, params![after.0, limit]), |cells| {
+        Ok((cells.seq()?, RegistryKey::of(&identity::row(cells)?)))
     })
 }
 
@@ -52,9 +56,13 @@ fn history(
     key: &RegistryKey,
 ) -> Result<Vec<(CommitSeq, Registration)>, StoreError> {
     let (kind, name) = registry::key_named(key);
-    let sql = "SELECT seq, body, author, at FROM registration WHERE kind = ? AND name = ? \
-               ORDER BY at, seq";
-    fetch(connection, "registration", (sql, [kind, name]), feed::registration)
+    let sql = format!(
+        "SELECT g.seq, {}, g.author, g.at FROM {} WHERE g.kind = ? AND g.name = ? \
+         ORDER BY g.at, g.seq",
+        identity::COLUMNS,
+        identity::ROWS
+    );
+    fetch(connection, "registration", (&sql, [kind, name]), feed::registration)
 }
 
 impl RosterReader for SqliteReader {
