@@ -32,6 +32,7 @@ mod writer;
 
 pub use attribute::BENCH_SESSION_LIMIT;
 pub use health::Health;
+pub use roster::BY_ROSTER;
 pub use work::{
     Act, ActRefused, Acted, Decide, DecideRefused, Deed, Registering, Rostering, Wish, Work,
 };

@@ -68,7 +68,8 @@ pub trait RosterReader {
         none((place,))
     }
 
-    /// Everybody of a village after a name, by name.
+    /// Everybody who lives in a village, or did once, after a name, by name: whoever has them from an
+    /// earlier roster must learn that they left.
     ///
     /// # Errors
     /// Any error of the store.

@@ -72,9 +72,14 @@ impl RosterReader for ModelReader {
         limit: usize,
     ) -> Result<Vec<PersonId>, StoreError> {
         let state = self.shared().now();
-        let here = state.people().filter(|person| state.village_of(person) == village);
-        let names = here.map(|person| person.person.clone());
-        Ok(names.filter(|person| Some(person) > after).take(limit).collect())
+        let mut lived = BTreeSet::new();
+        let mut before = State::default();
+        for (_, entered) in registrations(&state) {
+            before.enter(entered);
+            let here = before.people().filter(|person| before.village_of(person) == village);
+            lived.extend(here.map(|person| person.person.clone()));
+        }
+        Ok(lived.into_iter().filter(|person| Some(person) > after).take(limit).collect())
     }
 
     fn roster_held(&self, issuer: &str) -> Result<Option<RosterHeld>, StoreError> {

@@ -14,8 +14,8 @@ use crate::{
     },
     store::{
         AlertEvent, Answer, BenchSession, CardScan, CommitSeq, Context, Counts, Crossing, Decided,
-        Fact, KeptState, Owed, PackInForce, Quarantined, Refused, Resumed, RosterHeld,
-        StoredReading, Timer, TimerKind, TokenRow, view::Scope,
+        Fact, KeptState, Owed, PackInForce, Quarantined, Refused, Registration, Resumed,
+        RosterHeld, StoredReading, Timer, TimerKind, TokenRow, view::Scope,
     },
 };
 
@@ -71,6 +71,12 @@ pub(super) fn named(row: &Registered) -> (&'static str, String) {
 impl State {
     pub(super) fn last(&self) -> CommitSeq {
         CommitSeq(i64::try_from(self.facts.len()).unwrap_or(i64::MAX))
+    }
+
+    /// Puts a row in force.
+    pub(super) fn enter(&mut self, registration: &Registration) {
+        let row = (self.last(), registration.row.clone());
+        self.registry.insert(named(&registration.row), row);
     }
 
     /// Facts with their positions.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     Shared, asked, change,
-    state::{Promise, State, county, named},
+    state::{Promise, State, county},
 };
 use crate::{
     domain::{
@@ -59,8 +59,7 @@ impl<'s> ModelUnit<'s> {
         }
         state.facts.push(Arc::new(fact.clone()));
         if let Fact::Registration(registration) = fact {
-            let row = (state.last(), registration.row.clone());
-            state.registry.insert(named(&registration.row), row);
+            state.enter(registration);
         }
         Ok(())
     }

@@ -152,6 +152,8 @@ fn move_person(connection: &Connection, person: &PersonId, to: &str) -> Result<(
         run(connection, WHAT, "DELETE FROM village WHERE village = ? AND people = 0", [from])?;
     }
     run(connection, WHAT, count, params![to, 1])?;
+    let lived = "INSERT OR IGNORE INTO lived (village, person) VALUES (?, ?)";
+    run(connection, WHAT, lived, params![to, person.as_str()])?;
     roll::move_village(connection, person, from.as_deref().unwrap_or_default(), to)
 }
 

@@ -111,11 +111,11 @@ impl RosterReader for SqliteReader {
         after: Option<&PersonId>,
         limit: usize,
     ) -> Result<Vec<PersonId>, StoreError> {
-        let sql = "SELECT person FROM person WHERE village = ? AND person > ? \
+        let sql = "SELECT person FROM lived WHERE village = ? AND person > ? \
                    ORDER BY person LIMIT ?";
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let params = params![village, after.map_or("", Id::as_str), limit];
-        self.see(|connection| fetch(connection, "person", (sql, params), name))
+        self.see(|connection| fetch(connection, "lived", (sql, params), name))
     }
 
     fn roster_held(&self, issuer: &str) -> Result<Option<RosterHeld>, StoreError> {

@@ -1,26 +1,18 @@
 //! A roster of another gateway, taken into this one's registry.
 
-use std::{
-    collections::BTreeSet,
-    io::{BufRead, Seek},
-};
+use std::io::{BufRead, Seek};
 
-use smol_str::SmolStr;
 use tokio::sync::oneshot;
 
 use super::package::{Header, Line, Opened, PackageError};
 use crate::{
     commit::{Rostering, Work},
-    domain::{Person, PersonId, Registered},
     intake::{Inlet, NotCommitted},
-    store::{CommitSeq, Reader, Registration, RegistryKey, RosterHeld, StoreError, view::Scope},
+    store::{CommitSeq, Reader, Registration, RosterHeld, StoreError},
 };
 
 /// Rows of one commit.
 const ROWS_AT_ONCE: usize = 500;
-
-/// Who enters that somebody left the places of a roster.
-pub(super) const LEFT: &str = "roster";
 
 /// What became of a roster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,21 +75,14 @@ pub fn take<R: BufRead + Seek>(
     let header = opened.header.clone();
     fits(&header, reader.roster_held(&header.issuer)?)?;
     let (mut rows, mut new) = (Vec::new(), 0_u64);
-    let (total, mut told) = (opened.lines, BTreeSet::new());
+    let total = opened.lines;
     opened.each(|Line::Row { at, author, row }| {
-        if let Registered::Person(person) = &*row {
-            told.insert(person.person.clone());
-        }
         rows.push(Registration { row: *row, author, at });
         if rows.len() >= ROWS_AT_ONCE {
             new = new.saturating_add(enter(inlet, std::mem::take(&mut rows), None)?);
         }
         Ok::<_, TakeError>(())
     })?;
-    if header.after == 0 {
-        new = new.saturating_add(enter(inlet, std::mem::take(&mut rows), None)?);
-        rows = gone(&header, &told, reader)?;
-    }
     let held = RosterHeld {
         issuer: header.issuer,
         epoch: header.epoch,
@@ -124,46 +109,6 @@ fn fits(header: &Header, held: Option<RosterHeld>) -> Result<(), TakeError> {
             Err(TakeError::Gap { issuer: issuer(), after: header.after, held })
         }
     }
-}
-
-/// Whoever lived in these places and is not in a whole roster of them has left: where to, this gateway
-/// need not know.
-fn gone(
-    header: &Header,
-    told: &BTreeSet<PersonId>,
-    reader: &dyn Reader,
-) -> Result<Vec<Registration>, StoreError> {
-    let mut villages = BTreeSet::new();
-    for place in &header.places {
-        villages.extend(reader.villages_of(place)?);
-    }
-    let mut rows = Vec::new();
-    for village in &villages {
-        let mut after = None;
-        while let Some(people) = page(reader, village, after.as_ref())? {
-            for person in people.iter().filter(|person| !told.contains(person)) {
-                let key = RegistryKey::Person(person.clone());
-                if let Some(Registered::Person(row)) =
-                    reader.registered(&Scope::Everything, &key)?
-                {
-                    let row = Person { household: None, village: String::new(), ..row };
-                    let (row, author) = (Registered::Person(row), SmolStr::new_static(LEFT));
-                    rows.push(Registration { row, author, at: header.made_at });
-                }
-            }
-            after = people.last().cloned();
-        }
-    }
-    Ok(rows)
-}
-
-fn page(
-    reader: &dyn Reader,
-    village: &str,
-    after: Option<&PersonId>,
-) -> Result<Option<Vec<PersonId>>, StoreError> {
-    let people = reader.people_in(village, after, ROWS_AT_ONCE)?;
-    Ok(Some(people).filter(|people| !people.is_empty()))
 }
 
 fn enter(

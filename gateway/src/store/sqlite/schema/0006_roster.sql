@@ -9,4 +9,9 @@ CREATE TABLE card_holder (
 ) STRICT, WITHOUT ROWID;
 INSERT OR IGNORE INTO card_holder (person, card)
 SELECT json_extract(body, '$.row.person'), name FROM registration WHERE kind = 'card';
+-- Where people live or once did, as far as is known since this format.
+CREATE TABLE lived (
+  village TEXT NOT NULL, person TEXT NOT NULL, PRIMARY KEY (village, person)
+) STRICT, WITHOUT ROWID;
+INSERT INTO lived (village, person) SELECT village, person FROM person WHERE village <> '';
 CREATE INDEX device_owner ON device (owner) WHERE owner IS NOT NULL;
