@@ -7,6 +7,7 @@ mod case;
 mod event;
 mod id;
 mod identity;
+mod initials;
 mod link;
 mod plan;
 mod reading;
@@ -26,6 +27,7 @@ pub use identity::{
     Numbering, alert_id, card_digest, content_digest, event_content, event_id, notification_key,
     quarantine_digest, raw_digest, reading_id, received_digest,
 };
+pub use initials::{initials, surname_letters};
 pub use link::{AlertLinks, LINK_MAX};
 pub use plan::{NoTarget, Plan, PlanError, TenthsMmol};
 pub use reading::{

@@ -18,6 +18,7 @@ mod proof;
 mod reader;
 mod rows;
 pub mod sqlite;
+mod terms;
 pub mod view;
 
 pub use error::StoreError;

@@ -127,7 +127,10 @@ pub trait Reader: Send + Sync {
         key: &RegistryKey,
     ) -> Result<Vec<(Timestamp, Registered)>, StoreError>;
 
-    /// People whose name or id begins with a text.
+    /// People who are found by a text: by their name, or a part of it, from its start, the initials
+    /// of its pinyin, the beginning of their id or of their village's name, the whole number of a
+    /// card, the whole id number or its last four digits. By (village, id); everybody, by id,
+    /// where the text is empty.
     ///
     /// # Errors
     /// Any error of the store.

@@ -13,7 +13,7 @@ use super::{
     fixtures::{
         NOON, after_noon, alert, card, commit, context, context_fact, crossing, doctor, event,
         glucose, happened, household, id, key, owed, person, person_with_cards, plan, quarantined,
-        reading, reading_fact, refused, site,
+        reading, reading_fact, refused, registration, site,
     },
     view::{AlertFilter, HeldState, Paging, ReadingFilter, Scope},
 };
@@ -701,5 +701,74 @@ fn every_value_that_a_wire_can_carry_comes_back() {
         commit(store, &facts, &[]);
         let fed = store.reader().feed(CommitSeq(0), 100).unwrap();
         assert_eq!(fed.into_iter().map(|entry| entry.fact).collect::<Vec<_>>(), facts);
+    });
+}
+
+#[test]
+fn people_are_found_within_a_scope_by_name_initials_card_village_and_id() {
+    check(|store| {
+        let named = |number: u32, name: &str, home: &str| {
+            let row = serde_json::json!({
+                "person": format!("P{number}"), "name": name, "household": home,
+                "id_number": format!("52212319550302000{number}"), "cards": [format!("62{number}")],
+            });
+            registration(Registered::Person(serde_json::from_value(row).unwrap()))
+        };
+        let reader = township(store);
+        let facts = [
+            named(4, "张三丰", "H1"),
+            named(5, "单田芳", "H2"),
+            named(6, "张𠮷", "H2"),
+            card("99", "P4"),
+        ];
+        commit(store, &facts, &[]);
+        let found = |scope: &Scope, query: &str| {
+            let (mut all, mut after) = (Vec::new(), None);
+            loop {
+                let page = reader.people(scope, query, &Paging { limit: 1, after }).unwrap();
+                all.extend(page.items.into_iter().map(|person| person.person.to_string()));
+                after = page.next;
+                if after.is_none() {
+                    return all;
+                }
+            }
+        };
+        let everything = &Scope::Everything;
+        let cases: [(&str, &[&str]); 16] = [
+            ("张", &["P4", "P6"]),
+            ("三丰", &["P4"]),
+            ("zs", &["P4"]),
+            ("ZSF", &["P4"]),
+            ("stf", &["P5"]),
+            ("dt", &["P5"]),
+            ("张𠮷", &["P6"]),
+            ("zj", &["P6"]),
+            ("624", &["P4"]),
+            ("99", &["P4"]),
+            ("0005", &["P5"]),
+            ("522123195503020006", &["P6"]),
+            ("P5", &["P5"]),
+            ("South", &["P2", "P5", "P6"]),
+            ("P", &["P3", "P1", "P4", "P2", "P5", "P6"]),
+            ("丰", &[]),
+        ];
+        for (query, expected) in cases {
+            assert_eq!(found(everything, query), expected, "{query}");
+        }
+        let place = |place: &str| Scope::Place(place.to_owned());
+        assert_eq!(found(&place("South"), "张"), ["P6"]);
+        assert_eq!(found(&place("Qingshi"), "张"), ["P4", "P6"]);
+        assert_eq!(found(&place("Far"), "张"), Vec::<String>::new());
+        assert_eq!(found(&Scope::Doctor(id("DR1")), "z"), ["P4"]);
+        assert_eq!(found(&Scope::Doctor(id("DR1")), "624"), ["P4"]);
+        assert_eq!(found(&Scope::Doctor(id("DR2")), "624"), Vec::<String>::new());
+        assert_eq!(found(&Scope::Nobody, "z"), Vec::<String>::new());
+        // They are renamed, and their household moves.
+        commit(store, &[named(4, "李四", "H1"), household("H1", "Far", Some("DR1"))], &[]);
+        assert_eq!(found(everything, "zs"), Vec::<String>::new());
+        assert_eq!(found(&place("Far"), "ls"), ["P4"]);
+        assert_eq!(found(&place("North"), "ls"), Vec::<String>::new());
+        let foreign = Paging { limit: 1, after: Some("tomorrow".to_owned()) };
+        assert!(reader.people(everything, "z", &foreign).is_err_and(|error| error.is_asked()));
     });
 }

@@ -496,7 +496,7 @@ fn look_in_scope(reader: &dyn Reader, scope: &Scope, seen: &mut Vec<String>) {
         seen.push(format!("{:?}", reader.registered(scope, &key).unwrap()));
         seen.push(format!("{:?}", reader.entered(scope, &key).unwrap()));
     }
-    for query in ["", "P", "P1", "王", "王P3", "%"] {
+    for query in ["", "P", "P1", "王", "王P3", "%", "wp", " wp3 ", "Nor", "c1", "P3~"] {
         seen.push(pages(|page| reader.people(scope, query, page)));
     }
     for state in HeldState::ALL {

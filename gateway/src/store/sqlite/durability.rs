@@ -318,7 +318,8 @@ fn answers_of_the_first_format_are_still_known() {
             .execute(sql, rusqlite::params![key, [7_u8; 16], body, NOON.as_millis()])
             .unwrap();
     }
-    super::schema::bring_up(&connection).unwrap();
+    super::seal::install(&connection).unwrap();
+    super::schema::bring_up(&connection, super::Keys::System).unwrap();
     let done = |key| super::answer::find(&connection, key, NOON).unwrap().unwrap().done;
     assert_eq!(done("A"), Done::Acted(CommitSeq(41)));
     let refused = Some("json: \"中\"".to_owned());

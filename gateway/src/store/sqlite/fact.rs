@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rusqlite::{Connection, params};
 use smol_str::SmolStr;
 
-use super::{alert, code, context, decision, event, reading, registry, row::run};
+use super::{alert, code, context, decision, event, identity::Keys, reading, registry, row::run};
 use crate::{
     domain::{Id, Reading, SiteId, Timestamp},
     store::{
@@ -28,12 +28,13 @@ struct Heard {
 pub(super) struct Tally {
     pub(super) last: CommitSeq,
     pub(super) counts: Counts,
+    keys: Keys,
     heard: BTreeMap<SmolStr, Heard>,
 }
 
 impl Tally {
-    pub(super) fn after(last: CommitSeq) -> Self {
-        Self { last, counts: Counts::default(), heard: BTreeMap::new() }
+    pub(super) fn after(last: CommitSeq, keys: Keys) -> Self {
+        Self { last, counts: Counts::default(), keys, heard: BTreeMap::new() }
     }
 
     /// What a site is counted by, without having been heard.
@@ -91,7 +92,9 @@ impl Tally {
                     self.heard(Some(presence.site.as_str()), presence.at).online =
                         Some(presence.online);
                 }
-                Fact::Registration(row) => registry::register(connection, seq, row)?,
+                Fact::Registration(row) => {
+                    registry::register(connection, (self.keys, seq), row)?;
+                }
                 Fact::Pack(pack) => registry::add_pack(connection, seq, pack)?,
                 Fact::Crossing(crossing) => alert::add_crossing(connection, seq, crossing)?,
                 Fact::Alert(event) => alert::add_event(connection, seq, event)?,

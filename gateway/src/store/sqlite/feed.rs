@@ -4,7 +4,7 @@ use rusqlite::Connection;
 use smol_str::SmolStr;
 
 use super::{
-    alert, code, context, decision, event, fact, reading, registry,
+    alert, code, context, decision, event, fact, identity, reading, registry,
     row::{Cells, cell, fetch, fetch_one},
 };
 use crate::store::{
@@ -183,11 +183,15 @@ fn presences(connection: &Connection, span: [i64; 2]) -> Entries {
 }
 
 fn registrations(connection: &Connection, span: [i64; 2]) -> Entries {
-    let sql = "SELECT seq, body, author, at FROM registration WHERE seq > ? AND seq <= ?";
-    fetch(connection, "registration", (sql, span), |cells| {
+    let sql = format!(
+        "SELECT g.seq, {}, g.author, g.at FROM {} WHERE g.seq > ? AND g.seq <= ?",
+        identity::COLUMNS,
+        identity::ROWS
+    );
+    fetch(connection, "registration", (&sql, span), |cells| {
         let seq = cells.seq()?;
         let registration = Registration {
-            row: registry::body(cells)?,
+            row: identity::row(cells)?,
             author: cells.text(|text| Some(SmolStr::new(text)))?,
             at: cells.time()?,
         };

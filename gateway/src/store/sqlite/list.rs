@@ -3,12 +3,14 @@
 use rusqlite::{Connection, params_from_iter, types::Value};
 
 use super::{
-    alert, code, reading, registry, roll,
+    alert, code,
+    identity::{self, COLUMNS, ROWS, WHO},
+    reading, registry, roll,
     row::{Cells, fetch},
     scope::{self, Clause, text},
 };
 use crate::{
-    domain::{Alert, Person, ReadingId, Registered, SiteId, Timestamp},
+    domain::{Alert, ReadingId, Registered, SiteId, Timestamp},
     store::{
         CommitSeq, StoreError, StoredReading, paging,
         view::{AlertFilter, Page, Paging, ReadingFilter, Scope},
@@ -276,49 +278,9 @@ pub(super) fn alerts(
     }))
 }
 
-/// The end of the names that begin with a text.
-fn beyond(text: &str) -> Value {
-    Value::Text(format!("{text}{}", char::MAX))
-}
-
-/// People whose name or id begins with a text, by id.
-pub(super) fn people(
-    (connection, few_people): (&Connection, u64),
-    scope: &Scope,
-    query: &str,
-    page: &Paging,
-) -> Result<Page<Person>, StoreError> {
-    let limit = paging::limit_of(page);
-    let sql = "SELECT g.body FROM person p JOIN registration g ON g.seq = p.seq WHERE 1";
-    let mut clause = Clause::new(sql, []);
-    match scope::few(connection, few_people, scope)? {
-        Some(people) => {
-            clause.push(&format!(" AND p.person IN ({})", people.sql), people.values);
-        }
-        None => {
-            clause.and(scope::people(scope, "p.person"));
-        }
-    }
-    if !query.is_empty() {
-        let begins = " AND ((p.person >= ? AND p.person < ?) OR (p.name >= ? AND p.name < ?))";
-        clause.push(begins, [text(query), beyond(query), text(query), beyond(query)]);
-    }
-    if let Some(after) = &page.after {
-        clause.push(" AND p.person > ?", [text(after)]);
-    }
-    clause.push(" ORDER BY p.person LIMIT ?", [probe(limit)]);
-    let rows = ask(connection, "registration", clause, registry::body)?;
-    let people = rows
-        .into_iter()
-        .filter_map(|row| if let Registered::Person(person) = row { Some(person) } else { None })
-        .collect();
-    Ok(paging::cut(people, limit, |person: &Person| person.person.to_string()))
-}
-
 /// Plans have no table of their own: the one entered last stands for a person.
-const PLANS: &str = "SELECT g.body FROM registration g WHERE g.kind = 'plan' AND g.name > ? AND \
-                     g.seq = (SELECT max(seq) FROM registration WHERE kind = 'plan' AND \
-                     name = g.name) ORDER BY g.name LIMIT ?";
+const PLANS: &str = "g.kind = 'plan' AND g.name > ? AND g.seq = (SELECT max(seq) FROM registration \
+                     WHERE kind = 'plan' AND name = g.name) ORDER BY g.name LIMIT ?";
 
 /// The rows in force of one kind, by name.
 pub(super) fn registry(
@@ -332,16 +294,16 @@ pub(super) fn registry(
         return Err(StoreError::Asked { what: "the registry has no such kind" });
     };
     let sql = if kind == "plan" {
-        PLANS.to_owned()
+        format!("SELECT {COLUMNS} FROM {ROWS} WHERE {PLANS}")
     } else {
         format!(
-            "SELECT g.body FROM {kind} p JOIN registration g ON g.seq = p.seq WHERE p.{kind} > ? \
-         ORDER BY p.{kind} LIMIT ?"
+            "SELECT {COLUMNS} FROM {kind} p JOIN registration g ON g.seq = p.seq {WHO} \
+             WHERE p.{kind} > ? ORDER BY p.{kind} LIMIT ?"
         )
     };
     let after = page.after.as_deref().unwrap_or_default();
     let clause = Clause::new(&sql, [text(after), probe(limit)]);
-    let rows = ask(connection, "registration", clause, registry::body)?;
+    let rows = ask(connection, "registration", clause, identity::row)?;
     Ok(paging::cut(rows, limit, |row| registry::named(row).1.to_owned()))
 }
 

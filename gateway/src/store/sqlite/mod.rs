@@ -7,6 +7,8 @@
 
 mod alert;
 mod answer;
+#[cfg(test)]
+mod apart;
 mod backup;
 mod bare;
 mod board;
@@ -21,9 +23,12 @@ mod fact;
 mod fault;
 mod feed;
 mod files;
+mod find;
 mod held;
+mod identity;
 mod kept;
 mod list;
+mod lookup;
 #[cfg(test)]
 mod measure;
 mod pool;
@@ -35,6 +40,7 @@ mod roll;
 mod row;
 mod schema;
 mod scope;
+mod seal;
 mod unit;
 mod watch;
 
@@ -45,13 +51,14 @@ use rusqlite::{Connection, OpenFlags, config::DbConfig};
 pub use self::{
     backup::{Verified, restore_backup, verify_backup},
     bare::bare_append,
+    identity::Keys,
 };
 use self::{fault::failed, pool::Pool, reader::SqliteReader, unit::SqliteUnit};
 use super::{CommitSeq, Reader, Store, StoreError, Unit};
 use crate::domain::Timestamp;
 
 /// The format of the file that this program writes.
-pub const FORMAT_VERSION: i64 = 5;
+pub const FORMAT_VERSION: i64 = 6;
 
 /// How to open a store.
 #[derive(Debug, Clone)]
@@ -67,6 +74,8 @@ pub struct Options {
     /// Up to so many people a list is found by way of each of them; beyond, by walking the list
     /// and asking for each item whether the scope reaches it: then most steps find one.
     pub few_people: u64,
+    /// Where the random keys of identities come from.
+    pub keys: Keys,
 }
 
 impl Options {
@@ -88,6 +97,7 @@ impl Options {
             wal_bytes_max: Self::WAL_BYTES_MAX,
             pages_max: None,
             few_people: Self::FEW_PEOPLE,
+            keys: Keys::System,
         }
     }
 }
@@ -157,7 +167,7 @@ impl SqliteStore {
             connection.execute_batch("PRAGMA synchronous = NORMAL").map_err(failed(what))?;
         }
         copy_back(&connection, "TRUNCATE")?;
-        schema::bring_up(&connection)?;
+        schema::bring_up(&connection, self.options.keys)?;
         // Whatever becomes of the write-ahead file, the database itself knows what it is.
         copy_back(&connection, "TRUNCATE")?;
         let frames = self.cut_bytes() / PAGE_BYTES;
@@ -253,9 +263,10 @@ pub fn read_beside(options: &Options) -> Result<Arc<dyn Reader>, StoreError> {
     }
 }
 
-/// Keeps statements prepared. Without the planner's promise of stability SQLite would plan a
+/// Makes the seal of identities known, and keeps statements prepared. Without the planner's promise of stability SQLite would plan a
 /// statement anew for each value bound to it, at many times the cost of running it.
 fn keep_statements(connection: &Connection) -> Result<(), StoreError> {
+    seal::install(connection)?;
     connection.set_prepared_statement_cache_capacity(pool::STATEMENTS);
     let stable = DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG;
     let kept = connection.set_db_config(stable, true);

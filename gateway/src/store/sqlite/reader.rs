@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 use rusqlite::{Connection, params};
 
 use super::{
-    alert, backup, board, change, decision, event, feed, held, list,
+    alert, backup, board, change, decision, event, feed, find, held, list,
     pool::Pool,
     reading, recount, registry, roll,
     row::{cell, fetch, fetch_one, number},
@@ -185,7 +185,7 @@ impl Reader for SqliteReader {
         paging: &Paging,
     ) -> Result<Page<Person>, StoreError> {
         let few = self.few_people;
-        self.see(|connection| list::people((connection, few), scope, query, paging))
+        self.see(|connection| find::people((connection, few), scope, query, paging))
     }
 
     fn registry(&self, kind: &str, paging: &Paging) -> Result<Page<Registered>, StoreError> {

@@ -167,7 +167,12 @@ static SAME: LazyLock<Vec<Same>> =
     LazyLock::new(|| rollups().into_iter().chain(registry()).chain(working_state()).collect());
 
 /// Queries that must find nothing, and what it means if they do.
-const NONE: [(&str, &str); 17] = [
+const NONE: [(&str, &str); 18] = [
+    (
+        "registrations have lost who they name",
+        "SELECT count(*) FROM registration WHERE (identity IS NULL AND kind = 'person') \
+         OR (identity IS NOT NULL AND identity NOT IN (SELECT key FROM identity))",
+    ),
     (
         "decisions are about an item that is missing",
         "SELECT count(*) FROM decision WHERE item NOT IN (SELECT seq FROM quarantine)",
@@ -274,6 +279,10 @@ pub(super) fn recount(connection: &Connection) -> Result<Vec<String>, StoreError
             found
                 .push(format!("{what}: {extra} rows kept that a recount lacks, {missing} lacking"));
         }
+    }
+    match super::lookup::differences(connection) {
+        Err(error @ StoreError::Damaged { .. }) => found.push(error.to_string()),
+        other => found.extend(other?),
     }
     Ok(found)
 }

@@ -4,8 +4,8 @@ use rusqlite::{Connection, params};
 
 use super::{
     code,
-    reading::json,
-    roll,
+    identity::{self, COLUMNS, Keys, ROWS, WHO},
+    lookup, roll,
     row::{Cells, cell, fetch, fetch_one, run},
 };
 use crate::{
@@ -24,15 +24,15 @@ pub(super) const COUNTY: &str = "county";
 /// Adds a registration and puts its row in force.
 pub(super) fn register(
     connection: &Connection,
-    seq: CommitSeq,
+    (keys, seq): (Keys, CommitSeq),
     registration: &Registration,
 ) -> Result<(), StoreError> {
     let (kind, name) = named(&registration.row);
-    let body = json(&registration.row)?;
-    let sql = "INSERT INTO registration (seq, kind, name, body, author, at) \
-               VALUES (?, ?, ?, ?, ?, ?)";
+    let (body, who) = identity::keep(connection, (keys, seq), &registration.row)?;
+    let sql = "INSERT INTO registration (seq, kind, name, body, author, at, identity) \
+               VALUES (?, ?, ?, ?, ?, ?, ?)";
     let (author, at) = (registration.author.as_str(), registration.at.as_millis());
-    run(connection, WHAT, sql, params![seq.0, kind, name, body, author, at])?;
+    run(connection, WHAT, sql, params![seq.0, kind, name, body, author, at, who])?;
     match &registration.row {
         Registered::Person(person) => put_person(connection, seq, person),
         Registered::Household(household) => put_household(connection, seq, household),
@@ -89,12 +89,12 @@ fn put_person(connection: &Connection, seq: CommitSeq, person: &Person) -> Resul
     };
     let village = village.filter(|village| !village.is_empty());
     let village = village.unwrap_or_else(|| person.village.clone());
+    lookup::file(connection, person, &village)?;
     move_person(connection, id, &village)?;
-    let sql = "INSERT OR REPLACE INTO person (person, seq, household, own_village, village, name) \
-               VALUES (?, ?, ?, ?, ?, ?)";
-    let household = household.map(Id::as_str);
-    let (own, name) = (&person.village, &person.name);
-    run(connection, WHAT, sql, params![id.as_str(), seq.0, household, own, village, name])?;
+    let sql = "INSERT OR REPLACE INTO person (person, seq, household, own_village, village) \
+               VALUES (?, ?, ?, ?, ?)";
+    let (household, own) = (household.map(Id::as_str), &person.village);
+    run(connection, WHAT, sql, params![id.as_str(), seq.0, household, own, village])?;
     run(connection, WHAT, "DELETE FROM person_card WHERE person = ?", [id.as_str()])?;
     for card in &person.cards {
         let sql = "INSERT OR REPLACE INTO person_card (card, person, seq) VALUES (?, ?, ?)";
@@ -119,6 +119,7 @@ fn put_household(
     })?;
     for (person, own_village) in people {
         let village = if household.village.is_empty() { &own_village } else { &household.village };
+        lookup::move_to(connection, &person, village)?;
         move_person(connection, &person, village)?;
         let sql = "UPDATE person SET village = ? WHERE person = ?";
         run(connection, WHAT, sql, params![village, person.as_str()])?;
@@ -157,36 +158,27 @@ pub(super) fn in_force(
     connection: &Connection,
     key: &RegistryKey,
 ) -> Result<Option<Registered>, StoreError> {
-    let (sql, name) = match key {
-        RegistryKey::Person(person) => (
-            "SELECT body FROM registration WHERE seq = (SELECT seq FROM person WHERE person = ?)",
-            person.as_str(),
-        ),
-        RegistryKey::Household(household) => (
-            "SELECT body FROM registration \
-             WHERE seq = (SELECT seq FROM household WHERE household = ?)",
-            household.as_str(),
-        ),
-        RegistryKey::Doctor(doctor) => (
-            "SELECT body FROM registration WHERE seq = (SELECT seq FROM doctor WHERE doctor = ?)",
-            doctor.as_str(),
-        ),
-        RegistryKey::Device(device) => (
-            "SELECT body FROM registration WHERE seq = (SELECT seq FROM device WHERE device = ?)",
-            device.as_str(),
-        ),
-        RegistryKey::Site(site) => (
-            "SELECT body FROM registration WHERE seq = (SELECT seq FROM site WHERE site = ?)",
-            site.as_str(),
-        ),
+    let (which, name) = match key {
+        RegistryKey::Person(person) => {
+            ("g.seq = (SELECT seq FROM person WHERE person = ?)", person.as_str())
+        }
+        RegistryKey::Household(household) => {
+            ("g.seq = (SELECT seq FROM household WHERE household = ?)", household.as_str())
+        }
+        RegistryKey::Doctor(doctor) => {
+            ("g.seq = (SELECT seq FROM doctor WHERE doctor = ?)", doctor.as_str())
+        }
+        RegistryKey::Device(device) => {
+            ("g.seq = (SELECT seq FROM device WHERE device = ?)", device.as_str())
+        }
+        RegistryKey::Site(site) => ("g.seq = (SELECT seq FROM site WHERE site = ?)", site.as_str()),
         RegistryKey::Card(card) => return card_in_force(connection, card),
-        RegistryKey::Plan(person) => (
-            "SELECT body FROM registration WHERE kind = 'plan' AND name = ? \
-             ORDER BY seq DESC LIMIT 1",
-            person.as_str(),
-        ),
+        RegistryKey::Plan(person) => {
+            ("g.kind = 'plan' AND g.name = ? ORDER BY g.seq DESC LIMIT 1", person.as_str())
+        }
     };
-    fetch_one(connection, "registration", (sql, [name]), body)
+    let sql = format!("SELECT {COLUMNS} FROM {ROWS} WHERE {which}");
+    fetch_one(connection, "registration", (&sql, [name]), identity::row)
 }
 
 /// Every row that was ever entered under a key, oldest first.
@@ -203,9 +195,10 @@ pub(super) fn entered(
         RegistryKey::Card(number) => ("card", number.as_str()),
         RegistryKey::Plan(name) => ("plan", name.as_str()),
     };
-    let sql = "SELECT at, body FROM registration WHERE kind = ? AND name = ? ORDER BY seq";
-    fetch(connection, "registration", (sql, [kind, name]), |cells| {
-        Ok((cells.time()?, body(cells)?))
+    let which = "g.kind = ? AND g.name = ? ORDER BY g.seq";
+    let sql = format!("SELECT g.at, {COLUMNS} FROM {ROWS} WHERE {which}");
+    fetch(connection, "registration", (&sql, [kind, name]), |cells| {
+        Ok((cells.time()?, identity::row(cells)?))
     })
 }
 
@@ -230,11 +223,6 @@ pub(super) fn pack(cells: &mut Cells<'_, '_>) -> Result<PackInForce, StoreError>
     Ok(PackInForce { hash: cells.take()?, text: cells.take()?, at: cells.time()? })
 }
 
-/// A registered row from its JSON.
-pub(super) fn body(cells: &mut Cells<'_, '_>) -> Result<Registered, StoreError> {
-    cells.text(|text| serde_json::from_str(text).ok())
-}
-
 fn card_in_force(connection: &Connection, card: &str) -> Result<Option<Registered>, StoreError> {
     let sql = "SELECT min(person) FROM (SELECT person, 0 AS rank FROM card WHERE card = ?1 \
                UNION ALL SELECT person, 1 FROM person_card WHERE card = ?1) \
@@ -250,9 +238,11 @@ pub(super) fn doctors(
     connection: &Connection,
     level: CareLevel,
 ) -> Result<Vec<Doctor>, StoreError> {
-    let sql = "SELECT r.body FROM doctor d JOIN registration r ON r.seq = d.seq \
-               WHERE d.level = ? ORDER BY d.doctor";
-    let rows = fetch(connection, "registration", (sql, [code::step(level)]), body)?;
+    let sql = format!(
+        "SELECT {COLUMNS} FROM doctor d JOIN registration g ON g.seq = d.seq {WHO} \
+         WHERE d.level = ? ORDER BY d.doctor"
+    );
+    let rows = fetch(connection, "registration", (&sql, [code::step(level)]), identity::row)?;
     Ok(rows
         .into_iter()
         .filter_map(|row| if let Registered::Doctor(doctor) = row { Some(doctor) } else { None })

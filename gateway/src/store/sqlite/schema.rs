@@ -4,6 +4,8 @@ use rusqlite::{Connection, params};
 
 use super::{
     fault::failed,
+    identity::{self, Keys},
+    lookup,
     row::{number, run},
 };
 use crate::store::StoreError;
@@ -13,13 +15,17 @@ const APPLICATION: i64 = 0x5855_4e5a;
 
 /// Each step leads from the format before it to its own, in one transaction. Steps are only added:
 /// changing one that was released changes nothing in the stores that took it.
-const STEPS: [(&str, &str); 5] = [
+const STEPS: [(&str, &str); 6] = [
     ("the first tables", include_str!("schema/0001_first.sql")),
     ("answers that say what was done", include_str!("schema/0002_answers.sql")),
     ("decisions about quarantine", include_str!("schema/0003_decisions.sql")),
     ("whom to look at when", include_str!("schema/0004_watch.sql")),
     ("events of people", include_str!("schema/0005_events.sql")),
+    (IDENTITIES, include_str!("schema/0007_identity.sql")),
 ];
+
+/// The step that moves out of the rows who they name.
+const IDENTITIES: &str = "identities apart";
 
 /// The format that this program writes.
 pub(super) const fn newest() -> i64 {
@@ -27,7 +33,7 @@ pub(super) const fn newest() -> i64 {
 }
 
 /// Refuses a file of another program or of a newer one, and brings an older one up to date.
-pub(super) fn bring_up(connection: &Connection) -> Result<(), StoreError> {
+pub(super) fn bring_up(connection: &Connection, keys: Keys) -> Result<(), StoreError> {
     let application = number(connection, "PRAGMA application_id", [])?;
     let found = number(connection, "PRAGMA user_version", [])?;
     let known = newest();
@@ -38,17 +44,20 @@ pub(super) fn bring_up(connection: &Connection) -> Result<(), StoreError> {
     if found > known {
         return Err(StoreError::Newer { found, known });
     }
-    for (version, (_, sql)) in (1..).zip(STEPS).filter(|(version, _)| *version > found) {
+    for (version, (what, sql)) in (1..).zip(STEPS).filter(|(version, _)| *version > found) {
         let step = connection.unchecked_transaction().map_err(failed("beginning a migration"))?;
         step.execute_batch(sql).map_err(failed("migrating"))?;
         if version == 1 {
             name_the_gateway(&step)?;
         }
+        if what == IDENTITIES {
+            identity::move_apart(&step)?;
+        }
         step.pragma_update(None, "application_id", APPLICATION).map_err(failed("migrating"))?;
         step.pragma_update(None, "user_version", version).map_err(failed("migrating"))?;
         step.commit().map_err(failed("committing a migration"))?;
     }
-    Ok(())
+    lookup::bring_up(connection, keys)
 }
 
 /// Gives a new store the gateway's name and epoch.

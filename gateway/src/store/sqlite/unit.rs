@@ -47,7 +47,8 @@ impl<'s> SqliteUnit<'s> {
     }
 
     pub(super) fn new(store: &'s mut SqliteStore, last: CommitSeq, now: Timestamp) -> Self {
-        Self { store, tally: Tally::after(last), now, spoiled: false, fatal: false, ended: false }
+        let tally = Tally::after(last, store.options.keys);
+        Self { store, tally, now, spoiled: false, fatal: false, ended: false }
     }
 
     /// Does something with the connection; a failure spoils the unit.

@@ -1,0 +1,197 @@
+//! That who people are stands nowhere but in the table of identities, and comes back whole.
+
+use std::collections::BTreeMap;
+
+use rusqlite::types::ValueRef;
+
+use super::{Keys, Options, SqliteStore, schema};
+use crate::{
+    domain::{Person, Registered},
+    store::{
+        Fact, RegistryKey, Store,
+        fixtures::{NOON, commit, household, id, reading_fact, registration, site},
+        view::{Paging, Scope},
+    },
+};
+
+/// What must stand nowhere else: names with characters beyond the first plane among them.
+const SECRETS: [&str; 9] = [
+    "张𠮷𪚥",
+    "𠮷𪚥",
+    "王秀兰",
+    "52212319550302123X",
+    "522123196001014321",
+    "13800001111",
+    "13900002222",
+    "李户主",
+    "亲属王小红",
+];
+
+fn someone(number: u32, name: &str, id_number: &str, phone: &str) -> Person {
+    let row = serde_json::json!({
+        "person": format!("P{number}"), "name": name, "id_number": id_number, "phone": phone,
+        "household": "H1", "village": "North", "cards": ["62170001"], "consent": "yes",
+        "attributes": {"联系人": "亲属王小红"},
+    });
+    serde_json::from_value(row).unwrap()
+}
+
+fn people() -> [Person; 3] {
+    [
+        someone(1, "张𠮷𪚥", "52212319550302123X", "13800001111"),
+        someone(2, "王秀兰", "522123196001014321", "13900002222"),
+        Person { attributes: BTreeMap::new(), ..someone(3, "", "", "") },
+    ]
+}
+
+fn facts() -> Vec<Fact> {
+    let mut home = household("H1", "North", None);
+    if let Fact::Registration(row) = &mut home
+        && let Registered::Household(household) = &mut row.row
+    {
+        household.attributes.insert("户主".to_owned(), "李户主".to_owned());
+    }
+    let people = people().map(|person| registration(Registered::Person(person)));
+    let mut facts = vec![site("clinic1", "North", "Qingshi", "Yun"), home];
+    facts.extend(people);
+    facts.push(reading_fact(1, "P1", "clinic1", 0));
+    facts
+}
+
+/// Every table but the one of identities that holds one of the texts, as text or within bytes.
+fn leaks(store: &SqliteStore, texts: &[&str]) -> Vec<String> {
+    let connection = store.connection().unwrap();
+    let sql = "SELECT name FROM sqlite_schema WHERE type = 'table'";
+    let mut tables = connection.prepare(sql).unwrap();
+    let tables: Vec<String> =
+        tables.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    assert!(tables.len() > 30, "{tables:?}");
+    let mut found = Vec::new();
+    for table in tables.into_iter().filter(|table| table != "identity") {
+        let mut all = connection.prepare(&format!("SELECT * FROM {table}")).unwrap();
+        let columns = all.column_count();
+        let mut rows = all.query([]).unwrap();
+        while let Some(row) = rows.next().unwrap() {
+            for column in 0..columns {
+                let cell = row.get_ref(column).unwrap();
+                let (ValueRef::Text(bytes) | ValueRef::Blob(bytes)) = cell else { continue };
+                let holds =
+                    |text: &&&str| bytes.windows(text.len()).any(|it| it == text.as_bytes());
+                found.extend(texts.iter().find(holds).map(|text| format!("{table}: {text}")));
+            }
+        }
+    }
+    found
+}
+
+#[track_caller]
+fn check_whole(store: &SqliteStore) {
+    let reader = store.reader();
+    assert_eq!(reader.recount().unwrap(), Vec::<String>::new());
+    for person in people() {
+        let key = RegistryKey::Person(person.person.clone());
+        let row = Registered::Person(person);
+        let everything = &Scope::Everything;
+        assert_eq!(reader.registered(everything, &key).unwrap(), Some(row.clone()));
+        assert_eq!(reader.entered(everything, &key).unwrap(), [(NOON, row)]);
+    }
+    let everybody = reader.people(&Scope::Everything, "", &Paging::default()).unwrap().items;
+    assert_eq!(everybody, people());
+    let exported = reader.registry("person", &Paging::default()).unwrap().items;
+    assert_eq!(exported, people().map(Registered::Person));
+    let found = reader.people(&Scope::Everything, "𠮷", &Paging::default()).unwrap().items;
+    assert_eq!(found, [people()[0].clone()], "by a part of a rare name");
+}
+
+#[test]
+fn no_name_id_number_or_phone_stands_outside_the_identities() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = Options { keys: Keys::Seeded(4), ..Options::new(folder.path()) };
+    let mut store = SqliteStore::open(options).unwrap();
+    commit(&mut store, &facts(), &[]);
+    // A second row of a person: history has an identity of its own.
+    let again = someone(2, "王秀兰", "522123196001014321", "");
+    commit(&mut store, &[registration(Registered::Person(again))], &[]);
+    store.roll_up(1000).unwrap();
+    assert_eq!(leaks(&store, &SECRETS), Vec::<String>::new());
+    assert_eq!(leaks(&store, &["62170001"]).len(), 4, "the search itself finds what is there");
+    let keys = "SELECT count(*), count(DISTINCT identity), min(length(identity)) FROM registration \
+                WHERE identity IS NOT NULL";
+    let counted = store.connection().unwrap().query_row(keys, [], |row| {
+        Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
+    });
+    assert_eq!(counted.unwrap(), (5, 5, 16));
+}
+
+#[test]
+fn rows_come_back_whole_after_a_restart_and_from_a_copy() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = SqliteStore::open(Options::new(folder.path().join("store"))).unwrap();
+    commit(&mut store, &facts(), &[]);
+    store.reopen().unwrap();
+    check_whole(&store);
+    let copy = folder.path().join("copy");
+    store.reader().back_up(&copy).unwrap();
+    let restored = folder.path().join("restored");
+    super::restore_backup(&copy, &restored).unwrap();
+    check_whole(&SqliteStore::open(Options::new(&restored)).unwrap());
+}
+
+#[test]
+fn rows_of_the_former_format_are_taken_apart_when_a_store_is_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = SqliteStore::open(Options::new(folder.path())).unwrap();
+    commit(&mut store, &facts(), &[]);
+    let connection = store.connection().unwrap();
+    let former = schema::newest() - 1;
+    let back = "DROP TABLE identity; DROP TABLE lookup; DROP TABLE lookup_key; \
+                ALTER TABLE registration DROP COLUMN identity; \
+                ALTER TABLE person ADD COLUMN name TEXT NOT NULL DEFAULT ''; \
+                CREATE INDEX person_name ON person (name)";
+    connection.execute_batch(back).unwrap();
+    connection.pragma_update(None, "user_version", former).unwrap();
+    for fact in facts() {
+        let Fact::Registration(row) = fact else { continue };
+        let (_, name) = super::registry::named(&row.row);
+        let body = serde_json::to_string(&row.row).unwrap();
+        let sql = "UPDATE registration SET body = ? WHERE name = ?";
+        assert_eq!(connection.execute(sql, [body.as_str(), name]).unwrap(), 1);
+    }
+    assert_ne!(leaks(&store, &SECRETS), Vec::<String>::new());
+    store.reopen().unwrap();
+    assert_eq!(leaks(&store, &SECRETS), Vec::<String>::new());
+    check_whole(&store);
+}
+
+#[test]
+fn a_lost_identity_is_found_by_a_recount() {
+    for bend in [
+        "DELETE FROM identity",
+        "UPDATE identity SET name = seal(key, 'name', '另一人')",
+        "DELETE FROM lookup WHERE person = 'P2'",
+        "UPDATE lookup SET token = token + 1 WHERE person = 'P1'",
+        "INSERT INTO identity (key) VALUES (x'00')",
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = SqliteStore::open(Options::new(folder.path())).unwrap();
+        commit(&mut store, &facts(), &[]);
+        check_whole(&store);
+        store.connection().unwrap().execute_batch(bend).unwrap();
+        assert_ne!(store.reader().recount().unwrap(), Vec::<String>::new(), "{bend}");
+    }
+}
+
+#[test]
+fn the_index_is_made_anew_where_it_was_made_of_other_terms() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = SqliteStore::open(Options::new(folder.path())).unwrap();
+    commit(&mut store, &facts(), &[]);
+    let other = "DELETE FROM lookup; UPDATE lookup_key SET terms = 0";
+    store.connection().unwrap().execute_batch(other).unwrap();
+    store.reopen().unwrap();
+    check_whole(&store);
+    let name: crate::domain::PersonId = id("P1");
+    assert!(
+        store.reader().registered(&Scope::Nobody, &RegistryKey::Person(name)).unwrap().is_none()
+    );
+}
