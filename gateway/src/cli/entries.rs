@@ -1,7 +1,7 @@
 //! Follow-ups and money from CSV: the rows go to the store's own checks, which know the people and
 //! the rule pack, and come back with the reason where they are none.
 
-use std::{io::Write, path::Path};
+use std::io::Write;
 
 use firmware_protocols::Decimal;
 use hyper::Method;
@@ -10,8 +10,9 @@ use serde_json::{Map, Number, Value, json};
 use super::{
     Failure,
     admin::Admin,
+    progress::{Progress, Reached, marks},
     registry::escaped,
-    rows::{Notes, ROWS_AT_ONCE, check_headers, open, tell},
+    rows::{Notes, ROWS_AT_ONCE, RowFile, tell},
     table::{CellError, Cells},
 };
 use crate::serve::wire::{EventLine, EventsCounted, FollowUpAsked, MoneyAsked};
@@ -43,7 +44,7 @@ impl EntryKind {
     }
 
     /// Its columns; the first two must be there.
-    const fn columns(self) -> &'static [&'static str] {
+    pub(super) const fn columns(self) -> &'static [&'static str] {
         match self {
             Self::FollowUps => &[
                 "person",
@@ -119,47 +120,66 @@ pub(super) struct Entering<'a> {
     admin: Admin,
     author: &'a str,
     kind: EntryKind,
-    pub(super) dry_run: bool,
+    /// How far it came; a dry run keeps none.
+    progress: Option<Progress>,
     batch: Vec<(csv::StringRecord, String)>,
     entered: u64,
 }
 
 impl<'a> Entering<'a> {
-    pub(super) const fn new(admin: Admin, author: &'a str, kind: EntryKind) -> Self {
-        Self { admin, author, kind, dry_run: false, batch: Vec::new(), entered: 0 }
+    pub(super) const fn new(
+        admin: Admin,
+        author: &'a str,
+        kind: EntryKind,
+        progress: Option<Progress>,
+    ) -> Self {
+        Self { admin, author, kind, progress, batch: Vec::new(), entered: 0 }
     }
 
     pub(super) fn run(
         mut self,
-        file: &Path,
-        rejects: &Path,
+        mut file: RowFile,
+        mut rejected: Notes<'_>,
         out: &mut dyn Write,
     ) -> Result<(), Failure> {
-        let (bar, mut reader) = open(file)?;
-        let headers = reader.headers().map_err(|error| Failure::of(&error))?.clone();
         let columns = self.kind.columns();
-        check_headers(&headers, columns, 2)?;
+        let headers = file.headers.clone();
         let unread = headers.iter().map(str::trim).filter(|name| !columns.contains(name));
         let unread: Vec<String> = unread.map(str::to_owned).collect();
-        let (mut read, mut rejected) = (0_u64, Notes::rejects(rejects));
-        for record in reader.records() {
-            let record = record.map_err(|error| Failure::of(&error))?;
-            read = read.saturating_add(1);
+        if let Some(reached) = self.progress.as_ref().and_then(Progress::reached) {
+            file.go_to(reached.place, reached.read)?;
+            rejected.resume(reached.rejected.0, reached.rejected.1)?;
+            self.entered = reached.entered;
+        }
+        while let Some(record) = file.next()? {
             match self.kind.line(Cells::new(&headers, &record)) {
                 Ok(line) => self.batch.push((record, line)),
                 Err(error) => rejected.reject(&headers, &record, &error)?,
             }
             if self.batch.len() >= ROWS_AT_ONCE {
                 self.send(&headers, &mut rejected)?;
+                self.keep(&file, &mut rejected)?;
             }
         }
         self.send(&headers, &mut rejected)?;
-        bar.finish_and_clear();
+        file.end();
         let mut more = Map::new();
         if !unread.is_empty() {
             more.insert("ignored_columns".to_owned(), json!(unread));
         }
-        tell((read, self.entered), rejected, more, out)
+        if let Some(progress) = &self.progress {
+            progress.done()?;
+        }
+        tell(&file, self.entered, rejected, more, out)
+    }
+
+    fn keep(&mut self, file: &RowFile, rejected: &mut Notes<'_>) -> Result<(), Failure> {
+        file.show_rate();
+        let Some(progress) = &mut self.progress else { return Ok(()) };
+        let [rejected, warned] = marks(rejected, None)?;
+        let (place, read, entered) = (file.place(), file.read, self.entered);
+        progress.keep(Reached { place, read, entered, rejected, warned });
+        Ok(())
     }
 
     fn send(
@@ -173,7 +193,7 @@ impl<'a> Entering<'a> {
         }
         let lines = batch.iter().map(|(_, line)| line.as_str()).collect::<Vec<_>>().join("\n");
         let (kind, author) = (self.kind.as_str(), escaped(self.author));
-        let dry_run = self.dry_run;
+        let dry_run = self.progress.is_none();
         let path = format!("/admin/events?kind={kind}&author={author}&dry_run={dry_run}");
         let answer: Value = self.admin.call(Method::POST, &path, lines)?;
         let counted: EventsCounted =

@@ -1,23 +1,21 @@
 //! `xunzhen registry` and `xunzhen token`.
 
-use std::{
-    fs::File,
-    io::Write,
-    path::{Path, PathBuf},
-};
+use std::{fs::File, io::Write, path::PathBuf};
 
 use clap::{Subcommand, ValueEnum, builder::PossibleValue};
 use hyper::Method;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{
     Common, Failure,
     admin::Admin,
-    entries::{Entering, EntryKind},
-    rows::{Notes, ROWS_AT_ONCE, check_headers, open, tell},
-    table::{self, CellError, Cells, Kind},
+    compare::Comparison,
+    entries::EntryKind,
+    import::{self, Asked},
+    rows::beside,
+    table::{self, Kind},
 };
-use crate::{domain::Registered, serve::wire::RowNote, store::Role};
+use crate::{domain::Registered, store::Role};
 
 /// Rows of one page of an export.
 const PAGE: usize = 1000;
@@ -25,7 +23,8 @@ const PAGE: usize = 1000;
 /// Import or export registry rows
 #[derive(Debug, Clone, Subcommand)]
 pub(super) enum RegistryCommand {
-    /// Read rows from CSV; rows that are already so change nothing
+    /// Read rows from CSV; rows that are already so change nothing, and the same command goes on
+    /// where an earlier one was interrupted
     Import {
         /// What the rows are
         #[arg(long, value_enum)]
@@ -35,7 +34,8 @@ pub(super) enum RegistryCommand {
         /// The data folder
         #[arg(long, value_name = "DIR")]
         data_dir: Option<PathBuf>,
-        /// Check the rows and enter none
+        /// Ask the store about every row, say what would be new, changed, unchanged or rejected, and
+        /// enter none
         #[arg(long)]
         dry_run: bool,
         /// Where rejected rows are written [default: FILE.rejects.csv]
@@ -44,6 +44,20 @@ pub(super) enum RegistryCommand {
         /// Who enters the rows
         #[arg(long, default_value = "operator")]
         author: String,
+    },
+    /// Say what a file and the rows in force have apart, each with a coded reason; enter nothing
+    Compare {
+        /// What the rows are
+        #[arg(long, value_enum)]
+        kind: Kind,
+        /// The file
+        file: PathBuf,
+        /// The data folder
+        #[arg(long, value_name = "DIR")]
+        data_dir: Option<PathBuf>,
+        /// Where the differences are written [default: FILE.differences.csv]
+        #[arg(long, value_name = "FILE")]
+        to: Option<PathBuf>,
     },
     /// Write the rows in force as CSV
     Export {
@@ -89,28 +103,17 @@ pub(super) fn run(
 ) -> Result<(), Failure> {
     match command {
         RegistryCommand::Import { kind, file, data_dir, dry_run, rejects, author } => {
-            let connect = || Admin::connect(common, data_dir.as_deref());
-            let admin = if *dry_run { None } else { Some(connect()?) };
-            let beside = |ending: &str| {
-                let mut name = file.clone().into_os_string();
-                name.push(ending);
-                PathBuf::from(name)
-            };
-            let rejects = rejects.clone().unwrap_or_else(|| beside(".rejects.csv"));
+            let admin = Admin::connect(common, data_dir.as_deref())?;
+            let asked = Asked { file, dry_run: *dry_run, rejects: rejects.as_deref(), author };
             match kind {
-                Rows::Registry(kind) => {
-                    let warnings = beside(".warnings.csv");
-                    let notes = (Notes::rejects(&rejects), Notes::warnings(&warnings));
-                    Import::new(admin, author, *kind, notes).run(file, out)
-                }
-                Rows::Entries(kind) => {
-                    // Only the store knows the people, and only its pack the profiles.
-                    let admin = admin.map_or_else(connect, Ok)?;
-                    let mut entering = Entering::new(admin, author, *kind);
-                    entering.dry_run = *dry_run;
-                    entering.run(file, &rejects, out)
-                }
+                Rows::Registry(kind) => import::rows(admin, *kind, &asked, out),
+                Rows::Entries(kind) => import::entries(admin, *kind, &asked, out),
             }
+        }
+        RegistryCommand::Compare { kind, file, data_dir, to } => {
+            let admin = Admin::connect(common, data_dir.as_deref())?;
+            let to = to.clone().unwrap_or_else(|| beside(file, ".differences.csv"));
+            Comparison::new(admin, *kind, &to)?.run(file, out)
         }
         RegistryCommand::Export { kind, file, data_dir } => {
             let mut admin = Admin::connect(common, data_dir.as_deref())?;
@@ -154,121 +157,36 @@ impl ValueEnum for Rows {
     }
 }
 
-struct Import<'a> {
-    admin: Option<Admin>,
-    author: &'a str,
-    kind: Kind,
-    /// Rows that wait to be sent, with their records.
-    batch: Vec<(Registered, csv::StringRecord)>,
-    changed: u64,
-    /// Rows that were not entered.
-    rejected: Notes<'a>,
-    /// What in the rows that were contradicts something else.
-    warned: Notes<'a>,
-}
-
-impl<'a> Import<'a> {
-    fn new(
-        admin: Option<Admin>,
-        author: &'a str,
-        kind: Kind,
-        (rejected, warned): (Notes<'a>, Notes<'a>),
-    ) -> Self {
-        Self { admin, author, kind, batch: Vec::new(), changed: 0, rejected, warned }
-    }
-
-    fn run(mut self, file: &Path, out: &mut dyn Write) -> Result<(), Failure> {
-        let (bar, mut reader) = open(file)?;
-        let headers = reader.headers().map_err(|error| Failure::of(&error))?.clone();
-        check_headers(&headers, self.kind.columns(), 1)?;
-        let mut read = 0_u64;
-        for record in reader.records() {
-            let record = record.map_err(|error| Failure::of(&error))?;
-            read = read.saturating_add(1);
-            match table::row(self.kind, Cells::new(&headers, &record)) {
-                Ok(row) => self.batch.push((row, record)),
-                Err(error) => self.rejected.reject(&headers, &record, &error)?,
-            }
-            if self.batch.len() >= ROWS_AT_ONCE {
-                self.send(&headers)?;
-            }
-        }
-        self.send(&headers)?;
-        bar.finish_and_clear();
-        let (path, warned) = self.warned.finish()?;
-        let mut more = Map::new();
-        if warned > 0 {
-            more.insert("warned".to_owned(), json!(warned));
-            more.insert("warnings".to_owned(), json!(path));
-        }
-        tell((read, self.changed), self.rejected, more, out)
-    }
-
-    fn send(&mut self, headers: &csv::StringRecord) -> Result<(), Failure> {
-        let batch = std::mem::take(&mut self.batch);
-        let (Some(admin), false) = (&mut self.admin, batch.is_empty()) else { return Ok(()) };
-        let mut lines = String::new();
-        for (row, _) in &batch {
-            lines.push_str(&serde_json::to_string(row).map_err(|error| Failure::of(&error))?);
-            lines.push('\n');
-        }
-        let (kind, author) = (self.kind.as_str(), escaped(self.author));
-        let path = format!("/admin/registry?kind={kind}&author={author}");
-        let answer = admin.call(Method::POST, &path, lines)?;
-        let changed = answer.get("new_or_changed").and_then(Value::as_u64).unwrap_or_default();
-        self.changed = self.changed.saturating_add(changed);
-        // A number of a row that would loosen a line: the row is told once, with all its columns.
-        let mut told: Vec<usize> = Vec::new();
-        for note in notes(&answer, "rejected")? {
-            let Some((_, record)) = record_of(&batch, &note) else { continue };
-            if !told.contains(&note.line) {
-                told.push(note.line);
-                let why = format!("{} / {}", note.en, note.zh);
-                self.rejected.reject(headers, record, &CellError { column: note.column, why })?;
-            }
-        }
-        for note in notes(&answer, "warned")? {
-            let Some((_, record)) = record_of(&batch, &note) else { continue };
-            self.warned.warn(record, &note)?;
-        }
-        Ok(())
-    }
-}
-
-/// What the server said about rows.
-fn notes(answer: &Value, list: &str) -> Result<Vec<RowNote>, Failure> {
-    let notes = answer.get(list).cloned().unwrap_or_else(|| json!([]));
-    serde_json::from_value(notes).map_err(|error| Failure::of(&error))
-}
-
-type Sent = (Registered, csv::StringRecord);
-
-fn record_of<'b>(batch: &'b [Sent], note: &RowNote) -> Option<&'b Sent> {
-    batch.get(note.line.checked_sub(1)?)
-}
-
 fn export(admin: &mut Admin, kind: Kind, out: &mut dyn Write) -> Result<(), Failure> {
     let mut writer = csv::WriterBuilder::new().flexible(true).from_writer(out);
-    let columns = kind.columns();
-    writer.write_record(columns).map_err(|error| Failure::of(&error))?;
+    writer.write_record(kind.columns()).map_err(|error| Failure::of(&error))?;
+    each_in_force(admin, kind, |row| {
+        let (cells, _) = table::cells(row);
+        writer.write_record(cells).map_err(|error| Failure::of(&error))
+    })?;
+    writer.flush()?;
+    Ok(())
+}
+
+/// Every row in force, by name.
+pub(super) fn each_in_force(
+    admin: &mut Admin,
+    kind: Kind,
+    mut see: impl FnMut(&Registered) -> Result<(), Failure>,
+) -> Result<(), Failure> {
     let mut after = String::new();
     loop {
         let path = format!("/admin/registry?kind={}&limit={PAGE}{after}", kind.as_str());
         let page = admin.call(Method::GET, &path, String::new())?;
         let items = page.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
         for item in items {
-            let row: Registered =
-                serde_json::from_value(item).map_err(|error| Failure::of(&error))?;
-            let (cells, _) = table::cells(&row);
-            writer.write_record(cells).map_err(|error| Failure::of(&error))?;
+            see(&serde_json::from_value(item).map_err(|error| Failure::of(&error))?)?;
         }
         match page.get("next").and_then(Value::as_str) {
             Some(next) => after = format!("&after={}", escaped(next)),
-            None => break,
+            None => return Ok(()),
         }
     }
-    writer.flush()?;
-    Ok(())
 }
 
 /// A digit of a number under 16.

@@ -166,8 +166,7 @@ impl<'a> Notes<'a> {
             let mut file = OpenOptions::new().write(true).open(self.path)?;
             file.set_len(bytes)?;
             file.seek(std::io::SeekFrom::End(0))?;
-            let builder = csv::WriterBuilder::new().flexible(true).has_headers(false).to_owned();
-            self.file = Some(builder.from_writer(file));
+            self.file = Some(csv::WriterBuilder::new().flexible(true).from_writer(file));
         }
         self.count = count;
         Ok(())
@@ -314,9 +313,11 @@ mod tests {
 
     #[test]
     fn a_file_is_gone_on_with_at_any_row_in_either_encoding() {
-        let rows: String = (1..=9000).map(|number| format!("P{number},\"王\n{number}𠮷\"\n")).collect();
+        let rows: String =
+            (1..=9000).map(|number| format!("P{number},\"王\n{number}𠮷\"\n")).collect();
         let text = format!("person,name\n{rows}");
-        for bytes in [text.as_bytes().to_vec(), [b"\xEF\xBB\xBF", text.as_bytes()].concat(), gb18030(&text)]
+        for bytes in
+            [text.as_bytes().to_vec(), [b"\xEF\xBB\xBF", text.as_bytes()].concat(), gb18030(&text)]
         {
             let (_folder, first) = opened(&bytes);
             let mut first = first.unwrap();

@@ -187,7 +187,7 @@ fn of_places(doctors: Vec<Doctor>, places: &[String]) -> Vec<Doctor> {
 }
 
 /// The name under which a row is kept.
-pub(super) fn key(row: &Registered) -> RegistryKey {
+pub(crate) fn key(row: &Registered) -> RegistryKey {
     match row {
         Registered::Person(row) => RegistryKey::Person(row.person.clone()),
         Registered::Household(row) => RegistryKey::Household(row.household.clone()),

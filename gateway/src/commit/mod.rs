@@ -29,6 +29,8 @@ mod watch;
 mod work;
 mod writer;
 
+pub(crate) use desk::key as registry_key;
+
 pub use attribute::BENCH_SESSION_LIMIT;
 pub use health::Health;
 pub use work::{Act, ActRefused, Acted, Decide, DecideRefused, Deed, Registering, Wish, Work};

@@ -75,6 +75,9 @@ const SURNAMES: [(&str, &str); 62] = [
     ("赫连", "hl"),
 ];
 
+/// Initials of characters of names that pinyin-data lacks.
+const LACKING: [(char, char); 1] = [('𠮷', 'j')];
+
 /// The surname that a name begins with, where it is one of those that need to be known.
 fn surname(name: &str) -> Option<(&'static str, &'static str)> {
     let begins = SURNAMES.iter().filter(|(surname, _)| name.starts_with(surname));
@@ -95,7 +98,8 @@ fn of_character(character: char) -> Vec<char> {
         letters.extend(letter.filter(|letter| !letters.contains(letter)));
     }
     if letters.is_empty() {
-        letters.push(character);
+        let own = LACKING.iter().find(|(lacking, _)| *lacking == character);
+        letters.push(own.map_or(character, |(_, letter)| *letter));
     }
     letters
 }
@@ -148,7 +152,7 @@ mod tests {
 
     #[test]
     fn rare_characters_are_read_and_those_without_a_reading_stand_for_themselves() {
-        check("𰻞𪚥", &["bz"]);
+        check("𰻞𪚥𠮷", &["bzj"]);
         check("张\u{2b820}", &["z\u{2b820}"]);
     }
 

@@ -17,6 +17,7 @@ use super::{
     caller::Grant,
     extract::{self, Asked, name, paging},
     refusal::Refusal,
+    rehearse::rehearse,
     secret,
     shared::Shared,
     weigh::{Weighed, weigh},
@@ -72,30 +73,21 @@ async fn register(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<wire::RegistryCounted>, Refusal> {
-    shared.writable()?;
+    let dry_run = asked.dry_run.unwrap_or_default();
+    if !dry_run {
+        shared.writable()?;
+    }
     let body = extract::body(&shared, &headers, body, ROWS_MAX).await?;
-    let lines = body.split(|byte| *byte == b'\n').enumerate();
-    let mut rows = Vec::new();
-    for (number, line) in lines.filter(|(_, line)| !line.trim_ascii().is_empty()) {
-        let row: Registered = serde_json::from_slice(line).map_err(|error| {
-            Refusal::bad_json(format!("line {}: {error}", number.saturating_add(1)))
-        })?;
-        if kind(&row) != asked.kind {
-            let line = number.saturating_add(1);
-            return Err(Refusal::bad(format!(
-                "line {line}: a {}, not a {}",
-                kind(&row),
-                asked.kind
-            )));
-        }
-        rows.push((number.saturating_add(1), row));
+    let rows = parsed(&body, &asked.kind)?;
+    if dry_run {
+        let with_ours = asked.ours.unwrap_or_default();
+        return shared.ask(move |shared| rehearse(shared, rows, with_ours)).await.map(Json);
     }
     let Weighed { rows, rejected, warned } = shared.ask(move |shared| weigh(shared, rows)).await?;
     let sent = rows.len();
     if sent == 0 {
         let (new_or_changed, unchanged) = (0, 0);
-        let counted = wire::RegistryCounted { new_or_changed, unchanged, rejected, warned };
-        return Ok(Json(counted));
+        return Ok(Json(counted((new_or_changed, unchanged), rejected, warned)));
     }
     let (reply, done) = oneshot::channel();
     let author = SmolStr::new(asked.author.as_deref().unwrap_or("operator"));
@@ -103,8 +95,34 @@ async fn register(
     shared.inlet.hand_over(work).await?;
     let (_proof, changed) = done.await.map_err(|_dropped| Refusal::from(NotCommitted))?;
     let unchanged = sent.saturating_sub(changed);
-    let new_or_changed = changed;
-    Ok(Json(wire::RegistryCounted { new_or_changed, unchanged, rejected, warned }))
+    Ok(Json(counted((changed, unchanged), rejected, warned)))
+}
+
+const fn counted(
+    (new_or_changed, unchanged): (usize, usize),
+    rejected: Vec<wire::RowNote>,
+    warned: Vec<wire::RowNote>,
+) -> wire::RegistryCounted {
+    let (changed, ours) = (None, None);
+    wire::RegistryCounted { new_or_changed, unchanged, changed, ours, rejected, warned }
+}
+
+/// The rows of a body, each with its line.
+fn parsed(body: &[u8], of_kind: &str) -> Result<Vec<(usize, Registered)>, Refusal> {
+    let lines = body.split(|byte| *byte == b'\n').zip(1_usize..);
+    let lines = lines.filter(|(line, _)| !line.trim_ascii().is_empty());
+    lines
+        .map(|(text, line)| {
+            let row: Registered = serde_json::from_slice(text)
+                .map_err(|error| Refusal::bad_json(format!("line {line}: {error}")))?;
+            let found = kind(&row);
+            if found == of_kind {
+                Ok((line, row))
+            } else {
+                Err(Refusal::bad(format!("line {line}: a {found}, not a {of_kind}")))
+            }
+        })
+        .collect()
 }
 
 const fn kind(row: &Registered) -> &'static str {
@@ -157,7 +175,7 @@ async fn back_up(
     let body = extract::body(&shared, &headers, body, BODY_MAX).await?;
     let wire::BackupAsked { to } = extract::json(&body)?;
     copy(&shared, to).await?;
-    shared.ask(counted).await.map(Json)
+    shared.ask(stats_of).await.map(Json)
 }
 
 async fn copy(shared: &Arc<Shared>, to: PathBuf) -> Result<(), Refusal> {
@@ -179,10 +197,10 @@ async fn check(State(shared): State<Arc<Shared>>) -> Result<Json<wire::Checked>,
 }
 
 async fn stats(State(shared): State<Arc<Shared>>) -> Result<Json<wire::Stats>, Refusal> {
-    shared.ask(counted).await.map(Json)
+    shared.ask(stats_of).await.map(Json)
 }
 
-fn counted(shared: &Shared) -> Result<wire::Stats, crate::store::StoreError> {
+fn stats_of(shared: &Shared) -> Result<wire::Stats, crate::store::StoreError> {
     let (gateway, epoch) = shared.reader.gateway()?;
     let counts = shared.reader.counts()?;
     Ok(wire::Stats {

@@ -22,6 +22,7 @@ pub mod metrics;
 mod openapi;
 mod pages;
 mod refusal;
+mod rehearse;
 mod router;
 mod scope;
 mod secret;

@@ -24,7 +24,7 @@ use crate::{
 /// Longest text to look people up by, in characters.
 const QUERY_MAX: usize = 64;
 
-/// People whose name or id begins with a text.
+/// People who are found by a text, by village and id; everybody where there is none.
 #[utoipa::path(get, path = "/api/v1/people", tag = "people", params(wire::PeopleAsked),
     responses((status = 200, body = wire::List<wire::PersonRow>)),
     extensions(("x-right" = json!("read_people"))))]
@@ -35,7 +35,8 @@ pub(in crate::serve) async fn list(
 ) -> Result<Json<wire::List<wire::PersonRow>>, Refusal> {
     caller.need(Right::ReadPeople)?;
     let paging = paging(asked.limit, asked.after)?;
-    let query: String = asked.query.unwrap_or_default().chars().take(QUERY_MAX).collect();
+    let query: String =
+        asked.q.or(asked.query).unwrap_or_default().chars().take(QUERY_MAX).collect();
     let answer = shared.ask(move |shared| {
         let page = shared.reader.people(caller.scope(), &query, &paging)?;
         let mut describer = Describer::new(shared);

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::Registered;
+
 /// What became of rows for the registry.
 #[derive(Debug, Serialize, Deserialize, PartialEq, Eq)]
 pub struct RegistryCounted {
@@ -9,6 +11,12 @@ pub struct RegistryCounted {
     pub new_or_changed: usize,
     /// Rows that were in force already.
     pub unchanged: usize,
+    /// In a dry run: how many of the new or changed supersede another row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed: Option<usize>,
+    /// Where it was asked: the row in force under the name of each row that was sent, in their order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ours: Option<Vec<Option<Registered>>>,
     /// Rows that were not entered, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rejected: Vec<RowNote>,

@@ -80,7 +80,10 @@ pub struct AlertsAsked {
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct PeopleAsked {
-    /// Whose name or id begins so.
+    /// By what they are found: the beginning of a name or of a part of it, the initials of its pinyin,
+    /// the beginning of an id or of a village's name, a card, an id number or its last four digits.
+    pub q: Option<String>,
+    /// The same under its former name.
     pub query: Option<String>,
     /// At most so many, 100 where absent, at most 1,000.
     pub limit: Option<usize>,
@@ -125,6 +128,10 @@ pub struct RegistryAsked {
     pub kind: String,
     /// Who enters them.
     pub author: Option<String>,
+    /// `true`: say what would become of them, and enter none.
+    pub dry_run: Option<bool>,
+    /// `true`, in a dry run: answer with the rows in force, too.
+    pub ours: Option<bool>,
     /// At most so many.
     pub limit: Option<usize>,
     /// `next` of the page before.
