@@ -11,9 +11,11 @@
 //! 4. [`fault`] and [`ledger`]: what goes wrong on the way, and the account of it.
 //! 5. [`pty`] and [`mqtt`]: the two wires.
 //! 6. [`world`]: a township, its places, and a day compressed into minutes.
-//! 7. [`township`]: a whole township and its year, with the truth about everybody in it.
+//! 7. [`census`]: a registry of any size, as files.
+//! 8. [`township`]: a whole township and its year, with the truth about everybody in it.
 
 pub mod body;
+pub mod census;
 pub mod chance;
 pub mod clock;
 pub mod device;

@@ -97,6 +97,17 @@ impl Setup {
         self.command().args(arguments).stdin(Stdio::null()).output().unwrap()
     }
 
+    /// Starts another command of the program on the store's folder and waits for nothing.
+    ///
+    /// # Panics
+    /// When there is no such program.
+    #[must_use]
+    #[track_caller]
+    pub fn begin(&self, arguments: &[&str]) -> Process {
+        let folder = self.folder.display().to_string();
+        Process::spawn(self.command().args(arguments).args(["--data-dir", &folder]))
+    }
+
     /// Runs another command of the program on the store's folder, which must go well.
     ///
     /// # Panics

@@ -20,6 +20,7 @@ mod kill;
 mod links;
 mod mutants;
 mod power;
+mod registry;
 mod repeat;
 mod rules;
 mod shown_by;

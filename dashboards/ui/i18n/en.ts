@@ -142,7 +142,7 @@ export const en: typeof zh = {
   lines_empty: 'The rule pack gives no line for this person.',
   person_missing: 'No such person, or not in your care.',
   people: 'People',
-  people_search: 'Name, code or village',
+  people_search: 'Name, pinyin initials, village, card or code',
   people_none: 'Nobody found. Only people in your care can be found.',
   people_more: (amount) => `The first ${amount}; type a little more`,
   cohorts: 'Cohort',

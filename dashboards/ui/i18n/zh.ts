@@ -282,7 +282,7 @@ export const zh: Words = {
   lines_empty: '规则包没有给出此人的线。',
   person_missing: '没有这个人，或不在您的管辖范围。',
   people: '居民',
-  people_search: '姓名、编号或村',
+  people_search: '姓名、拼音首字母、村、卡号或编号',
   people_none: '没有找到。只能找到您管辖范围内的人。',
   people_more: (count) => `先列出 ${count} 人，请再输入几个字`,
   cohorts: '人群',

@@ -10,8 +10,8 @@
 //! | `repeated` | the file names again what it named before, and the registry has it |
 //!
 //! Columns that the file lacks are not compared. The file is read once, in batches; of our rows those
-//! that were met are remembered, in 16 bytes each, so memory is bounded by our registry and not by
-//! their file.
+//! that were met are remembered, in 16 bytes each (and whom unreadable rows name), so memory is
+//! bounded by our registry and not by their file.
 
 use std::{
     collections::{BTreeMap, HashSet},

@@ -78,7 +78,7 @@ enum Command {
     /// Check, sign and compare rule packs
     #[command(subcommand)]
     Rules(rules::RulesCommand),
-    /// Import or export people, households, doctors, devices, sites, cards
+    /// Import, compare or export people, households, doctors, devices, sites, cards
     #[command(subcommand)]
     Registry(registry::RegistryCommand),
     /// Make bearer tokens

@@ -11,7 +11,7 @@ mod fill;
 mod ingest;
 mod latency;
 mod link;
-
+mod lookup;
 mod place;
 mod township;
 mod traffic;
@@ -45,6 +45,8 @@ pub(super) enum BenchCommand {
     Van(child::Van),
     /// One step of the lines beside a bare comparison
     Assess(assess::Assess),
+    /// A registry imported twice, and people of it looked up, beside a scan by LIKE
+    Lookup(lookup::Lookup),
     /// A township's year through the lines: how many alerts, messages and night calls
     Load(township::Load),
 }
@@ -76,6 +78,7 @@ pub(super) fn run(command: &BenchCommand, out: &mut dyn Write) -> Result<(), Fai
         BenchCommand::Idle(idle) => child::idle(idle, out),
         BenchCommand::Van(van) => child::van(van, out),
         BenchCommand::Assess(assess) => assess::run(assess, out),
+        BenchCommand::Lookup(lookup) => lookup::run(lookup, out),
         BenchCommand::Load(load) => township::run(load, out),
     }
 }

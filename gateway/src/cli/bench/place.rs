@@ -23,13 +23,13 @@ pub(super) struct Place {
 impl Place {
     /// The folder that was asked for, or a temporary one.
     pub(super) fn of(ground: &Ground) -> Result<Self, Failure> {
-        match &ground.dir {
-            Some(dir) => {
-                std::fs::create_dir_all(dir)?;
-                Ok(Self { dir: dir.clone(), temporary: false })
-            }
-            None => Self::temporary(),
-        }
+        ground.dir.as_deref().map_or_else(Self::temporary, Self::of_folder)
+    }
+
+    /// A folder that is kept.
+    pub(super) fn of_folder(dir: &Path) -> Result<Self, Failure> {
+        std::fs::create_dir_all(dir)?;
+        Ok(Self { dir: dir.to_owned(), temporary: false })
     }
 
     /// A folder of this process.

@@ -39,6 +39,7 @@ pub(in crate::serve) async fn list(
         asked.q.or(asked.query).unwrap_or_default().chars().take(QUERY_MAX).collect();
     let answer = shared.ask(move |shared| {
         let page = shared.reader.people(caller.scope(), &query, &paging)?;
+        note_search(&caller, page.items.len());
         let mut describer = Describer::new(shared);
         let items = page.items.iter().map(|person| describer.person_in_list(person));
         Ok(wire::List { items: items.collect::<Result<_, StoreError>>()?, next: page.next })
@@ -105,6 +106,12 @@ pub(in crate::serve) fn reached(
         Some(Registered::Person(person)) => Ok(Some(person)),
         Some(_) | None => Ok(None),
     }
+}
+
+/// Records who looked people up and how many were shown; what was typed may be a name (P10).
+pub(in crate::serve) fn note_search(caller: &Caller, shown: usize) {
+    let (role, by) = (caller.grant.role.as_str(), caller.grant.author());
+    tracing::info!(target: "audit", role, by, shown, "looked people up");
 }
 
 /// Records who looked at whom (P10).

@@ -17,9 +17,9 @@ use super::{
 use crate::{
     domain::Millis,
     serve::{
-        api::people::{note_look, reached},
+        api::people::{note_look, note_search, reached},
         describe::{Describer, Part},
-        extract::Asked,
+        extract::{Asked, paging},
         refusal::Refusal,
         scope::Right,
         shared::Shared,
@@ -46,6 +46,8 @@ struct PeoplePage {
     page: Page,
     query: String,
     people: Vec<wire::PersonRow>,
+    /// Where the next page begins.
+    next: Option<String>,
 }
 
 /// `/lite/people`
@@ -58,18 +60,20 @@ pub(in crate::serve) async fn list(
     let caller = guest.0;
     caller.need(Right::ReadPeople)?;
     let page = Page::new(&shared, lang, Some(&caller), lang.words.people);
-    let query: String = asked.query.unwrap_or_default().chars().take(64).collect();
+    let typed = asked.q.or(asked.query).unwrap_or_default();
+    let query: String = typed.chars().take(64).collect();
     let wanted = query.clone();
-    let people = shared
+    let paging = paging(Some(LISTED), asked.after)?;
+    let (people, next) = shared
         .ask(move |shared| {
-            let paging = Paging { limit: LISTED, after: None };
             let found = shared.reader.people(caller.scope(), &wanted, &paging)?;
+            note_search(&caller, found.items.len());
             let mut describer = Describer::new(shared);
             let rows = found.items.iter().map(|person| describer.person_in_list(person));
-            rows.collect::<Result<Vec<_>, StoreError>>()
+            Ok((rows.collect::<Result<Vec<_>, StoreError>>()?, found.next))
         })
         .await?;
-    let page = PeoplePage { page, query, people };
+    let page = PeoplePage { page, query, people, next };
     page.page.answer(&page)
 }
 

@@ -143,8 +143,12 @@ pub struct RegistryAsked {
 pub struct PageWords {
     /// `zh` or `en`.
     pub lang: Option<String>,
-    /// Whose name or id begins so.
+    /// By what people are found.
+    pub q: Option<String>,
+    /// The same under its former name.
     pub query: Option<String>,
+    /// Where a list goes on.
+    pub after: Option<String>,
     /// A wall's token, which a cookie then replaces.
     pub token: Option<String>,
 }

@@ -9,8 +9,9 @@ use super::{
 use crate::{
     domain::{Millis, Person, PersonId, ReadingId, Registered, SiteId, Timestamp},
     store::{
-        Awaiting, CommitSeq, Concerned, Fact, QuarantineReason, RegistryKey, StoredReading,
-        view::{HeldQuarantine, Scope},
+        Awaiting, CommitSeq, Concerned, Fact, QuarantineReason, RegistryKey, StoreError,
+        StoredReading, paging, terms,
+        view::{HeldQuarantine, Page, Paging, Scope},
     },
 };
 
@@ -135,4 +136,44 @@ pub(super) fn measured_lately(state: &State, within: Millis) -> Vec<PersonId> {
     let lately = events().filter(|event| event.received_at >= since);
     people.extend(lately.map(|event| event.person.clone()));
     people.into_iter().collect()
+}
+
+/// Those of some people who are found by a text.
+pub(super) fn found<'s>(
+    state: &'s State,
+    people: impl Iterator<Item = &'s Person>,
+    asked: &str,
+    page: &Paging,
+) -> Result<Page<Person>, StoreError> {
+    let after = paging::read_home(page)?;
+    let term = terms::asked(asked);
+    let by_term =
+        |person: &Person| term.as_ref().is_some_and(|it| terms::of_person(person).contains(it));
+    let by_card =
+        |person: &Person| {
+            let row = state.registry.get(&("card", asked.to_owned()));
+            let named = row.and_then(|(_, row)| {
+                if let Registered::Card(card) = row { Some(&card.person) } else { None }
+            });
+            named == Some(&person.person) || person.cards.iter().any(|card| card == asked)
+        };
+    let mut found: Vec<_> = people
+        .map(|person| (state.village_of(person).to_owned(), person))
+        .filter(|(village, person)| {
+            let id = person.person.as_str();
+            village.starts_with(asked)
+                || id.starts_with(asked)
+                || by_term(person)
+                || by_card(person)
+        })
+        .map(|(village, person)| (village, person.person.to_string(), person.clone()))
+        .collect();
+    found.sort_by(|left, right| (&left.0, &left.1).cmp(&(&right.0, &right.1)));
+    found.retain(|(village, id, _)| {
+        after.as_ref().is_none_or(|after| (village, id) > (&after.0, &after.1))
+    });
+    let limit = paging::limit_of(page);
+    let page = paging::cut(found, limit, |(village, id, _)| paging::write_home(village, id));
+    let items = page.items.into_iter().map(|(_, _, person)| person).collect();
+    Ok(Page { items, next: page.next })
 }

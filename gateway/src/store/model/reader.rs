@@ -15,7 +15,7 @@ use crate::{
     },
     store::{
         Attributed, Channel, CommitSeq, Counts, Crossing, Decided, Fact, Owed, Reader, RegistryKey,
-        StoreError, StoredReading, TokenRow, paging, terms,
+        StoreError, StoredReading, TokenRow, paging,
         view::{
             AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
             HeldState, Page, Paging, ReadingFilter, Scope,
@@ -104,46 +104,6 @@ fn visible(state: &State, scope: &Scope, row: &Registered) -> bool {
         },
         Registered::Doctor(_) | Registered::Site(_) => *scope != Scope::Nobody,
     }
-}
-
-/// Those of some people who are found by a text.
-fn found<'s>(
-    state: &'s State,
-    people: impl Iterator<Item = &'s Person>,
-    asked: &str,
-    page: &Paging,
-) -> Result<Page<Person>, StoreError> {
-    let after = paging::read_home(page)?;
-    let term = terms::asked(asked);
-    let by_term =
-        |person: &Person| term.as_ref().is_some_and(|it| terms::of_person(person).contains(it));
-    let by_card =
-        |person: &Person| {
-            let row = state.registry.get(&("card", asked.to_owned()));
-            let named = row.and_then(|(_, row)| {
-                if let Registered::Card(card) = row { Some(&card.person) } else { None }
-            });
-            named == Some(&person.person) || person.cards.iter().any(|card| card == asked)
-        };
-    let mut found: Vec<_> = people
-        .map(|person| (state.village_of(person).to_owned(), person))
-        .filter(|(village, person)| {
-            let id = person.person.as_str();
-            village.starts_with(asked)
-                || id.starts_with(asked)
-                || by_term(person)
-                || by_card(person)
-        })
-        .map(|(village, person)| (village, person.person.to_string(), person.clone()))
-        .collect();
-    found.sort_by(|left, right| (&left.0, &left.1).cmp(&(&right.0, &right.1)));
-    found.retain(|(village, id, _)| {
-        after.as_ref().is_none_or(|after| (village, id) > (&after.0, &after.1))
-    });
-    let limit = paging::limit_of(page);
-    let page = paging::cut(found, limit, |(village, id, _)| paging::write_home(village, id));
-    let items = page.items.into_iter().map(|(_, _, person)| person).collect();
-    Ok(Page { items, next: page.next })
 }
 
 impl Reader for ModelReader {
@@ -278,7 +238,7 @@ impl Reader for ModelReader {
                 let all = reached.cloned().collect();
                 Ok(page_by_name(all, paging, |person: &Person| person.person.to_string()))
             }
-            asked => found(&state, reached, asked, paging),
+            asked => super::asked::found(&state, reached, asked, paging),
         }
     }
 

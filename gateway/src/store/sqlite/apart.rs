@@ -159,9 +159,14 @@ fn rows_of_the_former_format_are_taken_apart_when_a_store_is_opened() {
         assert_eq!(connection.execute(sql, [body.as_str(), name]).unwrap(), 1);
     }
     assert_ne!(leaks(&store, &SECRETS), Vec::<String>::new());
+    connection.execute_batch("VACUUM").unwrap();
     store.reopen().unwrap();
     assert_eq!(leaks(&store, &SECRETS), Vec::<String>::new());
     check_whole(&store);
+    let file = std::fs::read(folder.path().join(super::files::DATABASE)).unwrap();
+    let secret = SECRETS[3].as_bytes();
+    let found = file.windows(secret.len()).filter(|bytes| *bytes == secret).count();
+    assert_eq!(found, 1, "in the identity, and in no page that nothing uses any more");
 }
 
 #[test]

@@ -1,14 +1,56 @@
-//! The yardstick of benchmarks: readings into one table of their own, as a textbook does it. One
+//! The yardsticks of benchmarks: people found by a scan, and readings into one table of their own, as a textbook does it. One
 //! INSERT for each, a commit and a sync for each group; nothing is looked up, judged or derived.
 
 use std::path::Path;
 
 use rusqlite::{Connection, params};
 
-use super::{code, fault::failed, reading};
+use super::{
+    code,
+    fault::failed,
+    reading,
+    row::{cell, fetch, run},
+};
 use crate::store::{StoreError, StoredReading};
 
 const WHAT: &str = "measuring the yardstick";
+
+/// Names in one table of a new file, looked through from its beginning to its end for every
+/// question, as a textbook does it: `LIKE '%…%'`.
+#[derive(Debug)]
+pub struct BareNames(Connection);
+
+impl BareNames {
+    /// Fills the table with ids, names and initials.
+    ///
+    /// # Errors
+    /// Any error of SQLite.
+    pub fn fill(
+        file: &Path,
+        people: impl Iterator<Item = [String; 3]>,
+    ) -> Result<Self, StoreError> {
+        let connection = Connection::open(file).map_err(failed(WHAT))?;
+        let sql = "CREATE TABLE person (id TEXT PRIMARY KEY, name TEXT, initials TEXT)";
+        connection.execute_batch(sql).map_err(failed(WHAT))?;
+        let transaction = connection.unchecked_transaction().map_err(failed(WHAT))?;
+        for person in people {
+            run(&transaction, WHAT, "INSERT INTO person VALUES (?, ?, ?)", person)?;
+        }
+        transaction.commit().map_err(failed(WHAT))?;
+        Ok(Self(connection))
+    }
+
+    /// The first so many people whose name or initials hold a text.
+    ///
+    /// # Errors
+    /// Any error of SQLite.
+    pub fn like(&self, text: &str, limit: u32) -> Result<Vec<String>, StoreError> {
+        let sql = "SELECT id FROM person WHERE name LIKE ?1 OR initials LIKE ?1 \
+                   ORDER BY id LIMIT ?2";
+        let params = params![format!("%{text}%"), limit];
+        fetch(&self.0, "person", (sql, params), cell)
+    }
+}
 
 /// Appends readings to a new file, so many in a transaction.
 ///

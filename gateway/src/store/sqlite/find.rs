@@ -10,7 +10,7 @@ use super::{
     list::{ask, probe},
     lookup::Tokens,
     registry,
-    row::{cell, fetch, fetch_one},
+    row::{Cells, cell, fetch, fetch_one},
     scope::{self, Clause, text},
 };
 use crate::{
@@ -73,8 +73,8 @@ struct Asking<'a> {
     tokens: Tokens,
     /// Ids from the first to before the second begin so, and there are some.
     ids: Option<(&'a str, String)>,
-    /// Whose card has that number.
-    cards: BTreeSet<String>,
+    /// Whose card has that number, with their village.
+    cards: Vec<(String, String)>,
     /// The people whom the scope reaches, where villages do not say it.
     only: Option<HashSet<String>>,
 }
@@ -146,15 +146,17 @@ impl<'a> Asking<'a> {
         let beyond = format!("{asked}{}", char::MAX);
         let sql = "SELECT person FROM person WHERE person >= ? AND person < ? LIMIT 1";
         let some = fetch_one(connection, "person", (sql, [asked, &beyond]), cell::<String>)?;
-        let sql = "SELECT person FROM card WHERE card = ?1 UNION \
-                   SELECT person FROM person_card WHERE card = ?1";
+        let sql = "SELECT village, person FROM person WHERE person IN (\
+                   SELECT person FROM card WHERE card = ?1 UNION \
+                   SELECT person FROM person_card WHERE card = ?1)";
+        let holder = |cells: &mut Cells<'_, '_>| Ok((cells.take()?, cells.take()?));
         Ok(Self {
             connection,
             asked,
             term: terms::asked(asked),
             tokens: Tokens::of(connection)?,
             ids: some.map(|_| (asked, beyond)),
-            cards: fetch(connection, "card", (sql, [asked]), cell)?.into_iter().collect(),
+            cards: fetch(connection, "person", (sql, [asked]), holder)?,
             only: only(connection, scope)?,
         })
     }
@@ -188,10 +190,8 @@ impl<'a> Asking<'a> {
             let token = self.tokens.token(village, term);
             people.extend(walk(sql, params![token, after, most])?);
         }
-        let sql = "SELECT person FROM person WHERE person = ? AND village = ?";
-        for holder in self.cards.iter().filter(|holder| holder.as_str() > after) {
-            people.extend(walk(sql, params![holder, village])?);
-        }
+        let here = self.cards.iter().filter(|(home, id)| home == village && id.as_str() > after);
+        people.extend(here.map(|(_, id)| id.clone()));
         people.retain(|id| self.only.as_ref().is_none_or(|only| only.contains(id)));
         Ok(people.into_iter().collect::<BTreeSet<_>>().into_iter().take(wanted).collect())
     }
@@ -205,7 +205,7 @@ impl<'a> Asking<'a> {
             || self.term.as_ref().is_some_and(|term| terms::of_person(&person).contains(term));
         let so = id.starts_with(self.asked)
             || village.starts_with(self.asked)
-            || self.cards.contains(id)
+            || self.cards.iter().any(|(_, holder)| holder == id)
             || by_term();
         Ok(so.then_some(person))
     }

@@ -9,6 +9,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use rusqlite::{Connection, params};
 
 use super::{
+    fault::failed,
     reading::json,
     row::{Cells, fetch, run},
 };
@@ -153,10 +154,13 @@ pub(super) fn row(cells: &mut Cells<'_, '_>) -> Result<Registered, StoreError> {
 /// Rows of the former format that are moved at a time.
 const MOVED_AT_ONCE: i64 = 1000;
 
-/// Takes every row of the former format apart.
+/// Takes every row of the former format apart. What they held is overwritten, since the step began.
 pub(super) fn move_apart(connection: &Connection) -> Result<(), StoreError> {
-    let overwritten = "PRAGMA secure_delete = ON";
-    connection.execute_batch(overwritten).map_err(super::fault::failed(WHAT))?;
+    each_former(connection)?;
+    connection.execute_batch("PRAGMA secure_delete = OFF").map_err(failed(WHAT))
+}
+
+fn each_former(connection: &Connection) -> Result<(), StoreError> {
     let sql = "SELECT seq, body FROM registration WHERE seq > ? ORDER BY seq LIMIT ?";
     let mut after = 0_i64;
     loop {

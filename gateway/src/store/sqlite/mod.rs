@@ -50,7 +50,7 @@ use rusqlite::{Connection, OpenFlags, config::DbConfig};
 
 pub use self::{
     backup::{Verified, restore_backup, verify_backup},
-    bare::bare_append,
+    bare::{BareNames, bare_append},
     identity::Keys,
 };
 use self::{fault::failed, pool::Pool, reader::SqliteReader, unit::SqliteUnit};

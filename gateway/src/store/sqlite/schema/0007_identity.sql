@@ -5,6 +5,9 @@
 -- A program of the format before this one refuses the file. What older rows held is moved by the
 -- program in the step that runs this.
 
+-- What the rows held must not stay behind in pages that nothing uses any more.
+PRAGMA secure_delete = ON;
+
 CREATE TABLE identity (
   key BLOB PRIMARY KEY, name BLOB, id_number BLOB, phone BLOB, told BLOB
 ) STRICT, WITHOUT ROWID;
