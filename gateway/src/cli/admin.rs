@@ -102,6 +102,8 @@ impl Drop for Admin {
 async fn send(target: &mut Target, request: Request<Body>) -> Result<(u16, Bytes), Failure> {
     match target {
         Target::Socket(sender) => {
+            // The connection may still be busy with the end of the answer before.
+            sender.ready().await.map_err(|error| Failure::of(&error))?;
             let answer = sender.send_request(request).await.map_err(|error| Failure::of(&error))?;
             let status = answer.status().as_u16();
             let body = answer.into_body().collect().await.map_err(|error| Failure::of(&error))?;

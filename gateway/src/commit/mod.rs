@@ -30,6 +30,8 @@ mod watch;
 mod work;
 mod writer;
 
+pub(crate) use desk::key as registry_key;
+
 pub use attribute::BENCH_SESSION_LIMIT;
 pub use health::Health;
 pub use roster::BY_ROSTER;

@@ -21,7 +21,7 @@ use crate::{
         import::{self, Asked},
         table::Kind,
     },
-    domain::{DoctorId, initials},
+    domain::{DoctorId, initials, surname_letters},
     store::{
         Reader, Store,
         sqlite::BareNames,
@@ -110,12 +110,16 @@ type Question = (fn(&Resident) -> String, [&'static str; 2]);
 const QUESTIONS: [Question; 7] = [
     (|who| who.name.clone(), ["name_p50_us", "name_p99_us"]),
     (|who| who.name.chars().take(1).collect(), ["surname_p50_us", "surname_p99_us"]),
-    (|who| who.name.chars().skip(1).collect(), ["given_name_p50_us", "given_name_p99_us"]),
+    (given, ["given_name_p50_us", "given_name_p99_us"]),
     (spelled, ["initials_p50_us", "initials_p99_us"]),
     (|who| spelled(who).chars().take(2).collect(), ["two_initials_p50_us", "two_initials_p99_us"]),
     (|who| who.card.clone(), ["card_p50_us", "card_p99_us"]),
     (|who| who.village.clone(), ["village_p50_us", "village_p99_us"]),
 ];
+
+fn given(who: &Resident) -> String {
+    who.name.chars().skip(surname_letters(&who.name)).collect()
+}
 
 fn spelled(who: &Resident) -> String {
     initials(&who.name).into_iter().next().unwrap_or_default()
