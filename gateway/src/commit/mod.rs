@@ -19,6 +19,7 @@ mod event;
 mod group;
 mod health;
 mod judge;
+mod merge;
 mod packs;
 mod people;
 mod receive;

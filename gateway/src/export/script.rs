@@ -15,8 +15,8 @@ use crate::{
         Timestamp,
     },
     store::{
-        Attempt, Attributed, CommitSeq, Counts, Crossing, Decided, Fact, Owed, Reader, RegistryKey,
-        StoreError, StoredReading, TokenRow,
+        Attempt, Attributed, CommitSeq, Counts, Crossing, Decided, Fact, HeldMerge, Owed, Reader,
+        RegistryKey, StoreError, StoredReading, TokenRow,
         view::{
             AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
             HeldState, Page, Paging, ReadingFilter, Scope,
@@ -176,6 +176,22 @@ impl Reader for Scripted {
     }
 
     fn attributions(&self, _: &PersonId) -> Result<Vec<Attributed>, StoreError> {
+        unscripted()
+    }
+
+    fn merges(&self, _: &Scope, _: &Paging) -> Result<Page<HeldMerge>, StoreError> {
+        unscripted()
+    }
+
+    fn merge(&self, _: CommitSeq) -> Result<Option<HeldMerge>, StoreError> {
+        unscripted()
+    }
+
+    fn merges_of(&self, _: &PersonId) -> Result<Vec<HeldMerge>, StoreError> {
+        unscripted()
+    }
+
+    fn survivor(&self, _: &PersonId) -> Result<Option<PersonId>, StoreError> {
         unscripted()
     }
 

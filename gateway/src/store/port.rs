@@ -7,9 +7,9 @@
 use std::sync::Arc;
 
 use super::{
-    Answer, Awaiting, BenchSession, CardScan, CommitSeq, Committed, Concerned, Counts, Crossing,
-    Decided, Fact, KeptState, Numbered, Owed, PackInForce, Reader, RegistryKey, Resumed,
-    StoreError, StoredReading, Timer, TokenRow, view::HeldQuarantine,
+    AlertEvent, Answer, Awaiting, BenchSession, CardScan, CommitSeq, Committed, Concerned, Counts,
+    Crossing, Decided, Fact, HeldMerge, KeptState, Numbered, Owed, PackInForce, Reader,
+    RegistryKey, Resumed, StoreError, StoredReading, Timer, TokenRow, view::HeldQuarantine,
 };
 use crate::domain::{
     Alert, AlertId, BenchId, CareLevel, ContentDigest, DeviceId, Doctor, EventId, Level, Millis,
@@ -155,6 +155,24 @@ pub trait Unit {
     /// Any error of the store.
     fn decision(&mut self, at: CommitSeq) -> Result<Option<Decided>, StoreError>;
 
+    /// The merge at a position, with what took it back.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn merge(&mut self, at: CommitSeq) -> Result<Option<HeldMerge>, StoreError>;
+
+    /// Every merge in force, by name: the file that counts as another's, and that other.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn merged(&mut self) -> Result<Vec<(PersonId, PersonId)>, StoreError>;
+
+    /// The steps of an alert's life, oldest first.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn steps(&mut self, alert: i64) -> Result<Vec<(CommitSeq, AlertEvent)>, StoreError>;
+
     /// A reading that is stored, with its latest attribution.
     ///
     /// # Errors
@@ -199,7 +217,8 @@ pub trait Unit {
     /// Any error of the store.
     fn packs(&mut self) -> Result<Vec<PackInForce>, StoreError>;
 
-    /// Each person's readings measured at or after an instant, by (measured time, id).
+    /// Each person's readings measured at or after an instant, by (measured time, id), with what came
+    /// under files that count as theirs; nothing for one that counts as another's.
     ///
     /// # Errors
     /// Any error of the store.
@@ -208,7 +227,8 @@ pub trait Unit {
         people: &[(PersonId, Timestamp)],
     ) -> Result<Vec<Vec<StoredReading>>, StoreError>;
 
-    /// Each person's events, by (when they happened, id).
+    /// Each person's events, by (when they happened, id), with what came under files that count as
+    /// theirs.
     ///
     /// # Errors
     /// Any error of the store.
@@ -325,9 +345,11 @@ pub trait Unit {
     fn answer(&mut self, key: &str) -> Result<Option<Answer>, StoreError>;
 
     /// Appends facts to the log, in order, and gives each its position; returns the last one. The
-    /// reading of a crossing stands before it or in the same unit.
+    /// reading of a crossing stands before it or in the same unit. A merge gives what came under its
+    /// file to the survivor, from then on too, and its undoing gives it back.
     ///
     /// # Errors
+    /// [`StoreError::Asked`] for a merge of a merge, or the undoing of one that is not in force;
     /// [`StoreError::Duplicate`] for a reading or an event whose id is stored already; any error of the store.
     /// After any error the unit can only be dropped.
     fn append(&mut self, facts: &[Fact]) -> Result<CommitSeq, StoreError>;

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::{
-    Attributed, CommitSeq, Counts, Crossing, Decided, Owed, RegistryKey, StoreError, StoredReading,
-    TokenRow,
+    Attributed, CommitSeq, Counts, Crossing, Decided, HeldMerge, Owed, RegistryKey, StoreError,
+    StoredReading, TokenRow,
     view::{
         AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
         HeldState, Page, Paging, ReadingFilter, Scope,
@@ -173,6 +173,32 @@ pub trait Reader: Send + Sync {
     /// # Errors
     /// Any error of the store.
     fn attributions(&self, person: &PersonId) -> Result<Vec<Attributed>, StoreError>;
+
+    /// Merges of two people whom the scope reaches both, newest first, with those that were taken
+    /// back.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn merges(&self, scope: &Scope, paging: &Paging) -> Result<Page<HeldMerge>, StoreError>;
+
+    /// The merge at a position.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn merge(&self, at: CommitSeq) -> Result<Option<HeldMerge>, StoreError>;
+
+    /// Every merge that names a person on either side, in force or not, oldest first. The caller may
+    /// know of the person: there is no scope.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn merges_of(&self, person: &PersonId) -> Result<Vec<HeldMerge>, StoreError>;
+
+    /// The file that survives, if this one counts as another's.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn survivor(&self, person: &PersonId) -> Result<Option<PersonId>, StoreError>;
 
     /// The decision at a position.
     ///

@@ -51,8 +51,10 @@ pub struct Page<T> {
 /// Which readings.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ReadingFilter {
-    /// Of this person.
+    /// Of this person, with what came under files that count as theirs.
     pub person: Option<PersonId>,
+    /// That came under this file, whosever it counts as.
+    pub filed: Option<PersonId>,
     /// Of this device.
     pub device: Option<DeviceId>,
     /// Received at this site.

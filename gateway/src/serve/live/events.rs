@@ -109,6 +109,7 @@ fn prepare(
         | Fact::CardScan(_)
         | Fact::Pack(_)
         | Fact::Attributed(_)
+        | Fact::Merged(_)
         | Fact::Event(_)
         | Fact::Crossing(_)
         | Fact::Attempt(_) => None,

@@ -31,6 +31,7 @@ pub(super) struct Rows {
     pub(super) tokens: HashMap<[u8; 32], TokenRow>,
     pub(super) answers: HashMap<String, (ContentDigest, Done)>,
     pub(super) quarantine: Vec<HeldQuarantine>,
+    pub(super) merges: Vec<HeldMerge>,
     pub(super) refused: Vec<HeldRefusal>,
     pub(super) deliveries: usize,
     pub(super) acts: Vec<String>,
@@ -59,6 +60,7 @@ impl Rows {
             note: None,
             from: Some(AlertState::Open),
             alias: None,
+            merge: None,
         };
         let seq = self.append(Fact::Alert(Box::new(event.clone())));
         match self.alerts.iter_mut().find(|known| known.alert.key == alert.key) {
@@ -173,6 +175,8 @@ impl World {
                 let at = match &decide.wish {
                     Wish::Claim { item, .. } | Wish::Dismiss { item } => *item,
                     Wish::Undo { decision } => *decision,
+                    Wish::Merge { .. } => CommitSeq(1),
+                    Wish::Unmerge { merge } => *merge,
                 };
                 told(&decide.reply.send(Ok(at)));
             }
@@ -539,6 +543,26 @@ impl Reader for World {
 
     fn attributions(&self, _: &PersonId) -> Result<Vec<Attributed>, StoreError> {
         Ok(Vec::new())
+    }
+
+    fn merges(&self, scope: &Scope, paging: &Paging) -> Result<Page<HeldMerge>, StoreError> {
+        let rows = self.rows();
+        let both = |held: &&HeldMerge| {
+            rows.reaches(scope, &held.merged.person) && rows.reaches(scope, &held.merged.survivor)
+        };
+        Ok(page(rows.merges.iter().filter(both).cloned().collect(), paging))
+    }
+
+    fn merge(&self, at: CommitSeq) -> Result<Option<HeldMerge>, StoreError> {
+        Ok(self.rows().merges.iter().find(|held| held.seq == at).cloned())
+    }
+
+    fn merges_of(&self, _: &PersonId) -> Result<Vec<HeldMerge>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn survivor(&self, _: &PersonId) -> Result<Option<PersonId>, StoreError> {
+        Ok(None)
     }
 
     /// Item n was decided about at n.

@@ -127,12 +127,13 @@ pub(super) fn measured_lately(state: &State, within: Millis) -> Vec<PersonId> {
     let newest = state.readings().last().map(|(_, stored)| stored.server_at);
     let since = newest.unwrap_or(Timestamp::from_millis(0)).minus(within);
     let lately = state.readings().filter(|(_, stored)| stored.server_at >= since);
-    let owner = |stored: StoredReading| stored.attribution.map(|whose| whose.person);
-    let mut people: BTreeSet<_> = lately.filter_map(|(_, stored)| owner(stored)).collect();
+    let mut people: BTreeSet<_> = lately.filter_map(|(_, stored)| state.owner(&stored)).collect();
     let events = || state.person_events().map(|(_, event)| event);
     let newest = events().map(|event| event.received_at).max();
     let since = newest.unwrap_or(Timestamp::from_millis(0)).minus(within);
     let lately = events().filter(|event| event.received_at >= since);
-    people.extend(lately.map(|event| event.person.clone()));
+    let merged = state.merged();
+    let whose = |person: &PersonId| merged.get(person).unwrap_or(person).clone();
+    people.extend(lately.map(|event| whose(&event.person)));
     people.into_iter().collect()
 }

@@ -14,8 +14,8 @@ use crate::{
         Registered, SiteId, Timestamp,
     },
     store::{
-        Attributed, Channel, CommitSeq, Counts, Crossing, Decided, Fact, Owed, Reader, RegistryKey,
-        StoreError, StoredReading, TokenRow, paging,
+        Attributed, Channel, CommitSeq, Counts, Crossing, Decided, Fact, HeldMerge, Merged, Owed,
+        Reader, RegistryKey, StoreError, StoredReading, TokenRow, paging,
         view::{
             AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
             HeldState, Page, Paging, ReadingFilter, Scope,
@@ -63,17 +63,17 @@ pub(super) fn at_site(state: &State, scope: &Scope, site: Option<&SiteId>) -> bo
 
 /// Whether the scope reaches a reading.
 fn reaches(state: &State, scope: &Scope, stored: &StoredReading) -> bool {
-    match &stored.attribution {
-        Some(attribution) => state.reaches(scope, &attribution.person),
+    match state.owner(stored) {
+        Some(person) => state.reaches(scope, &person),
         None => at_site(state, scope, Some(&stored.reading.site)),
     }
 }
 
-fn wanted(filter: &ReadingFilter, stored: &StoredReading) -> bool {
+fn wanted(state: &State, filter: &ReadingFilter, stored: &StoredReading) -> bool {
     let reading = &stored.reading;
-    let person: Option<&PersonId> =
-        stored.attribution.as_ref().map(|attribution| &attribution.person);
-    filter.person.as_ref().is_none_or(|wanted| person == Some(wanted))
+    let filed = stored.attribution.as_ref().map(|attribution| &attribution.person);
+    filter.person.as_ref().is_none_or(|wanted| state.owner(stored).as_ref() == Some(wanted))
+        && filter.filed.as_ref().is_none_or(|wanted| filed == Some(wanted))
         && filter.device.as_ref().is_none_or(|device| reading.device == *device)
         && filter.site.as_ref().is_none_or(|site| reading.site == *site)
         && filter.from.is_none_or(|from| reading.measured.at >= from)
@@ -142,7 +142,7 @@ impl Reader for ModelReader {
         paging: &Paging,
     ) -> Result<Page<(CommitSeq, StoredReading)>, StoreError> {
         let state = self.shared.now();
-        let all = state.readings().filter(|(_, stored)| wanted(filter, stored));
+        let all = state.readings().filter(|(_, stored)| wanted(&state, filter, stored));
         let found = all.filter(|(_, stored)| reaches(&state, scope, stored)).collect();
         page_of(found, paging, |(seq, stored)| [stored.reading.measured.at.as_millis(), seq.0])
     }
@@ -282,6 +282,30 @@ impl Reader for ModelReader {
         let concerned = |moved: &&Attributed| is_theirs(&moved.before) || is_theirs(&moved.after);
         let readings: BTreeSet<_> = all().filter(concerned).map(|moved| moved.reading).collect();
         Ok(all().filter(|moved| readings.contains(&moved.reading)).cloned().collect())
+    }
+
+    fn merges(&self, scope: &Scope, paging: &Paging) -> Result<Page<HeldMerge>, StoreError> {
+        let state = self.shared.now();
+        let mut all = state.merges();
+        let both = |merged: &Merged| {
+            state.reaches(scope, &merged.person) && state.reaches(scope, &merged.survivor)
+        };
+        all.retain(|held| both(&held.merged));
+        page_of(all, paging, |held| [held.seq.0])
+    }
+
+    fn merge(&self, at: CommitSeq) -> Result<Option<HeldMerge>, StoreError> {
+        Ok(self.shared.now().merges().into_iter().find(|held| held.seq == at))
+    }
+
+    fn merges_of(&self, person: &PersonId) -> Result<Vec<HeldMerge>, StoreError> {
+        let mut all = self.shared.now().merges();
+        all.retain(|held| [&held.merged.person, &held.merged.survivor].contains(&person));
+        Ok(all)
+    }
+
+    fn survivor(&self, person: &PersonId) -> Result<Option<PersonId>, StoreError> {
+        Ok(self.shared.now().merged().remove(person))
     }
 
     fn decision(&self, at: CommitSeq) -> Result<Option<Decided>, StoreError> {

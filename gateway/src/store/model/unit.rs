@@ -12,9 +12,9 @@ use crate::{
         PersonEvent, PersonId, ReadingId, Registered, SiteId, Timestamp,
     },
     store::{
-        ANSWER_KEPT, Answer, Awaiting, BenchSession, CardScan, Change, CommitSeq, Committed,
-        Concerned, Context, Crossing, Decided, Fact, Numbered, Owed, PackInForce, RegistryKey,
-        Resumed, SESSION_MAX, StoreError, StoredReading, Timer, Unit,
+        ANSWER_KEPT, AlertEvent, Answer, Awaiting, BenchSession, CardScan, Change, CommitSeq,
+        Committed, Concerned, Context, Crossing, Decided, Fact, HeldMerge, Numbered, Owed,
+        PackInForce, RegistryKey, Resumed, SESSION_MAX, StoreError, StoredReading, Timer, Unit,
         view::{HeldQuarantine, Scope},
     },
 };
@@ -52,12 +52,19 @@ impl<'s> ModelUnit<'s> {
         {
             return Err(StoreError::Asked { what: "no such item of quarantine" });
         }
+        if let Fact::Merged(merged) = fact {
+            state.check_merge(merged)?;
+        }
         if let Fact::Event(event) = fact
             && state.person_events().any(|(_, known)| known.id == event.id)
         {
             return Err(StoreError::Duplicate);
         }
         state.facts.push(Arc::new(fact.clone()));
+        if let Fact::Merged(merged) = fact {
+            state.kept.remove(&merged.person);
+            state.kept.remove(&merged.survivor);
+        }
         if let Fact::Registration(registration) = fact {
             let row = (state.last(), registration.row.clone());
             state.registry.insert(named(&registration.row), row);
@@ -160,6 +167,22 @@ impl Unit for ModelUnit<'_> {
         Ok(self.state.decision(at).cloned())
     }
 
+    fn merge(&mut self, at: CommitSeq) -> Result<Option<HeldMerge>, StoreError> {
+        self.unspoiled()?;
+        Ok(self.state.merges().into_iter().find(|held| held.seq == at))
+    }
+
+    fn merged(&mut self) -> Result<Vec<(PersonId, PersonId)>, StoreError> {
+        self.unspoiled()?;
+        Ok(self.state.merged().into_iter().collect())
+    }
+
+    fn steps(&mut self, alert: i64) -> Result<Vec<(CommitSeq, AlertEvent)>, StoreError> {
+        self.unspoiled()?;
+        let own = self.state.events().filter(|(_, event)| event.alert.key == alert);
+        Ok(own.map(|(seq, event)| (seq, event.clone())).collect())
+    }
+
     fn reading(&mut self, id: &ReadingId) -> Result<Option<StoredReading>, StoreError> {
         self.unspoiled()?;
         Ok(self.state.reading(id))
@@ -251,8 +274,8 @@ impl Unit for ModelUnit<'_> {
         self.unspoiled()?;
         let of_one = |(person, from): &(PersonId, Timestamp)| {
             let belongs = |stored: &StoredReading| {
-                let owner = stored.attribution.as_ref().map(|attribution| &attribution.person);
-                owner == Some(person) && stored.reading.measured.at >= *from
+                self.state.owner(stored).as_ref() == Some(person)
+                    && stored.reading.measured.at >= *from
             };
             let readings = self.state.readings().map(|(_, stored)| stored);
             let mut readings: Vec<_> = readings.filter(belongs).collect();

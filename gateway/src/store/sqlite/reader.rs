@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 use rusqlite::{Connection, params};
 
 use super::{
-    alert, backup, board, change, decision, event, feed, held, list,
+    alert, backup, board, change, decision, event, feed, held, list, merge,
     pool::Pool,
     reading, recount, registry, roll,
     row::{cell, fetch, fetch_one, number},
@@ -17,8 +17,8 @@ use crate::{
         Timestamp,
     },
     store::{
-        AlertChange, Attributed, CommitSeq, Counts, Crossing, Decided, Owed, Reader, RegistryKey,
-        StoreError, StoredReading, TokenRow,
+        AlertChange, Attributed, CommitSeq, Counts, Crossing, Decided, HeldMerge, Owed, Reader,
+        RegistryKey, StoreError, StoredReading, TokenRow,
         view::{
             AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
             HeldState, Page, Paging, ReadingFilter, Scope,
@@ -211,6 +211,22 @@ impl Reader for SqliteReader {
 
     fn attributions(&self, person: &PersonId) -> Result<Vec<Attributed>, StoreError> {
         self.see(|connection| decision::of_person(connection, person))
+    }
+
+    fn merges(&self, scope: &Scope, paging: &Paging) -> Result<Page<HeldMerge>, StoreError> {
+        self.see(|connection| merge::merges(connection, scope, paging))
+    }
+
+    fn merge(&self, at: CommitSeq) -> Result<Option<HeldMerge>, StoreError> {
+        self.see(|connection| merge::at(connection, at))
+    }
+
+    fn merges_of(&self, person: &PersonId) -> Result<Vec<HeldMerge>, StoreError> {
+        self.see(|connection| merge::of_person(connection, person))
+    }
+
+    fn survivor(&self, person: &PersonId) -> Result<Option<PersonId>, StoreError> {
+        self.see(|connection| merge::survivor(connection, person))
     }
 
     fn decision(&self, at: CommitSeq) -> Result<Option<Decided>, StoreError> {
