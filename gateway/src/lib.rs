@@ -23,6 +23,8 @@ pub mod commit;
 
 pub mod store;
 
+pub mod suggest;
+
 pub mod notify;
 
 pub mod export;

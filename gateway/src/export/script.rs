@@ -11,12 +11,12 @@ use tokio::sync::watch;
 use super::{Advance, Log};
 use crate::{
     domain::{
-        AlertId, DoctorId, NotificationKey, Person, PersonEvent, PersonId, ReadingId, Registered,
-        Timestamp,
+        AlertId, BenchId, DoctorId, NotificationKey, Person, PersonEvent, PersonId, ReadingId,
+        Registered, SiteId, Timestamp,
     },
     store::{
-        Attempt, Attributed, CommitSeq, Counts, Crossing, Decided, Fact, HeldMerge, Owed, Reader,
-        RegistryKey, StoreError, StoredReading, TokenRow,
+        Attempt, Attributed, BenchSession, CardScan, CommitSeq, Counts, Crossing, Decided, Fact,
+        HeldMerge, Owed, Reader, RegistryKey, StoreError, StoredReading, TokenRow,
         view::{
             AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
             HeldState, Page, Paging, ReadingFilter, Scope,
@@ -188,6 +188,42 @@ impl Reader for Scripted {
     }
 
     fn merges_of(&self, _: &PersonId) -> Result<Vec<HeldMerge>, StoreError> {
+        unscripted()
+    }
+
+    fn reached(&self, _: &Scope, _: &[PersonId]) -> Result<Vec<PersonId>, StoreError> {
+        unscripted()
+    }
+
+    fn card_holders(&self, _: &[String]) -> Result<Vec<(String, PersonId)>, StoreError> {
+        unscripted()
+    }
+
+    fn sessions(
+        &self,
+        _: (&SiteId, &BenchId),
+        _: (Timestamp, Timestamp),
+    ) -> Result<Vec<BenchSession>, StoreError> {
+        unscripted()
+    }
+
+    fn scans(
+        &self,
+        _: (&SiteId, &BenchId),
+        _: (Timestamp, Timestamp),
+    ) -> Result<Vec<CardScan>, StoreError> {
+        unscripted()
+    }
+
+    fn with_id_number(&self, _: &Scope, _: &str) -> Result<Vec<PersonId>, StoreError> {
+        unscripted()
+    }
+
+    fn same_numbers(
+        &self,
+        _: &Scope,
+        _: &Paging,
+    ) -> Result<Page<(PersonId, PersonId)>, StoreError> {
         unscripted()
     }
 

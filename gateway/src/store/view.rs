@@ -172,6 +172,12 @@ impl HeldQuarantine {
         }
     }
 
+    /// Whether it holds a reading that could be somebody's.
+    #[must_use]
+    pub fn is_claimable(&self) -> bool {
+        self.reading.is_some() && self.reason != QuarantineReason::Conflict
+    }
+
     /// Its state.
     #[must_use]
     pub fn state(&self) -> HeldState {

@@ -130,7 +130,7 @@ pub(in crate::serve) async fn person(
         let of = |(seq, stored): &(_, _)| crate::serve::describe::reading(*seq, stored);
         Ok(Some(Found {
             readings: readings.items.iter().map(of).collect(),
-            timeline: describer.timeline(caller.scope(), &person, &part)?,
+            timeline: describer.timeline(&person, &part)?,
             person: describer.person(caller.scope(), &person)?,
         }))
     });

@@ -9,6 +9,7 @@ mod live;
 mod matrix;
 mod pages;
 mod post;
+mod quarantine;
 mod session;
 mod shapes;
 mod sockets;
@@ -238,6 +239,19 @@ fn furnish(world: &World) {
                 reading,
                 decided: None,
                 taken_back_by: None,
+            });
+            let person = PersonId::new(&format!("P{number}")).unwrap();
+            rows.merges.push(crate::store::HeldMerge {
+                seq: crate::store::CommitSeq(i64::from(number)),
+                merged: crate::store::Merged {
+                    survivor: person.clone(),
+                    person,
+                    undoes: None,
+                    reason: CANARY.to_owned(),
+                    by: "N1".into(),
+                    at: now(),
+                },
+                undone: None,
             });
             rows.refused.push(HeldRefusal {
                 seq: crate::store::CommitSeq(i64::from(number)),

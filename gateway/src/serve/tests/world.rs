@@ -32,6 +32,7 @@ pub(super) struct Rows {
     pub(super) answers: HashMap<String, (ContentDigest, Done)>,
     pub(super) quarantine: Vec<HeldQuarantine>,
     pub(super) merges: Vec<HeldMerge>,
+    pub(super) sessions: Vec<BenchSession>,
     pub(super) refused: Vec<HeldRefusal>,
     pub(super) deliveries: usize,
     pub(super) acts: Vec<String>,
@@ -178,6 +179,8 @@ impl World {
                     Wish::Merge { .. } => CommitSeq(1),
                     Wish::Unmerge { merge } => *merge,
                 };
+                let said = format!("{:?}: {} by {}", decide.wish, decide.reason, decide.by);
+                self.commit(|rows| rows.acts.push(said));
                 told(&decide.reply.send(Ok(at)));
             }
             Work::Register(registering) => {
@@ -381,6 +384,7 @@ impl Reader for World {
                 let person = stored.attribution.as_ref().map(|of| &of.person);
                 person.is_some_and(|person| rows.reaches(scope, person))
                     && filter.person.as_ref().is_none_or(|of| Some(of) == person)
+                    && filter.filed.as_ref().is_none_or(|of| Some(of) == person)
                     && filter.device.as_ref().is_none_or(|of| *of == reading.device)
                     && filter.site.as_ref().is_none_or(|of| *of == reading.site)
                     && filter.from.is_none_or(|from| at >= from)
@@ -559,6 +563,47 @@ impl Reader for World {
 
     fn merges_of(&self, _: &PersonId) -> Result<Vec<HeldMerge>, StoreError> {
         Ok(Vec::new())
+    }
+
+    fn reached(&self, scope: &Scope, people: &[PersonId]) -> Result<Vec<PersonId>, StoreError> {
+        let rows = self.rows();
+        Ok(people.iter().filter(|person| rows.reaches(scope, person)).cloned().collect())
+    }
+
+    fn card_holders(&self, _: &[String]) -> Result<Vec<(String, PersonId)>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn sessions(
+        &self,
+        _: (&SiteId, &BenchId),
+        _: (Timestamp, Timestamp),
+    ) -> Result<Vec<BenchSession>, StoreError> {
+        Ok(self.rows().sessions.clone())
+    }
+
+    fn scans(
+        &self,
+        _: (&SiteId, &BenchId),
+        _: (Timestamp, Timestamp),
+    ) -> Result<Vec<CardScan>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn with_id_number(&self, _: &Scope, _: &str) -> Result<Vec<PersonId>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn same_numbers(
+        &self,
+        scope: &Scope,
+        paging: &Paging,
+    ) -> Result<Page<(PersonId, PersonId)>, StoreError> {
+        let rows = self.rows();
+        let pairs = rows.merges.iter().map(|held| &held.merged);
+        let pairs = pairs.filter(|merged| rows.reaches(scope, &merged.person));
+        let pairs = pairs.map(|merged| (merged.person.clone(), merged.survivor.clone()));
+        Ok(page(pairs.collect(), paging))
     }
 
     fn survivor(&self, _: &PersonId) -> Result<Option<PersonId>, StoreError> {

@@ -138,6 +138,8 @@ pub struct PageWords {
     pub lang: Option<String>,
     /// Whose name or id begins so.
     pub query: Option<String>,
+    /// Where the page before ended.
+    pub after: Option<String>,
     /// A wall's token, which a cookie then replaces.
     pub token: Option<String>,
 }
@@ -154,6 +156,12 @@ pub struct FormSent {
     /// What was written.
     #[serde(default)]
     pub note: String,
+    /// Who was chosen.
+    #[serde(default)]
+    pub person: String,
+    /// Who was typed in instead.
+    #[serde(default)]
+    pub other: String,
     /// The step that owned the alert when the form was shown.
     #[serde(default)]
     pub step: String,

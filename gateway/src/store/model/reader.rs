@@ -10,12 +10,15 @@ use super::{
 };
 use crate::{
     domain::{
-        Alert, AlertId, Attribution, DoctorId, Person, PersonEvent, PersonId, ReadingId,
+        Alert, AlertId, Attribution, BenchId, DoctorId, Person, PersonEvent, PersonId, ReadingId,
         Registered, SiteId, Timestamp,
     },
     store::{
-        Attributed, Channel, CommitSeq, Counts, Crossing, Decided, Fact, HeldMerge, Merged, Owed,
-        Reader, RegistryKey, StoreError, StoredReading, TokenRow, paging,
+        Attributed, BenchSession, CardScan, Channel, CommitSeq, Counts, Crossing, Decided, Fact,
+        HeldMerge, Merged, Owed, Reader, RegistryKey, SESSION_MAX, StoreError, StoredReading,
+        TokenRow,
+        merge::{SAME_MAX, is_whole},
+        paging,
         view::{
             AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
             HeldState, Page, Paging, ReadingFilter, Scope,
@@ -302,6 +305,81 @@ impl Reader for ModelReader {
         let mut all = self.shared.now().merges();
         all.retain(|held| [&held.merged.person, &held.merged.survivor].contains(&person));
         Ok(all)
+    }
+
+    fn reached(&self, scope: &Scope, people: &[PersonId]) -> Result<Vec<PersonId>, StoreError> {
+        let state = self.shared.now();
+        let known = |person: &&PersonId| {
+            state.in_force("person", person.as_str()).is_some() && state.reaches(scope, person)
+        };
+        Ok(people.iter().filter(known).cloned().collect())
+    }
+
+    fn card_holders(&self, cards: &[String]) -> Result<Vec<(String, PersonId)>, StoreError> {
+        let state = self.shared.now();
+        let holder = |card: &String| match state.row("card", card)? {
+            Registered::Card(row) => Some((card.clone(), row.person)),
+            _ => None,
+        };
+        Ok(cards.iter().filter_map(holder).collect())
+    }
+
+    fn sessions(
+        &self,
+        (site, bench): (&SiteId, &BenchId),
+        (from, to): (Timestamp, Timestamp),
+    ) -> Result<Vec<BenchSession>, StoreError> {
+        let touches = |session: &&BenchSession| {
+            session.site == *site
+                && session.bench == *bench
+                && session.from > from.minus(SESSION_MAX)
+                && session.from <= to
+                && session.until >= from
+        };
+        Ok(self.shared.now().sessions.values().filter(touches).cloned().collect())
+    }
+
+    fn scans(
+        &self,
+        (site, bench): (&SiteId, &BenchId),
+        (from, to): (Timestamp, Timestamp),
+    ) -> Result<Vec<CardScan>, StoreError> {
+        let there = |scan: &&CardScan| {
+            scan.site == *site && scan.bench == *bench && (from..=to).contains(&scan.at)
+        };
+        let mut scans: Vec<_> = self.shared.now().scans().filter(there).cloned().collect();
+        scans.sort_by_key(|scan| scan.at);
+        Ok(scans)
+    }
+
+    fn with_id_number(&self, scope: &Scope, number: &str) -> Result<Vec<PersonId>, StoreError> {
+        let state = self.shared.now();
+        let theirs = |person: &&Person| person.id_number == number && is_whole(number);
+        let reached = |person: &&Person| state.reaches(scope, &person.person);
+        let found = state.people().filter(theirs).filter(reached);
+        Ok(found.map(|person| person.person.clone()).take(SAME_MAX).collect())
+    }
+
+    fn same_numbers(
+        &self,
+        scope: &Scope,
+        paging: &Paging,
+    ) -> Result<Page<(PersonId, PersonId)>, StoreError> {
+        let state = self.shared.now();
+        let merged = state.merged();
+        let open = |person: &&Person| {
+            state.reaches(scope, &person.person) && !merged.contains_key(&person.person)
+        };
+        let people: Vec<_> = state.people().filter(open).collect();
+        let mut pairs = Vec::new();
+        for (at, one) in people.iter().enumerate() {
+            for other in people.iter().skip(at.saturating_add(1)) {
+                if one.id_number == other.id_number && is_whole(&one.id_number) {
+                    pairs.push((one.person.clone(), other.person.clone()));
+                }
+            }
+        }
+        Ok(page_by_name(pairs, paging, |(one, other)| format!("{one} {other}")))
     }
 
     fn survivor(&self, person: &PersonId) -> Result<Option<PersonId>, StoreError> {

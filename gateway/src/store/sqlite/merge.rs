@@ -14,7 +14,9 @@ use super::{
 use crate::{
     domain::PersonId,
     store::{
-        CommitSeq, Fact, HeldMerge, Merged, StoreError, paging,
+        CommitSeq, Fact, HeldMerge, Merged, StoreError,
+        merge::SAME_MAX,
+        paging,
         view::{Page, Paging, Scope},
     },
 };
@@ -166,6 +168,51 @@ pub(super) fn merges(
     let items: Result<Vec<_>, StoreError> =
         page.items.into_iter().map(|found| whole(connection, found)).collect();
     Ok(Page { items: items?, next: page.next })
+}
+
+/// Rows `g` of people in force `p` that carry a whole identity number, found by an index.
+const NUMBERED: &str = "registration g JOIN person p ON p.seq = g.seq \
+                        WHERE g.kind = 'person' AND length(g.body ->> '$.row.id_number') = 18";
+
+/// People within a scope whose row in force carries a number, by name.
+pub(super) fn with_id_number(
+    connection: &Connection,
+    scope: &Scope,
+    number: &str,
+) -> Result<Vec<PersonId>, StoreError> {
+    let sql = format!("SELECT p.person FROM {NUMBERED} AND g.body ->> '$.row.id_number' = ?");
+    let mut clause = Clause::new(&sql, [scope::text(number)]);
+    clause.and(scope::people(scope, "p.person"));
+    clause.push(" ORDER BY p.person LIMIT ?", [probe(SAME_MAX.saturating_sub(1))]);
+    ask(connection, "person", clause, |cells| cells.id())
+}
+
+/// Pairs of people within a scope whose rows in force carry the same number, neither of whom counts
+/// as another, by name.
+pub(super) fn same_numbers(
+    connection: &Connection,
+    scope: &Scope,
+    page: &Paging,
+) -> Result<Page<(PersonId, PersonId)>, StoreError> {
+    let limit = paging::limit_of(page);
+    let rows = format!(
+        "SELECT p.person AS person, g.body ->> '$.row.id_number' AS number FROM {NUMBERED}"
+    );
+    let sql = format!(
+        "WITH numbered AS MATERIALIZED ({rows}), \
+         twice AS MATERIALIZED (SELECT number FROM numbered GROUP BY number HAVING count(*) > 1) \
+         SELECT a.person, b.person FROM twice t JOIN numbered a ON a.number = t.number \
+         JOIN numbered b ON b.number = t.number AND b.person > a.person \
+         WHERE a.person NOT IN (SELECT person FROM merged) \
+         AND b.person NOT IN (SELECT person FROM merged) AND a.person || ' ' || b.person > ?"
+    );
+    let after = page.after.as_deref().unwrap_or_default();
+    let mut clause = Clause::new(&sql, [scope::text(after)]);
+    clause.and(scope::people(scope, "a.person"));
+    clause.and(scope::people(scope, "b.person"));
+    clause.push(" ORDER BY a.person || ' ' || b.person LIMIT ?", [probe(limit)]);
+    let found = ask(connection, "person", clause, |cells| Ok((cells.id()?, cells.id()?)))?;
+    Ok(paging::cut(found, limit, |(one, other): &(PersonId, PersonId)| format!("{one} {other}")))
 }
 
 /// Merges and undoings of a span of the log.
