@@ -202,7 +202,7 @@ impl Group<'_> {
             for crossing in self.unit.crossings(&other)? {
                 recorded.retain(|(reading, concept, _), _| {
                     reading.is_none()
-                        || (*reading, &*concept) != (crossing.reading, &crossing.concept)
+                        || (*reading, concept) != (crossing.reading, &crossing.concept)
                 });
             }
         }

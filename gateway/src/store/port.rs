@@ -218,7 +218,7 @@ pub trait Unit {
     fn packs(&mut self) -> Result<Vec<PackInForce>, StoreError>;
 
     /// Each person's readings measured at or after an instant, by (measured time, id), with what came
-    /// under files that count as theirs; nothing for one that counts as another's.
+    /// under files that count as theirs.
     ///
     /// # Errors
     /// Any error of the store.
@@ -349,7 +349,7 @@ pub trait Unit {
     /// file to the survivor, from then on too, and its undoing gives it back.
     ///
     /// # Errors
-    /// [`StoreError::Asked`] for a merge of a merge, or the undoing of one that is not in force;
+    /// [`StoreError::Asked`] for a merge of a merge, or an undoing of none;
     /// [`StoreError::Duplicate`] for a reading or an event whose id is stored already; any error of the store.
     /// After any error the unit can only be dropped.
     fn append(&mut self, facts: &[Fact]) -> Result<CommitSeq, StoreError>;

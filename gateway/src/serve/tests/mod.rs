@@ -240,19 +240,7 @@ fn furnish(world: &World) {
                 decided: None,
                 taken_back_by: None,
             });
-            let person = PersonId::new(&format!("P{number}")).unwrap();
-            rows.merges.push(crate::store::HeldMerge {
-                seq: crate::store::CommitSeq(i64::from(number)),
-                merged: crate::store::Merged {
-                    survivor: person.clone(),
-                    person,
-                    undoes: None,
-                    reason: CANARY.to_owned(),
-                    by: "N1".into(),
-                    at: now(),
-                },
-                undone: None,
-            });
+            rows.merges.push(merged(number));
             rows.refused.push(HeldRefusal {
                 seq: crate::store::CommitSeq(i64::from(number)),
                 refused: crate::store::Refused {
@@ -291,6 +279,24 @@ fn put(rows: &mut world::Rows, kind: &str, row: &Value) {
         Registered::Plan(row) => Key::Plan(row.person.clone()),
     };
     rows.registry.insert(key, row);
+}
+
+/// Merge n is of Pn.
+fn merged(number: u8) -> crate::store::HeldMerge {
+    let person = PersonId::new(&format!("P{number}")).unwrap();
+    let merged = crate::store::Merged {
+        survivor: person.clone(),
+        person,
+        undoes: None,
+        reason: CANARY.to_owned(),
+        by: "N1".into(),
+        at: now(),
+    };
+    crate::store::HeldMerge {
+        seq: crate::store::CommitSeq(i64::from(number)),
+        merged,
+        undone: None,
+    }
 }
 
 fn token(

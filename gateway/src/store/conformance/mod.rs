@@ -428,6 +428,19 @@ fn what_came_under_a_merged_file_counts_as_the_survivors_until_that_is_taken_bac
         commit(store, &[reading_fact(3, "P1", "clinic1", 2)], &[]);
         commit(store, &[], &[Change::Reattribute(key(2), Some(late))]);
         assert_eq!(owned("P2"), [3, 2, 1].map(key));
+        commit(store, &[merged("P1", "P2", Some(merge))], &[]);
+        assert_eq!((owned("P1"), owned("P2")), ([3, 2, 1].map(key).to_vec(), vec![]));
+        assert_eq!((happened_to("P1"), happened_to("P2")), (1, 0));
+        assert_eq!((today("North"), today("South")), ((1, 3), (0, 0)));
+        assert!(of_doctor("P1"));
+    });
+}
+
+#[test]
+fn merges_have_no_chains_and_are_never_forgotten() {
+    check(|store| {
+        let reader = township(store);
+        let merge = commit(store, &[merged("P1", "P2", None)], &[]);
         for refused in [
             merged("P1", "P3", None),
             merged("P2", "P3", None),
@@ -441,14 +454,12 @@ fn what_came_under_a_merged_file_counts_as_the_survivors_until_that_is_taken_bac
         }
         assert_eq!(reader.survivor(&id("P1")).unwrap(), Some(id("P2")));
         commit(store, &[merged("P1", "P2", Some(merge))], &[]);
-        assert_eq!((owned("P1"), owned("P2")), ([3, 2, 1].map(key).to_vec(), vec![]));
-        assert_eq!((happened_to("P1"), happened_to("P2")), (1, 0));
-        assert_eq!((today("North"), today("South")), ((1, 3), (0, 0)));
-        assert!(of_doctor("P1"));
+        assert_eq!(reader.survivor(&id("P1")).unwrap(), None);
         let held = reader.merge(merge).unwrap().unwrap();
         assert!(held.undone.is_some(), "nothing is forgotten");
         assert_eq!(reader.merges(&Scope::Everything, &Paging::default()).unwrap().items, [held]);
-        assert_eq!(reader.recount().unwrap(), Vec::<String>::new());
+        let north = Scope::Place("North".to_owned());
+        assert_eq!(reader.merges(&north, &Paging::default()).unwrap().items, [], "P2 is South's");
     });
 }
 

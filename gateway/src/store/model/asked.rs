@@ -7,9 +7,12 @@ use super::{
     state::{State, named},
 };
 use crate::{
-    domain::{Millis, Person, PersonId, ReadingId, Registered, SiteId, Timestamp},
+    domain::{
+        BenchId, DeviceId, Millis, Person, PersonId, ReadingId, Registered, SiteId, Timestamp,
+    },
     store::{
-        Awaiting, CommitSeq, Concerned, Fact, QuarantineReason, RegistryKey, StoredReading,
+        Awaiting, BenchSession, CardScan, CommitSeq, Concerned, Context, Fact, Numbered,
+        QuarantineReason, RegistryKey, SESSION_MAX, StoredReading,
         view::{HeldQuarantine, Scope},
     },
 };
@@ -136,4 +139,50 @@ pub(super) fn measured_lately(state: &State, within: Millis) -> Vec<PersonId> {
     let whose = |person: &PersonId| merged.get(person).unwrap_or(person).clone();
     people.extend(lately.map(|event| whose(&event.person)));
     people.into_iter().collect()
+}
+
+/// Cards held to the readers of a bench within a span, both ends included, by time.
+pub(super) fn scans(
+    state: &State,
+    (site, bench): (&SiteId, &BenchId),
+    (from, to): (Timestamp, Timestamp),
+) -> Vec<CardScan> {
+    let there = |scan: &&CardScan| {
+        scan.site == *site && scan.bench == *bench && (from..=to).contains(&scan.at)
+    };
+    let mut scans: Vec<_> = state.scans().filter(there).cloned().collect();
+    scans.sort_by_key(|scan| scan.at);
+    scans
+}
+
+/// Sessions of a bench that touch a span, by beginning.
+pub(super) fn sessions(
+    state: &State,
+    (site, bench): (&SiteId, &BenchId),
+    (from, to): (Timestamp, Timestamp),
+) -> Vec<BenchSession> {
+    let touches = |session: &&BenchSession| {
+        session.site == *site
+            && session.bench == *bench
+            && session.from > from.minus(SESSION_MAX)
+            && session.from <= to
+            && session.until >= from
+    };
+    state.sessions.values().filter(touches).cloned().collect()
+}
+
+/// What is known under a number that a device gave.
+pub(super) fn numbered(state: &State, (device, number): &(DeviceId, u64)) -> Numbered {
+    let reading = |stored: &StoredReading| {
+        let sequence = stored.reading.sequence;
+        let named = sequence.is_some_and(|of| of.epoch.is_none() && of.number == *number);
+        named && stored.reading.device == *device && stored.reading.kind() == "glucose"
+    };
+    let readings = state.readings().map(|(_, stored)| stored);
+    let contexts = state.contexts().map(|(_, context)| context);
+    let own = |of: &Context| of.device == *device && of.number == *number;
+    Numbered {
+        readings: readings.filter(reading).collect(),
+        contexts: contexts.filter(own).collect(),
+    }
 }

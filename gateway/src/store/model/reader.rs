@@ -3,8 +3,9 @@
 use std::{cmp::Reverse, collections::BTreeSet, path::Path};
 
 use super::{
-    Shared, board,
+    Shared, asked, board,
     held::quarantined,
+    merge,
     state::{Promise, State},
     unit,
 };
@@ -15,10 +16,7 @@ use crate::{
     },
     store::{
         Attributed, BenchSession, CardScan, Channel, CommitSeq, Counts, Crossing, Decided, Fact,
-        HeldMerge, Merged, Owed, Reader, RegistryKey, SESSION_MAX, StoreError, StoredReading,
-        TokenRow,
-        merge::{SAME_MAX, is_whole},
-        paging,
+        HeldMerge, Owed, Reader, RegistryKey, StoreError, StoredReading, TokenRow, paging,
         view::{
             AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
             HeldState, Page, Paging, ReadingFilter, Scope,
@@ -288,13 +286,7 @@ impl Reader for ModelReader {
     }
 
     fn merges(&self, scope: &Scope, paging: &Paging) -> Result<Page<HeldMerge>, StoreError> {
-        let state = self.shared.now();
-        let mut all = state.merges();
-        let both = |merged: &Merged| {
-            state.reaches(scope, &merged.person) && state.reaches(scope, &merged.survivor)
-        };
-        all.retain(|held| both(&held.merged));
-        page_of(all, paging, |held| [held.seq.0])
+        page_of(merge::merges(&self.shared.now(), scope), paging, |held| [held.seq.0])
     }
 
     fn merge(&self, at: CommitSeq) -> Result<Option<HeldMerge>, StoreError> {
@@ -302,62 +294,35 @@ impl Reader for ModelReader {
     }
 
     fn merges_of(&self, person: &PersonId) -> Result<Vec<HeldMerge>, StoreError> {
-        let mut all = self.shared.now().merges();
-        all.retain(|held| [&held.merged.person, &held.merged.survivor].contains(&person));
-        Ok(all)
+        Ok(merge::merges_of(&self.shared.now(), person))
     }
 
     fn reached(&self, scope: &Scope, people: &[PersonId]) -> Result<Vec<PersonId>, StoreError> {
-        let state = self.shared.now();
-        let known = |person: &&PersonId| {
-            state.in_force("person", person.as_str()).is_some() && state.reaches(scope, person)
-        };
-        Ok(people.iter().filter(known).cloned().collect())
+        Ok(merge::reached(&self.shared.now(), scope, people))
     }
 
     fn card_holders(&self, cards: &[String]) -> Result<Vec<(String, PersonId)>, StoreError> {
-        let state = self.shared.now();
-        let holder = |card: &String| match state.row("card", card)? {
-            Registered::Card(row) => Some((card.clone(), row.person)),
-            _ => None,
-        };
-        Ok(cards.iter().filter_map(holder).collect())
+        Ok(merge::card_holders(&self.shared.now(), cards))
     }
 
     fn sessions(
         &self,
-        (site, bench): (&SiteId, &BenchId),
-        (from, to): (Timestamp, Timestamp),
+        bench: (&SiteId, &BenchId),
+        span: (Timestamp, Timestamp),
     ) -> Result<Vec<BenchSession>, StoreError> {
-        let touches = |session: &&BenchSession| {
-            session.site == *site
-                && session.bench == *bench
-                && session.from > from.minus(SESSION_MAX)
-                && session.from <= to
-                && session.until >= from
-        };
-        Ok(self.shared.now().sessions.values().filter(touches).cloned().collect())
+        Ok(asked::sessions(&self.shared.now(), bench, span))
     }
 
     fn scans(
         &self,
-        (site, bench): (&SiteId, &BenchId),
-        (from, to): (Timestamp, Timestamp),
+        bench: (&SiteId, &BenchId),
+        span: (Timestamp, Timestamp),
     ) -> Result<Vec<CardScan>, StoreError> {
-        let there = |scan: &&CardScan| {
-            scan.site == *site && scan.bench == *bench && (from..=to).contains(&scan.at)
-        };
-        let mut scans: Vec<_> = self.shared.now().scans().filter(there).cloned().collect();
-        scans.sort_by_key(|scan| scan.at);
-        Ok(scans)
+        Ok(asked::scans(&self.shared.now(), bench, span))
     }
 
     fn with_id_number(&self, scope: &Scope, number: &str) -> Result<Vec<PersonId>, StoreError> {
-        let state = self.shared.now();
-        let theirs = |person: &&Person| person.id_number == number && is_whole(number);
-        let reached = |person: &&Person| state.reaches(scope, &person.person);
-        let found = state.people().filter(theirs).filter(reached);
-        Ok(found.map(|person| person.person.clone()).take(SAME_MAX).collect())
+        Ok(merge::with_id_number(&self.shared.now(), scope, number))
     }
 
     fn same_numbers(
@@ -365,20 +330,7 @@ impl Reader for ModelReader {
         scope: &Scope,
         paging: &Paging,
     ) -> Result<Page<(PersonId, PersonId)>, StoreError> {
-        let state = self.shared.now();
-        let merged = state.merged();
-        let open = |person: &&Person| {
-            state.reaches(scope, &person.person) && !merged.contains_key(&person.person)
-        };
-        let people: Vec<_> = state.people().filter(open).collect();
-        let mut pairs = Vec::new();
-        for (at, one) in people.iter().enumerate() {
-            for other in people.iter().skip(at.saturating_add(1)) {
-                if one.id_number == other.id_number && is_whole(&one.id_number) {
-                    pairs.push((one.person.clone(), other.person.clone()));
-                }
-            }
-        }
+        let pairs = merge::same_numbers(&self.shared.now(), scope);
         Ok(page_by_name(pairs, paging, |(one, other)| format!("{one} {other}")))
     }
 

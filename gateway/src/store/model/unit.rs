@@ -13,8 +13,8 @@ use crate::{
     },
     store::{
         ANSWER_KEPT, AlertEvent, Answer, Awaiting, BenchSession, CardScan, Change, CommitSeq,
-        Committed, Concerned, Context, Crossing, Decided, Fact, HeldMerge, Numbered, Owed,
-        PackInForce, RegistryKey, Resumed, SESSION_MAX, StoreError, StoredReading, Timer, Unit,
+        Committed, Concerned, Crossing, Decided, Fact, HeldMerge, Numbered, Owed, PackInForce,
+        RegistryKey, Resumed, SESSION_MAX, StoreError, StoredReading, Timer, Unit,
         view::{HeldQuarantine, Scope},
     },
 };
@@ -227,16 +227,11 @@ impl Unit for ModelUnit<'_> {
 
     fn scans(
         &mut self,
-        (site, bench): (&SiteId, &BenchId),
-        (from, to): (Timestamp, Timestamp),
+        bench: (&SiteId, &BenchId),
+        span: (Timestamp, Timestamp),
     ) -> Result<Vec<CardScan>, StoreError> {
         self.unspoiled()?;
-        let there = |scan: &&CardScan| {
-            scan.site == *site && scan.bench == *bench && (from..=to).contains(&scan.at)
-        };
-        let mut scans: Vec<_> = self.state.scans().filter(there).cloned().collect();
-        scans.sort_by_key(|scan| scan.at);
-        Ok(scans)
+        Ok(asked::scans(&self.state, bench, span))
     }
 
     fn alert_by_key(&mut self, key: i64) -> Result<Option<Alert>, StoreError> {
@@ -287,21 +282,7 @@ impl Unit for ModelUnit<'_> {
 
     fn numbered(&mut self, names: &[(DeviceId, u64)]) -> Result<Vec<Numbered>, StoreError> {
         self.unspoiled()?;
-        let under = |(device, number): &(DeviceId, u64)| {
-            let reading = |stored: &StoredReading| {
-                let sequence = stored.reading.sequence;
-                let named = sequence.is_some_and(|of| of.epoch.is_none() && of.number == *number);
-                named && stored.reading.device == *device && stored.reading.kind() == "glucose"
-            };
-            let readings = self.state.readings().map(|(_, stored)| stored);
-            let contexts = self.state.contexts().map(|(_, context)| context);
-            let own = |of: &Context| of.device == *device && of.number == *number;
-            Numbered {
-                readings: readings.filter(reading).collect(),
-                contexts: contexts.filter(own).collect(),
-            }
-        };
-        Ok(names.iter().map(under).collect())
+        Ok(names.iter().map(|name| asked::numbered(&self.state, name)).collect())
     }
 
     fn alerts(&mut self, people: &[PersonId]) -> Result<Vec<Vec<Alert>>, StoreError> {

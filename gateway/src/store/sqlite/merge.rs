@@ -8,7 +8,7 @@ use super::{
     feed::{Entries, entry},
     list::{ask, before, probe},
     roll,
-    row::{Cells, cell, fetch, fetch_one, number, run},
+    row::{Cells, cell, fetch, fetch_one, name_cell, number, run},
     scope::{self, Clause},
 };
 use crate::{
@@ -91,7 +91,7 @@ pub(super) fn survivor(
     person: &PersonId,
 ) -> Result<Option<PersonId>, StoreError> {
     let sql = "SELECT survivor FROM merged WHERE person = ?";
-    fetch_one(connection, "merged", (sql, [person.as_str()]), |cells| cells.id())
+    fetch_one(connection, "merged", (sql, [person.as_str()]), name_cell)
 }
 
 /// Whether any merge is in force.
@@ -184,7 +184,7 @@ pub(super) fn with_id_number(
     let mut clause = Clause::new(&sql, [scope::text(number)]);
     clause.and(scope::people(scope, "p.person"));
     clause.push(" ORDER BY p.person LIMIT ?", [probe(SAME_MAX.saturating_sub(1))]);
-    ask(connection, "person", clause, |cells| cells.id())
+    ask(connection, "person", clause, name_cell)
 }
 
 /// Pairs of people within a scope whose rows in force carry the same number, neither of whom counts
