@@ -87,7 +87,7 @@ pub enum Change {
     /// Time alone changes nothing of what the lines say of a person before this instant, save within
     /// a day of a reading: they are to be looked at then. `None`: never.
     Watch(PersonId, Option<Timestamp>),
-    /// What is stored of a person means something else from now on: nothing kept of them holds.
+    /// What is stored of a person means something else: nothing kept of them holds.
     ForgetState(PersonId),
     /// A reading belongs to somebody else from now on, or to nobody; nothing that was kept of
     /// either holds.
@@ -227,8 +227,7 @@ pub trait Unit {
         people: &[(PersonId, Timestamp)],
     ) -> Result<Vec<Vec<StoredReading>>, StoreError>;
 
-    /// Each person's events, by (when they happened, id), with what came under files that count as
-    /// theirs.
+    /// Each person's events, by (when they happened, id), in the same way.
     ///
     /// # Errors
     /// Any error of the store.

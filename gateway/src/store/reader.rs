@@ -97,7 +97,8 @@ pub trait Reader: Send + Sync {
     /// Any error of the store.
     fn alert(&self, scope: &Scope, id: &AlertId) -> Result<Option<AlertHistory>, StoreError>;
 
-    /// The crossings of an alert with their readings, newest first. The caller got the key through
+    /// The crossings of an alert, newest first, each with its reading if that is the alert's person's
+    /// now. The caller got the key through
     /// [`Reader::alert`], within a scope.
     ///
     /// # Errors

@@ -220,6 +220,8 @@ fn an_emergency_opens_at_its_claim_and_is_withdrawn_at_its_undoing() {
         alert.reasons.iter().map(|reason| reason.line.to_string()).collect()
     };
     assert!(reasons(&all[0]).contains(&"facts_changed".to_owned()), "{:?}", reasons(&all[0]));
+    let shown = reader.crossings_of(all[0].key).unwrap();
+    assert!(shown.iter().all(|(_, reading)| reading.is_none()), "it is nobody's value any more");
     bench.decide(Wish::Claim { item, person: id("P2") }).unwrap();
     let again = reader.alert(&Scope::Everything, &all[0].id).unwrap().unwrap().alert;
     assert!(!reasons(&again).contains(&"facts_changed".to_owned()), "{:?}", reasons(&again));

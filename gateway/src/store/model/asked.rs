@@ -4,16 +4,17 @@ use std::collections::BTreeSet;
 
 use super::{
     held::quarantined,
-    state::{State, named},
+    state::{Promise, State, named},
 };
 use crate::{
     domain::{
-        BenchId, DeviceId, Millis, Person, PersonId, ReadingId, Registered, SiteId, Timestamp,
+        BenchId, DeviceId, DoctorId, Millis, Person, PersonId, ReadingId, Registered, SiteId,
+        Timestamp,
     },
     store::{
-        Awaiting, BenchSession, CardScan, CommitSeq, Concerned, Context, Fact, Numbered,
-        QuarantineReason, RegistryKey, SESSION_MAX, StoredReading,
-        view::{HeldQuarantine, Scope},
+        Awaiting, BenchSession, CardScan, Channel, CommitSeq, Concerned, Context, Crossing, Fact,
+        Numbered, QuarantineReason, RegistryKey, SESSION_MAX, StoredReading,
+        view::{Delivered, HeldQuarantine, Scope},
     },
 };
 
@@ -185,4 +186,39 @@ pub(super) fn numbered(state: &State, (device, number): &(DeviceId, u64)) -> Num
         readings: readings.filter(reading).collect(),
         contexts: contexts.filter(own).collect(),
     }
+}
+
+/// The crossings of an alert, newest first, each with its reading if that is the alert's person's now.
+pub(super) fn crossings_of(state: &State, alert: i64) -> Vec<(Crossing, Option<StoredReading>)> {
+    let person = state.alerts.get(&alert).map(|alert| &alert.person);
+    let crossings = state.crossings().rev().filter(|crossing| crossing.alert == alert);
+    let reading = |found: &Crossing| {
+        let stored = state.reading(&found.reading?)?;
+        (state.owner(&stored).as_ref() == person && person.is_some()).then_some(stored)
+    };
+    crossings.map(|found| (found.clone(), reading(found))).collect()
+}
+
+/// Alert messages for one doctor after a position.
+pub(super) fn delivered_to(
+    state: &State,
+    doctor: &DoctorId,
+    after: CommitSeq,
+    limit: usize,
+) -> Vec<Delivered> {
+    let theirs = |promise: &&Promise| {
+        promise.owed.recipient == *doctor
+            && promise.owed.channel == Channel::Mqtt
+            && promise.seq > after
+    };
+    let mut found: Vec<_> = state.promises.values().filter(theirs).collect();
+    found.sort_by_key(|promise| promise.seq);
+    let delivered = |Promise { owed, seq, .. }: &Promise| Delivered {
+        seq: *seq,
+        alert: owed.alert_id,
+        level: owed.level,
+        change: owed.change,
+        deadline: owed.deadline,
+    };
+    found.into_iter().take(limit).map(delivered).collect()
 }

@@ -2,21 +2,15 @@
 
 use std::{cmp::Reverse, collections::BTreeSet, path::Path};
 
-use super::{
-    Shared, asked, board,
-    held::quarantined,
-    merge,
-    state::{Promise, State},
-    unit,
-};
+use super::{Shared, asked, board, held::quarantined, merge, state::State, unit};
 use crate::{
     domain::{
         Alert, AlertId, Attribution, BenchId, DoctorId, Person, PersonEvent, PersonId, ReadingId,
         Registered, SiteId, Timestamp,
     },
     store::{
-        Attributed, BenchSession, CardScan, Channel, CommitSeq, Counts, Crossing, Decided, Fact,
-        HeldMerge, Owed, Reader, RegistryKey, StoreError, StoredReading, TokenRow, paging,
+        Attributed, BenchSession, CardScan, CommitSeq, Counts, Crossing, Decided, Fact, HeldMerge,
+        Owed, Reader, RegistryKey, StoreError, StoredReading, TokenRow, paging,
         view::{
             AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
             HeldState, Page, Paging, ReadingFilter, Scope,
@@ -201,10 +195,7 @@ impl Reader for ModelReader {
         &self,
         alert: i64,
     ) -> Result<Vec<(Crossing, Option<StoredReading>)>, StoreError> {
-        let state = self.shared.now();
-        let crossings = state.crossings().rev().filter(|crossing| crossing.alert == alert);
-        let reading = |found: &Crossing| found.reading.and_then(|id| state.reading(&id));
-        Ok(crossings.map(|found| (found.clone(), reading(found))).collect())
+        Ok(asked::crossings_of(&self.shared.now(), alert))
     }
 
     fn registered(
@@ -376,24 +367,7 @@ impl Reader for ModelReader {
         after: CommitSeq,
         limit: usize,
     ) -> Result<Vec<Delivered>, StoreError> {
-        let state = self.shared.now();
-        let theirs = |promise: &&Promise| {
-            promise.owed.recipient == *doctor
-                && promise.owed.channel == Channel::Mqtt
-                && promise.seq > after
-        };
-        let mut found: Vec<_> = state.promises.values().filter(theirs).collect();
-        found.sort_by_key(|promise| promise.seq);
-        let first = found.into_iter().take(limit);
-        Ok(first
-            .map(|Promise { owed, seq, .. }| Delivered {
-                seq: *seq,
-                alert: owed.alert_id,
-                level: owed.level,
-                change: owed.change,
-                deadline: owed.deadline,
-            })
-            .collect())
+        Ok(asked::delivered_to(&self.shared.now(), doctor, after, limit))
     }
 
     fn token(&self, hash: &[u8; 32]) -> Result<Option<TokenRow>, StoreError> {

@@ -230,7 +230,8 @@ pub(super) fn crossings_of_person(
     Ok(found.into_iter().map(|(_, crossing)| crossing).collect())
 }
 
-/// The crossings of an alert with their readings, newest first.
+/// The crossings of an alert, newest first, each with its reading as far as that counts as the alert's
+/// person's now: one that was claimed for them, or came under a file of theirs, may have been taken back.
 pub(super) fn crossings_of(
     connection: &Connection,
     alert: i64,
@@ -238,13 +239,16 @@ pub(super) fn crossings_of(
     let sql = "SELECT seq, reading, person, concept, level, disposition, alert FROM crossing \
                WHERE alert = ? ORDER BY seq DESC";
     let crossings = fetch(connection, "crossing", (sql, [alert]), decode_crossing)?;
-    let sql = format!("SELECT {} FROM reading WHERE id = ?", super::reading::COLUMNS);
+    let sql = format!(
+        "SELECT {} FROM reading WHERE id = ? AND person = (SELECT person FROM alert WHERE key = ?)",
+        super::reading::COLUMNS
+    );
     crossings
         .into_iter()
         .map(|(_, crossing)| {
             let Some(id) = crossing.reading else { return Ok((crossing, None)) };
-            let id = [id.as_bytes()];
-            let reading = fetch_one(connection, "reading", (&sql, id), super::reading::decode)?;
+            let asked = params![id.as_bytes(), alert];
+            let reading = fetch_one(connection, "reading", (&sql, asked), super::reading::decode)?;
             Ok((crossing, reading.map(|(_, reading)| reading)))
         })
         .collect()
