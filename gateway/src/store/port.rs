@@ -84,8 +84,7 @@ pub enum Change {
     /// What the lines remember of a person now: it holds every reading and event of theirs up to the
     /// log's end. Append first.
     KeepState(Box<KeptState>),
-    /// Time alone changes nothing of what the lines say of a person before this instant, save within
-    /// a day of a reading: they are to be looked at then. `None`: never.
+    /// A person is to be looked at then, within a day of a reading also before. `None`: never.
     Watch(PersonId, Option<Timestamp>),
     /// What is stored of a person means something else: nothing kept of them holds.
     ForgetState(PersonId),

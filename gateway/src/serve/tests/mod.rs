@@ -228,7 +228,6 @@ fn furnish(world: &World) {
             rows.step(alert(number), AlertChange::Opened, None);
             let site = SiteId::new(&format!("V{number}")).ok();
             let origin = Origin { road: Road::Mqtt, site, device: Some("D1".into()) };
-            let reading = None;
             rows.quarantine.push(HeldQuarantine {
                 seq: crate::store::CommitSeq(i64::from(number)),
                 reason: QuarantineReason::UnknownPerson,
@@ -236,7 +235,7 @@ fn furnish(world: &World) {
                 raw: CANARY.as_bytes().to_vec(),
                 origin: origin.clone(),
                 received_at: now(),
-                reading,
+                reading: None,
                 decided: None,
                 taken_back_by: None,
             });
