@@ -69,6 +69,23 @@ fn live(gateway: &Gateway, person: &str) -> Vec<Value> {
     all
 }
 
+/// What is under the one file counts as the other's, and stays under it.
+#[track_caller]
+fn check_merged(gateway: &Gateway, during: &[String; 2]) {
+    let [one, other] = FILES;
+    assert!(during[0].contains("\"merge\"") && !during[0].contains("\"reading\""), "{during:#?}");
+    assert_eq!(during[1].matches("\"kind\":\"reading\"").count(), 3, "{during:#?}");
+    assert_eq!(live(gateway, one), Vec::<Value>::new());
+    let of_both = live(gateway, other);
+    assert_eq!(of_both.len(), 1, "one episode is one alert");
+    assert_ne!(of_both[0]["reading"]["commit"], 0, "{of_both:#?}");
+    let person = gateway.get(&format!("/api/v1/people/{one}")).json();
+    assert_eq!(person["merged_into"], other);
+    let of_other = gateway.list(&format!("/api/v1/readings?person={other}"));
+    assert_eq!(of_other.len(), 3, "{of_other:#?}");
+    assert!(of_other.iter().any(|reading| reading["person"] == one), "it stays under its file");
+}
+
 #[test]
 fn a_merge_and_its_undoing_leave_both_timelines_to_the_byte_across_kills() {
     let folder = tempdir().unwrap();
@@ -92,17 +109,7 @@ fn a_merge_and_its_undoing_leave_both_timelines_to_the_byte_across_kills() {
     let body = json!({"into": other, "reason": "双档，身份证相同"});
     let (gateway, merged) = twice(nurse, gateway, (&merge, body));
     let during = timelines(&gateway, "");
-    assert!(during[0].contains("\"merge\"") && !during[0].contains("\"reading\""), "{during:#?}");
-    assert_eq!(during[1].matches("\"kind\":\"reading\"").count(), 3, "{during:#?}");
-    assert_eq!(live(&gateway, one), Vec::<Value>::new());
-    let of_both = live(&gateway, other);
-    assert_eq!(of_both.len(), 1, "one episode is one alert");
-    assert_ne!(of_both[0]["reading"]["commit"], 0, "{of_both:#?}");
-    let person = gateway.get(&format!("/api/v1/people/{one}")).json();
-    assert_eq!(person["merged_into"], other);
-    let of_other = gateway.list(&format!("/api/v1/readings?person={other}"));
-    assert_eq!(of_other.len(), 3, "{of_other:#?}");
-    assert!(of_other.iter().any(|reading| reading["person"] == one), "it stays under its file");
+    check_merged(&gateway, &during);
 
     let undo = format!("/api/v1/merges/{}/undo", merged["id"].as_str().unwrap());
     let (gateway, undone) = twice(nurse, gateway, (&undo, json!({"reason": "认错人了"})));

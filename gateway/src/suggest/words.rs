@@ -55,7 +55,7 @@ pub(super) fn card(slip: Slip, minutes: i64) -> Clue {
     clue(
         "card_misread",
         70,
-        format!("相隔{minutes}分钟，该台位有一张未登记的卡，卡号与此人的卡{zh}。"),
+        format!("该台位有一张未登记的卡（相隔{minutes}分钟），卡号与此人的卡{zh}。"),
         format!(
             "A card that nobody knows was held there {minutes} min apart; against theirs {en}."
         ),

@@ -15,7 +15,7 @@ mod shapes;
 mod sockets;
 mod world;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::{
     Router,
@@ -38,6 +38,10 @@ use crate::{
     },
     supervise::Supervisor,
 };
+
+/// Read once: every test has gateways of its own, some hundreds.
+static PACK: LazyLock<Arc<crate::assess::Pack>> =
+    LazyLock::new(|| Arc::new(crate::assess::Pack::built_in().unwrap()));
 
 /// Breaks out of any page that does not escape it.
 const CANARY: &str = "<script>alert('x')</script>\"'&陈桂芳";
@@ -123,7 +127,7 @@ fn gateway_with(settings: Settings, bundle: Bundle) -> Gateway {
             name: "cn-rural-default 1.1.0".into(),
             concepts: [("bp_emergency".into(), concept)].into(),
         },
-        rules: Arc::new(crate::assess::Pack::built_in().unwrap()),
+        rules: Arc::clone(&PACK),
         settings,
         bundle,
         metrics: super::metrics::Registry::default(),
