@@ -24,6 +24,8 @@ pub mod commit;
 
 pub mod store;
 
+pub mod suggest;
+
 pub mod notify;
 
 pub mod uplink;

@@ -221,7 +221,7 @@ impl Copy {
 }
 
 /// One table a kind of fact.
-const FACTS: [&str; 14] = [
+const FACTS: [&str; 15] = [
     "reading",
     "refused",
     "quarantine",
@@ -236,6 +236,7 @@ const FACTS: [&str; 14] = [
     "pack",
     "decision",
     "attribution",
+    "merge",
 ];
 
 /// A reading of nobody is kept too, and counted in quarantine; a conflict is a second reading under

@@ -18,6 +18,7 @@ mod disk;
 mod events;
 mod kill;
 mod links;
+mod merges;
 mod mutants;
 mod power;
 mod registry;

@@ -66,7 +66,7 @@ pub use revise::{Revision, revise};
 pub use scenarios::{Counts, Feed, ScenarioError, run_scenarios};
 pub use state::{OutOfOrder, Position, State, assess, fold};
 pub use symptoms::Symptoms;
-pub use tracking::{LEFT_TRACKING, Tracking, facts_changed, left_tracking, tracking};
+pub use tracking::{LEFT_TRACKING, Tracking, facts_changed, files_merged, left_tracking, tracking};
 
 #[cfg(test)]
 mod tests;

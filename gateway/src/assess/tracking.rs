@@ -47,6 +47,19 @@ pub fn facts_changed() -> Reason {
     }
 }
 
+/// Why an alert of a file ends that counts as another's from now on, where it is one episode with an
+/// alert of the surviving file, or nothing there says so.
+#[must_use]
+pub fn files_merged() -> Reason {
+    Reason {
+        line: "files_merged".into(),
+        zh: "本档案已并入同一人的另一份档案，今后在保留的档案下判断和提醒，本条撤回。".to_owned(),
+        en: "This file was merged into another file of the same person, under which everything is \
+             judged from now on; this alert is withdrawn."
+            .to_owned(),
+    }
+}
+
 /// A person in the cured cohort.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tracking {

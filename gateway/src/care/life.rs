@@ -161,6 +161,34 @@ pub fn revise(
     Step { alert: after, event, changes }
 }
 
+/// The alert is another person's file's from now on, or has another id: owner, state, deadline and
+/// what was written stay with it, and nobody is told anew.
+#[must_use]
+pub fn stand_as(before: &Alert, after: Alert, now: Timestamp) -> Step {
+    let mut changes = vec![Change::ClearTimer(deadline_timer(before, now))];
+    if after.state == AlertState::Open {
+        changes.extend(set_deadline(&after));
+    }
+    let mut event = event(&after, AlertChange::Revised, now, Some(before.state));
+    event.alias = (before.id != after.id).then_some(before.id);
+    changes.extend(event.alias.map(|alias| Change::Alias(alias, after.key)));
+    Step { alert: after, event, changes }
+}
+
+/// The alert stands again as it stood: what changed it is taken back. If it had ended meanwhile, its
+/// owner is told, as of any alert that is open again.
+#[must_use]
+pub fn stand_again(before: &Alert, stood: &Alert, team: &Team, now: Timestamp) -> Step {
+    let mut step = stand_as(before, stood.clone(), now);
+    let reopened = stood.state == AlertState::Open && !before.state.is_live();
+    let owner = stood.owner.as_ref().filter(|_| reopened);
+    if let Some(doctor) = owner.and_then(|owner| team.member(owner)) {
+        let due_at = page_at(stood, Paging::AtOnce, now);
+        step.changes.extend(owe(stood, AlertChange::Revised, doctor, due_at));
+    }
+    step
+}
+
 /// A doctor takes the alert. It counts from now; the time they claim is kept beside it.
 #[must_use]
 pub fn acknowledge(before: &Alert, by: &SmolStr, note: Option<String>, now: Timestamp) -> Step {
@@ -330,6 +358,7 @@ fn event(
         note: None,
         from,
         alias: None,
+        merge: None,
     }
 }
 

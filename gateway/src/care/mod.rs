@@ -13,5 +13,6 @@ pub use episode::{follow, withdraw};
 pub use hours::{DAY_BEGINS_HOUR, DAY_ENDS_HOUR, add_day_time, next_day_time};
 pub use life::{
     Opening, Paging, Step, acknowledge, actor, ask_again, escalate, forward, note, open, revise,
+    stand_again, stand_as,
 };
 pub use team::Team;

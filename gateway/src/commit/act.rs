@@ -46,7 +46,8 @@ impl Group<'_> {
     }
 
     /// Puts a step of an alert's life into the group.
-    pub(super) fn take(&mut self, step: Step) {
+    pub(super) fn take(&mut self, mut step: Step) {
+        step.event.merge = self.because();
         let (fact, changes) = step.into_parts();
         self.facts.push(fact);
         self.changes.extend(changes);
@@ -63,7 +64,7 @@ impl Group<'_> {
     }
 
     /// The doctors who answer for the person of an alert.
-    fn team_of(&mut self, alert: &Alert) -> Result<Team, StoreError> {
+    pub(super) fn team_of(&mut self, alert: &Alert) -> Result<Team, StoreError> {
         let person = self.desk.person(self.unit, &alert.person)?.cloned();
         person.map_or_else(|| Ok(Team::default()), |person| self.desk.team(self.unit, &person))
     }

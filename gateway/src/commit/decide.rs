@@ -47,6 +47,8 @@ impl Group<'_> {
 
     fn decide(&mut self, decide: &Decide) -> Refusable<CommitSeq> {
         let done = match &decide.wish {
+            Wish::Merge { person, survivor } => return self.merge(decide, (person, survivor)),
+            Wish::Unmerge { merge } => return self.unmerge(decide, *merge),
             Wish::Claim { item, person } => self.claim(*item, person)?,
             Wish::Dismiss { item } => {
                 self.waiting(*item)?.map(|held| (held.seq, Decision::Dismissed, None))

@@ -1,7 +1,7 @@
 //! What the writer remembers between units: registry rows and people, bounded, and dropped whole
 //! whenever a unit fails. Never the truth, always a copy of it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::{
     domain::{
@@ -21,6 +21,9 @@ const REGISTRY_ROWS_MAX: usize = 16_384;
 #[derive(Debug)]
 pub(super) struct Desk {
     registry: HashMap<RegistryKey, Option<Registered>>,
+    /// The merges in force, once somebody has asked: the file that counts as another's, and that other.
+    /// As many as people have named one by one.
+    merged: Option<BTreeMap<PersonId, PersonId>>,
     /// What the lines remember of each person.
     pub(super) people: People,
     /// How looking at everybody goes on.
@@ -29,13 +32,36 @@ pub(super) struct Desk {
 
 impl Desk {
     pub(super) fn new(people: People) -> Self {
-        Self { registry: HashMap::new(), people, watch: Watch::new(CommitSeq::default()) }
+        Self {
+            registry: HashMap::new(),
+            merged: None,
+            people,
+            watch: Watch::new(CommitSeq::default()),
+        }
     }
 
     /// Forgets everything: a unit failed, or the registry changed under us.
     pub(super) fn forget(&mut self) {
         self.registry.clear();
+        self.merged = None;
         self.people.forget();
+    }
+
+    /// Two files were merged, or a merge was taken back.
+    pub(super) fn forget_merged(&mut self) {
+        self.merged = None;
+    }
+
+    /// Every merge in force.
+    pub(super) fn merged(
+        &mut self,
+        unit: &mut dyn Unit,
+    ) -> Result<&BTreeMap<PersonId, PersonId>, StoreError> {
+        let merged = match self.merged.take() {
+            Some(merged) => merged,
+            None => unit.merged()?.into_iter().collect(),
+        };
+        Ok(self.merged.insert(merged))
     }
 
     /// A row changed: what was known of it, and of whom it concerns, is out of date.

@@ -196,7 +196,17 @@ impl Group<'_> {
         let recorded = self.unit.crossings(&docket.person)?.into_iter().map(|crossing| {
             ((crossing.reading, crossing.concept, crossing.alert), crossing.disposition)
         });
-        docket.recorded = Some(recorded.collect());
+        let mut recorded: HashMap<CrossingName, Disposition> = recorded.collect();
+        // What was said of it under the other file meanwhile came later.
+        if let Some(other) = self.other_than(&docket.person) {
+            for crossing in self.unit.crossings(&other)? {
+                recorded.retain(|(reading, concept, _), _| {
+                    reading.is_none()
+                        || (*reading, concept) != (crossing.reading, &crossing.concept)
+                });
+            }
+        }
+        docket.recorded = Some(recorded);
         Ok(())
     }
 

@@ -29,7 +29,7 @@ pub(super) struct Fresh {
 }
 
 impl Fresh {
-    /// What is new of each person. A reading of nobody is nobody's.
+    /// What is new of each person, by the file it came under. A reading of nobody is nobody's.
     #[expect(clippy::vec_box, reason = "they become facts, which hold them so")]
     pub(super) fn by_person(
         readings: Vec<Box<StoredReading>>,
@@ -44,6 +44,12 @@ impl Fresh {
             people.entry(event.person.clone()).or_default().events.push(event);
         }
         people
+    }
+
+    /// What is new of the same person under another file too.
+    pub(super) fn join(&mut self, other: Self) {
+        self.readings.extend(other.readings);
+        self.events.extend(other.events);
     }
 
     pub(super) const fn count(&self) -> usize {

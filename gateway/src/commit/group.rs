@@ -25,6 +25,7 @@ use super::{
     again::{Stretch, binds},
     attribute,
     desk::Desk,
+    merge::Merging,
     repeat::taken,
     work::{ActRefused, DecideRefused},
 };
@@ -79,6 +80,8 @@ pub(super) struct Group<'a> {
     /// People of whom something stored means something else now, with what that is.
     #[expect(clippy::vec_box, reason = "they are looked at beside new ones, which are held so")]
     pub(super) past: BTreeMap<PersonId, Vec<Box<StoredReading>>>,
+    /// The merge whose consequences are being judged.
+    pub(super) merging: Option<Merging>,
     /// Where cards told of sessions.
     pub(super) stretches: Vec<Stretch>,
     /// Rows that something may wait for.
@@ -110,6 +113,7 @@ impl<'a> Group<'a> {
             happened: Vec::new(),
             joins: Vec::new(),
             past: BTreeMap::new(),
+            merging: None,
             stretches: Vec::new(),
             bound: Vec::new(),
             counts: Counts::default(),

@@ -7,6 +7,8 @@
 //! difference between what comes out and what stands is what changed. Every way ends in the same
 //! alerts.
 
+use std::collections::BTreeMap;
+
 use crate::{
     assess::{Assessment, State, Transition},
     domain::{PersonEvent, PersonId, Timestamp},
@@ -33,7 +35,11 @@ impl Group<'_> {
     pub(super) fn judge(&mut self) -> Result<(), StoreError> {
         let readings = std::mem::take(&mut self.touched);
         let events = std::mem::take(&mut self.happened);
-        let mut rest = Fresh::by_person(readings, events).into_iter();
+        let mut fresh: BTreeMap<PersonId, Fresh> = BTreeMap::new();
+        for (file, of_file) in Fresh::by_person(readings, events) {
+            fresh.entry(self.survivor(file)?).or_default().join(of_file);
+        }
+        let mut rest = fresh.into_iter();
         loop {
             let some: Vec<_> = rest.by_ref().take(OPENED_AT_ONCE).collect();
             if some.is_empty() {
@@ -63,9 +69,17 @@ impl Group<'_> {
     }
 
     /// Judges everybody whose past changed.
-    fn judge_pasts(&mut self) -> Result<(), StoreError> {
-        for (person, changed) in std::mem::take(&mut self.past) {
-            let changed = Fresh { readings: changed, events: Vec::new() };
+    pub(super) fn judge_pasts(&mut self) -> Result<(), StoreError> {
+        let mut pasts: BTreeMap<PersonId, Fresh> = BTreeMap::new();
+        for (file, readings) in std::mem::take(&mut self.past) {
+            let person = self.survivor(file.clone())?;
+            if person != file {
+                self.desk.people.forget_person(&person);
+                self.changes.push(Change::ForgetState(person.clone()));
+            }
+            pasts.entry(person).or_default().join(Fresh { readings, events: Vec::new() });
+        }
+        for (person, changed) in pasts {
             self.open_files([&person].into_iter())?;
             let mut file = match self.desk.people.take(&person) {
                 Some(file) => file,
@@ -83,8 +97,12 @@ impl Group<'_> {
         self.desk.people.keep(person, file);
     }
 
-    /// Time alone may have changed what the lines say of a person.
+    /// Time alone may have changed what the lines say of a person; of whoever counts as another they
+    /// say nothing.
     pub(super) fn judge_again(&mut self, person: &PersonId, look: Look) -> Result<(), StoreError> {
+        if self.desk.merged(self.unit)?.contains_key(person) {
+            return Ok(());
+        }
         self.judge_person(person, Fresh::default(), look)
     }
 
@@ -280,6 +298,7 @@ impl Group<'_> {
         let (state, assessment) = file.in_force.fold(&facts, self.now);
         file.in_force.forget_before(state.position().at);
         (file.state, file.steps) = (state, Steps::Taken);
+        self.take_over(person, &assessment)?;
         self.take_assessment(person, fresh, &assessment)
     }
 

@@ -19,6 +19,7 @@ mod event;
 mod group;
 mod health;
 mod judge;
+mod merge;
 mod packs;
 mod people;
 mod receive;
@@ -29,8 +30,6 @@ mod tests;
 mod watch;
 mod work;
 mod writer;
-
-pub(crate) use desk::key as registry_key;
 
 pub use attribute::BENCH_SESSION_LIMIT;
 pub use health::Health;

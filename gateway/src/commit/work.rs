@@ -107,7 +107,7 @@ pub enum ActRefused {
     KeyReused,
 }
 
-/// What somebody wishes about quarantine.
+/// What somebody wishes about quarantine, or about two files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wish {
     /// An item is this person's.
@@ -127,9 +127,21 @@ pub enum Wish {
         /// Its position.
         decision: CommitSeq,
     },
+    /// Two files are one person's.
+    Merge {
+        /// The file that counts as the other's from now on.
+        person: PersonId,
+        /// The file that survives.
+        survivor: PersonId,
+    },
+    /// A merge was wrong.
+    Unmerge {
+        /// Its position.
+        merge: CommitSeq,
+    },
 }
 
-/// A decision about quarantine: a fact like a reading.
+/// A decision about quarantine or about two files: a fact like a reading.
 #[derive(Debug)]
 pub struct Decide {
     /// What is wished.
@@ -148,7 +160,7 @@ pub struct Decide {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DecideRefused {
     /// There is no such item, or no such decision.
-    #[error("no such item of quarantine")]
+    #[error("no such item or decision")]
     Unknown,
     /// Somebody decided about it before.
     #[error("the item does not wait any more")]
@@ -165,6 +177,18 @@ pub enum DecideRefused {
     /// The registry lacks the person.
     #[error("no such person")]
     UnknownPerson,
+    /// A file is merged into itself.
+    #[error("both are the same file")]
+    SamePerson,
+    /// The file counts as another's already.
+    #[error("the file counts as another person's already")]
+    CountsAsAnother,
+    /// The survivor counts as another's itself.
+    #[error("the surviving file counts as another person's itself")]
+    SurvivorCountsAsAnother,
+    /// Other files count as this one's.
+    #[error("other files count as this one's")]
+    OthersCountAsTheirs,
     /// Another request was made under its key.
     #[error("another request was made under this key")]
     KeyReused,

@@ -57,6 +57,7 @@ pub(super) fn encode(
             | Fact::Pack(_)
             | Fact::Decided(_)
             | Fact::Attributed(_)
+            | Fact::Merged(_)
             | Fact::Event(_)
             | Fact::Crossing(_)
             | Fact::Alert(_)

@@ -11,12 +11,12 @@ use tokio::sync::watch;
 use super::{Advance, Log};
 use crate::{
     domain::{
-        AlertId, DoctorId, NotificationKey, Person, PersonEvent, PersonId, ReadingId, Registered,
-        Timestamp,
+        AlertId, BenchId, DoctorId, NotificationKey, Person, PersonEvent, PersonId, ReadingId,
+        Registered, SiteId, Timestamp,
     },
     store::{
-        Attempt, Attributed, CommitSeq, Counts, Crossing, Decided, Fact, Owed, Reader, RegistryKey,
-        RosterReader, StoreError, StoredReading, TokenRow,
+        Attempt, Attributed, BenchSession, CardScan, CommitSeq, Counts, Crossing, Decided, Fact,
+        HeldMerge, Owed, Reader, RegistryKey, RosterReader, StoreError, StoredReading, TokenRow,
         view::{
             AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
             HeldState, Page, Paging, ReadingFilter, Scope,
@@ -176,6 +176,58 @@ impl Reader for Scripted {
     }
 
     fn attributions(&self, _: &PersonId) -> Result<Vec<Attributed>, StoreError> {
+        unscripted()
+    }
+
+    fn merges(&self, _: &Scope, _: &Paging) -> Result<Page<HeldMerge>, StoreError> {
+        unscripted()
+    }
+
+    fn merge(&self, _: CommitSeq) -> Result<Option<HeldMerge>, StoreError> {
+        unscripted()
+    }
+
+    fn merges_of(&self, _: &PersonId) -> Result<Vec<HeldMerge>, StoreError> {
+        unscripted()
+    }
+
+    fn reached(&self, _: &Scope, _: &[PersonId]) -> Result<Vec<PersonId>, StoreError> {
+        unscripted()
+    }
+
+    fn card_holders(&self, _: &[String]) -> Result<Vec<(String, PersonId)>, StoreError> {
+        unscripted()
+    }
+
+    fn sessions(
+        &self,
+        _: (&SiteId, &BenchId),
+        _: (Timestamp, Timestamp),
+    ) -> Result<Vec<BenchSession>, StoreError> {
+        unscripted()
+    }
+
+    fn scans(
+        &self,
+        _: (&SiteId, &BenchId),
+        _: (Timestamp, Timestamp),
+    ) -> Result<Vec<CardScan>, StoreError> {
+        unscripted()
+    }
+
+    fn with_id_number(&self, _: &Scope, _: &str) -> Result<Vec<PersonId>, StoreError> {
+        unscripted()
+    }
+
+    fn same_numbers(
+        &self,
+        _: &Scope,
+        _: &Paging,
+    ) -> Result<Page<(PersonId, PersonId)>, StoreError> {
+        unscripted()
+    }
+
+    fn survivor(&self, _: &PersonId) -> Result<Option<PersonId>, StoreError> {
         unscripted()
     }
 

@@ -192,6 +192,10 @@ impl Counting {
         let paging = Paging { limit: PAGE, after: self.after.take() };
         let page = reader.people(&Scope::Everything, "", &paging)?;
         for person in &page.items {
+            // Whoever counts as another is counted there.
+            if reader.survivor(&person.person)?.is_some() {
+                continue;
+            }
             let home = person.household.as_ref().and_then(|household| self.homes.get(household));
             let village = home.map_or(person.village.as_str(), |home| home.village.as_str());
             let span = (self.from, self.counted.as_of);

@@ -276,6 +276,22 @@ impl From<DecideRefused> for Refusal {
                 "该条目在等待其测量值，无需处理",
             ),
             DecideRefused::UnknownPerson => Self::bad("person: no such person"),
+            DecideRefused::SamePerson => Self::bad("into: a file is not merged into itself"),
+            DecideRefused::CountsAsAnother => Self::conflict(
+                "counts_as_another",
+                "the file counts as another person's already: take that merge back first",
+                "该档案已并入另一份档案，请先撤销那次合并",
+            ),
+            DecideRefused::SurvivorCountsAsAnother => Self::conflict(
+                "survivor_counts_as_another",
+                "the surviving file counts as another person's itself: merge into that one",
+                "保留的档案本身已并入另一份档案，请合并到那一份",
+            ),
+            DecideRefused::OthersCountAsTheirs => Self::conflict(
+                "others_count_as_theirs",
+                "other files count as this one's: merge the other way round, or take those back",
+                "已有其他档案并入该档案，请反向合并，或先撤销那些合并",
+            ),
             DecideRefused::KeyReused => Self::key_reused(),
         }
     }

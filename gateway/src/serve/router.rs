@@ -14,7 +14,7 @@ use axum::{
 
 use super::{
     api::{
-        alerts, board, decide, happened, health, held, indicators, live, me, people,
+        alerts, board, decide, happened, health, held, indicators, live, me, merge, people,
         post as posted, readings,
     },
     assets,
@@ -72,14 +72,19 @@ fn api() -> Routes {
         .get("/api/v1/people", people::list)
         .get("/api/v1/people/{id}", people::one)
         .get("/api/v1/people/{id}/timeline", people::timeline)
+        .post("/api/v1/people/{id}/merge", merge::merge)
         .post("/api/v1/people/{id}/follow-ups", happened::follow_up)
         .post("/api/v1/people/{id}/money", happened::money)
+        .get("/api/v1/merges", merge::list)
+        .get("/api/v1/merges/proposed", merge::proposed)
+        .post("/api/v1/merges/{id}/undo", merge::undo)
         .get("/api/v1/board", board::board)
         .get("/api/v1/snapshot", board::snapshot)
         .get("/api/v1/indicators", indicators::indicators)
         .get("/api/v1/events", live::events)
         .get("/api/v1/stream", live::stream)
         .get("/api/v1/quarantine", held::quarantine)
+        .get("/api/v1/quarantine/{id}", held::one)
         .post("/api/v1/quarantine/{id}/claim", decide::claim)
         .post("/api/v1/quarantine/{id}/dismiss", decide::dismiss)
         .post("/api/v1/claims/{id}/undo", decide::undo)
@@ -106,6 +111,8 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .route("/lite/inbox", get(pages::inbox::inbox))
         .route("/lite/indicators", get(pages::indicators::indicators))
         .route("/lite/people", get(pages::people::list))
+        .route("/lite/quarantine", get(pages::quarantine::quarantine))
+        .route("/lite/quarantine/{id}", post(pages::quarantine::decide))
         .route("/lite/people/{id}", get(pages::people::person))
         .route("/lite/alerts/{id}", get(pages::alert::alert).post(pages::alert::act))
         .route("/a/{token}", get(pages::link::look).post(pages::link::act))

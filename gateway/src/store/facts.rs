@@ -6,7 +6,7 @@
 use firmware_protocols::Meal;
 use smol_str::SmolStr;
 
-use super::{Attributed, Decided, Quarantined, Refused};
+use super::{Attributed, Decided, Merged, Quarantined, Refused};
 use crate::domain::{
     Alert, AlertId, AlertState, Attribution, BenchId, ContentDigest, DeviceId, Level,
     NotificationKey, PersonEvent, PersonId, Reading, ReadingId, Registered, Road, SiteId, Standing,
@@ -23,7 +23,8 @@ pub struct CommitSeq(pub i64);
 pub struct StoredReading {
     /// The immutable reading.
     pub reading: Reading,
-    /// Its first attribution, or the latest one when read back.
+    /// Its first attribution, or the latest one when read back: the file it came under, whosever that
+    /// counts as while a merge stands.
     pub attribution: Option<Attribution>,
     /// What its context said, once that is joined to it.
     pub context: Option<Told>,
@@ -248,6 +249,8 @@ pub struct AlertEvent {
     pub from: Option<AlertState>,
     /// An id that the alert had before and still answers to.
     pub alias: Option<AlertId>,
+    /// The merge of two files, or its undoing, that it follows from.
+    pub merge: Option<CommitSeq>,
 }
 
 /// How an attempt to send ended.
@@ -290,6 +293,8 @@ pub enum Fact {
     Decided(Box<Decided>),
     /// A reading was attributed anew.
     Attributed(Box<Attributed>),
+    /// Two files are one person's, or are not after all.
+    Merged(Box<Merged>),
     /// Circumstances of a measurement.
     Context(Box<Context>),
     /// Something happened to a person that no device measured.

@@ -299,6 +299,7 @@ pub(crate) fn event(alert: &Alert, change: AlertChange) -> Fact {
         note: None,
         from: None,
         alias: None,
+        merge: None,
     }))
 }
 
@@ -347,6 +348,7 @@ pub(crate) fn counted(facts: &[Fact]) -> Counts {
             | Fact::Pack(_)
             | Fact::Decided(_)
             | Fact::Attributed(_)
+            | Fact::Merged(_)
             | Fact::Crossing(_)
             | Fact::Alert(_)
             | Fact::Attempt(_) => continue,

@@ -56,6 +56,12 @@ pub enum QuarantineReason {
 }
 
 impl QuarantineReason {
+    /// Whether somebody has to decide; else it ends by itself.
+    #[must_use]
+    pub const fn waits_for_decision(self) -> bool {
+        !matches!(self, Self::NoMeasurement)
+    }
+
     /// The reason's code on the wire.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -11,6 +11,7 @@ mod facts;
 pub(crate) mod fixtures;
 mod held;
 mod look;
+mod merge;
 mod model;
 mod paging;
 mod port;
@@ -29,6 +30,7 @@ pub use facts::{
 };
 pub use held::{Attributed, Decided, Decision, Origin, QuarantineReason, Quarantined, Refused};
 pub use look::{Awaiting, Concerned, Numbered, RegistryKey};
+pub use merge::{HeldMerge, Merged};
 pub use model::ModelStore;
 pub use port::{ANSWER_KEPT, Change, SESSION_MAX, Store, Unit};
 pub use proof::Committed;

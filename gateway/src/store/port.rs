@@ -7,9 +7,10 @@
 use std::sync::Arc;
 
 use super::{
-    Answer, Awaiting, BenchSession, CardScan, CommitSeq, Committed, Concerned, Counts, Crossing,
-    Decided, Fact, KeptState, Numbered, Owed, PackInForce, Reader, RegistryKey, Resumed,
-    RosterHeld, StoreError, StoredReading, Timer, TokenRow, view::HeldQuarantine,
+    AlertEvent, Answer, Awaiting, BenchSession, CardScan, CommitSeq, Committed, Concerned, Counts,
+    Crossing, Decided, Fact, HeldMerge, KeptState, Numbered, Owed, PackInForce, Reader,
+    RegistryKey, Resumed, RosterHeld, StoreError, StoredReading, Timer, TokenRow,
+    view::HeldQuarantine,
 };
 use crate::domain::{
     Alert, AlertId, BenchId, CareLevel, ContentDigest, DeviceId, Doctor, EventId, Level, Millis,
@@ -84,10 +85,9 @@ pub enum Change {
     /// What the lines remember of a person now: it holds every reading and event of theirs up to the
     /// log's end. Append first.
     KeepState(Box<KeptState>),
-    /// Time alone changes nothing of what the lines say of a person before this instant, save within
-    /// a day of a reading: they are to be looked at then. `None`: never.
+    /// A person is to be looked at then, within a day of a reading also before. `None`: never.
     Watch(PersonId, Option<Timestamp>),
-    /// What is stored of a person means something else from now on: nothing kept of them holds.
+    /// What is stored of a person means something else: nothing kept of them holds.
     ForgetState(PersonId),
     /// A roster of another gateway was taken whole.
     HoldRoster(RosterHeld),
@@ -157,6 +157,24 @@ pub trait Unit {
     /// Any error of the store.
     fn decision(&mut self, at: CommitSeq) -> Result<Option<Decided>, StoreError>;
 
+    /// The merge at a position, with what took it back.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn merge(&mut self, at: CommitSeq) -> Result<Option<HeldMerge>, StoreError>;
+
+    /// Every merge in force, by name: the file that counts as another's, and that other.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn merged(&mut self) -> Result<Vec<(PersonId, PersonId)>, StoreError>;
+
+    /// The steps of an alert's life, oldest first.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn steps(&mut self, alert: i64) -> Result<Vec<(CommitSeq, AlertEvent)>, StoreError>;
+
     /// A reading that is stored, with its latest attribution.
     ///
     /// # Errors
@@ -201,7 +219,8 @@ pub trait Unit {
     /// Any error of the store.
     fn packs(&mut self) -> Result<Vec<PackInForce>, StoreError>;
 
-    /// Each person's readings measured at or after an instant, by (measured time, id).
+    /// Each person's readings measured at or after an instant, by (measured time, id), with what came
+    /// under files that count as theirs.
     ///
     /// # Errors
     /// Any error of the store.
@@ -210,7 +229,7 @@ pub trait Unit {
         people: &[(PersonId, Timestamp)],
     ) -> Result<Vec<Vec<StoredReading>>, StoreError>;
 
-    /// Each person's events, by (when they happened, id).
+    /// Each person's events, by (when they happened, id), in the same way.
     ///
     /// # Errors
     /// Any error of the store.
@@ -327,9 +346,11 @@ pub trait Unit {
     fn answer(&mut self, key: &str) -> Result<Option<Answer>, StoreError>;
 
     /// Appends facts to the log, in order, and gives each its position; returns the last one. The
-    /// reading of a crossing stands before it or in the same unit.
+    /// reading of a crossing stands before it or in the same unit. A merge gives what came under its
+    /// file to the survivor, from then on too, and its undoing gives it back.
     ///
     /// # Errors
+    /// [`StoreError::Asked`] for a merge of a merge, or an undoing of none;
     /// [`StoreError::Duplicate`] for a reading or an event whose id is stored already; any error of the store.
     /// After any error the unit can only be dropped.
     fn append(&mut self, facts: &[Fact]) -> Result<CommitSeq, StoreError>;

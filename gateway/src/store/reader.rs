@@ -3,15 +3,16 @@
 use std::path::Path;
 
 use super::{
-    Attributed, CommitSeq, Counts, Crossing, Decided, Owed, RegistryKey, RosterReader, StoreError,
-    StoredReading, TokenRow,
+    Attributed, BenchSession, CardScan, CommitSeq, Counts, Crossing, Decided, HeldMerge, Owed,
+    RegistryKey, RosterReader, StoreError, StoredReading, TokenRow,
     view::{
         AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
         HeldState, Page, Paging, ReadingFilter, Scope,
     },
 };
 use crate::domain::{
-    Alert, AlertId, DoctorId, PersonEvent, PersonId, ReadingId, Registered, Timestamp,
+    Alert, AlertId, BenchId, DoctorId, PersonEvent, PersonId, ReadingId, Registered, SiteId,
+    Timestamp,
 };
 
 /// The reading side: many at a time, always a consistent state, never in the writer's way.
@@ -96,7 +97,8 @@ pub trait Reader: RosterReader + Send + Sync {
     /// Any error of the store.
     fn alert(&self, scope: &Scope, id: &AlertId) -> Result<Option<AlertHistory>, StoreError>;
 
-    /// The crossings of an alert with their readings, newest first. The caller got the key through
+    /// The crossings of an alert, newest first, each with its reading if that is the alert's person's
+    /// now. The caller got the key through
     /// [`Reader::alert`], within a scope.
     ///
     /// # Errors
@@ -176,6 +178,84 @@ pub trait Reader: RosterReader + Send + Sync {
     /// # Errors
     /// Any error of the store.
     fn attributions(&self, person: &PersonId) -> Result<Vec<Attributed>, StoreError>;
+
+    /// Merges of two people whom the scope reaches both, newest first, with those that were taken
+    /// back.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn merges(&self, scope: &Scope, paging: &Paging) -> Result<Page<HeldMerge>, StoreError>;
+
+    /// The merge at a position.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn merge(&self, at: CommitSeq) -> Result<Option<HeldMerge>, StoreError>;
+
+    /// Every merge that names a person on either side, in force or not, oldest first. The caller may
+    /// know of the person: there is no scope.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn merges_of(&self, person: &PersonId) -> Result<Vec<HeldMerge>, StoreError>;
+
+    /// The people of a list whom the registry has and the scope reaches.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn reached(&self, scope: &Scope, people: &[PersonId]) -> Result<Vec<PersonId>, StoreError>;
+
+    /// The cards of a list that the registry knows, each with whose it is. There is no scope: the caller
+    /// shows nobody whom it has not asked [`Reader::reached`] for.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn card_holders(&self, cards: &[String]) -> Result<Vec<(String, PersonId)>, StoreError>;
+
+    /// Sessions of a bench that touch a span, by beginning. There is no scope, as above.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn sessions(
+        &self,
+        bench: (&SiteId, &BenchId),
+        span: (Timestamp, Timestamp),
+    ) -> Result<Vec<BenchSession>, StoreError>;
+
+    /// Cards held to the readers of a bench from one instant to another, both included, by time. There
+    /// is no scope, as above.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn scans(
+        &self,
+        bench: (&SiteId, &BenchId),
+        span: (Timestamp, Timestamp),
+    ) -> Result<Vec<CardScan>, StoreError>;
+
+    /// People within a scope whose row in force carries a resident identity number, by name, a few at
+    /// most. What is no whole number is nobody's.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn with_id_number(&self, scope: &Scope, number: &str) -> Result<Vec<PersonId>, StoreError>;
+
+    /// Pairs of people within a scope whose rows in force carry the same resident identity number,
+    /// neither of whom counts as another, by name.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn same_numbers(
+        &self,
+        scope: &Scope,
+        paging: &Paging,
+    ) -> Result<Page<(PersonId, PersonId)>, StoreError>;
+
+    /// The file that survives, if this one counts as another's.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn survivor(&self, person: &PersonId) -> Result<Option<PersonId>, StoreError>;
 
     /// The decision at a position.
     ///

@@ -51,8 +51,10 @@ pub struct Page<T> {
 /// Which readings.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ReadingFilter {
-    /// Of this person.
+    /// Of this person, with what came under files that count as theirs.
     pub person: Option<PersonId>,
+    /// That came under this file, whosever it counts as.
+    pub filed: Option<PersonId>,
     /// Of this device.
     pub device: Option<DeviceId>,
     /// Received at this site.
@@ -168,6 +170,12 @@ impl HeldQuarantine {
             Some((_, Decided { decision: Decision::Undone(_), by, .. })) => (None, Some(by)),
             in_force => (in_force, None),
         }
+    }
+
+    /// Whether it holds a reading that could be somebody's.
+    #[must_use]
+    pub fn is_claimable(&self) -> bool {
+        self.reading.is_some() && self.reason != QuarantineReason::Conflict
     }
 
     /// Its state.

@@ -157,8 +157,11 @@ async fn begin_now(log: &Log) {
 impl Bench {
     /// Judges everybody whom facts touch, and keeps what is new on disk.
     fn round(&mut self, facts: &[FeedEntry]) -> Result<(), RoundError> {
-        let mut touched: Vec<PersonId> =
-            facts.iter().filter_map(|entry| self.touched(&entry.fact)).collect();
+        let mut touched: Vec<PersonId> = Vec::new();
+        for file in facts.iter().filter_map(|entry| self.touched(&entry.fact)) {
+            // What came under a file that counts as another's is judged there.
+            touched.push(self.reader.survivor(&file)?.unwrap_or(file));
+        }
         touched.sort_unstable();
         touched.dedup();
         let mut homes = HashMap::new();
@@ -206,6 +209,10 @@ impl Bench {
             Fact::Attributed(moved) => {
                 let whose = moved.after.as_ref().or(moved.before.as_ref())?;
                 self.records.knows(&whose.person).then(|| whose.person.clone())
+            }
+            // Two files of one person: of whom it concerns, it shows at the other's next reading.
+            Fact::Merged(merged) => {
+                self.records.knows(&merged.survivor).then(|| merged.survivor.clone())
             }
             // A context shows at the next reading of whom it concerns.
             Fact::Context(_)

@@ -91,11 +91,16 @@ fn next(reader: &dyn Reader, pages: &Mutex<Pages>) -> Result<Option<Vec<Person>>
     let page = reader.registry("person", &paging)?;
     pages.done = page.next.is_none();
     pages.after = page.next;
-    let people = page.items.into_iter().filter_map(|row| {
-        let Registered::Person(person) = row else { return None };
-        Some(person)
-    });
-    Ok(Some(people.collect()))
+    let mut people = Vec::new();
+    for row in page.items {
+        // Whoever counts as another is judged there.
+        if let Registered::Person(person) = row
+            && reader.survivor(&person.person)?.is_none()
+        {
+            people.push(person);
+        }
+    }
+    Ok(Some(people))
 }
 
 fn judge(

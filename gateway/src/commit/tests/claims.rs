@@ -32,14 +32,14 @@ const SEED: [u8; 32] = *b"xunzhen commit claims are undone";
 const CASES: u32 = 12;
 
 /// A store with people P1 and P2, and the gateway's memory.
-struct Bench<'s> {
-    store: &'s mut dyn Store,
+pub(super) struct Bench<'s> {
+    pub(super) store: &'s mut dyn Store,
     desk: Desk,
-    now: Timestamp,
+    pub(super) now: Timestamp,
 }
 
 impl<'s> Bench<'s> {
-    fn new(store: &'s mut dyn Store) -> Self {
+    pub(super) fn new(store: &'s mut dyn Store) -> Self {
         commit(store, &[person("P1", None, "North"), person("P2", None, "North")], &[]);
         Self { store, desk: Desk::new(People::new(100)), now: NOON }
     }
@@ -59,7 +59,7 @@ impl<'s> Bench<'s> {
     }
 
     /// A reading of a person, or one that waits; returns the item's position.
-    fn receive(&mut self, number: u64, value: i64, whose: Option<&str>) -> CommitSeq {
+    pub(super) fn receive(&mut self, number: u64, value: i64, whose: Option<&str>) -> CommitSeq {
         let mut stored: StoredReading = reading(number, None, "clinic1", 0);
         stored.reading.measurement = systolic(value);
         (stored.reading.measured.at, stored.reading.received_at) = (self.now, self.now);
@@ -87,21 +87,25 @@ impl<'s> Bench<'s> {
         item
     }
 
-    fn decide(&mut self, wish: Wish) -> Result<CommitSeq, DecideRefused> {
+    pub(super) fn decide(&mut self, wish: Wish) -> Result<CommitSeq, DecideRefused> {
         let (reply, _told) = oneshot::channel();
         let reason = "the card lay at the bench".to_owned();
         let decide = Decide { wish, reason, by: "N1".into(), request: None, reply };
         self.group(|group| group.decide_once(&decide).unwrap())
     }
 
-    /// Whose readings are, and every alert that was not taken back.
-    fn told(&mut self) -> Vec<String> {
-        // Whatever is in memory, what is on disk must say the same.
+    /// Whatever is in memory, what is on disk must say the same.
+    pub(super) fn start_again(&mut self) {
         self.desk = Desk::new(People::new(100));
         for person in ["P1", "P2"] {
             self.desk.people.look_at(id(person));
         }
         self.group(|_| ());
+    }
+
+    /// Whose readings are, and every alert that was not taken back.
+    fn told(&mut self) -> Vec<String> {
+        self.start_again();
         let reader = self.store.reader();
         let page = Paging { limit: 1000, after: None };
         let everything = &Scope::Everything;
@@ -216,6 +220,8 @@ fn an_emergency_opens_at_its_claim_and_is_withdrawn_at_its_undoing() {
         alert.reasons.iter().map(|reason| reason.line.to_string()).collect()
     };
     assert!(reasons(&all[0]).contains(&"facts_changed".to_owned()), "{:?}", reasons(&all[0]));
+    let shown = reader.crossings_of(all[0].key).unwrap();
+    assert!(shown.iter().all(|(_, reading)| reading.is_none()), "it is nobody's value any more");
     bench.decide(Wish::Claim { item, person: id("P2") }).unwrap();
     let again = reader.alert(&Scope::Everything, &all[0].id).unwrap().unwrap().alert;
     assert!(!reasons(&again).contains(&"facts_changed".to_owned()), "{:?}", reasons(&again));

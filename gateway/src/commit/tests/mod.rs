@@ -5,6 +5,7 @@ mod benches;
 mod claims;
 mod context;
 mod events;
+mod merges;
 mod once;
 mod tracked;
 mod watch;

@@ -27,10 +27,47 @@ use crate::{
 };
 
 /// Longest body of a decision, in bytes.
-const DECISION_MAX: usize = 16 * 1024;
+pub(super) const DECISION_MAX: usize = 16 * 1024;
 
 /// Longest reason, in characters.
 const REASON_MAX: usize = 500;
+
+/// What a form or a body asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::serve) enum Asked {
+    /// It is this person's.
+    Claim(String),
+    /// It is nobody's.
+    Dismiss,
+    /// The decision was wrong.
+    Undo,
+}
+
+/// The wish that somebody may have about an item, or about a decision.
+pub(in crate::serve) async fn wish(
+    shared: &Arc<Shared>,
+    caller: &Caller,
+    id: &str,
+    asked: Asked,
+) -> Result<Wish, Refusal> {
+    let at = position(id)?;
+    match asked {
+        Asked::Claim(person) => {
+            let item = reachable(shared, caller, at).await?;
+            let person: Option<PersonId> = name("person", Some(&person))?;
+            let person = person.ok_or_else(|| Refusal::bad("person: whose it is must be said"))?;
+            known(shared, caller, &person).await?;
+            Ok(Wish::Claim { item, person })
+        }
+        Asked::Dismiss => Ok(Wish::Dismiss { item: reachable(shared, caller, at).await? }),
+        Asked::Undo => {
+            let about = shared.ask(move |shared| shared.reader.decision(at)).await?;
+            let about = about.ok_or(Refusal::not_found())?;
+            reachable(shared, caller, about.item).await?;
+            Ok(Wish::Undo { decision: at })
+        }
+    }
+}
 
 /// Says whose a reading in quarantine is: it is theirs from now on, and they are judged anew.
 #[utoipa::path(post, path = "/api/v1/quarantine/{id}/claim", tag = "kept aside",
@@ -46,12 +83,9 @@ pub(in crate::serve) async fn claim(
     caller.need(Right::Decide)?;
     let body = extract::body(&shared, &headers, body, DECISION_MAX).await?;
     let asked: wire::ClaimAsked = extract::json(&body)?;
-    let item = reachable(&shared, &caller, position(&id)?).await?;
-    let person: Option<PersonId> = name("person", Some(&asked.person))?;
-    let person = person.ok_or_else(|| Refusal::bad("person: whose it is must be said"))?;
-    known(&shared, &caller, &person).await?;
+    let wish = wish(&shared, &caller, &id, Asked::Claim(asked.person)).await?;
     let request = answers::repeatable(&headers, &caller, &format!("claim {id}"), &body)?;
-    decide(&shared, &caller, (Wish::Claim { item, person }, asked.reason), request).await
+    decide(&shared, &caller, (wish, asked.reason), request).await
 }
 
 /// Says that an item of quarantine is nobody's: it waits no more, and is kept.
@@ -68,9 +102,9 @@ pub(in crate::serve) async fn dismiss(
     caller.need(Right::Decide)?;
     let body = extract::body(&shared, &headers, body, DECISION_MAX).await?;
     let asked: wire::ReasonAsked = extract::json(&body)?;
-    let item = reachable(&shared, &caller, position(&id)?).await?;
+    let wish = wish(&shared, &caller, &id, Asked::Dismiss).await?;
     let request = answers::repeatable(&headers, &caller, &format!("dismiss {id}"), &body)?;
-    decide(&shared, &caller, (Wish::Dismiss { item }, asked.reason), request).await
+    decide(&shared, &caller, (wish, asked.reason), request).await
 }
 
 /// Takes a claim or a dismissal back: the item waits again, and whoever had its reading is judged
@@ -88,15 +122,12 @@ pub(in crate::serve) async fn undo(
     caller.need(Right::Decide)?;
     let body = extract::body(&shared, &headers, body, DECISION_MAX).await?;
     let asked: wire::ReasonAsked = extract::json(&body)?;
-    let decision = position(&id)?;
-    let about = shared.ask(move |shared| shared.reader.decision(decision)).await?;
-    let about = about.ok_or(Refusal::not_found())?;
-    reachable(&shared, &caller, about.item).await?;
+    let wish = wish(&shared, &caller, &id, Asked::Undo).await?;
     let request = answers::repeatable(&headers, &caller, &format!("undo {id}"), &body)?;
-    decide(&shared, &caller, (Wish::Undo { decision }, asked.reason), request).await
+    decide(&shared, &caller, (wish, asked.reason), request).await
 }
 
-fn position(id: &str) -> Result<CommitSeq, Refusal> {
+pub(super) fn position(id: &str) -> Result<CommitSeq, Refusal> {
     id.parse().map(CommitSeq).map_err(|_no_number| Refusal::not_found())
 }
 
@@ -121,9 +152,22 @@ async fn known(shared: &Arc<Shared>, caller: &Caller, person: &PersonId) -> Resu
 async fn decide(
     shared: &Arc<Shared>,
     caller: &Caller,
-    (wish, reason): (Wish, String),
+    wish: (Wish, String),
     request: Option<Request>,
 ) -> Result<Answered, Refusal> {
+    let seq = hand_over(shared, caller, wish, request).await?;
+    let decided = shared.ask(move |shared| shared.reader.decision(seq)).await?;
+    let decided = decided.ok_or(Refusal::not_found())?;
+    Answered::ok(&describe::decided(seq, &decided))
+}
+
+/// Hands a wish with its reason to the writer; returns where the decision stands.
+pub(in crate::serve) async fn hand_over(
+    shared: &Arc<Shared>,
+    caller: &Caller,
+    (wish, reason): (Wish, String),
+    request: Option<Request>,
+) -> Result<CommitSeq, Refusal> {
     let reason = reason.trim().to_owned();
     if reason.is_empty() {
         return Err(Refusal::bad("reason: say why, for those who look at it later"));
@@ -134,13 +178,10 @@ async fn decide(
     shared.writable()?;
     let (reply, done) = oneshot::channel();
     let by = SmolStr::new(caller.grant.author());
-    let seq = answers::in_time(async {
+    answers::in_time(async {
         shared.inlet.hand_over(Work::Decide(Decide { wish, reason, by, request, reply })).await?;
         let done = done.await.map_err(|_dropped| Refusal::from(crate::intake::NotCommitted))?;
         done.map_err(Refusal::from)
     })
-    .await?;
-    let decided = shared.ask(move |shared| shared.reader.decision(seq)).await?;
-    let decided = decided.ok_or(Refusal::not_found())?;
-    Answered::ok(&describe::decided(seq, &decided))
+    .await
 }

@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
-use axum::{Json, extract::State};
+use axum::{
+    Json,
+    extract::{Path, State},
+};
 
+use super::decide::position;
 use crate::{
     serve::{
         caller::Caller,
-        describe,
+        describe::{self, Describer},
         extract::{Asked, paging},
         refusal::Refusal,
         scope::Right,
@@ -43,11 +47,40 @@ pub(in crate::serve) async fn quarantine(
         .ask(move |shared| {
             let size = |held: &HeldQuarantine| held.raw.len();
             let part = |part: &Paging| shared.reader.quarantine(&caller.reach.board, state, part);
-            gather(paging, size, part)
+            let page = gather(paging, size, part)?;
+            let describer = Describer::new(shared);
+            let item = |held: &HeldQuarantine| {
+                let suggested =
+                    if full { describer.suggestions(caller.scope(), held)? } else { Vec::new() };
+                Ok(describe::quarantined(held, full, suggested))
+            };
+            let items: Result<Vec<_>, StoreError> = page.items.iter().map(item).collect();
+            Ok(wire::List { items: items?, next: page.next })
         })
         .await?;
-    let items = page.items.iter().map(|held| describe::quarantined(held, full)).collect();
-    Ok(Json(wire::List { items, next: page.next }))
+    Ok(Json(page))
+}
+
+/// One item, whatever was decided about it, for those who decide.
+#[utoipa::path(get, path = "/api/v1/quarantine/{id}", tag = "kept aside",
+    params(("id" = String, Path, description = "The item.")),
+    responses((status = 200, body = wire::QuarantineItem)),
+    extensions(("x-right" = json!("decide"))))]
+pub(in crate::serve) async fn one(
+    State(shared): State<Arc<Shared>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<wire::QuarantineItem>, Refusal> {
+    caller.need(Right::Decide)?;
+    let item = position(&id)?;
+    let found = shared.ask(move |shared| {
+        let Some(held) = shared.reader.quarantined(&caller.reach.board, item)? else {
+            return Ok(None);
+        };
+        let suggested = Describer::new(shared).suggestions(caller.scope(), &held)?;
+        Ok(Some(describe::quarantined(&held, caller.full(), suggested)))
+    });
+    found.await?.map(Json).ok_or(Refusal::not_found())
 }
 
 fn state(asked: Option<&str>) -> Result<HeldState, Refusal> {

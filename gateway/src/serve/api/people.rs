@@ -90,7 +90,7 @@ pub(in crate::serve) async fn timeline(
         note_look(&caller, &person);
         let describer = Describer::new(shared);
         let part = Part { before, as_of, limit: paging.limit };
-        describer.timeline(caller.scope(), &person, &part).map(Some)
+        describer.timeline(&person, &part).map(Some)
     });
     answer.await?.map(Json).ok_or(Refusal::not_found())
 }

@@ -28,6 +28,7 @@ pub(in crate::serve) async fn list(
 ) -> Result<Json<wire::List<wire::Reading>>, Refusal> {
     caller.need(Right::ReadPeople)?;
     let filter = ReadingFilter {
+        filed: None,
         person: name("person", asked.person.as_deref())?,
         device: name("device", asked.device.as_deref())?,
         site: name("site", asked.site.as_deref())?,

@@ -176,7 +176,7 @@ impl Describer<'_> {
     fn position(&self, stored: &StoredReading) -> Result<CommitSeq, StoreError> {
         let at = stored.reading.measured.at;
         let filter = ReadingFilter {
-            person: stored.attribution.as_ref().map(|of| of.person.clone()),
+            filed: stored.attribution.as_ref().map(|of| of.person.clone()),
             device: Some(stored.reading.device.clone()),
             from: Some(at),
             to: Some(at.plus(Millis(1))),

@@ -10,7 +10,11 @@ use crate::{
 };
 
 /// An item of quarantine; without clinical rights only that it waits, and why.
-pub(in crate::serve) fn quarantined(held: &HeldQuarantine, clinical: bool) -> wire::QuarantineItem {
+pub(in crate::serve) fn quarantined(
+    held: &HeldQuarantine,
+    clinical: bool,
+    suggestions: Vec<wire::Suggestion>,
+) -> wire::QuarantineItem {
     let (raw, raw_encoding) = written(&held.raw);
     wire::QuarantineItem {
         id: held.seq.0.to_string(),
@@ -29,6 +33,7 @@ pub(in crate::serve) fn quarantined(held: &HeldQuarantine, clinical: bool) -> wi
         site: held.origin.site.as_ref().map(ToString::to_string),
         source: road(held.origin.road),
         reading: held.reading.as_ref().filter(|_| clinical).map(|stored| reading(held.seq, stored)),
+        suggestions,
     }
 }
 
@@ -76,7 +81,8 @@ fn written(raw: &[u8]) -> (String, &'static str) {
     }
 }
 
-fn hex(raw: &[u8]) -> String {
+/// Bytes as hexadecimal digits.
+pub(in crate::serve) fn hex(raw: &[u8]) -> String {
     let digits = raw.iter().flat_map(|byte| [byte >> 4, byte & 15]);
     digits.filter_map(|digit| char::from_digit(u32::from(digit), 16)).collect()
 }

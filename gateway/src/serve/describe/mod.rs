@@ -4,8 +4,10 @@ mod alert;
 mod board;
 mod held;
 mod indicators;
+mod merge;
 mod person;
 mod reading;
+mod suggest;
 mod timeline;
 
 use std::collections::HashMap;
@@ -18,8 +20,9 @@ use crate::{
 
 pub(super) use {
     board::board,
-    held::{decided, quarantined, refused},
+    held::{decided, hex, quarantined, refused},
     indicators::indicators,
+    merge::{merge, same_number},
     person::{a_person, a_plan, age},
     reading::reading,
     timeline::Part,
@@ -61,7 +64,7 @@ impl<'a> Describer<'a> {
         self.reader().registered(&Scope::Everything, key)
     }
 
-    fn person_row(&mut self, id: &PersonId) -> Result<Option<Person>, StoreError> {
+    pub(super) fn person_row(&mut self, id: &PersonId) -> Result<Option<Person>, StoreError> {
         if let Some(known) = self.people.get(id) {
             return Ok(known.clone());
         }

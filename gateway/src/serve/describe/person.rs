@@ -9,7 +9,7 @@ use crate::{
         wire::{self, Number},
     },
     store::{
-        RegistryKey, StoreError, StoredReading,
+        HeldMerge, RegistryKey, StoreError, StoredReading,
         view::{AlertFilter, Paging, ReadingFilter, Scope},
     },
 };
@@ -71,6 +71,8 @@ impl Describer<'_> {
         let pack = self.shared.pack.name.as_str();
         let latest = self.latest(scope, person)?;
         let known = self.known(&person.person)?;
+        let merges = self.merges_within(scope, &person.person)?;
+        let away = |held: &&HeldMerge| held.undone.is_none() && held.merged.person == person.person;
         let seen = self.shared.lines.seen(known.of(person), known.last_value, self.now);
         Ok(wire::Person {
             person: person.person.to_string(),
@@ -89,6 +91,9 @@ impl Describer<'_> {
             lines: seen.lines.into_iter().map(|band| line(band, pack)).collect(),
             latest,
             open_alerts: self.open_alerts(scope, person)?,
+            merged_into: merges.iter().find(away).map(|held| held.merged.survivor.to_string()),
+            same_as: self.same_as(scope, person, &merges)?,
+            merges: merges.iter().map(super::merge::merge).collect(),
             contradictions: seen.contradictions.into_iter().map(contradiction).collect(),
             plan: plan_in_force(&known.plans, self.now).map(plan),
             tracking: seen.tracking.map(|it| tracking(it, self.now)),

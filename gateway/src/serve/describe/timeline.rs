@@ -1,13 +1,18 @@
 //! What happened to a person, in one order: as it is known now, or as it was known at an instant.
+//!
+//! While a merge stands, the surviving file's timeline holds what came under both, and the other one's
+//! only says where to look. A merge that was taken back shows in neither, nor does what it did to
+//! their alerts and its undoing put right again: both are byte for byte what they would be without
+//! it, unless somebody acted on it meanwhile. `GET /api/v1/merges` tells of every merge.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Describer, alert::step, reading::reading};
 use crate::{
     domain::{Attribution, Basis, Person, PersonId, ReadingId, Timestamp},
     serve::wire,
     store::{
-        AlertChange, AlertEvent, Attributed, CommitSeq, StoreError, StoredReading,
+        AlertChange, AlertEvent, Attributed, CommitSeq, HeldMerge, StoreError, StoredReading,
         view::{AlertFilter, Paging, ReadingFilter, Scope},
     },
 };
@@ -38,7 +43,7 @@ impl Part {
 /// What became known, after they were stored, of whose some readings are.
 struct Moves {
     of: PersonId,
-    all: HashMap<ReadingId, Vec<Attributed>>,
+    all: BTreeMap<ReadingId, Vec<Attributed>>,
 }
 
 impl Moves {
@@ -80,20 +85,68 @@ impl Moves {
     }
 }
 
+/// The files whose facts are a person's, and what was said about them.
+struct Files {
+    /// As it was known then: nobody's, where the person counted as another.
+    own: BTreeSet<PersonId>,
+    merges: Vec<HeldMerge>,
+}
+
+impl Files {
+    /// Everybody who was ever said to be the person: alerts may have gone over to them.
+    fn related(&self) -> BTreeSet<&PersonId> {
+        let of_merges =
+            self.merges.iter().flat_map(|held| [&held.merged.person, &held.merged.survivor]);
+        of_merges.chain(&self.own).collect()
+    }
+
+    /// Where the steps of an alert stand that a merge made and its undoing put right.
+    fn put_right(&self, events: &[AlertEvent], part: &Part) -> BTreeSet<usize> {
+        let mut all = BTreeSet::new();
+        for held in self.merges.iter().filter(|held| !held.stood(part.as_of)) {
+            let undone = held.undone.as_ref().map(|(seq, _)| *seq);
+            let of_it = |event: &AlertEvent| {
+                event.merge.is_some_and(|merge| merge == held.seq || Some(merge) == undone)
+            };
+            let at = |(at, event): (usize, &AlertEvent)| of_it(event).then_some(at);
+            let steps: Vec<usize> = events.iter().enumerate().filter_map(at).collect();
+            let (Some(first), Some(last)) = (steps.first(), steps.last()) else { continue };
+            let alone = last.saturating_sub(*first).saturating_add(1) == steps.len();
+            let stood = first.checked_sub(1).and_then(|before| events.get(before));
+            let stands = events.get(*last).map(|event| &event.alert);
+            let same = match (stood, stands) {
+                (Some(stood), Some(stands)) => stood.alert == *stands,
+                (None, Some(stands)) => !stands.state.is_live(),
+                (_, None) => false,
+            };
+            if alone && same {
+                all.extend(steps);
+            }
+        }
+        all
+    }
+}
+
 impl Describer<'_> {
     /// What happened to a person, newest first: at least as many items as asked where there are so
-    /// many, and always all items of one instant together.
+    /// many, and always all items of one instant together. The caller reached the person.
     pub(in crate::serve) fn timeline(
         &self,
-        scope: &Scope,
         of: &Person,
         part: &Part,
     ) -> Result<wire::List<wire::TimelineItem>, StoreError> {
-        let moves = self.moves(&of.person)?;
-        let mut items = self.timeline_readings(scope, &moves, part)?;
-        items.extend(self.timeline_lost(&moves, part)?);
-        items.extend(self.timeline_alerts(scope, of, part)?);
-        items.extend(moves.corrections(part));
+        let files = self.files(&of.person, part)?;
+        let mut items = Items::new();
+        for file in &files.own {
+            let moves = self.moves(file)?;
+            items.extend(self.timeline_readings(&moves, part)?);
+            items.extend(self.timeline_lost(&moves, part)?);
+            items.extend(moves.corrections(part));
+        }
+        items.extend(self.timeline_alerts(&files, part)?);
+        let stood = files.merges.iter().filter(|held| held.stood(part.as_of));
+        let stood = stood.filter(|held| part.is_before(held.merged.at));
+        items.extend(stood.map(of_merge));
         items.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
         let last = items.get(part.limit.saturating_sub(1)).map(|(at, _)| *at);
         let end = last.map_or(items.len(), |last| items.partition_point(|(at, _)| *at >= last));
@@ -103,22 +156,28 @@ impl Describer<'_> {
     }
 
     fn moves(&self, of: &PersonId) -> Result<Moves, StoreError> {
-        let mut all: HashMap<ReadingId, Vec<Attributed>> = HashMap::new();
+        let mut all: BTreeMap<ReadingId, Vec<Attributed>> = BTreeMap::new();
         for moved in self.reader().attributions(of)? {
             all.entry(moved.reading).or_default().push(moved);
         }
         Ok(Moves { of: of.clone(), all })
     }
 
-    /// Readings that are the person's now and were then.
-    fn timeline_readings(
-        &self,
-        scope: &Scope,
-        moves: &Moves,
-        part: &Part,
-    ) -> Result<Items, StoreError> {
+    fn files(&self, of: &PersonId, part: &Part) -> Result<Files, StoreError> {
+        let merges = self.reader().merges_of(of)?;
+        let stood = || merges.iter().filter(|held| held.stood(part.as_of)).map(|held| &held.merged);
+        let mut own = BTreeSet::new();
+        if stood().all(|merged| merged.person != *of) {
+            own.insert(of.clone());
+            own.extend(stood().map(|merged| merged.person.clone()));
+        }
+        Ok(Files { own, merges })
+    }
+
+    /// Readings that came under the file, are its own now and were then.
+    fn timeline_readings(&self, moves: &Moves, part: &Part) -> Result<Items, StoreError> {
         let filter = ReadingFilter {
-            person: Some(moves.of.clone()),
+            filed: Some(moves.of.clone()),
             to: part.before,
             ..ReadingFilter::default()
         };
@@ -129,7 +188,7 @@ impl Describer<'_> {
             part.is_known(stored.server_at) && then.is_none_or(|whose| moves.is_theirs(whose))
         };
         loop {
-            let page = self.reader().readings(scope, &filter, &paging)?;
+            let page = self.reader().readings(&Scope::Everything, &filter, &paging)?;
             found.extend(page.items.into_iter().filter(|(_, stored)| held(stored)));
             let at = |index: usize| {
                 let found: Option<&(CommitSeq, StoredReading)> = found.get(index);
@@ -161,20 +220,24 @@ impl Describer<'_> {
         Ok(items)
     }
 
-    fn timeline_alerts(
-        &self,
-        scope: &Scope,
-        of: &Person,
-        part: &Part,
-    ) -> Result<Items, StoreError> {
-        let filter = AlertFilter { person: Some(of.person.clone()), ..AlertFilter::default() };
+    fn timeline_alerts(&self, files: &Files, part: &Part) -> Result<Items, StoreError> {
+        let everything = &Scope::Everything;
         let paging = Paging { limit: Paging::LIMIT_MAX, after: None };
         let mut items = Vec::new();
-        for alert in self.reader().alerts(scope, &filter, &paging)?.items {
-            let Some(history) = self.reader().alert(scope, &alert.id)? else { continue };
-            let events = history.events.iter().map(|(_, event)| event);
-            let known = events.filter(|event| part.is_known(event.at) && part.is_before(event.at));
-            items.extend(known.map(|event| (event.at, self.of_event(event))));
+        for person in files.related() {
+            let filter = AlertFilter { person: Some(person.clone()), ..AlertFilter::default() };
+            for alert in self.reader().alerts(everything, &filter, &paging)?.items {
+                let Some(history) = self.reader().alert(everything, &alert.id)? else { continue };
+                let events = history.events.into_iter().map(|(_, event)| event);
+                let known: Vec<_> = events.filter(|event| part.is_known(event.at)).collect();
+                let put_right = files.put_right(&known, part);
+                let told = known.iter().enumerate().filter(|(at, event)| {
+                    !put_right.contains(at)
+                        && files.own.contains(&event.alert.person)
+                        && part.is_before(event.at)
+                });
+                items.extend(told.map(|(_, event)| (event.at, self.of_event(event))));
+            }
         }
         Ok(items)
     }
@@ -199,6 +262,21 @@ impl Describer<'_> {
             ..wire::TimelineItem::default()
         }
     }
+}
+
+fn of_merge(held: &HeldMerge) -> (Timestamp, wire::TimelineItem) {
+    let merged = &held.merged;
+    let item = wire::TimelineItem {
+        at: merged.at.to_string(),
+        kind: "correction",
+        merge: Some(wire::MergeTold {
+            id: held.seq.0.to_string(),
+            person: merged.person.to_string(),
+            into: merged.survivor.to_string(),
+        }),
+        ..wire::TimelineItem::default()
+    };
+    (merged.at, item)
 }
 
 fn of_reading(seq: CommitSeq, stored: &StoredReading) -> (Timestamp, wire::TimelineItem) {

@@ -98,7 +98,7 @@ fn prepare(
     entry: &FeedEntry,
 ) -> Result<Option<Prepared>, StoreError> {
     let kind = match &entry.fact {
-        Fact::Reading(stored) => of_reading(entry.seq, stored),
+        Fact::Reading(stored) => of_reading(describer, entry.seq, stored)?,
         Fact::Alert(event) => of_alert(describer, entry.seq, event)?,
         Fact::Presence(presence) => of_presence(presence),
         Fact::Quarantined(_) | Fact::Decided(_) => Some(Kind::Quarantine),
@@ -109,6 +109,7 @@ fn prepare(
         | Fact::CardScan(_)
         | Fact::Pack(_)
         | Fact::Attributed(_)
+        | Fact::Merged(_)
         | Fact::Event(_)
         | Fact::Crossing(_)
         | Fact::Attempt(_) => None,
@@ -116,10 +117,20 @@ fn prepare(
     Ok(kind.map(|kind| Prepared { seq: entry.seq, kind }))
 }
 
-fn of_reading(seq: CommitSeq, stored: &StoredReading) -> Option<Kind> {
-    let json = json(&ReadingEvent { reading: describe::reading(seq, stored) })?;
-    let person = stored.attribution.as_ref().map(|of| of.person.clone());
-    Some(Kind::Reading { person, site: stored.reading.site.clone(), json })
+fn of_reading(
+    describer: &Describer<'_>,
+    seq: CommitSeq,
+    stored: &StoredReading,
+) -> Result<Option<Kind>, StoreError> {
+    let Some(json) = json(&ReadingEvent { reading: describe::reading(seq, stored) }) else {
+        return Ok(None);
+    };
+    // Shown to those who see whom it counts as.
+    let person = match stored.attribution.as_ref().map(|of| &of.person) {
+        Some(file) => Some(describer.reader().survivor(file)?.unwrap_or_else(|| file.clone())),
+        None => None,
+    };
+    Ok(Some(Kind::Reading { person, site: stored.reading.site.clone(), json }))
 }
 
 fn of_alert(

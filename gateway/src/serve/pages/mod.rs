@@ -11,6 +11,7 @@ pub(super) mod link;
 mod marks;
 mod page;
 pub(super) mod people;
+pub(super) mod quarantine;
 pub(super) mod session;
 pub(super) mod start;
 mod words;

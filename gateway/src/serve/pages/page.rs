@@ -89,6 +89,7 @@ pub(in crate::serve) struct Page {
     pub(super) reads_alerts: bool,
     pub(super) reads_people: bool,
     pub(super) reads_indicators: bool,
+    pub(super) decides: bool,
     pub(super) refresh_seconds: Option<u32>,
     chosen: bool,
     secure: bool,
@@ -116,6 +117,8 @@ impl Page {
                 .is_some_and(|caller| caller.reach.may(crate::serve::scope::Right::ReadPeople)),
             reads_indicators: caller
                 .is_some_and(|caller| caller.reach.may(crate::serve::scope::Right::ReadIndicators)),
+            decides: caller
+                .is_some_and(|caller| caller.reach.may(crate::serve::scope::Right::Decide)),
             refresh_seconds: None,
             chosen: lang.chosen,
             secure: shared.settings.secure,

@@ -134,7 +134,7 @@ pub(in crate::serve) async fn person(
         let of = |(seq, stored): &(_, _)| crate::serve::describe::reading(*seq, stored);
         Ok(Some(Found {
             readings: readings.items.iter().map(of).collect(),
-            timeline: describer.timeline(caller.scope(), &person, &part)?,
+            timeline: describer.timeline(&person, &part)?,
             person: describer.person(caller.scope(), &person)?,
         }))
     });
@@ -150,7 +150,7 @@ pub(in crate::serve) async fn person(
         chart: draw(&readings, &person.lines, t),
         lines: person.lines.iter().map(|line| line_shown(line, t)).collect(),
         notes: person.contradictions.iter().map(|it| if english { it.en } else { it.zh }).collect(),
-        own: own(&person, english),
+        own: files(&person, english).into_iter().chain(own(&person, english)).collect(),
         readings: readings.iter().map(|reading| shown(reading, t)).collect(),
         alerts: person.open_alerts.iter().map(|alert| card(alert, t)).collect(),
         history: steps.map(|step| line(step, t)).collect(),
@@ -158,6 +158,36 @@ pub(in crate::serve) async fn person(
         page,
     };
     page.page.answer(&page)
+}
+
+/// What is said of the person's files, each in a line.
+fn files(person: &wire::Person, english: bool) -> Vec<String> {
+    let into = person.merged_into.as_ref().map(|into| {
+        if english {
+            format!("This file counts as {into}: look there")
+        } else {
+            format!("本档案已并入{into}，请看保留的档案")
+        }
+    });
+    let stands = person.merges.iter().filter(|merge| merge.undone.is_none());
+    let here = stands.filter(|merge| merge.into == person.person).map(|merge| {
+        let file = &merge.person;
+        if english {
+            format!("{file} counts as this file")
+        } else {
+            format!("{file}已并入本档案")
+        }
+    });
+    let same = person.same_as.iter().map(|other| {
+        let why = other.evidence.iter().map(|it| if english { it.en.as_str() } else { &it.zh });
+        let (who, why) = (&other.person, why.collect::<String>());
+        if english {
+            format!("Perhaps the same as {who}: {why}")
+        } else {
+            format!("可能与{who}是同一人：{why}")
+        }
+    });
+    into.into_iter().chain(here).chain(same).collect()
 }
 
 /// The person's own plan and tracking, each in a line.

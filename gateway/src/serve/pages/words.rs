@@ -1,5 +1,7 @@
 //! Every word of the pages, in both languages. A word that one language lacks does not compile.
 
+use crate::store::QuarantineReason;
+
 /// The words of one language.
 #[derive(Debug)]
 pub(in crate::serve) struct Words {
@@ -68,6 +70,23 @@ pub(in crate::serve) struct Words {
     pub(super) after_login: &'static str,
     pub(super) link_take: &'static str,
     pub(super) link_forward: &'static str,
+    pub(super) quarantine: &'static str,
+    pub(super) none_waits: &'static str,
+    pub(super) whose: &'static str,
+    pub(super) none_suggested: &'static str,
+    pub(super) other_person: &'static str,
+    pub(super) why: &'static str,
+    pub(super) claim: &'static str,
+    pub(super) dismiss: &'static str,
+    pub(super) undo: &'static str,
+    pub(super) more: &'static str,
+    pub(super) decided: &'static str,
+    pub(super) claimed: &'static str,
+    pub(super) dismissed: &'static str,
+    pub(super) grade: &'static str,
+    pub(super) device: &'static str,
+    pub(super) received: &'static str,
+    pub(super) raw: &'static str,
 }
 
 /// Chinese: the source.
@@ -137,6 +156,23 @@ pub(super) const ZH: Words = Words {
     after_login: "登录后显示姓名、数值、住址、电话",
     link_take: "我已收到，马上处理",
     link_forward: "我无法处理，转上一级",
+    quarantine: "待认领",
+    none_waits: "没有待认领的数据",
+    whose: "这是谁的？",
+    none_suggested: "没有线索，请填编号或作废",
+    other_person: "其他人（编号）",
+    why: "理由（必填）",
+    claim: "认领",
+    dismiss: "作废",
+    undo: "撤销",
+    more: "更多",
+    decided: "已处理",
+    claimed: "已认领给",
+    dismissed: "已作废",
+    grade: "时间可信度",
+    device: "设备",
+    received: "收到",
+    raw: "原始数据（字节）",
 };
 
 /// English.
@@ -206,6 +242,23 @@ pub(super) const EN: Words = Words {
     after_login: "Name, values, address and telephone are shown after signing in",
     link_take: "I have it and take care of it",
     link_forward: "I cannot: hand it to the next step",
+    quarantine: "Waiting",
+    none_waits: "Nothing waits",
+    whose: "Whose is it?",
+    none_suggested: "Nothing points to anybody: name somebody, or dismiss it",
+    other_person: "Somebody else (id)",
+    why: "Why (required)",
+    claim: "Claim",
+    dismiss: "Dismiss",
+    undo: "Undo",
+    more: "More",
+    decided: "Decided",
+    claimed: "Claimed for",
+    dismissed: "Dismissed",
+    grade: "time grade",
+    device: "Device",
+    received: "Received",
+    raw: "Bytes as they came",
 };
 
 impl Words {
@@ -271,6 +324,31 @@ impl Words {
                 }
             }
         }
+    }
+
+    /// Why something waits, in words.
+    pub(super) const fn held(&self, reason: QuarantineReason) -> &'static str {
+        use QuarantineReason as R;
+        let [zh, en] = match reason {
+            R::NoPerson => ["不知道是谁测的", "Nobody says whose it is"],
+            R::UnknownPerson => ["写明的人未登记", "It names somebody whom the registry lacks"],
+            R::UnknownUnit => ["单位无法识别", "Its unit is unknown"],
+            R::UnknownKind => ["数据种类无法识别", "Its kind is unknown"],
+            R::Conflict => ["同一编号、内容不同", "The same id came with other content"],
+            R::Implausible => ["数值不可信，且不知道是谁", "No credible value, and nobody's"],
+            R::UnknownCard => ["未登记的卡", "A card that the registry lacks"],
+            R::SessionChanged => {
+                ["补到的刷卡改变了归属", "A late card says that it is not surely theirs"]
+            }
+            R::NoMeasurement => {
+                ["等待对应的测量值，无需处理", "It waits for its measurement, not for you"]
+            }
+        };
+        if self.is_english() { en } else { zh }
+    }
+
+    const fn is_english(&self) -> bool {
+        matches!(self.lang.as_bytes(), b"en")
     }
 
     /// The word for a step of an alert's life, by its code.

@@ -46,7 +46,7 @@ fn the_document_and_the_routes_say_the_same() {
 fn fill(path: &str, number: u8) -> String {
     let id = if path.contains("/alerts/") {
         alert_id(number).to_string()
-    } else if path.contains("/quarantine/") || path.contains("/claims/") {
+    } else if ["/quarantine/", "/claims/", "/merges/"].iter().any(|of| path.contains(of)) {
         number.to_string()
     } else {
         format!("P{number}")
@@ -61,6 +61,10 @@ fn body(path: &str) -> &'static str {
         r#"{"person":"P1","reason":"her card lay at the bench"}"#
     } else if path.ends_with("/2/claim") {
         r#"{"person":"P2","reason":"her card lay at the bench"}"#
+    } else if path.ends_with("/P1/merge") {
+        r#"{"into":"P1","reason":"both carry her card"}"#
+    } else if path.ends_with("/merge") {
+        r#"{"into":"P2","reason":"both carry her card"}"#
     } else if path.ends_with("/dismiss") || path.ends_with("/undo") {
         r#"{"reason":"a test of the cuff"}"#
     } else if path.ends_with("/follow-ups") {

@@ -9,12 +9,13 @@ mod live;
 mod matrix;
 mod pages;
 mod post;
+mod quarantine;
 mod session;
 mod shapes;
 mod sockets;
 mod world;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::{
     Router,
@@ -38,6 +39,10 @@ use crate::{
     supervise::Supervisor,
     uplink::GatewayKey,
 };
+
+/// Read once: every test has gateways of its own, some hundreds.
+static PACK: LazyLock<Arc<crate::assess::Pack>> =
+    LazyLock::new(|| Arc::new(crate::assess::Pack::built_in().unwrap()));
 
 /// Breaks out of any page that does not escape it.
 const CANARY: &str = "<script>alert('x')</script>\"'&陈桂芳";
@@ -123,7 +128,7 @@ fn gateway_with(settings: Settings, bundle: Bundle) -> Gateway {
             name: "cn-rural-default 1.1.0".into(),
             concepts: [("bp_emergency".into(), concept)].into(),
         },
-        rules: Arc::new(crate::assess::Pack::built_in().unwrap()),
+        rules: Arc::clone(&PACK),
         settings,
         bundle,
         metrics: super::metrics::Registry::default(),
@@ -229,7 +234,6 @@ fn furnish(world: &World) {
             rows.step(alert(number), AlertChange::Opened, None);
             let site = SiteId::new(&format!("V{number}")).ok();
             let origin = Origin { road: Road::Mqtt, site, device: Some("D1".into()) };
-            let reading = None;
             rows.quarantine.push(HeldQuarantine {
                 seq: crate::store::CommitSeq(i64::from(number)),
                 reason: QuarantineReason::UnknownPerson,
@@ -237,10 +241,11 @@ fn furnish(world: &World) {
                 raw: CANARY.as_bytes().to_vec(),
                 origin: origin.clone(),
                 received_at: now(),
-                reading,
+                reading: None,
                 decided: None,
                 taken_back_by: None,
             });
+            rows.merges.push(merged(number));
             rows.refused.push(HeldRefusal {
                 seq: crate::store::CommitSeq(i64::from(number)),
                 refused: crate::store::Refused {
@@ -279,6 +284,24 @@ fn put(rows: &mut world::Rows, kind: &str, row: &Value) {
         Registered::Plan(row) => Key::Plan(row.person.clone()),
     };
     rows.registry.insert(key, row);
+}
+
+/// Merge n is of Pn.
+fn merged(number: u8) -> crate::store::HeldMerge {
+    let person = PersonId::new(&format!("P{number}")).unwrap();
+    let merged = crate::store::Merged {
+        survivor: person.clone(),
+        person,
+        undoes: None,
+        reason: CANARY.to_owned(),
+        by: "N1".into(),
+        at: now(),
+    };
+    crate::store::HeldMerge {
+        seq: crate::store::CommitSeq(i64::from(number)),
+        merged,
+        undone: None,
+    }
 }
 
 fn token(

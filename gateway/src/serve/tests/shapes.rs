@@ -54,7 +54,8 @@ async fn answers_have_the_members_of_the_contract() {
     check(
         &person,
         "person name sex birth_date age phone household village doctor doctor_name cohorts \
-         diagnoses medicines lines latest open_alerts contradictions plan tracking",
+         diagnoses medicines lines latest open_alerts contradictions plan tracking merged_into \
+         merges same_as",
     );
     check(&person["lines"][0], "measure from level unit label_zh label_en line setting pack");
     check(&person["latest"], "blood_pressure glucose");

@@ -31,6 +31,8 @@ pub(super) struct Rows {
     pub(super) tokens: HashMap<[u8; 32], TokenRow>,
     pub(super) answers: HashMap<String, (ContentDigest, Done)>,
     pub(super) quarantine: Vec<HeldQuarantine>,
+    pub(super) merges: Vec<HeldMerge>,
+    pub(super) sessions: Vec<BenchSession>,
     pub(super) refused: Vec<HeldRefusal>,
     pub(super) deliveries: usize,
     pub(super) acts: Vec<String>,
@@ -59,6 +61,7 @@ impl Rows {
             note: None,
             from: Some(AlertState::Open),
             alias: None,
+            merge: None,
         };
         let seq = self.append(Fact::Alert(Box::new(event.clone())));
         match self.alerts.iter_mut().find(|known| known.alert.key == alert.key) {
@@ -173,7 +176,11 @@ impl World {
                 let at = match &decide.wish {
                     Wish::Claim { item, .. } | Wish::Dismiss { item } => *item,
                     Wish::Undo { decision } => *decision,
+                    Wish::Merge { .. } => CommitSeq(1),
+                    Wish::Unmerge { merge } => *merge,
                 };
+                let said = format!("{:?}: {} by {}", decide.wish, decide.reason, decide.by);
+                self.commit(|rows| rows.acts.push(said));
                 told(&decide.reply.send(Ok(at)));
             }
             Work::Register(registering) => {
@@ -381,6 +388,7 @@ impl Reader for World {
                 let person = stored.attribution.as_ref().map(|of| &of.person);
                 person.is_some_and(|person| rows.reaches(scope, person))
                     && filter.person.as_ref().is_none_or(|of| Some(of) == person)
+                    && filter.filed.as_ref().is_none_or(|of| Some(of) == person)
                     && filter.device.as_ref().is_none_or(|of| *of == reading.device)
                     && filter.site.as_ref().is_none_or(|of| *of == reading.site)
                     && filter.from.is_none_or(|from| at >= from)
@@ -543,6 +551,67 @@ impl Reader for World {
 
     fn attributions(&self, _: &PersonId) -> Result<Vec<Attributed>, StoreError> {
         Ok(Vec::new())
+    }
+
+    fn merges(&self, scope: &Scope, paging: &Paging) -> Result<Page<HeldMerge>, StoreError> {
+        let rows = self.rows();
+        let both = |held: &&HeldMerge| {
+            rows.reaches(scope, &held.merged.person) && rows.reaches(scope, &held.merged.survivor)
+        };
+        Ok(page(rows.merges.iter().filter(both).cloned().collect(), paging))
+    }
+
+    fn merge(&self, at: CommitSeq) -> Result<Option<HeldMerge>, StoreError> {
+        Ok(self.rows().merges.iter().find(|held| held.seq == at).cloned())
+    }
+
+    fn merges_of(&self, _: &PersonId) -> Result<Vec<HeldMerge>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn reached(&self, scope: &Scope, people: &[PersonId]) -> Result<Vec<PersonId>, StoreError> {
+        let rows = self.rows();
+        Ok(people.iter().filter(|person| rows.reaches(scope, person)).cloned().collect())
+    }
+
+    fn card_holders(&self, _: &[String]) -> Result<Vec<(String, PersonId)>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn sessions(
+        &self,
+        _: (&SiteId, &BenchId),
+        _: (Timestamp, Timestamp),
+    ) -> Result<Vec<BenchSession>, StoreError> {
+        Ok(self.rows().sessions.clone())
+    }
+
+    fn scans(
+        &self,
+        _: (&SiteId, &BenchId),
+        _: (Timestamp, Timestamp),
+    ) -> Result<Vec<CardScan>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn with_id_number(&self, _: &Scope, _: &str) -> Result<Vec<PersonId>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn same_numbers(
+        &self,
+        scope: &Scope,
+        paging: &Paging,
+    ) -> Result<Page<(PersonId, PersonId)>, StoreError> {
+        let rows = self.rows();
+        let pairs = rows.merges.iter().map(|held| &held.merged);
+        let pairs = pairs.filter(|merged| rows.reaches(scope, &merged.person));
+        let pairs = pairs.map(|merged| (merged.person.clone(), merged.survivor.clone()));
+        Ok(page(pairs.collect(), paging))
+    }
+
+    fn survivor(&self, _: &PersonId) -> Result<Option<PersonId>, StoreError> {
+        Ok(None)
     }
 
     /// Item n was decided about at n.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::Reading;
+use super::{Reading, Suggestion};
 
 /// An item of quarantine.
 #[derive(Debug, Serialize, ToSchema)]
@@ -32,6 +32,9 @@ pub struct QuarantineItem {
     pub source: &'static str,
     /// The reading, where one could be made.
     pub reading: Option<Reading>,
+    /// Who it could be while it waits, the likeliest first, of the people whom the caller may see. What
+    /// was measured suggests nobody.
+    pub suggestions: Vec<Suggestion>,
 }
 
 /// Whose a reading is.

@@ -12,6 +12,7 @@ mod indicators;
 mod list;
 mod live;
 mod me;
+mod merge;
 mod person;
 mod query;
 mod reading;
@@ -28,6 +29,7 @@ pub use indicators::{Categories, IndicatorMonth, Indicators, Share};
 pub use list::{ErrorBody, Events, List};
 pub use live::{LiveEvent, Snapshot};
 pub use me::Me;
+pub use merge::{Evidence, Merge, MergeAsked, MergeProposed, MergeTold, Suggestion, Undone};
 pub use person::{
     Contradiction, Correction, Latest, Line, Person, PersonRow, Plan, TimelineItem, Tracking,
 };

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Alert, AlertStep, Number, Reading};
+use super::{Alert, AlertStep, Merge, MergeTold, Number, Reading, Suggestion};
 use crate::domain::Level;
 
 /// A person in a list.
@@ -58,6 +58,12 @@ pub struct Person {
     pub latest: Latest,
     /// Alerts that have not ended.
     pub open_alerts: Vec<Alert>,
+    /// The file that this one counts as, while a merge stands: look there.
+    pub merged_into: Option<String>,
+    /// Merges that name the file on either side, with those that were taken back, oldest first.
+    pub merges: Vec<Merge>,
+    /// Files that may be the same person's.
+    pub same_as: Vec<Suggestion>,
     /// Facts about the person that contradict each other; the stricter of both is used.
     pub contradictions: Vec<Contradiction>,
     /// Their own plan, of those entered the one in force; else `null`.
@@ -148,7 +154,7 @@ pub struct TimelineItem {
     /// When.
     pub at: String,
     /// `reading`, `alert`, `act`, or `correction` where a reading that was stored before was given to
-    /// the person or taken from them.
+    /// the person or taken from them, or where two files are one person's.
     pub kind: &'static str,
     /// The reading, for `reading`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -166,9 +172,12 @@ pub struct TimelineItem {
     /// What happened to the alert.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub step: Option<AlertStep>,
-    /// What changed, for `correction`.
+    /// What changed, for `correction` of a reading.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub correction: Option<Correction>,
+    /// The merge that stands, for `correction` of a file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub merge: Option<MergeTold>,
 }
 
 /// A reading that was stored before is somebody's, or not theirs any more.

@@ -165,6 +165,12 @@ pub struct FormSent {
     /// What was written.
     #[serde(default)]
     pub note: String,
+    /// Who was chosen.
+    #[serde(default)]
+    pub person: String,
+    /// Who was typed in instead.
+    #[serde(default)]
+    pub other: String,
     /// The step that owned the alert when the form was shown.
     #[serde(default)]
     pub step: String,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use firmware_protocols::Meal;
 
 use super::{
-    ANSWER_KEPT, AlertChange, Answer, Change, CommitSeq, Committed, Done, Fact, KeptState,
+    ANSWER_KEPT, AlertChange, Answer, Change, CommitSeq, Committed, Done, Fact, KeptState, Merged,
     ModelStore, Options, Outcome, Owed, QuarantineReason, Reader, RegistryKey, Request,
     SqliteStore, Status, Store, StoreError, StoredReading, Timer, TimerKind,
     fixtures::{
@@ -375,6 +375,137 @@ fn numbers_move_with_a_person_and_with_a_reading() {
         let mut unit = store.begin(NOON).unwrap();
         let missing = unit.change(&[Change::Reattribute(key(99), None)]);
         assert!(missing.is_err_and(|error| error.is_asked()));
+    });
+}
+
+/// Two files are one person's, or what says so is taken back.
+fn merged(who: &str, survivor: &str, undoes: Option<CommitSeq>) -> Fact {
+    Fact::Merged(Box::new(Merged {
+        person: id(who),
+        survivor: id(survivor),
+        undoes,
+        reason: "双档".to_owned(),
+        by: "N1".into(),
+        at: NOON,
+    }))
+}
+
+#[test]
+fn what_came_under_a_merged_file_counts_as_the_survivors_until_that_is_taken_back() {
+    check(|store| {
+        let reader = township(store);
+        let event = Fact::Event(Box::new(happened(1, "P1", 3)));
+        commit(store, &[reading_fact(1, "P1", "clinic1", 0), event], &[]);
+        store.roll_up(1000).unwrap();
+        let of = |filter: ReadingFilter| {
+            let all = reader.readings(&Scope::Everything, &filter, &Paging::default()).unwrap();
+            all.items.iter().map(|(_, stored)| stored.reading.id).collect::<Vec<_>>()
+        };
+        let owned =
+            |who: &str| of(ReadingFilter { person: Some(id(who)), ..ReadingFilter::default() });
+        let filed =
+            |who: &str| of(ReadingFilter { filed: Some(id(who)), ..ReadingFilter::default() });
+        let happened_to = |who: &str| reader.events_of(&[id(who)]).unwrap()[0].len();
+        let today = |place: &str| {
+            let board = reader.board(&Scope::Everything, Some(place), NOON).unwrap();
+            (board.people_today, board.readings_today)
+        };
+        let of_doctor = |who: &str| {
+            let scope = Scope::Doctor(id("DR1"));
+            reader.reading(&scope, &key(1)).unwrap().map(|(_, it)| it.attribution.unwrap().person)
+                == Some(id(who))
+        };
+        assert!(of_doctor("P1"));
+        let merge = commit(store, &[merged("P1", "P2", None)], &[]);
+        assert_eq!((owned("P1"), owned("P2")), (vec![], vec![key(1)]));
+        assert_eq!((filed("P1"), filed("P2")), (vec![key(1)], vec![]));
+        assert_eq!((happened_to("P1"), happened_to("P2")), (0, 1));
+        assert_eq!((today("North"), today("South")), ((0, 0), (1, 1)));
+        assert!(!of_doctor("P1"), "it counts as another doctor's person's");
+        // What comes under the file meanwhile counts as the survivor's too, in the same way.
+        let late = Attribution { person: id("P1"), basis: Basis::Claim };
+        commit(store, &[reading_fact(2, "P3", "clinic1", 1)], &[]);
+        commit(store, &[reading_fact(3, "P1", "clinic1", 2)], &[]);
+        commit(store, &[], &[Change::Reattribute(key(2), Some(late))]);
+        assert_eq!(owned("P2"), [3, 2, 1].map(key));
+        commit(store, &[merged("P1", "P2", Some(merge))], &[]);
+        assert_eq!((owned("P1"), owned("P2")), ([3, 2, 1].map(key).to_vec(), vec![]));
+        assert_eq!((happened_to("P1"), happened_to("P2")), (1, 0));
+        assert_eq!((today("North"), today("South")), ((1, 3), (0, 0)));
+        assert!(of_doctor("P1"));
+    });
+}
+
+#[test]
+fn merges_have_no_chains_and_are_never_forgotten() {
+    check(|store| {
+        let reader = township(store);
+        let merge = commit(store, &[merged("P1", "P2", None)], &[]);
+        for refused in [
+            merged("P1", "P3", None),
+            merged("P2", "P3", None),
+            merged("P3", "P1", None),
+            merged("P3", "P3", None),
+            merged("P1", "P3", Some(merge)),
+            merged("P1", "P2", Some(CommitSeq(1))),
+        ] {
+            let mut unit = store.begin(NOON).unwrap();
+            assert!(unit.append(&[refused]).is_err_and(|error| error.is_asked()));
+        }
+        assert_eq!(reader.survivor(&id("P1")).unwrap(), Some(id("P2")));
+        commit(store, &[merged("P1", "P2", Some(merge))], &[]);
+        assert_eq!(reader.survivor(&id("P1")).unwrap(), None);
+        let held = reader.merge(merge).unwrap().unwrap();
+        assert!(held.undone.is_some(), "nothing is forgotten");
+        assert_eq!(reader.merges(&Scope::Everything, &Paging::default()).unwrap().items, [held]);
+        let north = Scope::Place("North".to_owned());
+        assert_eq!(reader.merges(&north, &Paging::default()).unwrap().items, [], "P2 is South's");
+    });
+}
+
+#[test]
+fn two_rows_with_one_whole_number_are_found_within_a_scope() {
+    check(|store| {
+        let reader = township(store);
+        let numbered = |who: &str, village: &str, number: &str| {
+            let Fact::Registration(mut row) = person(who, None, village) else { unreachable!() };
+            if let Registered::Person(row) = &mut row.row {
+                row.id_number = number.to_owned();
+            }
+            Fact::Registration(row)
+        };
+        let number = "11010519491231002X";
+        let rows = [
+            numbered("N1", "North", number),
+            numbered("N2", "North", number),
+            numbered("N3", "Far", number),
+            numbered("N4", "North", "无"),
+            numbered("N5", "North", "无"),
+        ];
+        commit(store, &rows, &[]);
+        let north = Scope::Place("North".to_owned());
+        let with = |scope: &Scope, number: &str| reader.with_id_number(scope, number).unwrap();
+        assert_eq!(with(&north, number), ["N1", "N2"].map(id));
+        assert_eq!(with(&Scope::Everything, number), ["N1", "N2", "N3"].map(id));
+        assert_eq!(with(&Scope::Everything, "无"), []);
+        assert_eq!(with(&Scope::Nobody, number), []);
+        let pairs = |scope: &Scope| {
+            let first = Paging { limit: 2, after: None };
+            let page = reader.same_numbers(scope, &first).unwrap();
+            let mut all = page.items;
+            if let Some(next) = page.next {
+                let rest = Paging { limit: 2, after: Some(next) };
+                all.extend(reader.same_numbers(scope, &rest).unwrap().items);
+            }
+            all
+        };
+        let pair = |one: &str, other: &str| (id(one), id(other));
+        assert_eq!(pairs(&north), [pair("N1", "N2")]);
+        let all = [pair("N1", "N2"), pair("N1", "N3"), pair("N2", "N3")];
+        assert_eq!(pairs(&Scope::Everything), all);
+        // A row that says otherwise later, and a merge, end it.
+        commit(store, &[numbered("N3", "Far", ""), merged("N1", "N2", None)], &[]);
+        assert_eq!(pairs(&Scope::Everything), []);
     });
 }
 

@@ -16,8 +16,9 @@ use crate::{
     },
     store::{
         AlertChange, Answer, Attempt, BenchSession, CardScan, Change, CommitSeq, Done, Fact,
-        KeptState, ModelStore, Options, Outcome, PackInForce, Presence, Reader, RegistryKey,
-        Request, Role, Sending, SqliteStore, Status, Store, Timer, TimerKind, TokenRow, Unit,
+        KeptState, Merged, ModelStore, Options, Outcome, PackInForce, Presence, Reader,
+        RegistryKey, Request, Role, Sending, SqliteStore, Status, Store, Timer, TimerKind,
+        TokenRow, Unit,
         fixtures::{
             NOON, after_noon, alert, card, context, context_fact, counted, crossing, doctor, event,
             glucose, happened, household, id, key, owed, person_with_cards, quarantined, reading,
@@ -88,7 +89,8 @@ impl History {
         let who = name("P", a, 7);
         let at = name("S", b, 5);
         let minutes = i64::from(c) * 23 - 2000;
-        match what % 23 {
+        match what % 25 {
+            23 | 24 => work.facts.push(merged((a, b, c))),
             22 => {
                 // Sometimes one that came before: the unit must then fail in both.
                 let number = if c == 0 { u64::from(a % 4) } else { self.events };
@@ -254,6 +256,32 @@ fn told((a, b, c): (u8, u8, u8), at: &str) -> Fact {
     context_fact((&name("cuff", a, 2), u64::from(b % 3)), meal(c), at)
 }
 
+/// Two files are said to be one person's, or, as position 0 says, whatever stands of the first one is
+/// taken back. Often neither is possible: the unit must then fail in both.
+fn merged((a, b, c): (u8, u8, u8)) -> Fact {
+    Fact::Merged(Box::new(Merged {
+        person: id(&name("P", a, 7)),
+        survivor: id(&name("P", b, 7)),
+        undoes: (c % 3 == 0).then_some(CommitSeq(0)),
+        reason: "双档".to_owned(),
+        by: "N1".into(),
+        at: after_noon(i64::from(c)),
+    }))
+}
+
+/// The same, with the position of the merge that is taken back.
+fn found(store: &dyn Store, fact: &Fact) -> Fact {
+    let Fact::Merged(said) = fact else { return fact.clone() };
+    let mut said = said.clone();
+    let merges = store.reader().merges_of(&said.person).unwrap();
+    let standing = merges.into_iter().find(|held| held.undone.is_none());
+    if let (Some(undoes), Some(held)) = (&mut said.undoes, standing) {
+        *undoes = held.seq;
+        (said.person, said.survivor) = (held.merged.person, held.merged.survivor);
+    }
+    Fact::Merged(said)
+}
+
 /// A pack, or what a site says of itself.
 fn said_at(site: &str, (what, a, b): (u8, u8, u8), minutes: i64) -> Fact {
     let at = after_noon(minutes);
@@ -321,8 +349,9 @@ fn working(who: &str, (a, b, c): (u8, u8, u8), work: &mut Work) {
 /// Does the work as one unit; says how it ended and what the unit saw on the way.
 fn perform(store: &mut dyn Store, work: &Work, keep: bool) -> Vec<String> {
     let mut seen = Vec::new();
+    let facts: Vec<Fact> = work.facts.iter().map(|fact| found(store, fact)).collect();
     let mut unit = store.begin(NOON).unwrap();
-    let appended = unit.append(&work.facts);
+    let appended = unit.append(&facts);
     seen.push(format!("{:?}", appended.as_ref().map_err(ToString::to_string)));
     if appended.is_err() {
         return seen;
@@ -353,7 +382,7 @@ fn look_within(unit: &mut dyn Unit, seen: &mut Vec<String>) {
     let ids: Vec<_> = events.iter().flatten().map(|event| event.id).chain([key(1)]).collect();
     seen.push(format!("{events:?} {:?}", unit.known_events(&ids).unwrap()));
     seen.push(format!("{:?}", unit.kept(&people).unwrap()));
-    seen.push(format!("{:?}", unit.packs().unwrap()));
+    seen.push(format!("{:?} {:?}", unit.packs().unwrap(), unit.merged().unwrap()));
     for person in &people {
         seen.push(format!("{:?}", unit.watched(person).unwrap()));
     }
@@ -447,6 +476,10 @@ fn look(reader: &dyn Reader) -> Vec<String> {
     }
     let people: Vec<_> = (0..7).map(|number| id(&name("P", number, 7))).collect();
     seen.push(format!("{:?}", reader.events_of(&people).unwrap()));
+    for person in &people {
+        let merges = reader.merges_of(person).unwrap();
+        seen.push(format!("{merges:?} {:?}", reader.survivor(person).unwrap()));
+    }
     let mut owed = reader.owed(after_noon(400), 1000).unwrap();
     owed.sort_by_key(|owed| owed.key);
     seen.push(format!("{owed:?} {:?}", reader.next_due().unwrap()));
@@ -464,6 +497,7 @@ fn look_in_scope(reader: &dyn Reader, scope: &Scope, seen: &mut Vec<String>) {
     let filters = [
         ReadingFilter::default(),
         ReadingFilter { person: Some(id("P1")), ..ReadingFilter::default() },
+        ReadingFilter { filed: Some(id("P1")), ..ReadingFilter::default() },
         ReadingFilter { site: Some(id("S1")), ..ReadingFilter::default() },
         ReadingFilter {
             device: Some(id("cuff1")),
@@ -476,6 +510,7 @@ fn look_in_scope(reader: &dyn Reader, scope: &Scope, seen: &mut Vec<String>) {
     for filter in filters {
         seen.push(pages(|page| reader.readings(scope, &filter, page)));
     }
+    seen.push(pages(|page| reader.merges(scope, page)));
     for number in 0..8 {
         seen.push(format!("{:?}", reader.reading(scope, &key(number)).unwrap()));
     }

@@ -4,14 +4,18 @@ use std::collections::BTreeSet;
 
 use super::{
     held::quarantined,
-    state::{State, named},
+    state::{Promise, State, named},
 };
 use crate::{
-    domain::{Millis, Person, PersonId, ReadingId, Registered, SiteId, Timestamp},
+    domain::{
+        BenchId, DeviceId, DoctorId, Millis, Person, PersonId, ReadingId, Registered, SiteId,
+        Timestamp,
+    },
     store::{
-        Awaiting, CommitSeq, Concerned, Fact, QuarantineReason, RegistryKey, StoreError,
-        StoredReading, paging, terms,
-        view::{HeldQuarantine, Page, Paging, Scope},
+        Awaiting, BenchSession, CardScan, Channel, CommitSeq, Concerned, Context, Crossing, Fact,
+        Numbered, QuarantineReason, RegistryKey, SESSION_MAX, StoreError, StoredReading, paging,
+        terms,
+        view::{Delivered, HeldQuarantine, Page, Paging, Scope},
     },
 };
 
@@ -128,13 +132,14 @@ pub(super) fn measured_lately(state: &State, within: Millis) -> Vec<PersonId> {
     let newest = state.readings().last().map(|(_, stored)| stored.server_at);
     let since = newest.unwrap_or(Timestamp::from_millis(0)).minus(within);
     let lately = state.readings().filter(|(_, stored)| stored.server_at >= since);
-    let owner = |stored: StoredReading| stored.attribution.map(|whose| whose.person);
-    let mut people: BTreeSet<_> = lately.filter_map(|(_, stored)| owner(stored)).collect();
+    let mut people: BTreeSet<_> = lately.filter_map(|(_, stored)| state.owner(&stored)).collect();
     let events = || state.person_events().map(|(_, event)| event);
     let newest = events().map(|event| event.received_at).max();
     let since = newest.unwrap_or(Timestamp::from_millis(0)).minus(within);
     let lately = events().filter(|event| event.received_at >= since);
-    people.extend(lately.map(|event| event.person.clone()));
+    let merged = state.merged();
+    let whose = |person: &PersonId| merged.get(person).unwrap_or(person).clone();
+    people.extend(lately.map(|event| whose(&event.person)));
     people.into_iter().collect()
 }
 
@@ -176,4 +181,85 @@ pub(super) fn found<'s>(
     let page = paging::cut(found, limit, |(village, id, _)| paging::write_home(village, id));
     let items = page.items.into_iter().map(|(_, _, person)| person).collect();
     Ok(Page { items, next: page.next })
+}
+
+/// Cards held to the readers of a bench within a span, both ends included, by time.
+pub(super) fn scans(
+    state: &State,
+    (site, bench): (&SiteId, &BenchId),
+    (from, to): (Timestamp, Timestamp),
+) -> Vec<CardScan> {
+    let there = |scan: &&CardScan| {
+        scan.site == *site && scan.bench == *bench && (from..=to).contains(&scan.at)
+    };
+    let mut scans: Vec<_> = state.scans().filter(there).cloned().collect();
+    scans.sort_by_key(|scan| scan.at);
+    scans
+}
+
+/// Sessions of a bench that touch a span, by beginning.
+pub(super) fn sessions(
+    state: &State,
+    (site, bench): (&SiteId, &BenchId),
+    (from, to): (Timestamp, Timestamp),
+) -> Vec<BenchSession> {
+    let touches = |session: &&BenchSession| {
+        session.site == *site
+            && session.bench == *bench
+            && session.from > from.minus(SESSION_MAX)
+            && session.from <= to
+            && session.until >= from
+    };
+    state.sessions.values().filter(touches).cloned().collect()
+}
+
+/// What is known under a number that a device gave.
+pub(super) fn numbered(state: &State, (device, number): &(DeviceId, u64)) -> Numbered {
+    let reading = |stored: &StoredReading| {
+        let sequence = stored.reading.sequence;
+        let named = sequence.is_some_and(|of| of.epoch.is_none() && of.number == *number);
+        named && stored.reading.device == *device && stored.reading.kind() == "glucose"
+    };
+    let readings = state.readings().map(|(_, stored)| stored);
+    let contexts = state.contexts().map(|(_, context)| context);
+    let own = |of: &Context| of.device == *device && of.number == *number;
+    Numbered {
+        readings: readings.filter(reading).collect(),
+        contexts: contexts.filter(own).collect(),
+    }
+}
+
+/// The crossings of an alert, newest first, each with its reading if that is the alert's person's now.
+pub(super) fn crossings_of(state: &State, alert: i64) -> Vec<(Crossing, Option<StoredReading>)> {
+    let person = state.alerts.get(&alert).map(|alert| &alert.person);
+    let crossings = state.crossings().rev().filter(|crossing| crossing.alert == alert);
+    let reading = |found: &Crossing| {
+        let stored = state.reading(&found.reading?)?;
+        (state.owner(&stored).as_ref() == person && person.is_some()).then_some(stored)
+    };
+    crossings.map(|found| (found.clone(), reading(found))).collect()
+}
+
+/// Alert messages for one doctor after a position.
+pub(super) fn delivered_to(
+    state: &State,
+    doctor: &DoctorId,
+    after: CommitSeq,
+    limit: usize,
+) -> Vec<Delivered> {
+    let theirs = |promise: &&Promise| {
+        promise.owed.recipient == *doctor
+            && promise.owed.channel == Channel::Mqtt
+            && promise.seq > after
+    };
+    let mut found: Vec<_> = state.promises.values().filter(theirs).collect();
+    found.sort_by_key(|promise| promise.seq);
+    let delivered = |Promise { owed, seq, .. }: &Promise| Delivered {
+        seq: *seq,
+        alert: owed.alert_id,
+        level: owed.level,
+        change: owed.change,
+        deadline: owed.deadline,
+    };
+    found.into_iter().take(limit).map(delivered).collect()
 }

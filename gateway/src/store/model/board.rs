@@ -59,7 +59,8 @@ impl Counting<'_> {
     }
 
     fn counts(&self, stored: &StoredReading) -> bool {
-        let person = owner(stored);
+        let person = self.state.owner(stored);
+        let person = person.as_ref();
         let village = self.state.village(person);
         let here = self.in_village(&village)
             || village.is_empty() && self.at_site(Some(&stored.reading.site));
@@ -72,17 +73,13 @@ impl Counting<'_> {
     }
 }
 
-fn owner(stored: &StoredReading) -> Option<&PersonId> {
-    stored.attribution.as_ref().map(|attribution| &attribution.person)
-}
-
 pub(super) fn board(state: &State, scope: &Scope, place: Option<&str>, now: Timestamp) -> Board {
     let counting = Counting { state, scope, place, day: now.shanghai_day() };
     let today = counting.measured_today();
     let people_in = |inside: &dyn Fn(&str) -> bool| {
         let people = today
             .iter()
-            .filter_map(owner)
+            .filter_map(|stored| state.owner(stored))
             .filter(|person| inside(&state.village(Some(person))) && counting.theirs(Some(person)));
         count(people.collect::<BTreeSet<_>>())
     };
@@ -194,7 +191,9 @@ fn sites(counting: &Counting<'_>, today: &[StoredReading]) -> Vec<SiteRow> {
                 online: latest.map(|presence| presence.online),
                 last_seen: state.log().filter_map(|entry| heard(entry, &site.site)).max(),
                 readings_today: count(here()),
-                people_today: count(here().filter_map(owner).collect::<BTreeSet<_>>()),
+                people_today: count(
+                    here().filter_map(|stored| state.owner(stored)).collect::<BTreeSet<_>>(),
+                ),
                 quarantined: count(waiting),
             }
         })
@@ -221,6 +220,7 @@ fn heard((_, fact): (CommitSeq, &Fact), wanted: &SiteId) -> Option<Timestamp> {
         | Fact::Pack(_)
         | Fact::Decided(_)
         | Fact::Attributed(_)
+        | Fact::Merged(_)
         | Fact::Event(_)
         | Fact::Crossing(_)
         | Fact::Alert(_)

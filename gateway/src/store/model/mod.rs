@@ -7,6 +7,7 @@ mod asked;
 mod board;
 mod change;
 mod held;
+mod merge;
 mod reader;
 mod roster;
 mod state;

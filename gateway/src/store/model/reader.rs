@@ -2,20 +2,15 @@
 
 use std::{cmp::Reverse, collections::BTreeSet, path::Path};
 
-use super::{
-    Shared, board,
-    held::quarantined,
-    state::{Promise, State},
-    unit,
-};
+use super::{Shared, asked, board, held::quarantined, merge, state::State, unit};
 use crate::{
     domain::{
-        Alert, AlertId, Attribution, DoctorId, Person, PersonEvent, PersonId, ReadingId,
+        Alert, AlertId, Attribution, BenchId, DoctorId, Person, PersonEvent, PersonId, ReadingId,
         Registered, SiteId, Timestamp,
     },
     store::{
-        Attributed, Channel, CommitSeq, Counts, Crossing, Decided, Fact, Owed, Reader, RegistryKey,
-        StoreError, StoredReading, TokenRow, paging,
+        Attributed, BenchSession, CardScan, CommitSeq, Counts, Crossing, Decided, Fact, HeldMerge,
+        Owed, Reader, RegistryKey, StoreError, StoredReading, TokenRow, paging,
         view::{
             AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
             HeldState, Page, Paging, ReadingFilter, Scope,
@@ -67,17 +62,17 @@ pub(super) fn at_site(state: &State, scope: &Scope, site: Option<&SiteId>) -> bo
 
 /// Whether the scope reaches a reading.
 fn reaches(state: &State, scope: &Scope, stored: &StoredReading) -> bool {
-    match &stored.attribution {
-        Some(attribution) => state.reaches(scope, &attribution.person),
+    match state.owner(stored) {
+        Some(person) => state.reaches(scope, &person),
         None => at_site(state, scope, Some(&stored.reading.site)),
     }
 }
 
-fn wanted(filter: &ReadingFilter, stored: &StoredReading) -> bool {
+fn wanted(state: &State, filter: &ReadingFilter, stored: &StoredReading) -> bool {
     let reading = &stored.reading;
-    let person: Option<&PersonId> =
-        stored.attribution.as_ref().map(|attribution| &attribution.person);
-    filter.person.as_ref().is_none_or(|wanted| person == Some(wanted))
+    let filed = stored.attribution.as_ref().map(|attribution| &attribution.person);
+    filter.person.as_ref().is_none_or(|wanted| state.owner(stored).as_ref() == Some(wanted))
+        && filter.filed.as_ref().is_none_or(|wanted| filed == Some(wanted))
         && filter.device.as_ref().is_none_or(|device| reading.device == *device)
         && filter.site.as_ref().is_none_or(|site| reading.site == *site)
         && filter.from.is_none_or(|from| reading.measured.at >= from)
@@ -146,7 +141,7 @@ impl Reader for ModelReader {
         paging: &Paging,
     ) -> Result<Page<(CommitSeq, StoredReading)>, StoreError> {
         let state = self.shared.now();
-        let all = state.readings().filter(|(_, stored)| wanted(filter, stored));
+        let all = state.readings().filter(|(_, stored)| wanted(&state, filter, stored));
         let found = all.filter(|(_, stored)| reaches(&state, scope, stored)).collect();
         page_of(found, paging, |(seq, stored)| [stored.reading.measured.at.as_millis(), seq.0])
     }
@@ -204,10 +199,7 @@ impl Reader for ModelReader {
         &self,
         alert: i64,
     ) -> Result<Vec<(Crossing, Option<StoredReading>)>, StoreError> {
-        let state = self.shared.now();
-        let crossings = state.crossings().rev().filter(|crossing| crossing.alert == alert);
-        let reading = |found: &Crossing| found.reading.and_then(|id| state.reading(&id));
-        Ok(crossings.map(|found| (found.clone(), reading(found))).collect())
+        Ok(asked::crossings_of(&self.shared.now(), alert))
     }
 
     fn registered(
@@ -242,7 +234,7 @@ impl Reader for ModelReader {
                 let all = reached.cloned().collect();
                 Ok(page_by_name(all, paging, |person: &Person| person.person.to_string()))
             }
-            asked => super::asked::found(&state, reached, asked, paging),
+            asked => asked::found(&state, reached, asked, paging),
         }
     }
 
@@ -290,6 +282,59 @@ impl Reader for ModelReader {
         Ok(all().filter(|moved| readings.contains(&moved.reading)).cloned().collect())
     }
 
+    fn merges(&self, scope: &Scope, paging: &Paging) -> Result<Page<HeldMerge>, StoreError> {
+        page_of(merge::merges(&self.shared.now(), scope), paging, |held| [held.seq.0])
+    }
+
+    fn merge(&self, at: CommitSeq) -> Result<Option<HeldMerge>, StoreError> {
+        Ok(self.shared.now().merges().into_iter().find(|held| held.seq == at))
+    }
+
+    fn merges_of(&self, person: &PersonId) -> Result<Vec<HeldMerge>, StoreError> {
+        Ok(merge::merges_of(&self.shared.now(), person))
+    }
+
+    fn reached(&self, scope: &Scope, people: &[PersonId]) -> Result<Vec<PersonId>, StoreError> {
+        Ok(merge::reached(&self.shared.now(), scope, people))
+    }
+
+    fn card_holders(&self, cards: &[String]) -> Result<Vec<(String, PersonId)>, StoreError> {
+        Ok(merge::card_holders(&self.shared.now(), cards))
+    }
+
+    fn sessions(
+        &self,
+        bench: (&SiteId, &BenchId),
+        span: (Timestamp, Timestamp),
+    ) -> Result<Vec<BenchSession>, StoreError> {
+        Ok(asked::sessions(&self.shared.now(), bench, span))
+    }
+
+    fn scans(
+        &self,
+        bench: (&SiteId, &BenchId),
+        span: (Timestamp, Timestamp),
+    ) -> Result<Vec<CardScan>, StoreError> {
+        Ok(asked::scans(&self.shared.now(), bench, span))
+    }
+
+    fn with_id_number(&self, scope: &Scope, number: &str) -> Result<Vec<PersonId>, StoreError> {
+        Ok(merge::with_id_number(&self.shared.now(), scope, number))
+    }
+
+    fn same_numbers(
+        &self,
+        scope: &Scope,
+        paging: &Paging,
+    ) -> Result<Page<(PersonId, PersonId)>, StoreError> {
+        let pairs = merge::same_numbers(&self.shared.now(), scope);
+        Ok(page_by_name(pairs, paging, |(one, other)| format!("{one} {other}")))
+    }
+
+    fn survivor(&self, person: &PersonId) -> Result<Option<PersonId>, StoreError> {
+        Ok(self.shared.now().merged().remove(person))
+    }
+
     fn decision(&self, at: CommitSeq) -> Result<Option<Decided>, StoreError> {
         Ok(self.shared.now().decision(at).cloned())
     }
@@ -328,24 +373,7 @@ impl Reader for ModelReader {
         after: CommitSeq,
         limit: usize,
     ) -> Result<Vec<Delivered>, StoreError> {
-        let state = self.shared.now();
-        let theirs = |promise: &&Promise| {
-            promise.owed.recipient == *doctor
-                && promise.owed.channel == Channel::Mqtt
-                && promise.seq > after
-        };
-        let mut found: Vec<_> = state.promises.values().filter(theirs).collect();
-        found.sort_by_key(|promise| promise.seq);
-        let first = found.into_iter().take(limit);
-        Ok(first
-            .map(|Promise { owed, seq, .. }| Delivered {
-                seq: *seq,
-                alert: owed.alert_id,
-                level: owed.level,
-                change: owed.change,
-                deadline: owed.deadline,
-            })
-            .collect())
+        Ok(asked::delivered_to(&self.shared.now(), doctor, after, limit))
     }
 
     fn token(&self, hash: &[u8; 32]) -> Result<Option<TokenRow>, StoreError> {

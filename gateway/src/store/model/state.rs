@@ -14,8 +14,8 @@ use crate::{
     },
     store::{
         AlertEvent, Answer, BenchSession, CardScan, CommitSeq, Context, Counts, Crossing, Decided,
-        Fact, KeptState, Owed, PackInForce, Quarantined, Refused, Registration, Resumed,
-        RosterHeld, StoredReading, Timer, TimerKind, TokenRow, view::Scope,
+        Fact, HeldMerge, KeptState, Merged, Owed, PackInForce, Quarantined, Refused, Registration,
+        Resumed, RosterHeld, StoreError, StoredReading, Timer, TimerKind, TokenRow, view::Scope,
     },
 };
 
@@ -201,8 +201,10 @@ impl State {
 
     /// A person's events after a position, by (when they happened, id).
     pub(super) fn happened(&self, person: &PersonId, after: CommitSeq) -> Vec<PersonEvent> {
-        let own =
-            |(seq, event): &(CommitSeq, &PersonEvent)| *seq > after && event.person == *person;
+        let merged = self.merged();
+        let own = |(seq, event): &(CommitSeq, &PersonEvent)| {
+            *seq > after && merged.get(&event.person).unwrap_or(&event.person) == person
+        };
         let mut events: Vec<_> =
             self.person_events().filter(own).map(|(_, event)| event.clone()).collect();
         events.sort_by_key(|event| (event.at, event.id));
@@ -212,9 +214,7 @@ impl State {
     /// What is kept of a person, and their readings and events since.
     pub(super) fn kept(&self, person: &PersonId) -> Option<Resumed> {
         let (upto, kept) = self.kept.get(person)?;
-        let own = |stored: &StoredReading| {
-            stored.attribution.as_ref().is_some_and(|whose| whose.person == *person)
-        };
+        let own = |stored: &StoredReading| self.owner(stored).as_ref() == Some(person);
         let later = self.readings().filter(|(seq, stored)| seq > upto && own(stored));
         let mut since: Vec<_> = later.map(|(_, stored)| stored).collect();
         since.sort_by_key(|stored| (stored.reading.measured.at, stored.reading.id));
@@ -224,8 +224,8 @@ impl State {
 
     /// What was kept of the person whom a reading belongs to now holds no more.
     fn forget_owner(&mut self, id: &ReadingId) {
-        if let Some(whose) = self.reading(id).and_then(|stored| stored.attribution) {
-            self.kept.remove(&whose.person);
+        if let Some(whose) = self.reading(id).and_then(|stored| self.owner(&stored)) {
+            self.kept.remove(&whose);
         }
     }
 
@@ -234,6 +234,60 @@ impl State {
         self.forget_owner(&id);
         self.attributed.insert(id, to);
         self.forget_owner(&id);
+    }
+
+    /// Every merge with what took it back, oldest first.
+    pub(super) fn merges(&self) -> Vec<HeldMerge> {
+        let mut all: Vec<HeldMerge> = Vec::new();
+        for (seq, fact) in self.log() {
+            let Fact::Merged(merged) = fact else { continue };
+            let merged = Merged::clone(merged);
+            if let Some(undone) = merged.undoes {
+                let of = all.iter_mut().find(|held| held.seq == undone);
+                of.into_iter().for_each(|held| held.undone = Some((seq, merged.clone())));
+            } else {
+                all.push(HeldMerge { seq, merged, undone: None });
+            }
+        }
+        all
+    }
+
+    /// The merges in force: the file that counts as another's, and that other.
+    pub(super) fn merged(&self) -> BTreeMap<PersonId, PersonId> {
+        let standing = self.merges().into_iter().filter(|held| held.undone.is_none());
+        standing.map(|held| (held.merged.person, held.merged.survivor)).collect()
+    }
+
+    /// Whom a reading counts as: the survivor of the file it came under.
+    pub(super) fn owner(&self, stored: &StoredReading) -> Option<PersonId> {
+        let file = &stored.attribution.as_ref()?.person;
+        Some(self.merged().remove(file).unwrap_or_else(|| file.clone()))
+    }
+
+    /// A merge is of two files that count as nobody else's; what is undone must be in force.
+    pub(super) fn check_merge(&self, merged: &Merged) -> Result<(), StoreError> {
+        let Merged { person, survivor, undoes, .. } = merged;
+        let known = self.merged();
+        if let Some(undone) = undoes {
+            let stands = |held: &HeldMerge| {
+                held.seq == *undone
+                    && held.undone.is_none()
+                    && (&held.merged.person, &held.merged.survivor) == (person, survivor)
+            };
+            let what = "no such merge is in force";
+            return self
+                .merges()
+                .iter()
+                .any(stands)
+                .then_some(())
+                .ok_or(StoreError::Asked { what });
+        }
+        let chained = person == survivor
+            || known.contains_key(person)
+            || known.contains_key(survivor)
+            || known.values().any(|other| other == person);
+        let what = "a merge of a merge";
+        if chained { Err(StoreError::Asked { what }) } else { Ok(()) }
     }
 
     pub(super) fn reading(&self, id: &ReadingId) -> Option<StoredReading> {
@@ -321,8 +375,13 @@ impl State {
 
     /// Whether an alert about a person ever came to a doctor.
     fn came_to(&self, doctor: &DoctorId, person: &PersonId) -> bool {
+        let merges = self.merges();
+        let undone =
+            |merge: CommitSeq| merges.iter().any(|held| held.seq == merge && held.undone.is_some());
         self.events().any(|(_, event)| {
-            event.alert.owner.as_ref() == Some(doctor) && event.alert.person == *person
+            event.alert.owner.as_ref() == Some(doctor)
+                && event.alert.person == *person
+                && !event.merge.is_some_and(undone)
         })
     }
 

@@ -12,9 +12,9 @@ use crate::{
         PersonEvent, PersonId, ReadingId, Registered, SiteId, Timestamp,
     },
     store::{
-        ANSWER_KEPT, Answer, Awaiting, BenchSession, CardScan, Change, CommitSeq, Committed,
-        Concerned, Context, Crossing, Decided, Fact, Numbered, Owed, PackInForce, RegistryKey,
-        Resumed, SESSION_MAX, StoreError, StoredReading, Timer, Unit,
+        ANSWER_KEPT, AlertEvent, Answer, Awaiting, BenchSession, CardScan, Change, CommitSeq,
+        Committed, Concerned, Crossing, Decided, Fact, HeldMerge, Numbered, Owed, PackInForce,
+        RegistryKey, Resumed, SESSION_MAX, StoreError, StoredReading, Timer, Unit,
         view::{HeldQuarantine, Scope},
     },
 };
@@ -52,12 +52,19 @@ impl<'s> ModelUnit<'s> {
         {
             return Err(StoreError::Asked { what: "no such item of quarantine" });
         }
+        if let Fact::Merged(merged) = fact {
+            state.check_merge(merged)?;
+        }
         if let Fact::Event(event) = fact
             && state.person_events().any(|(_, known)| known.id == event.id)
         {
             return Err(StoreError::Duplicate);
         }
         state.facts.push(Arc::new(fact.clone()));
+        if let Fact::Merged(merged) = fact {
+            state.kept.remove(&merged.person);
+            state.kept.remove(&merged.survivor);
+        }
         if let Fact::Registration(registration) = fact {
             state.enter(registration);
         }
@@ -159,6 +166,22 @@ impl Unit for ModelUnit<'_> {
         Ok(self.state.decision(at).cloned())
     }
 
+    fn merge(&mut self, at: CommitSeq) -> Result<Option<HeldMerge>, StoreError> {
+        self.unspoiled()?;
+        Ok(self.state.merges().into_iter().find(|held| held.seq == at))
+    }
+
+    fn merged(&mut self) -> Result<Vec<(PersonId, PersonId)>, StoreError> {
+        self.unspoiled()?;
+        Ok(self.state.merged().into_iter().collect())
+    }
+
+    fn steps(&mut self, alert: i64) -> Result<Vec<(CommitSeq, AlertEvent)>, StoreError> {
+        self.unspoiled()?;
+        let own = self.state.events().filter(|(_, event)| event.alert.key == alert);
+        Ok(own.map(|(seq, event)| (seq, event.clone())).collect())
+    }
+
     fn reading(&mut self, id: &ReadingId) -> Result<Option<StoredReading>, StoreError> {
         self.unspoiled()?;
         Ok(self.state.reading(id))
@@ -203,16 +226,11 @@ impl Unit for ModelUnit<'_> {
 
     fn scans(
         &mut self,
-        (site, bench): (&SiteId, &BenchId),
-        (from, to): (Timestamp, Timestamp),
+        bench: (&SiteId, &BenchId),
+        span: (Timestamp, Timestamp),
     ) -> Result<Vec<CardScan>, StoreError> {
         self.unspoiled()?;
-        let there = |scan: &&CardScan| {
-            scan.site == *site && scan.bench == *bench && (from..=to).contains(&scan.at)
-        };
-        let mut scans: Vec<_> = self.state.scans().filter(there).cloned().collect();
-        scans.sort_by_key(|scan| scan.at);
-        Ok(scans)
+        Ok(asked::scans(&self.state, bench, span))
     }
 
     fn alert_by_key(&mut self, key: i64) -> Result<Option<Alert>, StoreError> {
@@ -250,8 +268,8 @@ impl Unit for ModelUnit<'_> {
         self.unspoiled()?;
         let of_one = |(person, from): &(PersonId, Timestamp)| {
             let belongs = |stored: &StoredReading| {
-                let owner = stored.attribution.as_ref().map(|attribution| &attribution.person);
-                owner == Some(person) && stored.reading.measured.at >= *from
+                self.state.owner(stored).as_ref() == Some(person)
+                    && stored.reading.measured.at >= *from
             };
             let readings = self.state.readings().map(|(_, stored)| stored);
             let mut readings: Vec<_> = readings.filter(belongs).collect();
@@ -263,21 +281,7 @@ impl Unit for ModelUnit<'_> {
 
     fn numbered(&mut self, names: &[(DeviceId, u64)]) -> Result<Vec<Numbered>, StoreError> {
         self.unspoiled()?;
-        let under = |(device, number): &(DeviceId, u64)| {
-            let reading = |stored: &StoredReading| {
-                let sequence = stored.reading.sequence;
-                let named = sequence.is_some_and(|of| of.epoch.is_none() && of.number == *number);
-                named && stored.reading.device == *device && stored.reading.kind() == "glucose"
-            };
-            let readings = self.state.readings().map(|(_, stored)| stored);
-            let contexts = self.state.contexts().map(|(_, context)| context);
-            let own = |of: &Context| of.device == *device && of.number == *number;
-            Numbered {
-                readings: readings.filter(reading).collect(),
-                contexts: contexts.filter(own).collect(),
-            }
-        };
-        Ok(names.iter().map(under).collect())
+        Ok(names.iter().map(|name| asked::numbered(&self.state, name)).collect())
     }
 
     fn alerts(&mut self, people: &[PersonId]) -> Result<Vec<Vec<Alert>>, StoreError> {

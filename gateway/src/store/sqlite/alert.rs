@@ -21,7 +21,7 @@ pub(super) const COLUMNS: &str = "key, id, concept, level, state, person, owner,
      alert_at, deadline, late, reasons, pack, ladder";
 pub(super) const EVENT_COLUMNS: &str = "key, id, concept, level, state, person, owner, step, \
      opened_at, alert_at, deadline, late, reasons, pack, ladder, seq, change, at, claimed_at, by, note, \
-     was, alias";
+     was, alias, merge";
 pub(super) const OWED_COLUMNS: &str = "key, alert, alert_id, change, level, recipient, channel, \
      due_at, deadline, attempts, last_error";
 
@@ -84,13 +84,13 @@ pub(super) fn add_event(
 ) -> Result<(), StoreError> {
     let sql = "INSERT INTO alert_event (key, id, concept, level, state, person, owner, step, \
                opened_at, alert_at, deadline, late, reasons, pack, ladder, seq, change, at, claimed_at, \
-               by, note, was, alias) \
+               by, note, was, alias, merge) \
                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, \
-               ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+               ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     let alert = &event.alert;
     let reasons = json(&alert.reasons)?;
     let ladder = json(&alert.ladder)?;
-    let params: [&dyn ToSql; 23] = [
+    let params: [&dyn ToSql; 24] = [
         &alert.key,
         alert.id.as_bytes(),
         &alert.concept.as_str(),
@@ -114,6 +114,7 @@ pub(super) fn add_event(
         &event.note,
         &event.from.map(code::state),
         &event.alias.as_ref().map(crate::domain::Key::as_bytes),
+        &event.merge.map(|merge| merge.0),
     ];
     run(connection, "adding a step of an alert", sql, params)?;
     if let Some(owner) = &alert.owner {
@@ -141,6 +142,7 @@ pub(super) fn decode_event(
             code::STATES.into_iter().find(|state| code::state(*state) == text)
         })?,
         alias: cells.key_or_none()?,
+        merge: cells.take::<Option<i64>>()?.map(CommitSeq),
     };
     Ok((seq, event))
 }
@@ -228,7 +230,8 @@ pub(super) fn crossings_of_person(
     Ok(found.into_iter().map(|(_, crossing)| crossing).collect())
 }
 
-/// The crossings of an alert with their readings, newest first.
+/// The crossings of an alert, newest first, each with its reading as far as that counts as the alert's
+/// person's now: one that was claimed for them, or came under a file of theirs, may have been taken back.
 pub(super) fn crossings_of(
     connection: &Connection,
     alert: i64,
@@ -236,13 +239,16 @@ pub(super) fn crossings_of(
     let sql = "SELECT seq, reading, person, concept, level, disposition, alert FROM crossing \
                WHERE alert = ? ORDER BY seq DESC";
     let crossings = fetch(connection, "crossing", (sql, [alert]), decode_crossing)?;
-    let sql = format!("SELECT {} FROM reading WHERE id = ?", super::reading::COLUMNS);
+    let sql = format!(
+        "SELECT {} FROM reading WHERE id = ? AND person = (SELECT person FROM alert WHERE key = ?)",
+        super::reading::COLUMNS
+    );
     crossings
         .into_iter()
         .map(|(_, crossing)| {
             let Some(id) = crossing.reading else { return Ok((crossing, None)) };
-            let id = [id.as_bytes()];
-            let reading = fetch_one(connection, "reading", (&sql, id), super::reading::decode)?;
+            let asked = params![id.as_bytes(), alert];
+            let reading = fetch_one(connection, "reading", (&sql, asked), super::reading::decode)?;
             Ok((crossing, reading.map(|(_, reading)| reading)))
         })
         .collect()

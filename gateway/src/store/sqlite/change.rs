@@ -176,3 +176,25 @@ pub(super) fn token(
         })
     })
 }
+
+/// Sessions of a bench that touch a span, by beginning.
+pub(super) fn sessions_within(
+    connection: &Connection,
+    (site, bench): (&SiteId, &BenchId),
+    (from, to): (Timestamp, Timestamp),
+) -> Result<Vec<BenchSession>, StoreError> {
+    let sql = "SELECT site, bench, person, from_at, until_at FROM session \
+               WHERE site = ? AND bench = ? AND from_at > ? AND from_at <= ? AND until_at >= ? \
+               ORDER BY from_at";
+    let begun = from.minus(port::SESSION_MAX).as_millis();
+    let span = params![site.as_str(), bench.as_str(), begun, to.as_millis(), from.as_millis()];
+    fetch(connection, "session", (sql, span), |cells| {
+        Ok(BenchSession {
+            site: cells.id()?,
+            bench: cells.id()?,
+            person: cells.id()?,
+            from: cells.time()?,
+            until: cells.time()?,
+        })
+    })
+}

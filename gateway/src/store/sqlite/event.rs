@@ -15,19 +15,21 @@ use crate::{
 };
 
 /// The columns, in the order of [`insert`] and [`decode`].
-pub(super) const COLUMNS: &str = "seq, id, content, person, at, received_at, author, reference, note, kind, systolic, \
+pub(super) const COLUMNS: &str = "seq, id, content, person, filed, at, received_at, author, reference, note, kind, systolic, \
      diastolic, fasting, symptoms, profile, span, yuan, concept, outcome";
 
-/// Adds an event at a position.
+/// Adds an event at a position: to the file that survives, where the one it came under counts as
+/// another's.
 pub(super) fn insert(
     connection: &Connection,
     seq: CommitSeq,
     event: &PersonEvent,
+    survivor: Option<&PersonId>,
 ) -> Result<(), StoreError> {
     let what = "adding an event";
     let sql = format!(
         "INSERT INTO person_event ({COLUMNS}) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
     );
     let mut values: [Option<String>; 4] = Default::default();
     let (mut money, mut act) = (None, None);
@@ -48,7 +50,8 @@ pub(super) fn insert(
         seq.0,
         event.id.as_bytes(),
         event.content.as_bytes(),
-        event.person.as_str(),
+        survivor.unwrap_or(&event.person).as_str(),
+        survivor.map(|_| event.person.as_str()),
         event.at.as_millis(),
         event.received_at.as_millis(),
         event.author.as_str(),
@@ -78,6 +81,8 @@ pub(super) fn decode(cells: &mut Cells<'_, '_>) -> Result<(CommitSeq, PersonEven
     let text = |text: &str| Some(SmolStr::new(text));
     let seq = cells.seq()?;
     let (id, content, person) = (cells.key()?, cells.key()?, cells.id()?);
+    // Whose it counts as is for the queries; what it came under stays.
+    let person = cells.id_or_none()?.unwrap_or(person);
     let (at, received_at) = (cells.time()?, cells.time()?);
     let (author, reference) = (cells.text(text)?, cells.text_or_none(text)?);
     let note = cells.take()?;

@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use rusqlite::{Connection, params};
 use smol_str::SmolStr;
 
-use super::{alert, code, context, decision, event, identity::Keys, reading, registry, row::run};
+use super::{
+    alert, code, context, decision, event, identity::Keys, merge, reading, registry, row::run,
+};
 use crate::{
-    domain::{Id, Reading, SiteId, Timestamp},
+    domain::{Id, PersonId, Reading, SiteId, Timestamp},
     store::{
         Attempt, CardScan, CommitSeq, Counts, Fact, Origin, Presence, Quarantined, Refused,
         Sending, StoreError, StoredReading,
@@ -30,11 +32,13 @@ pub(super) struct Tally {
     pub(super) counts: Counts,
     keys: Keys,
     heard: BTreeMap<SmolStr, Heard>,
+    /// Whether any merge is in force, once somebody has asked.
+    merged: Option<bool>,
 }
 
 impl Tally {
     pub(super) fn after(last: CommitSeq, keys: Keys) -> Self {
-        Self { last, counts: Counts::default(), keys, heard: BTreeMap::new() }
+        Self { last, counts: Counts::default(), keys, heard: BTreeMap::new(), merged: None }
     }
 
     /// What a site is counted by, without having been heard.
@@ -54,6 +58,21 @@ impl Tally {
         heard.quarantined = heard.quarantined.saturating_sub(1);
     }
 
+    /// The file that survives, if this one counts as another's. Hardly ever: a store without merges
+    /// is asked once in a unit.
+    fn survivor(
+        &mut self,
+        connection: &Connection,
+        person: Option<&PersonId>,
+    ) -> Result<Option<PersonId>, StoreError> {
+        let Some(person) = person else { return Ok(None) };
+        let merged = match self.merged {
+            Some(merged) => merged,
+            None => *self.merged.insert(merge::any(connection)?),
+        };
+        if merged { merge::survivor(connection, person) } else { Ok(None) }
+    }
+
     /// Adds facts under the next positions.
     pub(super) fn append(
         &mut self,
@@ -66,7 +85,9 @@ impl Tally {
             self.last = seq;
             match fact {
                 Fact::Reading(stored) => {
-                    reading::insert(&mut insertion, seq, stored)?;
+                    let whose = stored.attribution.as_ref().map(|whose| &whose.person);
+                    let survivor = self.survivor(connection, whose)?;
+                    reading::insert(&mut insertion, seq, stored, survivor.as_ref())?;
                     self.heard(Some(stored.reading.site.as_str()), stored.server_at);
                 }
                 Fact::Refused(refused) => self.refuse(connection, seq, refused)?,
@@ -82,7 +103,14 @@ impl Tally {
                     let heard = self.heard(Some(waiting.site.as_str()), waiting.received_at);
                     heard.quarantined = heard.quarantined.saturating_add(1);
                 }
-                Fact::Event(happened) => event::insert(connection, seq, happened)?,
+                Fact::Event(happened) => {
+                    let survivor = self.survivor(connection, Some(&happened.person))?;
+                    event::insert(connection, seq, happened, survivor.as_ref())?;
+                }
+                Fact::Merged(merged) => {
+                    merge::add(connection, seq, merged)?;
+                    self.merged = Some(true);
+                }
                 Fact::CardScan(scan) => {
                     add_scan(connection, seq, scan)?;
                     self.heard(Some(scan.site.as_str()), scan.received_at);
@@ -153,7 +181,7 @@ impl Tally {
         run(connection, "keeping an item of quarantine", sql, params)?;
         if let Some(held) = &item.reading {
             let mut insertion = reading::quarantine(connection)?;
-            reading::insert(&mut insertion, seq, &held_reading(held, item.received_at))?;
+            reading::insert(&mut insertion, seq, &held_reading(held, item.received_at), None)?;
         }
         let heard = self.heard(site, item.received_at);
         heard.quarantined = heard.quarantined.saturating_add(1);

@@ -4,7 +4,7 @@ use rusqlite::Connection;
 use smol_str::SmolStr;
 
 use super::{
-    alert, code, context, decision, event, fact, identity, reading, registry,
+    alert, code, context, decision, event, fact, identity, merge, reading, registry,
     row::{Cells, cell, fetch, fetch_one},
 };
 use crate::store::{
@@ -32,6 +32,7 @@ pub(super) fn feed(
     entries.extend(quarantined(connection, span)?);
     entries.extend(decision::decisions(connection, span)?);
     entries.extend(decision::attributions(connection, span)?);
+    entries.extend(merge::span(connection, span)?);
     entries.extend(contexts(connection, span)?);
     entries.extend(events(connection, span)?);
     entries.extend(card_scans(connection, span)?);

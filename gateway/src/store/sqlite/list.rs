@@ -5,7 +5,7 @@ use rusqlite::{Connection, params_from_iter, types::Value};
 use super::{
     alert, code,
     identity::{self, COLUMNS, ROWS, WHO},
-    reading, registry, roll,
+    merge, reading, registry, roll,
     row::{Cells, fetch},
     scope::{self, Clause, text},
 };
@@ -43,6 +43,17 @@ pub(super) fn readings(
     let limit = paging::limit_of(page);
     let after = paging::read::<2>(page)?;
     let rest = |clause: &mut Clause| narrow(clause, scope, filter, after);
+    if let Some(file) = &filter.filed {
+        let survivor = merge::survivor(connection, file)?;
+        let now = text(survivor.as_ref().unwrap_or(file).as_str());
+        let from = format!(
+            "SELECT {} FROM reading r WHERE r.person = ? AND r.filed IS ?",
+            reading::COLUMNS
+        );
+        let filed = survivor.map_or(Value::Null, |_| text(file.as_str()));
+        let found = direct(connection, Clause::new(&from, [now, filed]), rest, limit)?;
+        return Ok(paged(found, limit));
+    }
     let found = match (&filter.person, &filter.device, &filter.site) {
         (Some(person), _, _) => {
             let from = format!("SELECT {} FROM reading r WHERE r.person = ?", reading::COLUMNS);
@@ -63,9 +74,13 @@ pub(super) fn readings(
             (None, None) => routed(connection, (roll::ALL, ""), rest, limit)?,
         },
     };
-    Ok(paging::cut(found, limit, |(seq, stored)| {
+    Ok(paged(found, limit))
+}
+
+fn paged(found: Vec<Found>, limit: usize) -> Page<Found> {
+    paging::cut(found, limit, |(seq, stored)| {
         paging::write([stored.reading.measured.at.as_millis(), seq.0])
-    }))
+    })
 }
 
 /// Every reading of a site measured within a span, its end excluded, by (measured time, id).

@@ -31,6 +31,7 @@ mod list;
 mod lookup;
 #[cfg(test)]
 mod measure;
+mod merge;
 mod pool;
 mod reader;
 mod reading;
@@ -59,7 +60,7 @@ use super::{CommitSeq, Reader, Store, StoreError, Unit};
 use crate::domain::Timestamp;
 
 /// The format of the file that this program writes.
-pub const FORMAT_VERSION: i64 = 7;
+pub const FORMAT_VERSION: i64 = 8;
 
 /// How to open a store.
 #[derive(Debug, Clone)]

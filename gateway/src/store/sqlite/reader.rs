@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 use rusqlite::{Connection, params};
 
 use super::{
-    alert, backup, board, change, decision, event, feed, find, held, list,
+    alert, backup, board, change, decision, event, feed, find, held, list, merge,
     pool::Pool,
     reading, recount, registry, roll,
     row::{cell, fetch, fetch_one, number},
@@ -13,12 +13,12 @@ use super::{
 };
 use crate::{
     domain::{
-        Alert, AlertId, DoctorId, Id, Person, PersonEvent, PersonId, ReadingId, Registered,
-        Timestamp,
+        Alert, AlertId, BenchId, DoctorId, Id, Person, PersonEvent, PersonId, ReadingId,
+        Registered, SiteId, Timestamp,
     },
     store::{
-        AlertChange, Attributed, CommitSeq, Counts, Crossing, Decided, Owed, Reader, RegistryKey,
-        StoreError, StoredReading, TokenRow,
+        AlertChange, Attributed, BenchSession, CardScan, CommitSeq, Counts, Crossing, Decided,
+        HeldMerge, Owed, Reader, RegistryKey, StoreError, StoredReading, TokenRow,
         view::{
             AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
             HeldState, Page, Paging, ReadingFilter, Scope,
@@ -211,6 +211,78 @@ impl Reader for SqliteReader {
 
     fn attributions(&self, person: &PersonId) -> Result<Vec<Attributed>, StoreError> {
         self.see(|connection| decision::of_person(connection, person))
+    }
+
+    fn merges(&self, scope: &Scope, paging: &Paging) -> Result<Page<HeldMerge>, StoreError> {
+        self.see(|connection| merge::merges(connection, scope, paging))
+    }
+
+    fn merge(&self, at: CommitSeq) -> Result<Option<HeldMerge>, StoreError> {
+        self.see(|connection| merge::at(connection, at))
+    }
+
+    fn merges_of(&self, person: &PersonId) -> Result<Vec<HeldMerge>, StoreError> {
+        self.see(|connection| merge::of_person(connection, person))
+    }
+
+    fn reached(&self, scope: &Scope, people: &[PersonId]) -> Result<Vec<PersonId>, StoreError> {
+        self.see(|connection| {
+            let mut reached = Vec::new();
+            for person in people {
+                let key = RegistryKey::Person(person.clone());
+                if reaches(connection, scope, person.as_str())?
+                    && registry::in_force(connection, &key)?.is_some()
+                {
+                    reached.push(person.clone());
+                }
+            }
+            Ok(reached)
+        })
+    }
+
+    fn card_holders(&self, cards: &[String]) -> Result<Vec<(String, PersonId)>, StoreError> {
+        self.see(|connection| {
+            let mut known = Vec::new();
+            for card in cards {
+                let row = registry::in_force(connection, &RegistryKey::Card(card.clone()))?;
+                if let Some(Registered::Card(row)) = row {
+                    known.push((card.clone(), row.person));
+                }
+            }
+            Ok(known)
+        })
+    }
+
+    fn sessions(
+        &self,
+        bench: (&SiteId, &BenchId),
+        span: (Timestamp, Timestamp),
+    ) -> Result<Vec<BenchSession>, StoreError> {
+        self.see(|connection| change::sessions_within(connection, bench, span))
+    }
+
+    fn scans(
+        &self,
+        bench: (&SiteId, &BenchId),
+        span: (Timestamp, Timestamp),
+    ) -> Result<Vec<CardScan>, StoreError> {
+        self.see(|connection| change::scans(connection, bench, span))
+    }
+
+    fn with_id_number(&self, scope: &Scope, number: &str) -> Result<Vec<PersonId>, StoreError> {
+        self.see(|connection| merge::with_id_number(connection, scope, number))
+    }
+
+    fn same_numbers(
+        &self,
+        scope: &Scope,
+        paging: &Paging,
+    ) -> Result<Page<(PersonId, PersonId)>, StoreError> {
+        self.see(|connection| merge::same_numbers(connection, scope, paging))
+    }
+
+    fn survivor(&self, person: &PersonId) -> Result<Option<PersonId>, StoreError> {
+        self.see(|connection| merge::survivor(connection, person))
     }
 
     fn decision(&self, at: CommitSeq) -> Result<Option<Decided>, StoreError> {

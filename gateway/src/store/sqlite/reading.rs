@@ -23,7 +23,7 @@ pub(super) const COLUMNS: &str = "seq, id, content, kind, unit, value, value2, v
      flags, meal, control, sample_type, sample_location, status, clock, record, slot, device, \
      site, bench, epoch, number, device_time, received_at, measured_at, grade, named, setting, \
      symptoms, attributes, road, unnumbered, raw, person, basis, standing, late, \
-     possible_duplicate, server_at, context_meal, context_told";
+     possible_duplicate, server_at, context_meal, context_told, filed";
 
 /// The code of the kind of a measurement in `reading.kind` and `rollup.kind`.
 pub(super) const BLOOD_PRESSURE: i64 = 0;
@@ -109,11 +109,13 @@ fn glucose_value(value: GlucoseValue) -> String {
     }
 }
 
-/// Adds a reading at a position, through the statement of [`insertion`] or [`quarantine`].
+/// Adds a reading at a position, through the statement of [`insertion`] or [`quarantine`]: to the
+/// file that survives, where the one it came under counts as another's.
 pub(super) fn insert(
     statement: &mut CachedStatement<'_>,
     seq: CommitSeq,
     stored: &StoredReading,
+    survivor: Option<&PersonId>,
 ) -> Result<(), StoreError> {
     let StoredReading {
         reading,
@@ -129,7 +131,9 @@ pub(super) fn insert(
     let [sample_type, sample_location] = sample;
     let sequence = reading.sequence;
     let remarks = &reading.remarks;
-    let params: [&dyn ToSql; 42] = [
+    let filed = attribution.as_ref().map(|attribution| attribution.person.as_str());
+    let person = survivor.map(crate::domain::Id::as_str).or(filed);
+    let params: [&dyn ToSql; 43] = [
         &seq.0,
         reading.id.as_bytes(),
         reading.content.as_bytes(),
@@ -164,7 +168,7 @@ pub(super) fn insert(
         &code::road(reading.road),
         &reading.unnumbered,
         &reading.raw,
-        &attribution.as_ref().map(|attribution| attribution.person.as_str()),
+        &person,
         &attribution.as_ref().map(|attribution| code::basis(attribution.basis)),
         &code::standing(*standing),
         late,
@@ -172,6 +176,7 @@ pub(super) fn insert(
         &server_at.as_millis(),
         &context.as_ref().map(|told| code::meal(told.meal)),
         &context.as_ref().and_then(|told| told.attributes.as_deref()),
+        &filed.filter(|_| survivor.is_some()),
     ];
     match statement.execute(&params[..]) {
         Ok(_) => Ok(()),
@@ -226,11 +231,6 @@ pub(super) fn decode(cells: &mut Cells<'_, '_>) -> Result<(CommitSeq, StoredRead
     let (unnumbered, raw) = (cells.flag()?, cells.take()?);
     let person = cells.id_or_none()?;
     let basis = cells.one_of_or_none(&code::BASES, code::basis)?;
-    let attribution = match (person, basis) {
-        (Some(person), Some(basis)) => Some(Attribution { person, basis }),
-        (None, None) => None,
-        (Some(_), None) | (None, Some(_)) => return Err(cells.damaged("half an attribution")),
-    };
     let sequence = number.map(|number| Sequence { epoch, number });
     let reading = Reading {
         written: None,
@@ -255,6 +255,13 @@ pub(super) fn decode(cells: &mut Cells<'_, '_>) -> Result<(CommitSeq, StoredRead
     let meal = cells.one_of_or_none(&code::MEALS, code::meal)?;
     let attributes = cells.take()?;
     let context = meal.map(|meal| Told { meal, attributes });
+    // Whose it counts as is for the queries; what it came under stays.
+    let filed: Option<PersonId> = cells.id_or_none()?;
+    let attribution = match (filed.or(person), basis) {
+        (Some(person), Some(basis)) => Some(Attribution { person, basis }),
+        (None, None) => None,
+        (Some(_), None) | (None, Some(_)) => return Err(cells.damaged("half an attribution")),
+    };
     let stored = StoredReading {
         reading,
         attribution,

@@ -25,7 +25,7 @@ pub(super) fn counts(connection: &Connection) -> Result<Counts, StoreError> {
 }
 
 /// The tables of facts.
-const FACTS: [&str; 14] = [
+const FACTS: [&str; 15] = [
     "reading",
     "refused",
     "quarantine",
@@ -40,6 +40,7 @@ const FACTS: [&str; 14] = [
     "attempt",
     "decision",
     "attribution",
+    "merge",
 ];
 
 /// Calendar day and hour of a time on the clocks of China, also before 1970.
@@ -153,7 +154,11 @@ fn working_state() -> [Same; 3] {
         same(
             "doctors to whom alerts came",
             "SELECT doctor, person FROM alert_owner",
-            "SELECT DISTINCT owner, person FROM alert_event WHERE owner IS NOT NULL",
+            &format!(
+                "SELECT DISTINCT e.owner, e.person FROM alert_event e \
+                 WHERE e.owner IS NOT NULL AND {}",
+                super::merge::OWNED
+            ),
         ),
         same(
             "what sites sent",
@@ -167,7 +172,7 @@ static SAME: LazyLock<Vec<Same>> =
     LazyLock::new(|| rollups().into_iter().chain(registry()).chain(working_state()).collect());
 
 /// Queries that must find nothing, and what it means if they do.
-const NONE: [(&str, &str); 18] = [
+const NONE: [(&str, &str); 21] = [
     (
         "registrations have lost who they name",
         "SELECT count(*) FROM registration WHERE (identity IS NULL AND kind = 'person') \
@@ -181,7 +186,26 @@ const NONE: [(&str, &str); 18] = [
         "readings belong to somebody else than their latest attribution says",
         "SELECT count(*) FROM attribution a JOIN reading r ON r.id = a.reading \
          WHERE a.seq = (SELECT max(seq) FROM attribution WHERE reading = a.reading) \
-         AND (r.person IS NOT a.person OR r.basis IS NOT a.basis)",
+         AND (coalesce(r.filed, r.person) IS NOT a.person OR r.basis IS NOT a.basis)",
+    ),
+    (
+        "readings or events count as somebody else's than the merges in force say",
+        "SELECT count(*) FROM (SELECT person, filed FROM reading WHERE person IS NOT NULL \
+         UNION ALL SELECT person, filed FROM person_event) r \
+         LEFT JOIN merged m ON m.person = coalesce(r.filed, r.person) \
+         WHERE r.person IS NOT coalesce(m.survivor, r.filed, r.person) \
+         OR (r.filed IS NOT NULL) <> (m.survivor IS NOT NULL)",
+    ),
+    (
+        "merges are in force that no fact says, or the other way round",
+        "SELECT count(*) FROM (SELECT seq, person, survivor FROM merge WHERE undoes IS NULL \
+         AND seq NOT IN (SELECT undoes FROM merge WHERE undoes IS NOT NULL)) f \
+         FULL JOIN merged m ON m.seq = f.seq AND m.person = f.person \
+         AND m.survivor = f.survivor WHERE m.seq IS NULL OR f.seq IS NULL",
+    ),
+    (
+        "merges are of one that counts as another's",
+        "SELECT count(*) FROM merged m JOIN merged o ON o.person = m.survivor",
     ),
     (
         "contexts are joined to a reading that is missing, or tells otherwise",

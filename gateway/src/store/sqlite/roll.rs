@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, params};
 
-use super::row::{Cells, cell, fetch, fetch_one, run};
+use super::{
+    merge,
+    row::{Cells, cell, fetch, fetch_one, run},
+};
 use crate::{
-    domain::{Attribution, Millis, PersonId, ReadingId, Timestamp},
+    domain::{Attribution, Id, Millis, PersonId, ReadingId, Timestamp},
     store::{CommitSeq, StoreError},
 };
 
@@ -247,13 +250,42 @@ pub(super) fn reattribute(
         return Err(StoreError::Asked { what: "no such reading to attribute" });
     };
     take_back(connection, before, &[SITES, VILLAGES])?;
-    let set = "UPDATE reading SET person = ?, basis = ? WHERE id = ?";
-    let person = attribution.map(|attribution| attribution.person.as_str());
+    let set = "UPDATE reading SET person = ?, filed = ?, basis = ? WHERE id = ?";
+    let file = attribution.map(|attribution| &attribution.person);
+    let survivor = match file {
+        Some(file) => merge::survivor(connection, file)?,
+        None => None,
+    };
+    let filed = file.filter(|_| survivor.is_some()).map(Id::as_str);
+    let person = survivor.as_ref().or(file).map(Id::as_str);
     let basis = attribution.map(|attribution| super::code::basis(attribution.basis));
     forget_owner(connection, id)?;
-    run(connection, "attributing a reading", set, params![person, basis, id.as_bytes()])?;
+    run(connection, "attributing a reading", set, params![person, filed, basis, id.as_bytes()])?;
     forget_owner(connection, id)?;
     let after = fetch(connection, "reading", (sql, params![id.as_bytes(), done]), counted)?;
+    add(connection, &after, &[SITES, VILLAGES])
+}
+
+/// Everything that came under a file counts as somebody else's from now on: the survivor's, if it
+/// `joins` theirs, else its own again.
+pub(super) fn give(
+    connection: &Connection,
+    (file, joins): (&str, bool),
+    (now, then): (&str, &str),
+) -> Result<(), StoreError> {
+    let done = cursor(connection, FOLLOWER)?.0;
+    let sql = "SELECT r.site, coalesce(p.village, ''), r.measured_at, r.kind, r.person, \
+               CASE WHEN r.seq <= ?2 THEN 1 ELSE 0 END, \
+               (SELECT count(DISTINCT c.concept) FROM crossing c WHERE c.reading = r.id AND c.seq <= ?2) \
+               FROM reading r LEFT JOIN person p ON p.person = r.person \
+               WHERE r.person = ?1 AND r.filed IS ?3";
+    let filed = |inside: bool| inside.then_some(file);
+    let before = fetch(connection, "reading", (sql, params![now, done, filed(!joins)]), counted)?;
+    take_back(connection, before, &[SITES, VILLAGES])?;
+    let set = "UPDATE reading SET person = ?, filed = ? WHERE person = ? AND filed IS ?";
+    let params = params![then, filed(joins), now, filed(!joins)];
+    run(connection, "giving readings to whom they belong", set, params)?;
+    let after = fetch(connection, "reading", (sql, params![then, done, filed(joins)]), counted)?;
     add(connection, &after, &[SITES, VILLAGES])
 }
 

@@ -133,6 +133,11 @@ pub(super) fn cell<T: FromSql>(cells: &mut Cells<'_, '_>) -> Result<T, StoreErro
     cells.take()
 }
 
+/// A row of one name.
+pub(super) fn name_cell<K>(cells: &mut Cells<'_, '_>) -> Result<Id<K>, StoreError> {
+    cells.id()
+}
+
 /// A row of one key.
 pub(super) fn key_cell<K>(cells: &mut Cells<'_, '_>) -> Result<Key<K>, StoreError> {
     cells.key()

@@ -15,7 +15,7 @@ const APPLICATION: i64 = 0x5855_4e5a;
 
 /// Each step leads from the format before it to its own, in one transaction. Steps are only added:
 /// changing one that was released changes nothing in the stores that took it.
-const STEPS: [(&str, &str); 7] = [
+const STEPS: [(&str, &str); 8] = [
     ("the first tables", include_str!("schema/0001_first.sql")),
     ("answers that say what was done", include_str!("schema/0002_answers.sql")),
     ("decisions about quarantine", include_str!("schema/0003_decisions.sql")),
@@ -23,6 +23,7 @@ const STEPS: [(&str, &str); 7] = [
     ("events of people", include_str!("schema/0005_events.sql")),
     ("rosters", include_str!("schema/0006_roster.sql")),
     (IDENTITIES, include_str!("schema/0007_identity.sql")),
+    ("two files of one person", include_str!("schema/0008_merge.sql")),
 ];
 
 /// The step that moves out of the rows who they name.

@@ -6,7 +6,7 @@ use super::{
     SqliteStore, alert, answer, change, context, decision, event,
     fact::Tally,
     fault::failed,
-    feed, held, kept, list, reading, registry,
+    feed, held, kept, list, merge, reading, registry,
     row::{Cells, cell, fetch_one, key_cell, number},
     watch,
 };
@@ -16,9 +16,9 @@ use crate::{
         PersonEvent, PersonId, ReadingId, Registered, SiteId, Timestamp,
     },
     store::{
-        Answer, Awaiting, BenchSession, CardScan, Change, CommitSeq, Committed, Concerned, Counts,
-        Crossing, Decided, Fact, Numbered, Owed, PackInForce, RegistryKey, Resumed, StoreError,
-        StoredReading, Timer, Unit,
+        AlertEvent, Answer, Awaiting, BenchSession, CardScan, Change, CommitSeq, Committed,
+        Concerned, Counts, Crossing, Decided, Fact, HeldMerge, Numbered, Owed, PackInForce,
+        RegistryKey, Resumed, StoreError, StoredReading, Timer, Unit,
         view::{HeldQuarantine, Scope},
     },
 };
@@ -237,6 +237,18 @@ impl Unit for SqliteUnit<'_> {
 
     fn decision(&mut self, at: CommitSeq) -> Result<Option<Decided>, StoreError> {
         self.work(|connection, _| decision::at(connection, at))
+    }
+
+    fn merge(&mut self, at: CommitSeq) -> Result<Option<HeldMerge>, StoreError> {
+        self.work(|connection, _| merge::at(connection, at))
+    }
+
+    fn merged(&mut self) -> Result<Vec<(PersonId, PersonId)>, StoreError> {
+        self.work(|connection, _| merge::in_force(connection))
+    }
+
+    fn steps(&mut self, alert: i64) -> Result<Vec<(CommitSeq, AlertEvent)>, StoreError> {
+        self.work(|connection, _| alert::events(connection, alert))
     }
 
     fn reading(&mut self, id: &ReadingId) -> Result<Option<StoredReading>, StoreError> {
