@@ -16,6 +16,7 @@ mod judge;
 mod log;
 mod login;
 mod pieces;
+mod place_row;
 mod plan_row;
 mod registry;
 mod rows;

@@ -1,6 +1,7 @@
 //! `xunzhen registry` and `xunzhen token`.
 
 use std::{
+    collections::BTreeSet,
     fs::File,
     io::Write,
     path::{Path, PathBuf},
@@ -141,6 +142,11 @@ impl ValueEnum for Rows {
             Self::Registry(Kind::Sites),
             Self::Registry(Kind::Cards),
             Self::Registry(Kind::Plans),
+            Self::Registry(Kind::Places),
+            Self::Registry(Kind::Benches),
+            Self::Registry(Kind::Teams),
+            Self::Registry(Kind::Duty),
+            Self::Registry(Kind::Pairings),
             Self::Entries(EntryKind::FollowUps),
             Self::Entries(EntryKind::Money),
         ]
@@ -247,10 +253,32 @@ fn record_of<'b>(batch: &'b [Sent], note: &RowNote) -> Option<&'b Sent> {
     batch.get(note.line.checked_sub(1)?)
 }
 
+/// Columns that we do not know come after ours, by name: which there are is asked first, so that
+/// the whole registry is read twice and never held.
 fn export(admin: &mut Admin, kind: Kind, out: &mut dyn Write) -> Result<(), Failure> {
-    let mut writer = csv::WriterBuilder::new().flexible(true).from_writer(out);
-    let columns = kind.columns();
+    let mut further = BTreeSet::new();
+    each_row(admin, kind, &mut |row| {
+        further.extend(table::cells(row).1.into_keys());
+        Ok(())
+    })?;
+    let mut writer = csv::Writer::from_writer(out);
+    let columns = kind.columns().iter().copied().chain(further.iter().map(String::as_str));
     writer.write_record(columns).map_err(|error| Failure::of(&error))?;
+    each_row(admin, kind, &mut |row| {
+        let (mut cells, mut attributes) = table::cells(row);
+        cells.extend(further.iter().map(|name| attributes.remove(name).unwrap_or_default()));
+        writer.write_record(cells).map_err(|error| Failure::of(&error))
+    })?;
+    writer.flush()?;
+    Ok(())
+}
+
+/// Every row in force of a kind, page by page.
+fn each_row(
+    admin: &mut Admin,
+    kind: Kind,
+    what: &mut dyn FnMut(&Registered) -> Result<(), Failure>,
+) -> Result<(), Failure> {
     let mut after = String::new();
     loop {
         let path = format!("/admin/registry?kind={}&limit={PAGE}{after}", kind.as_str());
@@ -259,16 +287,13 @@ fn export(admin: &mut Admin, kind: Kind, out: &mut dyn Write) -> Result<(), Fail
         for item in items {
             let row: Registered =
                 serde_json::from_value(item).map_err(|error| Failure::of(&error))?;
-            let (cells, _) = table::cells(&row);
-            writer.write_record(cells).map_err(|error| Failure::of(&error))?;
+            what(&row)?;
         }
         match page.get("next").and_then(Value::as_str) {
             Some(next) => after = format!("&after={}", escaped(next)),
-            None => break,
+            None => return Ok(()),
         }
     }
-    writer.flush()?;
-    Ok(())
 }
 
 /// A digit of a number under 16.

@@ -65,7 +65,19 @@ impl Group<'_> {
     /// The doctors who answer for the person of an alert.
     fn team_of(&mut self, alert: &Alert) -> Result<Team, StoreError> {
         let person = self.desk.person(self.unit, &alert.person)?.cloned();
-        person.map_or_else(|| Ok(Team::default()), |person| self.desk.team(self.unit, &person))
+        person.map_or_else(
+            || Ok(Team::default()),
+            |person| self.desk.team(self.unit, &person, self.now),
+        )
+    }
+
+    /// Whoever answers for a household from now on sees it from now on.
+    pub(super) fn hand_over(&mut self) -> Result<(), StoreError> {
+        if self.unit.next_handover()?.is_some_and(|at| at <= self.now) {
+            self.changes.push(Change::HandOver(self.now));
+            self.flush()?;
+        }
+        Ok(())
     }
 
     /// What time alone does: passed deadlines go to the next step, people are judged again.

@@ -148,6 +148,7 @@ impl Group<'_> {
         }
         self.timers()?;
         if works.iter().any(|work| matches!(work, Work::Tick)) {
+            self.hand_over()?;
             self.look_around()?;
         }
         if self.counts != Counts::default() {
@@ -184,7 +185,7 @@ impl Group<'_> {
 
     /// Enters registry rows; a row equal to the one in force is no fact.
     pub(super) fn register(&mut self, rows: &Registering) -> Result<usize, StoreError> {
-        let keys: Vec<_> = rows.rows.iter().map(super::desk::key).collect();
+        let keys: Vec<_> = rows.rows.iter().map(RegistryKey::of).collect();
         // Rows of this very group count too: write them before looking.
         self.flush()?;
         let in_force = self.unit.registered(&keys)?;

@@ -3,18 +3,24 @@
 //! Nothing here does I/O, reads a clock, or knows how a value is stored or sent.
 
 mod alert;
+mod assignment;
 mod case;
+mod check;
 mod event;
 mod id;
+mod id_number;
 mod identity;
 mod link;
+mod place;
 mod plan;
 mod reading;
 mod registry;
 mod time;
 
 pub use alert::{Alert, AlertState, CareLevel, Level, Reason, Rung};
+pub use assignment::{Assigned, NoAssignment, NoMoment, Span, answered, answering, at_once};
 pub use case::case_code;
+pub use check::{CAUSES, COHORT_TAGS, RowError};
 pub use event::{ActOutcome, Happened, Money, MoneyKind, PersonEvent};
 pub use id::{
     AlertId, AlertKind, BenchId, BenchKind, ContentDigest, ContentKind, DeviceId, DeviceKind,
@@ -22,11 +28,13 @@ pub use id::{
     NAME_MAX, NameError, NotificationKey, NotificationKind, PersonId, PersonKind, ReadingId,
     ReadingKind, SiteId, SiteKind,
 };
+pub use id_number::{IdNumber, NoIdNumber};
 pub use identity::{
-    Numbering, alert_id, card_digest, content_digest, event_content, event_id, notification_key,
-    quarantine_digest, raw_digest, reading_id, received_digest,
+    Numbering, alert_id, card_digest, content_digest, event_content, event_id, id_number_digest,
+    notification_key, quarantine_digest, raw_digest, reading_id, received_digest,
 };
 pub use link::{AlertLinks, LINK_MAX};
+pub use place::{Bench, Duty, Pairing, Place, PlaceKind, TeamOf};
 pub use plan::{NoTarget, Plan, PlanError, TenthsMmol};
 pub use reading::{
     Attribution, Basis, Reading, Remarks, Road, Sequence, Setting, Standing, flag_bits, meal_name,

@@ -80,16 +80,18 @@ async fn register(
         let row: Registered = serde_json::from_slice(line).map_err(|error| {
             Refusal::bad_json(format!("line {}: {error}", number.saturating_add(1)))
         })?;
-        if kind(&row) != asked.kind {
+        if row.kind() != asked.kind {
             let line = number.saturating_add(1);
             return Err(Refusal::bad(format!(
                 "line {line}: a {}, not a {}",
-                kind(&row),
+                row.kind(),
                 asked.kind
             )));
         }
         rows.push((number.saturating_add(1), row));
     }
+    let turn = shared.entering.acquire().await;
+    turn.as_ref().map_err(|_closed| Refusal::from(NotCommitted))?;
     let Weighed { rows, rejected, warned } = shared.ask(move |shared| weigh(shared, rows)).await?;
     let sent = rows.len();
     if sent == 0 {
@@ -105,18 +107,6 @@ async fn register(
     let unchanged = sent.saturating_sub(changed);
     let new_or_changed = changed;
     Ok(Json(wire::RegistryCounted { new_or_changed, unchanged, rejected, warned }))
-}
-
-const fn kind(row: &Registered) -> &'static str {
-    match row {
-        Registered::Person(_) => "person",
-        Registered::Household(_) => "household",
-        Registered::Doctor(_) => "doctor",
-        Registered::Device(_) => "device",
-        Registered::Site(_) => "site",
-        Registered::Card(_) => "card",
-        Registered::Plan(_) => "plan",
-    }
 }
 
 async fn make_token(

@@ -16,6 +16,7 @@ mod paging;
 mod port;
 mod proof;
 mod reader;
+mod roster;
 mod rows;
 pub mod sqlite;
 pub mod view;
@@ -31,6 +32,7 @@ pub use model::ModelStore;
 pub use port::{ANSWER_KEPT, Change, SESSION_MAX, Store, Unit};
 pub use proof::Committed;
 pub use reader::Reader;
+pub use roster::{Holders, Roster};
 pub use rows::{
     Answer, BenchSession, Channel, Counts, Done, KeptState, Outcome, Owed, Request, Resumed, Role,
     Status, Timer, TimerKind, TokenRow,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::{
     Answer, Awaiting, BenchSession, CardScan, CommitSeq, Committed, Concerned, Counts, Crossing,
-    Decided, Fact, KeptState, Numbered, Owed, PackInForce, Reader, RegistryKey, Resumed,
+    Decided, Fact, KeptState, Numbered, Owed, PackInForce, Reader, RegistryKey, Resumed, Roster,
     StoreError, StoredReading, Timer, TokenRow, view::HeldQuarantine,
 };
 use crate::domain::{
@@ -70,6 +70,9 @@ pub enum Change {
         /// Up to here.
         to: Option<CommitSeq>,
     },
+    /// Whoever answers for a household at an instant does so from now on, as lists of a doctor's
+    /// people see it. It never goes back.
+    HandOver(Timestamp),
     /// A bench session begins or its end moves: (site, bench, from) is its name.
     Session(BenchSession),
     /// A request was answered.
@@ -95,7 +98,7 @@ pub enum Change {
 }
 
 /// One transaction. Dropped without [`Unit::commit`], nothing of it happened.
-pub trait Unit {
+pub trait Unit: Roster {
     /// The position of the last fact, this unit's included.
     ///
     /// # Errors

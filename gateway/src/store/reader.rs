@@ -3,15 +3,16 @@
 use std::path::Path;
 
 use super::{
-    Attributed, CommitSeq, Counts, Crossing, Decided, Owed, RegistryKey, StoreError, StoredReading,
-    TokenRow,
+    Attributed, CommitSeq, Counts, Crossing, Decided, Holders, Owed, RegistryKey, StoreError,
+    StoredReading, TokenRow, roster,
     view::{
         AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
         HeldState, Page, Paging, ReadingFilter, Scope,
     },
 };
 use crate::domain::{
-    Alert, AlertId, DoctorId, PersonEvent, PersonId, ReadingId, Registered, Timestamp,
+    Alert, AlertId, DoctorId, Duty, HouseholdId, IdNumber, PersonEvent, PersonId, ReadingId,
+    Registered, TeamOf, Timestamp,
 };
 
 /// The reading side: many at a time, always a consistent state, never in the writer's way.
@@ -127,6 +128,62 @@ pub trait Reader: Send + Sync {
         key: &RegistryKey,
     ) -> Result<Vec<(Timestamp, Registered)>, StoreError>;
 
+    /// Who answered for a household at an instant. The caller may know of the household: there is no
+    /// scope, here and in the four below.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn doctor_of(
+        &self,
+        household: &HouseholdId,
+        at: Timestamp,
+    ) -> Result<Option<DoctorId>, StoreError> {
+        roster::doctor_of(self, household, at)
+    }
+
+    /// The turns of duty in force of a site or place.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn duties_of(&self, site_or_place: &str) -> Result<Vec<Duty>, StoreError> {
+        Ok(roster::turns(roster::every(self, "duty")?, site_or_place))
+    }
+
+    /// Who is on duty at an instant at a site, by its id, or for a place, by its name. Only that
+    /// site or place itself is asked.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn on_duty(&self, site_or_place: &str, at: Timestamp) -> Result<Option<DoctorId>, StoreError> {
+        let turns = self.duties_of(site_or_place)?;
+        let on_duty = turns.into_iter().filter(|duty| duty.holds_at(at));
+        Ok(on_duty.max_by_key(|duty| duty.span.from).and_then(|duty| duty.doctor))
+    }
+
+    /// The team of a place itself, the first by name of several.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn team_of(&self, place: &str) -> Result<Option<TeamOf>, StoreError> {
+        Ok(roster::team_of(roster::every(self, "team")?, place))
+    }
+
+    /// Whose identity number it is; the first by name of several.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn person_with_id_number(&self, number: &IdNumber) -> Result<Option<PersonId>, StoreError> {
+        Ok(roster::numbered(roster::every(self, "person")?, number))
+    }
+
+    /// Who holds a card.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn holders(&self, card: &str) -> Result<Holders, StoreError> {
+        roster::holders(self, card)
+    }
+
     /// People whose name or id begins with a text.
     ///
     /// # Errors
@@ -138,8 +195,7 @@ pub trait Reader: Send + Sync {
         paging: &Paging,
     ) -> Result<Page<crate::domain::Person>, StoreError>;
 
-    /// Every registry row in force of a kind (`person`, `household`, `doctor`, `device`, `site`,
-    /// `card`, `plan`), by name. For exports.
+    /// Every registry row in force of a kind of [`Registered::KINDS`], by name. For exports.
     ///
     /// # Errors
     /// [`StoreError::Asked`] for any other kind; any error of the store.

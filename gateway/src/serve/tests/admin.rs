@@ -104,7 +104,7 @@ async fn facts_that_contradict_each_other_are_entered_warned_of_and_shown_on_the
     let gateway = gateway();
     let admin = admin_router(std::sync::Arc::clone(&gateway.shared));
     let man = json!({"kind": "person", "row": {"person": "P1", "name": "李", "sex": "male",
-        "household": "H1", "birth_date": "1952-03-04", "id_number": "110101195003041233",
+        "household": "H1", "birth_date": "1952-03-04", "id_number": "110101195003041239",
         "pregnant": [{"code": "pregnant"}], "cohorts": [{"code": "C3"}]}});
     let post = ask("", Method::POST, "/admin/registry?kind=person", &format!("\n{man}\n"));
     let told = send(&admin, post).await.json();

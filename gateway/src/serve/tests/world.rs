@@ -180,15 +180,7 @@ impl World {
                 let changed = self.commit(|rows| {
                     let mut changed = 0;
                     for row in registering.rows {
-                        let key = match &row {
-                            Registered::Person(row) => RegistryKey::Person(row.person.clone()),
-                            Registered::Doctor(row) => RegistryKey::Doctor(row.doctor.clone()),
-                            Registered::Plan(row) => RegistryKey::Plan(row.person.clone()),
-                            Registered::Household(_)
-                            | Registered::Device(_)
-                            | Registered::Site(_)
-                            | Registered::Card(_) => panic!("{row:?}"),
-                        };
+                        let key = RegistryKey::of(&row);
                         if rows.registry.get(&key) != Some(&row) {
                             changed += 1;
                             rows.registry.insert(key, row);
@@ -462,7 +454,8 @@ impl Reader for World {
             | RegistryKey::Doctor(_)
             | RegistryKey::Device(_)
             | RegistryKey::Site(_)
-            | RegistryKey::Card(_) => *scope != Scope::Nobody,
+            | RegistryKey::Card(_)
+            | RegistryKey::Other(..) => *scope != Scope::Nobody,
         };
         Ok(rows.registry.get(key).filter(|_| reached).cloned())
     }
@@ -496,14 +489,7 @@ impl Reader for World {
 
     fn registry(&self, kind: &str, paging: &Paging) -> Result<Page<Registered>, StoreError> {
         let rows = self.rows();
-        let of_kind = rows.registry.values().filter(|row| {
-            matches!(
-                (kind, row),
-                ("person", Registered::Person(_))
-                    | ("household", Registered::Household(_))
-                    | ("site", Registered::Site(_))
-            )
-        });
+        let of_kind = rows.registry.values().filter(|row| row.kind() == kind);
         Ok(page(of_kind.cloned().collect(), paging))
     }
 

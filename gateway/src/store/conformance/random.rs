@@ -192,6 +192,8 @@ impl History {
                 site: None,
                 bench: None,
                 owner: (c % 2 == 0).then(|| id(&name("P", c, 7))),
+                epoch: None,
+                slots: Vec::new(),
                 attributes: std::collections::BTreeMap::new(),
             })),
         }

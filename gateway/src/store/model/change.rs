@@ -1,11 +1,11 @@
 //! Changes of working state.
 
 use super::{
-    ROLLUP,
+    ROLLUP, roster,
     state::{Promise, State},
 };
 use crate::{
-    domain::{Alert, ContentDigest, ReadingId},
+    domain::{Alert, Attribution, ContentDigest, ReadingId},
     store::{Answer, Change, CommitSeq, Context, Counts, KeptState, Owed, StoreError},
 };
 
@@ -48,6 +48,7 @@ pub(super) fn apply(state: &mut State, change: &Change) -> Result<(), StoreError
             }
         }
         Change::Cursor { follower, to } => move_cursor(state, follower, *to)?,
+        Change::HandOver(now) => roster::hand_over(state, *now),
         Change::Session(session) => {
             let name = (session.site.clone(), session.bench.clone(), session.from);
             state.sessions.insert(name, session.clone());
@@ -74,12 +75,21 @@ pub(super) fn apply(state: &mut State, change: &Change) -> Result<(), StoreError
         Change::Join(content, id) => join(state, content, id)?,
         Change::Count(more) => count(&mut state.counts, more),
         Change::Reattribute(id, attribution) => {
-            if !state.ids.contains_key(id) {
-                return Err(StoreError::Asked { what: "no such reading to attribute" });
-            }
-            state.reattribute(*id, attribution.clone());
+            return reattribute(state, *id, attribution.as_ref());
         }
     }
+    Ok(())
+}
+
+fn reattribute(
+    state: &mut State,
+    id: ReadingId,
+    attribution: Option<&Attribution>,
+) -> Result<(), StoreError> {
+    if !state.ids.contains_key(&id) {
+        return Err(StoreError::Asked { what: "no such reading to attribute" });
+    }
+    state.reattribute(id, attribution.cloned());
     Ok(())
 }
 

@@ -8,6 +8,7 @@ mod board;
 mod change;
 mod held;
 mod reader;
+mod roster;
 mod state;
 mod unit;
 

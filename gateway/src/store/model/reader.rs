@@ -96,13 +96,19 @@ fn visible(state: &State, scope: &Scope, row: &Registered) -> bool {
             Scope::Everything => true,
             Scope::Nobody => false,
             Scope::Place(place) => state.villages_of(place).contains(&row.village),
-            Scope::Doctor(doctor) => row.doctor.as_ref() == Some(doctor),
+            Scope::Doctor(doctor) => state.present.get(&row.household) == Some(doctor),
         },
         Registered::Device(row) => match &row.owner {
             Some(owner) => state.reaches(scope, owner),
             None => *scope != Scope::Nobody,
         },
-        Registered::Doctor(_) | Registered::Site(_) => *scope != Scope::Nobody,
+        Registered::Doctor(_)
+        | Registered::Site(_)
+        | Registered::Place(_)
+        | Registered::Bench(_)
+        | Registered::Team(_)
+        | Registered::Duty(_)
+        | Registered::Pairing(_) => *scope != Scope::Nobody,
     }
 }
 
@@ -222,7 +228,7 @@ impl Reader for ModelReader {
     ) -> Result<Vec<(Timestamp, Registered)>, StoreError> {
         let state = self.shared.now();
         let reached = unit::row(&state, key).is_some_and(|row| visible(&state, scope, &row));
-        Ok(if reached { state.entered(unit::named_key(key)) } else { Vec::new() })
+        Ok(if reached { state.entered(key.kind_and_name()) } else { Vec::new() })
     }
 
     fn people(
@@ -241,7 +247,7 @@ impl Reader for ModelReader {
     }
 
     fn registry(&self, kind: &str, paging: &Paging) -> Result<Page<Registered>, StoreError> {
-        if !["person", "household", "doctor", "device", "site", "card", "plan"].contains(&kind) {
+        if !Registered::KINDS.contains(&kind) {
             return Err(StoreError::Asked { what: "the registry has no such kind" });
         }
         let state = self.shared.now();

@@ -316,8 +316,8 @@ pub(super) fn people(
 }
 
 /// Plans have no table of their own: the one entered last stands for a person.
-const PLANS: &str = "SELECT g.body FROM registration g WHERE g.kind = 'plan' AND g.name > ? AND \
-                     g.seq = (SELECT max(seq) FROM registration WHERE kind = 'plan' AND \
+const NAMED: &str = "SELECT g.body FROM registration g WHERE g.kind = 'KIND' AND g.name > ? AND \
+                     g.seq = (SELECT max(seq) FROM registration WHERE kind = 'KIND' AND \
                      name = g.name) ORDER BY g.name LIMIT ?";
 
 /// The rows in force of one kind, by name.
@@ -327,12 +327,11 @@ pub(super) fn registry(
     page: &Paging,
 ) -> Result<Page<Registered>, StoreError> {
     let limit = paging::limit_of(page);
-    let kinds = ["person", "household", "doctor", "device", "site", "card", "plan"];
-    let Some(kind) = kinds.into_iter().find(|known| *known == kind) else {
+    let Some(kind) = Registered::KINDS.into_iter().find(|known| *known == kind) else {
         return Err(StoreError::Asked { what: "the registry has no such kind" });
     };
-    let sql = if kind == "plan" {
-        PLANS.to_owned()
+    let sql = if ["plan", "place", "bench", "team", "duty", "pairing"].contains(&kind) {
+        NAMED.replace("KIND", kind)
     } else {
         format!(
             "SELECT g.body FROM {kind} p JOIN registration g ON g.seq = p.seq WHERE p.{kind} > ? \
@@ -342,7 +341,7 @@ pub(super) fn registry(
     let after = page.after.as_deref().unwrap_or_default();
     let clause = Clause::new(&sql, [text(after), probe(limit)]);
     let rows = ask(connection, "registration", clause, registry::body)?;
-    Ok(paging::cut(rows, limit, |row| registry::named(row).1.to_owned()))
+    Ok(paging::cut(rows, limit, |row| row.name().to_string()))
 }
 
 pub(super) fn before(clause: &mut Clause, column: &str, page: &Paging) -> Result<(), StoreError> {

@@ -7,18 +7,18 @@ use rusqlite::{Connection, params};
 use super::{
     alert, backup, board, change, decision, event, feed, held, list,
     pool::Pool,
-    reading, recount, registry, roll,
+    reading, recount, registry, roll, roster,
     row::{cell, fetch, fetch_one, number},
     scope,
 };
 use crate::{
     domain::{
-        Alert, AlertId, DoctorId, Id, Person, PersonEvent, PersonId, ReadingId, Registered,
-        Timestamp,
+        Alert, AlertId, DoctorId, Duty, HouseholdId, Id, IdNumber, Person, PersonEvent, PersonId,
+        ReadingId, Registered, TeamOf, Timestamp,
     },
     store::{
-        AlertChange, Attributed, CommitSeq, Counts, Crossing, Decided, Owed, Reader, RegistryKey,
-        StoreError, StoredReading, TokenRow,
+        AlertChange, Attributed, CommitSeq, Counts, Crossing, Decided, Holders, Owed, Reader,
+        RegistryKey, StoreError, StoredReading, TokenRow,
         view::{
             AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
             HeldState, Page, Paging, ReadingFilter, Scope,
@@ -277,6 +277,30 @@ impl Reader for SqliteReader {
         self.see(|connection| change::token(connection, hash))
     }
 
+    fn doctor_of(
+        &self,
+        household: &HouseholdId,
+        at: Timestamp,
+    ) -> Result<Option<DoctorId>, StoreError> {
+        self.see(|connection| roster::doctor_of(connection, household, at))
+    }
+
+    fn duties_of(&self, site_or_place: &str) -> Result<Vec<Duty>, StoreError> {
+        self.see(|connection| roster::duties_of(connection, site_or_place))
+    }
+
+    fn team_of(&self, place: &str) -> Result<Option<TeamOf>, StoreError> {
+        self.see(|connection| roster::team_of(connection, place))
+    }
+
+    fn person_with_id_number(&self, number: &IdNumber) -> Result<Option<PersonId>, StoreError> {
+        self.see(|connection| roster::person_with_id_number(connection, number))
+    }
+
+    fn holders(&self, card: &str) -> Result<Holders, StoreError> {
+        self.see(|connection| roster::holders(connection, card))
+    }
+
     fn counts(&self) -> Result<Counts, StoreError> {
         self.see(recount::counts)
     }
@@ -305,6 +329,12 @@ fn reaches_row(
             Some(owner) => reaches(connection, scope, owner),
             None => Ok(*scope != Scope::Nobody),
         },
-        Registered::Doctor(_) | Registered::Site(_) => Ok(*scope != Scope::Nobody),
+        Registered::Doctor(_)
+        | Registered::Site(_)
+        | Registered::Place(_)
+        | Registered::Bench(_)
+        | Registered::Team(_)
+        | Registered::Duty(_)
+        | Registered::Pairing(_) => Ok(*scope != Scope::Nobody),
     }
 }

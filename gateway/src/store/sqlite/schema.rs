@@ -13,13 +13,17 @@ const APPLICATION: i64 = 0x5855_4e5a;
 
 /// Each step leads from the format before it to its own, in one transaction. Steps are only added:
 /// changing one that was released changes nothing in the stores that took it.
-const STEPS: [(&str, &str); 5] = [
+const STEPS: [(&str, &str); 6] = [
     ("the first tables", include_str!("schema/0001_first.sql")),
     ("answers that say what was done", include_str!("schema/0002_answers.sql")),
     ("decisions about quarantine", include_str!("schema/0003_decisions.sql")),
     ("whom to look at when", include_str!("schema/0004_watch.sql")),
     ("events of people", include_str!("schema/0005_events.sql")),
+    (PEOPLE, include_str!("schema/0006_people.sql")),
 ];
+
+/// The step that derives who answers from the rows that are there.
+const PEOPLE: &str = "who answers for whom";
 
 /// The format that this program writes.
 pub(super) const fn newest() -> i64 {
@@ -38,11 +42,14 @@ pub(super) fn bring_up(connection: &Connection) -> Result<(), StoreError> {
     if found > known {
         return Err(StoreError::Newer { found, known });
     }
-    for (version, (_, sql)) in (1..).zip(STEPS).filter(|(version, _)| *version > found) {
+    for (version, (what, sql)) in (1..).zip(STEPS).filter(|(version, _)| *version > found) {
         let step = connection.unchecked_transaction().map_err(failed("beginning a migration"))?;
         step.execute_batch(sql).map_err(failed("migrating"))?;
         if version == 1 {
             name_the_gateway(&step)?;
+        }
+        if what == PEOPLE {
+            super::roster::fill(&step)?;
         }
         step.pragma_update(None, "application_id", APPLICATION).map_err(failed("migrating"))?;
         step.pragma_update(None, "user_version", version).map_err(failed("migrating"))?;
