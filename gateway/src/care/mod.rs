@@ -8,6 +8,7 @@ mod episode;
 mod hours;
 mod life;
 mod team;
+mod visit;
 
 pub use episode::{follow, withdraw};
 pub use hours::{DAY_BEGINS_HOUR, DAY_ENDS_HOUR, add_day_time, next_day_time};
@@ -15,3 +16,4 @@ pub use life::{
     Opening, Paging, Step, acknowledge, actor, ask_again, escalate, forward, note, open, revise,
 };
 pub use team::Team;
+pub use visit::{Responsible, visit};

@@ -470,6 +470,56 @@ mod tests {
     }
 
     #[test]
+    fn a_household_is_written_as_it_is_read() {
+        let dated = "DR1@2026-01-01..2026-03-02T12:00|DR2@2026-03-02T12:00..";
+        for doctors in ["DR1", "", dated] {
+            check(
+                Kind::Households,
+                &format!("household,doctor,cause\nH1,{doctors},illness\n"),
+                Ok(&format!("H1,,{doctors},illness;")),
+            );
+        }
+        let twice = "household,doctor\nH1,DR1@2026-01-01..2026-03-02|DR2@2026-03-02..\n";
+        let why = "doctor: two spans overlap: a household has one primary doctor at any instant / \
+                   两段签约时间重叠：一户在任何时刻只有一名责任医生";
+        check(Kind::Households, twice, Err(why));
+        let why = "doctor: a household has one primary doctor at any instant: give dates / \
+                   一户在任何时刻只有一名责任医生：请写日期";
+        check(Kind::Households, "household,doctor\nH1,DR1|DR2\n", Err(why));
+    }
+
+    #[test]
+    fn places_and_what_belongs_to_them_are_written_as_they_are_read() {
+        for (kind, file) in [
+            (Kind::Places, "place,kind,name,parent\n北村,village,北村委会,青石镇\n"),
+            (Kind::Benches, "bench,site,name\nB1,van1,血压台\n"),
+            (Kind::Teams, "team,place,village_doctor,township,county,city\nA,青石镇,DR1,T1,,CT1\n"),
+            (Kind::Duty, "site_or_place,doctor,from,until\nvan1,DR1,2026-03-02T08:00,2026-03-04\n"),
+            (Kind::Pairings, "facility,partner,kind\n青石卫生院,市一院,远程会诊\n"),
+            (
+                Kind::Sites,
+                "site,kind,name,village,township,lat,lon,session_minutes\nV1,van,,,,,,8\n",
+            ),
+            (Kind::Devices, "device,model,site,bench,owner,epoch,slots\nD1,,,,,3,1=P1|2=P2\n"),
+            (Kind::People, "person,cohorts\nP1,已治愈跟踪:illness@2025-06-01..|特扶\n"),
+        ] {
+            let mut lines = file.lines();
+            let names: Vec<_> = lines.next().unwrap().split(',').collect();
+            let cells: Vec<_> = lines.next().unwrap().split(',').collect();
+            let all: Vec<_> = kind
+                .columns()
+                .iter()
+                .map(|column| {
+                    names.iter().position(|name| name == column).map_or("", |at| cells[at])
+                })
+                .collect();
+            check(kind, file, Ok(&format!("{};", all.join(","))));
+        }
+        let why = "session_minutes: expected 1 to 240 minutes / 应为1至240分钟";
+        check(Kind::Sites, "site,kind,session_minutes\nV1,van,0\n", Err(why));
+    }
+
+    #[test]
     fn a_bad_cell_is_named_by_its_column() {
         check(Kind::People, "person,sex\nP1,m\n", Err("sex: expected one of male, female"));
         check(Kind::People, "name\n张三\n", Err("person: missing"));

@@ -16,6 +16,7 @@ mod plan;
 mod reading;
 mod registry;
 mod time;
+mod visit;
 
 pub use alert::{Alert, AlertState, CareLevel, Level, Reason, Rung};
 pub use assignment::{Assigned, NoAssignment, NoMoment, Span, answered, answering, at_once};
@@ -43,3 +44,4 @@ pub use registry::{
     Attributes, Card, Dated, Device, Doctor, Household, Person, Registered, Sex, Site, SiteRole,
 };
 pub use time::{Clock, Grade, Measured, Millis, Timestamp};
+pub use visit::{Visit, VisitRejected};

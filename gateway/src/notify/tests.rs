@@ -315,6 +315,7 @@ fn event(alert: &Alert, change: AlertChange) -> AlertEvent {
         note: Some("CANARY note".to_owned()),
         from: None,
         alias: None,
+        visit: None,
     }
 }
 

@@ -10,7 +10,7 @@ use super::{Attributed, Decided, Quarantined, Refused};
 use crate::domain::{
     Alert, AlertId, AlertState, Attribution, BenchId, ContentDigest, DeviceId, Level,
     NotificationKey, PersonEvent, PersonId, Reading, ReadingId, Registered, Road, SiteId, Standing,
-    Timestamp,
+    Timestamp, Visit,
 };
 
 /// Position of a fact in the log; positions of one commit are consecutive, and a later commit has
@@ -184,6 +184,8 @@ pub enum AlertChange {
     Noted,
     /// A visit was recorded.
     Visited,
+    /// A visit was told of that counts for nobody.
+    VisitRejected,
     /// It ended.
     Closed,
     /// Later facts took it back.
@@ -194,7 +196,7 @@ pub enum AlertChange {
 
 impl AlertChange {
     /// Every change, for decoding.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Opened,
         Self::Raised,
         Self::Lowered,
@@ -204,6 +206,7 @@ impl AlertChange {
         Self::Forwarded,
         Self::Noted,
         Self::Visited,
+        Self::VisitRejected,
         Self::Closed,
         Self::Withdrawn,
         Self::Superseded,
@@ -222,6 +225,7 @@ impl AlertChange {
             Self::Forwarded => "forwarded",
             Self::Noted => "noted",
             Self::Visited => "visited",
+            Self::VisitRejected => "visit_rejected",
             Self::Closed => "closed",
             Self::Withdrawn => "withdrawn",
             Self::Superseded => "superseded",
@@ -248,6 +252,8 @@ pub struct AlertEvent {
     pub from: Option<AlertState>,
     /// An id that the alert had before and still answers to.
     pub alias: Option<AlertId>,
+    /// The visit that it tells of.
+    pub visit: Option<Box<Visit>>,
 }
 
 /// How an attempt to send ended.

@@ -301,6 +301,7 @@ pub(crate) fn event(alert: &Alert, change: AlertChange) -> Fact {
         note: None,
         from: None,
         alias: None,
+        visit: None,
     }))
 }
 

@@ -7,9 +7,9 @@
 use std::sync::Arc;
 
 use super::{
-    Answer, Awaiting, BenchSession, CardScan, CommitSeq, Committed, Concerned, Counts, Crossing,
-    Decided, Fact, KeptState, Numbered, Owed, PackInForce, Reader, RegistryKey, Resumed, Roster,
-    StoreError, StoredReading, Timer, TokenRow, view::HeldQuarantine,
+    AlertEvent, Answer, Awaiting, BenchSession, CardScan, CommitSeq, Committed, Concerned, Counts,
+    Crossing, Decided, Fact, KeptState, Numbered, Owed, PackInForce, Reader, RegistryKey, Resumed,
+    Roster, StoreError, StoredReading, Timer, TokenRow, view::HeldQuarantine,
 };
 use crate::domain::{
     Alert, AlertId, BenchId, CareLevel, ContentDigest, DeviceId, Doctor, EventId, Level, Millis,
@@ -278,6 +278,12 @@ pub trait Unit: Roster {
     /// # Errors
     /// Any error of the store.
     fn alert_by_key(&mut self, key: i64) -> Result<Option<Alert>, StoreError>;
+
+    /// The steps of an alert's life with their positions, oldest first.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn steps(&mut self, alert: i64) -> Result<Vec<(CommitSeq, AlertEvent)>, StoreError>;
 
     /// The next free key: one more than the greatest in use, changes of this unit included.
     ///

@@ -7,4 +7,5 @@ mod context;
 mod events;
 mod once;
 mod tracked;
+mod visits;
 mod watch;

@@ -59,6 +59,7 @@ impl Rows {
             note: None,
             from: Some(AlertState::Open),
             alias: None,
+            visit: None,
         };
         let seq = self.append(Fact::Alert(Box::new(event.clone())));
         match self.alerts.iter_mut().find(|known| known.alert.key == alert.key) {
@@ -268,6 +269,10 @@ impl Rows {
                 AlertChange::Forwarded
             }
             Deed::Note => AlertChange::Noted,
+            Deed::Visit(_) => {
+                alert.state = AlertState::Visited;
+                AlertChange::Visited
+            }
         };
         rows.step(alert, change, Some(&act.by));
         let known = rows.alerts.iter_mut().find(|known| known.alert.id == act.alert);

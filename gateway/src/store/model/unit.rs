@@ -12,9 +12,9 @@ use crate::{
         PersonEvent, PersonId, ReadingId, Registered, SiteId, Timestamp,
     },
     store::{
-        ANSWER_KEPT, Answer, Awaiting, BenchSession, CardScan, Change, CommitSeq, Committed,
-        Concerned, Context, Crossing, Decided, Fact, Numbered, Owed, PackInForce, RegistryKey,
-        Resumed, SESSION_MAX, StoreError, StoredReading, Timer, Unit,
+        ANSWER_KEPT, AlertEvent, Answer, Awaiting, BenchSession, CardScan, Change, CommitSeq,
+        Committed, Concerned, Context, Crossing, Decided, Fact, Numbered, Owed, PackInForce,
+        RegistryKey, Resumed, SESSION_MAX, StoreError, StoredReading, Timer, Unit,
         view::{HeldQuarantine, Scope},
     },
 };
@@ -285,6 +285,12 @@ impl Unit for ModelUnit<'_> {
     fn alert(&mut self, id: &AlertId) -> Result<Option<Alert>, StoreError> {
         self.unspoiled()?;
         Ok(self.state.alert(id).cloned())
+    }
+
+    fn steps(&mut self, key: i64) -> Result<Vec<(CommitSeq, AlertEvent)>, StoreError> {
+        self.unspoiled()?;
+        let own = self.state.events().filter(|(_, event)| event.alert.key == key);
+        Ok(own.map(|(seq, event)| (seq, event.clone())).collect())
     }
 
     fn next_alert_key(&mut self) -> Result<i64, StoreError> {

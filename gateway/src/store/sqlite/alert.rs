@@ -21,7 +21,7 @@ pub(super) const COLUMNS: &str = "key, id, concept, level, state, person, owner,
      alert_at, deadline, late, reasons, pack, ladder";
 pub(super) const EVENT_COLUMNS: &str = "key, id, concept, level, state, person, owner, step, \
      opened_at, alert_at, deadline, late, reasons, pack, ladder, seq, change, at, claimed_at, by, note, \
-     was, alias";
+     was, alias, visit";
 pub(super) const OWED_COLUMNS: &str = "key, alert, alert_id, change, level, recipient, channel, \
      due_at, deadline, attempts, last_error";
 
@@ -84,13 +84,14 @@ pub(super) fn add_event(
 ) -> Result<(), StoreError> {
     let sql = "INSERT INTO alert_event (key, id, concept, level, state, person, owner, step, \
                opened_at, alert_at, deadline, late, reasons, pack, ladder, seq, change, at, claimed_at, \
-               by, note, was, alias) \
+               by, note, was, alias, visit) \
                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, \
-               ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+               ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     let alert = &event.alert;
+    let visit = event.visit.as_ref().map(json).transpose()?;
     let reasons = json(&alert.reasons)?;
     let ladder = json(&alert.ladder)?;
-    let params: [&dyn ToSql; 23] = [
+    let params: [&dyn ToSql; 24] = [
         &alert.key,
         alert.id.as_bytes(),
         &alert.concept.as_str(),
@@ -114,6 +115,7 @@ pub(super) fn add_event(
         &event.note,
         &event.from.map(code::state),
         &event.alias.as_ref().map(crate::domain::Key::as_bytes),
+        &visit,
     ];
     run(connection, "adding a step of an alert", sql, params)?;
     if let Some(owner) = &alert.owner {
@@ -141,6 +143,7 @@ pub(super) fn decode_event(
             code::STATES.into_iter().find(|state| code::state(*state) == text)
         })?,
         alias: cells.key_or_none()?,
+        visit: cells.text_or_none(|text| serde_json::from_str(text).ok())?,
     };
     Ok((seq, event))
 }

@@ -16,9 +16,9 @@ use crate::{
         PersonEvent, PersonId, ReadingId, Registered, SiteId, Timestamp,
     },
     store::{
-        Answer, Awaiting, BenchSession, CardScan, Change, CommitSeq, Committed, Concerned, Counts,
-        Crossing, Decided, Fact, Numbered, Owed, PackInForce, RegistryKey, Resumed, StoreError,
-        StoredReading, Timer, Unit,
+        AlertEvent, Answer, Awaiting, BenchSession, CardScan, Change, CommitSeq, Committed,
+        Concerned, Counts, Crossing, Decided, Fact, Numbered, Owed, PackInForce, RegistryKey,
+        Resumed, StoreError, StoredReading, Timer, Unit,
         view::{HeldQuarantine, Scope},
     },
 };
@@ -272,6 +272,10 @@ impl Unit for SqliteUnit<'_> {
 
     fn alert(&mut self, id: &AlertId) -> Result<Option<Alert>, StoreError> {
         self.work(|connection, _| alert::find(connection, id))
+    }
+
+    fn steps(&mut self, key: i64) -> Result<Vec<(CommitSeq, AlertEvent)>, StoreError> {
+        self.work(|connection, _| alert::events(connection, key))
     }
 
     fn next_alert_key(&mut self) -> Result<i64, StoreError> {
