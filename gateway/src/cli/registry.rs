@@ -1,8 +1,9 @@
 //! `xunzhen registry` and `xunzhen token`.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, HashMap},
     fs::File,
+    hash::{DefaultHasher, Hash, Hasher},
     io::Write,
     path::{Path, PathBuf},
 };
@@ -18,7 +19,11 @@ use super::{
     rows::{Notes, ROWS_AT_ONCE, check_headers, open, tell},
     table::{self, CellError, Cells, Kind},
 };
-use crate::{domain::Registered, serve::wire::RowNote, store::Role};
+use crate::{
+    domain::{Card, Registered},
+    serve::wire::RowNote,
+    store::Role,
+};
 
 /// Rows of one page of an export.
 const PAGE: usize = 1000;
@@ -167,6 +172,8 @@ struct Import<'a> {
     /// Rows that wait to be sent, with their records.
     batch: Vec<(Registered, csv::StringRecord)>,
     changed: u64,
+    /// Hashes of the cards of the file and of whom each goes to: 16 bytes a row of `cards`.
+    cards: HashMap<u64, u64>,
     /// Rows that were not entered.
     rejected: Notes<'a>,
     /// What in the rows that were contradicts something else.
@@ -180,7 +187,22 @@ impl<'a> Import<'a> {
         kind: Kind,
         (rejected, warned): (Notes<'a>, Notes<'a>),
     ) -> Self {
-        Self { admin, author, kind, batch: Vec::new(), changed: 0, rejected, warned }
+        let (batch, cards) = (Vec::new(), HashMap::new());
+        Self { admin, author, kind, batch, changed: 0, cards, rejected, warned }
+    }
+
+    /// A file that gives one card to two people contradicts itself, however far apart the rows are.
+    fn card_twice(&mut self, row: &Registered) -> Option<CellError> {
+        let Registered::Card(Card { card, person }) = row else { return None };
+        let hash = |text: &str| {
+            let mut hasher = DefaultHasher::new();
+            text.hash(&mut hasher);
+            hasher.finish()
+        };
+        let person = hash(person.as_str());
+        let first = *self.cards.entry(hash(card)).or_insert(person);
+        let why = "a row before gives this card to another person / 前面的行已将该卡号归他人";
+        (first != person).then(|| CellError { column: "card".to_owned(), why: why.to_owned() })
     }
 
     fn run(mut self, file: &Path, out: &mut dyn Write) -> Result<(), Failure> {
@@ -192,7 +214,10 @@ impl<'a> Import<'a> {
             let record = record.map_err(|error| Failure::of(&error))?;
             read = read.saturating_add(1);
             match table::row(self.kind, Cells::new(&headers, &record)) {
-                Ok(row) => self.batch.push((row, record)),
+                Ok(row) => match self.card_twice(&row) {
+                    None => self.batch.push((row, record)),
+                    Some(error) => self.rejected.reject(&headers, &record, &error)?,
+                },
                 Err(error) => self.rejected.reject(&headers, &record, &error)?,
             }
             if self.batch.len() >= ROWS_AT_ONCE {

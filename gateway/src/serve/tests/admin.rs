@@ -266,7 +266,7 @@ async fn places_teams_and_duty_are_refused_where_they_cannot_be() {
     check_rows(&[], &[team("A", "青石", "T8")], "1 township doctor_unknown").await;
     check_rows(&[], &[team("A", "青石", "DR1")], "1 township doctor_level").await;
     check_rows(
-        &[lead.clone()],
+        std::slice::from_ref(&lead),
         &[team("A", "青石", "T9"), team("B", "青石", "T9")],
         "2 place place_has_team",
     )
