@@ -26,7 +26,10 @@ fn after(change: i64, minutes: i64) -> String {
 fn import(setup: &Setup, folder: &Path, kind: &str, rows: &str) -> Value {
     let path = folder.join(format!("{kind}.csv"));
     fs::write(&path, rows).unwrap();
-    let told = setup.run(&["registry", "import", "--kind", kind, path.to_str().unwrap()]).stdout;
+    let (file, store) = (path.to_str().unwrap(), setup.folder().to_str().unwrap());
+    // A file with a rejected row ends with 1.
+    let import = ["registry", "import", "--kind", kind, file, "--data-dir", store];
+    let told = setup.run(&import).stdout;
     serde_json::from_slice(&told).unwrap()
 }
 

@@ -1,11 +1,13 @@
-//! Devices, sites, places, benches, teams, duty and paired facilities as rows of a CSV file, and
+//! Households, devices, sites, places, benches, teams, duty and paired facilities as rows of a CSV file, and
 //! back.
 
 use super::table::{CellError, Cells, wrong};
 use crate::domain::{
-    Bench, Device, Duty, Id, Pairing, PersonId, Place, PlaceKind, Site, SiteRole, Span, TeamOf,
+    Assigned, Bench, Device, Duty, Household, Id, Pairing, PersonId, Place, PlaceKind, Site,
+    SiteRole, Span, TeamOf,
 };
 
+pub(super) const HOUSEHOLD_COLUMNS: [&str; 4] = ["household", "village", "doctor", "cause"];
 pub(super) const DEVICE_COLUMNS: [&str; 7] =
     ["device", "model", "site", "bench", "owner", "epoch", "slots"];
 pub(super) const SITE_COLUMNS: [&str; 8] =
@@ -23,6 +25,39 @@ fn id<K>(value: Option<&Id<K>>) -> String {
 
 fn number(value: Option<impl ToString>) -> String {
     value.map_or_else(String::new, |value| value.to_string())
+}
+
+/// A household's row: one doctor, or several with dates.
+pub(super) fn household(mut cells: Cells<'_>) -> Result<Household, CellError> {
+    let doctors = cells.text("doctor");
+    let assigned = if doctors.contains('@') {
+        let items = doctors.split('|').map(str::trim).filter(|item| !item.is_empty());
+        let items = items.map(|item| item.parse::<Assigned>().map_err(|bad| wrong("doctor", bad)));
+        items.collect::<Result<Vec<_>, _>>()?
+    } else {
+        Vec::new()
+    };
+    let plain = Some(doctors).filter(|text| assigned.is_empty() && !text.is_empty());
+    if plain.is_some_and(|text| text.contains('|')) {
+        let why = "a household has one primary doctor at any instant: give dates / \
+                   一户在任何时刻只有一名责任医生：请写日期";
+        return Err(wrong("doctor", why));
+    }
+    let plain = plain.map(str::parse).transpose().map_err(|error| wrong("doctor", error))?;
+    Ok(Household {
+        household: cells.required("household")?,
+        village: cells.owned("village"),
+        doctor: plain,
+        assigned,
+        cause: cells.owned("cause"),
+        attributes: cells.attributes(),
+    })
+}
+
+pub(super) fn household_cells(row: &Household) -> Vec<String> {
+    let dated: Vec<_> = row.assigned.iter().map(ToString::to_string).collect();
+    let doctors = row.doctor.as_ref().map_or_else(|| dated.join("|"), ToString::to_string);
+    vec![row.household.to_string(), row.village.clone(), doctors, row.cause.clone()]
 }
 
 /// A device's row.

@@ -9,15 +9,15 @@ use jiff::civil::Date;
 
 use super::{
     place_row::{
-        BENCH_COLUMNS, DEVICE_COLUMNS, DUTY_COLUMNS, PAIRING_COLUMNS, PLACE_COLUMNS, SITE_COLUMNS,
-        TEAM_COLUMNS, bench, bench_cells, device, device_cells, duty, duty_cells, pairing,
-        pairing_cells, place, place_cells, site, site_cells, team, team_cells,
+        BENCH_COLUMNS, DEVICE_COLUMNS, DUTY_COLUMNS, HOUSEHOLD_COLUMNS, PAIRING_COLUMNS,
+        PLACE_COLUMNS, SITE_COLUMNS, TEAM_COLUMNS, bench, bench_cells, device, device_cells, duty,
+        duty_cells, household, household_cells, pairing, pairing_cells, place, place_cells, site,
+        site_cells, team, team_cells,
     },
     plan_row::{PLAN_COLUMNS, plan, plan_cells},
 };
 use crate::domain::{
-    Assigned, Attributes, Card, CareLevel, Dated, Doctor, Household, IdNumber, Person, Registered,
-    Sex,
+    Attributes, Card, CareLevel, Dated, Doctor, IdNumber, Person, Registered, Sex,
 };
 
 /// Which rows a file holds.
@@ -89,7 +89,7 @@ impl Kind {
                 "cohorts",
                 "pregnant",
             ],
-            Self::Households => &["household", "village", "doctor", "cause"],
+            Self::Households => &HOUSEHOLD_COLUMNS,
             Self::Doctors => {
                 &["doctor", "name", "phone", "level", "place", "webhook", "webhook_secret", "mqtt"]
             }
@@ -278,32 +278,6 @@ fn id_number(text: String) -> String {
     IdNumber::parse(&text).map_or(text, |number| number.as_str().to_owned())
 }
 
-fn household(mut cells: Cells<'_>) -> Result<Household, CellError> {
-    let doctors = cells.text("doctor");
-    let assigned = if doctors.contains('@') {
-        let items = doctors.split('|').map(str::trim).filter(|item| !item.is_empty());
-        let items = items.map(|item| item.parse::<Assigned>().map_err(|bad| wrong("doctor", bad)));
-        items.collect::<Result<Vec<_>, _>>()?
-    } else {
-        Vec::new()
-    };
-    let plain = Some(doctors).filter(|text| assigned.is_empty() && !text.is_empty());
-    if plain.is_some_and(|text| text.contains('|')) {
-        let why = "a household has one primary doctor at any instant: give dates / \
-                   一户在任何时刻只有一名责任医生：请写日期";
-        return Err(wrong("doctor", why));
-    }
-    let plain = plain.map(str::parse).transpose().map_err(|error| wrong("doctor", error))?;
-    Ok(Household {
-        household: cells.required("household")?,
-        village: cells.owned("village"),
-        doctor: plain,
-        assigned,
-        cause: cells.owned("cause"),
-        attributes: cells.attributes(),
-    })
-}
-
 const LEVELS: [(&str, CareLevel); 4] = [
     ("village", CareLevel::Village),
     ("township", CareLevel::Township),
@@ -338,13 +312,7 @@ fn webhook(address: String) -> Result<String, CellError> {
 pub(super) fn cells(row: &Registered) -> (Vec<String>, Attributes) {
     match row {
         Registered::Person(row) => (person_cells(row), row.attributes.clone()),
-        Registered::Household(row) => {
-            let dated = row.assigned.iter().map(ToString::to_string).collect::<Vec<_>>();
-            let doctor = row.doctor.as_ref().map(ToString::to_string);
-            let doctor = doctor.unwrap_or_else(|| dated.join("|"));
-            let (household, village) = (row.household.to_string(), row.village.clone());
-            (vec![household, village, doctor, row.cause.clone()], row.attributes.clone())
-        }
+        Registered::Household(row) => (household_cells(row), row.attributes.clone()),
         Registered::Doctor(row) => (doctor_cells(row), row.attributes.clone()),
         Registered::Device(row) => (device_cells(row), row.attributes.clone()),
         Registered::Site(row) => (site_cells(row), row.attributes.clone()),
