@@ -63,11 +63,14 @@ impl Group<'_> {
         };
         let events = steps.iter().map(|(_, event)| event);
         let visit = Responsible::at(told.at, answered, events).judge(told.clone(), self.now);
-        let known = steps
-            .iter()
-            .find(|(_, event)| event.visit.as_ref().is_some_and(|known| known.is_same(&visit)));
-        if let Some((seq, _)) = known {
-            return Ok(*seq);
+        let told_before = steps.iter().rev().find_map(|(seq, event)| {
+            event.visit.as_ref().filter(|known| known.is_same(&visit)).map(|known| (*seq, known))
+        });
+        // What counted for nobody, and counts by the rows of today, is told anew.
+        if let Some((seq, known)) = told_before
+            && (known.rejected.is_none() || visit.rejected.is_some())
+        {
+            return Ok(seq);
         }
         let counts = visit.rejected.is_none();
         let mut step = care::visit(alert, visit, &act.by, self.now);

@@ -196,11 +196,20 @@ fn visits_of_an_offline_day_count_for_each_ones_own_hours_in_any_order_and_twice
 #[test]
 fn a_change_of_doctor_that_is_entered_late_counts_for_visits_that_come_later_still() {
     check(|day, alert| {
+        let refused = Some(VisitRejected::NotResponsible);
+        day.told(alert, 500, "DR2", visit(-90, Some("DR2")));
+        assert_eq!(day.visits(alert), [(-90, "DR2".to_owned(), refused)]);
         commit(day.store, &[handed_over(-120)], &[]);
         day.told(alert, 600, "DR1", visit(-60, Some("DR1")));
-        day.told(alert, 600, "DR2", visit(-60, Some("DR2")));
-        let refused = Some(VisitRejected::NotResponsible);
-        let expected = [(-60, "DR1".to_owned(), refused), (-60, "DR2".to_owned(), None)];
+        // One that was refused by the rows of before counts when it is told again, once.
+        for _ in 0..3 {
+            day.told(alert, 600, "DR2", visit(-90, Some("DR2")));
+        }
+        let expected = [
+            (-90, "DR2".to_owned(), refused),
+            (-90, "DR2".to_owned(), None),
+            (-60, "DR1".to_owned(), refused),
+        ];
         assert_eq!(day.visits(alert), expected);
     });
 }

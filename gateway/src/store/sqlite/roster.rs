@@ -298,3 +298,40 @@ impl Roster for SqliteUnit<'_> {
         self.work(|connection, _| next_handover(connection))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{
+        Fact, Options, SqliteStore,
+        fixtures::{NOON, commit, household, id, person},
+    };
+
+    #[test]
+    fn a_store_of_the_format_before_learns_who_answers_from_its_rows() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut numbered = person("P1", Some("H1"), "");
+        if let Fact::Registration(row) = &mut numbered
+            && let Registered::Person(row) = &mut row.row
+        {
+            row.id_number = "11010519491231002X".to_owned();
+        }
+        let mut store = SqliteStore::open(Options::new(folder.path())).unwrap();
+        commit(&mut store, &[household("H1", "North", Some("DR1")), numbered], &[]);
+        drop(store);
+        let connection = Connection::open(folder.path().join("xunzhen.db")).unwrap();
+        let lost = "DELETE FROM assignment; UPDATE person SET id_digest = NULL;";
+        connection.execute_batch(lost).unwrap();
+        assert_eq!(recount(&connection).unwrap().len(), 2, "a recount tells of both");
+        fill(&connection).unwrap();
+        assert_eq!(recount(&connection).unwrap(), Vec::<String>::new());
+        assert_eq!(doctor_of(&connection, &id("H1"), NOON).unwrap(), Some(id("DR1")));
+        let number = IdNumber::parse("11010519491231002X").unwrap();
+        assert_eq!(person_with_id_number(&connection, &number).unwrap(), Some(id("P1")));
+        // Not even by a hand of its own does a second doctor come in.
+        let sql = "INSERT INTO assignment (household, doctor, from_at, until_at) \
+                   VALUES ('H1', 'DR2', ?1, ?1 + 1)";
+        let second = connection.execute(sql, [NOON.as_millis() + 5]);
+        assert!(second.unwrap_err().to_string().contains("two doctors at once"));
+    }
+}
