@@ -16,9 +16,9 @@ mod paging;
 mod port;
 mod proof;
 mod reader;
-mod roster;
 mod rows;
 pub mod sqlite;
+mod staff;
 pub mod view;
 
 pub use error::StoreError;
@@ -32,9 +32,9 @@ pub use model::ModelStore;
 pub use port::{ANSWER_KEPT, Change, SESSION_MAX, Store, Unit};
 pub use proof::Committed;
 pub use reader::Reader;
-pub use roster::{Holders, Roster};
 pub use rows::{
     Answer, BenchSession, Channel, Counts, Done, KeptState, Outcome, Owed, Request, Resumed, Role,
     Status, Timer, TimerKind, TokenRow,
 };
 pub use sqlite::{Options, SqliteStore, Verified, read_beside, restore_backup, verify_backup};
+pub use staff::{Holders, Staff};

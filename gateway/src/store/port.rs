@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::{
     AlertEvent, Answer, Awaiting, BenchSession, CardScan, CommitSeq, Committed, Concerned, Counts,
     Crossing, Decided, Fact, KeptState, Numbered, Owed, PackInForce, Reader, RegistryKey, Resumed,
-    Roster, StoreError, StoredReading, Timer, TokenRow, view::HeldQuarantine,
+    Staff, StoreError, StoredReading, Timer, TokenRow, view::HeldQuarantine,
 };
 use crate::domain::{
     Alert, AlertId, BenchId, CareLevel, ContentDigest, DeviceId, Doctor, EventId, Level, Millis,
@@ -98,7 +98,7 @@ pub enum Change {
 }
 
 /// One transaction. Dropped without [`Unit::commit`], nothing of it happened.
-pub trait Unit: Roster {
+pub trait Unit: Staff {
     /// The position of the last fact, this unit's included.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{
     Attributed, CommitSeq, Counts, Crossing, Decided, Holders, Owed, RegistryKey, StoreError,
-    StoredReading, TokenRow, roster,
+    StoredReading, TokenRow, staff,
     view::{
         AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
         HeldState, Page, Paging, ReadingFilter, Scope,
@@ -138,7 +138,7 @@ pub trait Reader: Send + Sync {
         household: &HouseholdId,
         at: Timestamp,
     ) -> Result<Option<DoctorId>, StoreError> {
-        roster::doctor_of(self, household, at)
+        staff::doctor_of(self, household, at)
     }
 
     /// The turns of duty in force of a site or place.
@@ -146,7 +146,7 @@ pub trait Reader: Send + Sync {
     /// # Errors
     /// Any error of the store.
     fn duties_of(&self, site_or_place: &str) -> Result<Vec<Duty>, StoreError> {
-        Ok(roster::turns(roster::every(self, "duty")?, site_or_place))
+        Ok(staff::turns(staff::every(self, "duty")?, site_or_place))
     }
 
     /// Who is on duty at an instant at a site, by its id, or for a place, by its name. Only that
@@ -165,7 +165,7 @@ pub trait Reader: Send + Sync {
     /// # Errors
     /// Any error of the store.
     fn team_of(&self, place: &str) -> Result<Option<TeamOf>, StoreError> {
-        Ok(roster::team_of(roster::every(self, "team")?, place))
+        Ok(staff::team_of(staff::every(self, "team")?, place))
     }
 
     /// Whose identity number it is; the first by name of several.
@@ -173,7 +173,7 @@ pub trait Reader: Send + Sync {
     /// # Errors
     /// Any error of the store.
     fn person_with_id_number(&self, number: &IdNumber) -> Result<Option<PersonId>, StoreError> {
-        Ok(roster::numbered(roster::every(self, "person")?, number))
+        Ok(staff::numbered(staff::every(self, "person")?, number))
     }
 
     /// Who holds a card.
@@ -181,7 +181,7 @@ pub trait Reader: Send + Sync {
     /// # Errors
     /// Any error of the store.
     fn holders(&self, card: &str) -> Result<Holders, StoreError> {
-        roster::holders(self, card)
+        staff::holders(self, card)
     }
 
     /// People whose name or id begins with a text.

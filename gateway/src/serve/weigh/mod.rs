@@ -5,7 +5,7 @@
 //! rows before it; of a refused row nothing is entered.
 
 mod people;
-mod roster;
+mod staff;
 
 use std::collections::HashMap;
 

@@ -9,7 +9,7 @@ use proptest::{
     test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner},
 };
 
-use super::roster::{NUMBERS, dated, duty, place as place_row, team};
+use super::staff::{NUMBERS, dated, duty, place as place_row, team};
 use crate::{
     domain::{
         Alert, AlertState, Attribution, Basis, CareLevel, Device, Level, PlaceKind, Plan,
@@ -425,7 +425,7 @@ fn look_within(unit: &mut dyn Unit, seen: &mut Vec<String>) {
     seen.push(format!("{:?}", unit.next_alert_key().unwrap()));
     seen.push(format!("{:?}", unit.doctors(CareLevel::Village).unwrap()));
     seen.push(format!("{:?}", unit.due_timers(after_noon(100), 100).unwrap()));
-    super::roster::look_within(unit, seen);
+    super::staff::look_within(unit, seen);
     for place in PLACES {
         seen.push(format!("{:?}", unit.places_above(place).unwrap()));
     }
@@ -491,7 +491,7 @@ fn look(reader: &dyn Reader) -> Vec<String> {
     for scope in scopes() {
         look_in_scope(reader, &scope, &mut seen);
     }
-    super::roster::look(reader, &mut seen);
+    super::staff::look(reader, &mut seen);
     for kind in Registered::KINDS {
         seen.push(pages(|page| reader.registry(kind, page)));
     }

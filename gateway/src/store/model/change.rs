@@ -1,7 +1,7 @@
 //! Changes of working state.
 
 use super::{
-    ROLLUP, roster,
+    ROLLUP, staff,
     state::{Promise, State},
 };
 use crate::{
@@ -48,7 +48,7 @@ pub(super) fn apply(state: &mut State, change: &Change) -> Result<(), StoreError
             }
         }
         Change::Cursor { follower, to } => move_cursor(state, follower, *to)?,
-        Change::HandOver(now) => roster::hand_over(state, *now),
+        Change::HandOver(now) => staff::hand_over(state, *now),
         Change::Session(session) => {
             let name = (session.site.clone(), session.bench.clone(), session.from);
             state.sessions.insert(name, session.clone());

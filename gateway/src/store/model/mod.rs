@@ -8,7 +8,7 @@ mod board;
 mod change;
 mod held;
 mod reader;
-mod roster;
+mod staff;
 mod state;
 mod unit;
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    Shared, asked, change, roster,
+    Shared, asked, change, staff,
     state::{Promise, State, named},
 };
 use crate::{
@@ -58,13 +58,13 @@ impl<'s> ModelUnit<'s> {
             return Err(StoreError::Duplicate);
         }
         if let Fact::Registration(registration) = fact {
-            roster::sound(&registration.row)?;
+            staff::sound(&registration.row)?;
         }
         state.facts.push(Arc::new(fact.clone()));
         if let Fact::Registration(registration) = fact {
             let row = (state.last(), registration.row.clone());
             state.registry.insert(named(&registration.row), row);
-            roster::enter(state, registration);
+            staff::enter(state, registration);
         }
         Ok(())
     }
@@ -306,7 +306,7 @@ impl Unit for ModelUnit<'_> {
 
     fn places_above(&mut self, village: &str) -> Result<Vec<String>, StoreError> {
         self.unspoiled()?;
-        Ok(roster::places_above(&self.state, village))
+        Ok(staff::places_above(&self.state, village))
     }
 
     fn sessions(

@@ -32,10 +32,10 @@ mod reading;
 mod recount;
 mod registry;
 mod roll;
-mod roster;
 mod row;
 mod schema;
 mod scope;
+mod staff;
 mod unit;
 mod watch;
 

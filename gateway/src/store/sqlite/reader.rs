@@ -7,9 +7,9 @@ use rusqlite::{Connection, params};
 use super::{
     alert, backup, board, change, decision, event, feed, held, list,
     pool::Pool,
-    reading, recount, registry, roll, roster,
+    reading, recount, registry, roll,
     row::{cell, fetch, fetch_one, number},
-    scope,
+    scope, staff,
 };
 use crate::{
     domain::{
@@ -282,23 +282,23 @@ impl Reader for SqliteReader {
         household: &HouseholdId,
         at: Timestamp,
     ) -> Result<Option<DoctorId>, StoreError> {
-        self.see(|connection| roster::doctor_of(connection, household, at))
+        self.see(|connection| staff::doctor_of(connection, household, at))
     }
 
     fn duties_of(&self, site_or_place: &str) -> Result<Vec<Duty>, StoreError> {
-        self.see(|connection| roster::duties_of(connection, site_or_place))
+        self.see(|connection| staff::duties_of(connection, site_or_place))
     }
 
     fn team_of(&self, place: &str) -> Result<Option<TeamOf>, StoreError> {
-        self.see(|connection| roster::team_of(connection, place))
+        self.see(|connection| staff::team_of(connection, place))
     }
 
     fn person_with_id_number(&self, number: &IdNumber) -> Result<Option<PersonId>, StoreError> {
-        self.see(|connection| roster::person_with_id_number(connection, number))
+        self.see(|connection| staff::person_with_id_number(connection, number))
     }
 
     fn holders(&self, card: &str) -> Result<Holders, StoreError> {
-        self.see(|connection| roster::holders(connection, card))
+        self.see(|connection| staff::holders(connection, card))
     }
 
     fn counts(&self) -> Result<Counts, StoreError> {

@@ -254,7 +254,7 @@ const NONE: [(&str, &str); 17] = [
 /// Every difference, as a sentence.
 pub(super) fn recount(connection: &Connection) -> Result<Vec<String>, StoreError> {
     let mut found = integrity(connection)?;
-    found.extend(super::roster::recount(connection)?);
+    found.extend(super::staff::recount(connection)?);
     found.extend(positions(connection)?);
     found.extend(counters(connection)?);
     for (sentence, sql) in NONE {

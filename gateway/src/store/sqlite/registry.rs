@@ -5,15 +5,16 @@ use rusqlite::{Connection, params};
 use super::{
     code,
     reading::json,
-    roll, roster,
+    roll,
     row::{Cells, cell, fetch, fetch_one, run},
+    staff,
 };
 use crate::{
     domain::{
         Card, CareLevel, Doctor, Household, HouseholdId, Id, Person, PersonId, Registered, Site,
         Timestamp,
     },
-    store::{CommitSeq, PackInForce, Registration, RegistryKey, StoreError, roster::TWO_DOCTORS},
+    store::{CommitSeq, PackInForce, Registration, RegistryKey, StoreError, staff::TWO_DOCTORS},
 };
 
 const WHAT: &str = "entering a row of the registry";
@@ -59,9 +60,9 @@ pub(super) fn register(
             let sql = "INSERT OR REPLACE INTO card (card, seq, person) VALUES (?, ?, ?)";
             run(connection, WHAT, sql, params![card, seq.0, person.as_str()]).map(|_| ())
         }
-        Registered::Place(place) => roster::put_place(connection, seq, place),
-        Registered::Team(team) => roster::put_team(connection, seq, team),
-        Registered::Duty(duty) => roster::put_duty(connection, seq, duty),
+        Registered::Place(place) => staff::put_place(connection, seq, place),
+        Registered::Team(team) => staff::put_team(connection, seq, team),
+        Registered::Duty(duty) => staff::put_duty(connection, seq, duty),
         // The registration says it all: they are asked for by name alone.
         Registered::Plan(_) | Registered::Bench(_) | Registered::Pairing(_) => Ok(()),
     }
@@ -90,7 +91,7 @@ fn put_person(connection: &Connection, seq: CommitSeq, person: &Person) -> Resul
     let sql = "INSERT OR REPLACE INTO person (person, seq, household, own_village, village, name, \
                id_digest) VALUES (?, ?, ?, ?, ?, ?, ?)";
     let household = household.map(Id::as_str);
-    let (own, name, digest) = (&person.village, &person.name, roster::id_digest(person));
+    let (own, name, digest) = (&person.village, &person.name, staff::id_digest(person));
     let params = params![id.as_str(), seq.0, household, own, village, name, digest];
     run(connection, WHAT, sql, params)?;
     run(connection, WHAT, "DELETE FROM person_card WHERE person = ?", [id.as_str()])?;
@@ -106,7 +107,7 @@ fn put_household(
     seq: CommitSeq,
     (household, now): (&Household, Timestamp),
 ) -> Result<(), StoreError> {
-    let doctor = roster::assign(connection, &household.household, now)?;
+    let doctor = staff::assign(connection, &household.household, now)?;
     let sql = "INSERT OR REPLACE INTO household (household, seq, village, doctor) \
                VALUES (?, ?, ?, ?)";
     let name = household.household.as_str();
@@ -260,7 +261,7 @@ pub(super) fn places_above(
     if village.is_empty() {
         return Ok(Vec::new());
     }
-    let above = roster::above(connection, village)?;
+    let above = staff::above(connection, village)?;
     if !above.is_empty() {
         return Ok(above);
     }

@@ -49,7 +49,7 @@ pub(super) fn bring_up(connection: &Connection) -> Result<(), StoreError> {
             name_the_gateway(&step)?;
         }
         if what == PEOPLE {
-            super::roster::fill(&step)?;
+            super::staff::fill(&step)?;
         }
         step.pragma_update(None, "application_id", APPLICATION).map_err(failed("migrating"))?;
         step.pragma_update(None, "user_version", version).map_err(failed("migrating"))?;

@@ -10,7 +10,7 @@ use crate::domain::{
 };
 
 /// What a unit knows of who answers.
-pub trait Roster {
+pub trait Staff {
     /// Who answered for a household at an instant; nobody where none had signed.
     ///
     /// # Errors

@@ -14,8 +14,8 @@ use crate::{
         Registered, Span, TeamOf, Timestamp, answering,
     },
     store::{
-        CommitSeq, RegistryKey, Roster, StoreError,
-        roster::{Holders, homes},
+        CommitSeq, RegistryKey, Staff, StoreError,
+        staff::{Holders, homes},
     },
 };
 
@@ -269,7 +269,7 @@ pub(super) fn recount(connection: &Connection) -> Result<Vec<String>, StoreError
     Ok(found)
 }
 
-impl Roster for SqliteUnit<'_> {
+impl Staff for SqliteUnit<'_> {
     fn doctor_of(
         &mut self,
         household: &HouseholdId,

@@ -10,8 +10,8 @@ use crate::{
         answered, answering,
     },
     store::{
-        Registration, Roster, StoreError,
-        roster::{TWO_DOCTORS, homes, numbered, team_of},
+        Registration, Staff, StoreError,
+        staff::{TWO_DOCTORS, homes, numbered, team_of},
     },
 };
 
@@ -98,7 +98,7 @@ fn rows(state: &State, kind: &str) -> Vec<Registered> {
     own.map(|(_, (_, row))| row.clone()).collect()
 }
 
-impl Roster for ModelUnit<'_> {
+impl Staff for ModelUnit<'_> {
     fn doctor_of(
         &mut self,
         household: &HouseholdId,
@@ -114,7 +114,7 @@ impl Roster for ModelUnit<'_> {
         at: Timestamp,
     ) -> Result<Option<DoctorId>, StoreError> {
         self.unspoiled()?;
-        let turns = crate::store::roster::turns(rows(&self.state, "duty"), site_or_place);
+        let turns = crate::store::staff::turns(rows(&self.state, "duty"), site_or_place);
         let on_duty = turns.into_iter().filter(|duty: &Duty| duty.holds_at(at));
         Ok(on_duty.max_by_key(|duty| duty.span.from).and_then(|duty| duty.doctor))
     }
