@@ -28,6 +28,7 @@ mod rules;
 mod shown_by;
 mod silence;
 mod tidy;
+mod visits;
 
 use std::path::Path;
 

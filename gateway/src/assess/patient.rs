@@ -332,7 +332,7 @@ mod tests {
 
     fn dated(code: &str, from: Option<&str>, until: Option<&str>) -> Dated {
         let day = |text: &str| text.parse().unwrap();
-        Dated { code: code.into(), from: from.map(day), until: until.map(day) }
+        Dated { code: code.into(), from: from.map(day), until: until.map(day), cause: None }
     }
 
     fn registered() -> Patient {

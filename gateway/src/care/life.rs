@@ -192,7 +192,10 @@ pub fn stand_again(before: &Alert, stood: &Alert, team: &Team, now: Timestamp) -
 /// A doctor takes the alert. It counts from now; the time they claim is kept beside it.
 #[must_use]
 pub fn acknowledge(before: &Alert, by: &SmolStr, note: Option<String>, now: Timestamp) -> Step {
-    let alert = Alert { state: AlertState::Acknowledged, ..before.clone() };
+    // An acknowledgement that comes after its visit takes nothing back.
+    let visited = before.state == AlertState::Visited;
+    let state = if visited { before.state } else { AlertState::Acknowledged };
+    let alert = Alert { state, ..before.clone() };
     let changes = vec![Change::ClearTimer(deadline_timer(&alert, now))];
     let mut event = event(&alert, AlertChange::Acknowledged, now, Some(before.state));
     event.by = Some(by.clone());
@@ -337,13 +340,14 @@ fn state_change(alert: &Alert, change: AlertChange, at: Timestamp) -> String {
         | AlertChange::Acknowledged
         | AlertChange::Noted
         | AlertChange::Visited
+        | AlertChange::VisitRejected
         | AlertChange::Closed
         | AlertChange::Withdrawn
         | AlertChange::Superseded => change_name.to_owned(),
     }
 }
 
-fn event(
+pub(super) fn event(
     alert: &Alert,
     change: AlertChange,
     at: Timestamp,
@@ -359,6 +363,7 @@ fn event(
         from,
         alias: None,
         merge: None,
+        visit: None,
     }
 }
 
@@ -367,7 +372,7 @@ fn set_deadline(alert: &Alert) -> Vec<Change> {
     alert.deadline.map(timer).into_iter().collect()
 }
 
-fn deadline_timer(alert: &Alert, due_at: Timestamp) -> Timer {
+pub(super) fn deadline_timer(alert: &Alert, due_at: Timestamp) -> Timer {
     Timer {
         kind: TimerKind::AckDeadline,
         person: alert.person.clone(),

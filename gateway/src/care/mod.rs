@@ -8,6 +8,7 @@ mod episode;
 mod hours;
 mod life;
 mod team;
+mod visit;
 
 pub use episode::{follow, withdraw};
 pub use hours::{DAY_BEGINS_HOUR, DAY_ENDS_HOUR, add_day_time, next_day_time};
@@ -16,3 +17,4 @@ pub use life::{
     stand_again, stand_as,
 };
 pub use team::Team;
+pub use visit::{Responsible, visit};

@@ -55,6 +55,7 @@ fn rows() -> Result<Vec<Registered>, NameError> {
             household: household(number)?,
             village: VILLAGE.to_owned(),
             doctor: Some(doctor.clone()),
+            assigned: Vec::new(),
             cause: String::new(),
             attributes: Attributes::new(),
         }));

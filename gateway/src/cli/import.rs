@@ -1,7 +1,12 @@
 //! `registry import`: rows of a file to the store, a batch at a time. A batch is one commit, so
 //! nothing of it is entered by halves; after each, how far the file was done is kept beside it.
 
-use std::{io::Write, path::Path};
+use std::{
+    collections::HashMap,
+    hash::{DefaultHasher, Hash, Hasher},
+    io::Write,
+    path::Path,
+};
 
 use hyper::Method;
 use serde_json::{Map, Value, json};
@@ -16,7 +21,7 @@ use super::{
     table::{self, CellError, Cells, Kind},
 };
 use crate::{
-    domain::Registered,
+    domain::{Card, Registered},
     serve::wire::{RegistryCounted, RowNote},
 };
 
@@ -61,7 +66,8 @@ pub(super) fn rows(
     let warned = Notes::warnings(&warnings);
     let counts = Counts::default();
     let author = asked.author;
-    let import = Import { admin, author, kind, progress, batch: Vec::new(), counts };
+    let (batch, cards) = (Vec::new(), HashMap::new());
+    let import = Import { admin, author, kind, progress, batch, cards, counts };
     import.run(file, (rejected, warned), out)
 }
 
@@ -99,6 +105,8 @@ struct Import<'a> {
     progress: Option<Progress>,
     /// Rows that wait to be sent.
     batch: Vec<Sent>,
+    /// Hashes of the cards of the file and of whom each goes to: 16 bytes a row of `cards`.
+    cards: HashMap<u64, u64>,
     counts: Counts,
 }
 
@@ -118,7 +126,10 @@ impl Import<'_> {
         }
         while let Some(record) = file.next()? {
             match table::row(self.kind, Cells::new(&headers, &record)) {
-                Ok(row) => self.batch.push((row, record)),
+                Ok(row) => match self.card_twice(&row) {
+                    None => self.batch.push((row, record)),
+                    Some(error) => rejected.reject(&headers, &record, &error)?,
+                },
                 Err(error) => rejected.reject(&headers, &record, &error)?,
             }
             if self.batch.len() >= ROWS_AT_ONCE {
@@ -130,6 +141,20 @@ impl Import<'_> {
         file.end();
         let more = self.more(warned.finish()?)?;
         tell(&file, self.counts.entered, rejected, more, out)
+    }
+
+    /// A file that gives one card to two people contradicts itself, however far apart the rows are.
+    fn card_twice(&mut self, row: &Registered) -> Option<CellError> {
+        let Registered::Card(Card { card, person }) = row else { return None };
+        let hash = |text: &str| {
+            let mut hasher = DefaultHasher::new();
+            text.hash(&mut hasher);
+            hasher.finish()
+        };
+        let person = hash(person.as_str());
+        let first = *self.cards.entry(hash(card)).or_insert(person);
+        let why = "a row before gives this card to another person / 前面的行已将该卡号归他人";
+        (first != person).then(|| CellError { column: "card".to_owned(), why: why.to_owned() })
     }
 
     fn keep(

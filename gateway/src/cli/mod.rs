@@ -19,6 +19,7 @@ mod judge;
 mod log;
 mod login;
 mod pieces;
+mod place_row;
 mod plan_row;
 mod progress;
 mod registry;

@@ -1,6 +1,6 @@
 //! `xunzhen registry` and `xunzhen token`.
 
-use std::{fs::File, io::Write, path::PathBuf};
+use std::{collections::BTreeSet, fs::File, io::Write, path::PathBuf};
 
 use clap::{Subcommand, ValueEnum, builder::PossibleValue};
 use hyper::Method;
@@ -144,6 +144,11 @@ impl ValueEnum for Rows {
             Self::Registry(Kind::Sites),
             Self::Registry(Kind::Cards),
             Self::Registry(Kind::Plans),
+            Self::Registry(Kind::Places),
+            Self::Registry(Kind::Benches),
+            Self::Registry(Kind::Teams),
+            Self::Registry(Kind::Duty),
+            Self::Registry(Kind::Pairings),
             Self::Entries(EntryKind::FollowUps),
             Self::Entries(EntryKind::Money),
         ]
@@ -157,11 +162,20 @@ impl ValueEnum for Rows {
     }
 }
 
+/// Columns that we do not know come after ours, by name: which there are is asked first, so that
+/// the whole registry is read twice and never held.
 fn export(admin: &mut Admin, kind: Kind, out: &mut dyn Write) -> Result<(), Failure> {
-    let mut writer = csv::WriterBuilder::new().flexible(true).from_writer(out);
-    writer.write_record(kind.columns()).map_err(|error| Failure::of(&error))?;
+    let mut further = BTreeSet::new();
     each_in_force(admin, kind, |row| {
-        let (cells, _) = table::cells(row);
+        further.extend(table::cells(row).1.into_keys());
+        Ok(())
+    })?;
+    let mut writer = csv::Writer::from_writer(out);
+    let columns = kind.columns().iter().copied().chain(further.iter().map(String::as_str));
+    writer.write_record(columns).map_err(|error| Failure::of(&error))?;
+    each_in_force(admin, kind, |row| {
+        let (mut cells, mut attributes) = table::cells(row);
+        cells.extend(further.iter().map(|name| attributes.remove(name).unwrap_or_default()));
         writer.write_record(cells).map_err(|error| Failure::of(&error))
     })?;
     writer.flush()?;

@@ -7,10 +7,17 @@ use std::{fmt::Display, str::FromStr};
 use clap::ValueEnum;
 use jiff::civil::Date;
 
-use super::plan_row::{PLAN_COLUMNS, plan, plan_cells};
+use super::{
+    place_row::{
+        BENCH_COLUMNS, DEVICE_COLUMNS, DUTY_COLUMNS, HOUSEHOLD_COLUMNS, PAIRING_COLUMNS,
+        PLACE_COLUMNS, SITE_COLUMNS, TEAM_COLUMNS, bench, bench_cells, device, device_cells, duty,
+        duty_cells, household, household_cells, pairing, pairing_cells, place, place_cells, site,
+        site_cells, team, team_cells,
+    },
+    plan_row::{PLAN_COLUMNS, plan, plan_cells},
+};
 use crate::domain::{
-    Attributes, Card, CareLevel, Dated, Device, Doctor, Household, Person, Registered, Sex, Site,
-    SiteRole,
+    Attributes, Card, CareLevel, Dated, Doctor, IdNumber, Person, Registered, Sex,
 };
 
 /// Which rows a file holds.
@@ -30,6 +37,16 @@ pub(super) enum Kind {
     Cards,
     /// People's own targets and cadence
     Plans,
+    /// Villages, townships, counties, cities, each within the next
+    Places,
+    /// Benches of sites
+    Benches,
+    /// Who is asked for a place, step by step
+    Teams,
+    /// Turns of duty at a site or for a place
+    Duty,
+    /// Facilities that work together
+    Pairings,
 }
 
 impl Kind {
@@ -44,6 +61,11 @@ impl Kind {
             Self::Sites => "site",
             Self::Cards => "card",
             Self::Plans => "plan",
+            Self::Places => "place",
+            Self::Benches => "bench",
+            Self::Teams => "team",
+            Self::Duty => "duty",
+            Self::Pairings => "pairing",
         }
     }
 
@@ -67,14 +89,19 @@ impl Kind {
                 "cohorts",
                 "pregnant",
             ],
-            Self::Households => &["household", "village", "doctor", "cause"],
+            Self::Households => &HOUSEHOLD_COLUMNS,
             Self::Doctors => {
                 &["doctor", "name", "phone", "level", "place", "webhook", "webhook_secret", "mqtt"]
             }
-            Self::Devices => &["device", "model", "site", "bench", "owner"],
-            Self::Sites => &["site", "kind", "name", "village", "township", "lat", "lon"],
+            Self::Devices => &DEVICE_COLUMNS,
+            Self::Sites => &SITE_COLUMNS,
             Self::Cards => &["card", "person"],
             Self::Plans => &PLAN_COLUMNS,
+            Self::Places => &PLACE_COLUMNS,
+            Self::Benches => &BENCH_COLUMNS,
+            Self::Teams => &TEAM_COLUMNS,
+            Self::Duty => &DUTY_COLUMNS,
+            Self::Pairings => &PAIRING_COLUMNS,
         }
     }
 }
@@ -126,7 +153,11 @@ impl<'a> Cells<'a> {
         self.optional(column)?.ok_or_else(|| wrong(column, "missing"))
     }
 
-    fn choice<T>(&mut self, column: &str, choices: &[(&str, T)]) -> Result<Option<T>, CellError>
+    pub(super) fn choice<T>(
+        &mut self,
+        column: &str,
+        choices: &[(&str, T)],
+    ) -> Result<Option<T>, CellError>
     where
         T: Copy,
     {
@@ -158,17 +189,23 @@ pub(super) fn wrong(column: &str, why: impl Display) -> CellError {
     CellError { column: column.to_owned(), why: why.to_string() }
 }
 
+/// `code`, `code@from..until`, and for a cohort `code:cause` before the span.
 fn dated(column: &str, item: &str) -> Result<Dated, CellError> {
     let expected = || wrong(column, "expected code@2026-01-01..2026-12-31");
     let (code, span) = item.split_once('@').map_or((item, None), |(code, span)| (code, Some(span)));
+    let (code, cause) = match code.split_once(':') {
+        Some((code, cause)) if column == "cohorts" => (code, Some(cause.trim().into())),
+        Some(_) | None => (code, None),
+    };
     let Some(span) = span else {
-        return Ok(Dated { code: code.into(), from: None, until: None });
+        return Ok(Dated { code: code.trim().into(), from: None, until: None, cause });
     };
     let (from, until) = span.split_once("..").unwrap_or((span, ""));
     let date = |text: &str| -> Result<Option<Date>, CellError> {
+        let text = text.trim();
         if text.is_empty() { Ok(None) } else { text.parse().map(Some).map_err(|_bad| expected()) }
     };
-    Ok(Dated { code: code.into(), from: date(from)?, until: date(until)? })
+    Ok(Dated { code: code.trim().into(), from: date(from)?, until: date(until)?, cause })
 }
 
 /// Spans of pregnancy: `pregnant@2026-01-01..2026-09-30`, `lactating@…`, the bare dates, or `yes`.
@@ -191,24 +228,11 @@ fn pregnancy(cells: &mut Cells<'_>) -> Result<Vec<Dated>, CellError> {
 /// # Errors
 /// The first cell that cannot be what its column needs.
 pub(super) fn row(kind: Kind, mut cells: Cells<'_>) -> Result<Registered, CellError> {
-    Ok(match kind {
+    let row = match kind {
         Kind::People => Registered::Person(person(cells)?),
-        Kind::Households => Registered::Household(Household {
-            household: cells.required("household")?,
-            village: cells.owned("village"),
-            doctor: cells.optional("doctor")?,
-            cause: cells.owned("cause"),
-            attributes: cells.attributes(),
-        }),
+        Kind::Households => Registered::Household(household(cells)?),
         Kind::Doctors => Registered::Doctor(doctor(cells)?),
-        Kind::Devices => Registered::Device(Device {
-            device: cells.required("device")?,
-            model: cells.owned("model"),
-            site: cells.optional("site")?,
-            bench: cells.optional("bench")?,
-            owner: cells.optional("owner")?,
-            attributes: cells.attributes(),
-        }),
+        Kind::Devices => Registered::Device(device(cells)?),
         Kind::Sites => Registered::Site(site(cells)?),
         Kind::Cards => {
             let card = cells.owned("card");
@@ -218,7 +242,15 @@ pub(super) fn row(kind: Kind, mut cells: Cells<'_>) -> Result<Registered, CellEr
             Registered::Card(Card { card, person: cells.required("person")? })
         }
         Kind::Plans => Registered::Plan(plan(cells)?),
-    })
+        Kind::Places => Registered::Place(place(cells)?),
+        Kind::Benches => Registered::Bench(bench(cells)?),
+        Kind::Teams => Registered::Team(team(cells)?),
+        Kind::Duty => Registered::Duty(duty(cells)?),
+        Kind::Pairings => Registered::Pairing(pairing(cells)?),
+    };
+    row.check()
+        .map_err(|error| wrong(error.column, format_args!("{} / {}", error.en, error.zh)))?;
+    Ok(row)
 }
 
 fn person(mut cells: Cells<'_>) -> Result<Person, CellError> {
@@ -227,7 +259,7 @@ fn person(mut cells: Cells<'_>) -> Result<Person, CellError> {
         name: cells.owned("name"),
         sex: cells.choice("sex", &[("male", Sex::Male), ("female", Sex::Female)])?,
         birth_date: cells.optional("birth_date")?,
-        id_number: cells.owned("id_number"),
+        id_number: id_number(cells.owned("id_number")),
         cards: cells.list("cards"),
         phone: cells.owned("phone"),
         consent: cells.owned("consent"),
@@ -239,6 +271,11 @@ fn person(mut cells: Cells<'_>) -> Result<Person, CellError> {
         pregnant: pregnancy(&mut cells)?,
         attributes: cells.attributes(),
     })
+}
+
+/// One number is written in one way; what is none is refused with its reason later.
+fn id_number(text: String) -> String {
+    IdNumber::parse(&text).map_or(text, |number| number.as_str().to_owned())
 }
 
 const LEVELS: [(&str, CareLevel); 4] = [
@@ -270,56 +307,24 @@ fn webhook(address: String) -> Result<String, CellError> {
     if sound { Ok(address) } else { Err(wrong("webhook", "expected http:// or https://")) }
 }
 
-fn site(mut cells: Cells<'_>) -> Result<Site, CellError> {
-    let kinds = [
-        ("van", SiteRole::Van),
-        ("clinic", SiteRole::Clinic),
-        ("township", SiteRole::Township),
-        ("home", SiteRole::Home),
-    ];
-    Ok(Site {
-        site: cells.required("site")?,
-        kind: cells.choice("kind", &kinds)?.ok_or_else(|| wrong("kind", "missing"))?,
-        name: cells.owned("name"),
-        village: cells.owned("village"),
-        township: cells.owned("township"),
-        lat: cells.owned("lat"),
-        lon: cells.owned("lon"),
-        attributes: cells.attributes(),
-    })
-}
-
 /// A row's cells, in the order of [`Kind::columns`], and its attributes.
 #[must_use]
 pub(super) fn cells(row: &Registered) -> (Vec<String>, Attributes) {
-    let text = |value: Option<String>| value.unwrap_or_default();
     match row {
         Registered::Person(row) => (person_cells(row), row.attributes.clone()),
-        Registered::Household(row) => (
-            vec![
-                row.household.to_string(),
-                row.village.clone(),
-                text(row.doctor.as_ref().map(ToString::to_string)),
-                row.cause.clone(),
-            ],
-            row.attributes.clone(),
-        ),
+        Registered::Household(row) => (household_cells(row), row.attributes.clone()),
         Registered::Doctor(row) => (doctor_cells(row), row.attributes.clone()),
-        Registered::Device(row) => (
-            vec![
-                row.device.to_string(),
-                row.model.clone(),
-                text(row.site.as_ref().map(ToString::to_string)),
-                text(row.bench.as_ref().map(ToString::to_string)),
-                text(row.owner.as_ref().map(ToString::to_string)),
-            ],
-            row.attributes.clone(),
-        ),
+        Registered::Device(row) => (device_cells(row), row.attributes.clone()),
         Registered::Site(row) => (site_cells(row), row.attributes.clone()),
         Registered::Card(row) => {
             (vec![row.card.clone(), row.person.to_string()], Attributes::new())
         }
         Registered::Plan(row) => (plan_cells(row), row.attributes.clone()),
+        Registered::Place(row) => (place_cells(row), row.attributes.clone()),
+        Registered::Bench(row) => (bench_cells(row), row.attributes.clone()),
+        Registered::Team(row) => (team_cells(row), row.attributes.clone()),
+        Registered::Duty(row) => (duty_cells(row), row.attributes.clone()),
+        Registered::Pairing(row) => (pairing_cells(row), row.attributes.clone()),
     }
 }
 
@@ -361,29 +366,15 @@ fn doctor_cells(row: &Doctor) -> Vec<String> {
     ]
 }
 
-fn site_cells(row: &Site) -> Vec<String> {
-    let kind = match row.kind {
-        SiteRole::Van => "van",
-        SiteRole::Clinic => "clinic",
-        SiteRole::Township => "township",
-        SiteRole::Home => "home",
-    };
-    vec![
-        row.site.to_string(),
-        kind.to_owned(),
-        row.name.clone(),
-        row.village.clone(),
-        row.township.clone(),
-        row.lat.clone(),
-        row.lon.clone(),
-    ]
-}
-
 fn dated_cell(items: &[Dated]) -> String {
     let date = |date: Option<Date>| date.map_or_else(String::new, |date| date.to_string());
+    let code = |item: &Dated| match &item.cause {
+        Some(cause) => format!("{}:{cause}", item.code),
+        None => item.code.to_string(),
+    };
     let item = |item: &Dated| match (item.from, item.until) {
-        (None, None) => item.code.to_string(),
-        (from, until) => format!("{}@{}..{}", item.code, date(from), date(until)),
+        (None, None) => code(item),
+        (from, until) => format!("{}@{}..{}", code(item), date(from), date(until)),
     };
     items.iter().map(item).collect::<Vec<_>>().join("|")
 }
@@ -417,7 +408,7 @@ mod tests {
             Ok("P1,张三,,,,c1|c2,,,,,,,C2@2026-01-01..2026-12-31|C1,;小组=三组"),
         );
         check(Kind::Cards, "person,card\nP1,6217\n", Ok("6217,P1;"));
-        check(Kind::Devices, "device,owner\nBP-1,P1\n", Ok("BP-1,,,,P1;"));
+        check(Kind::Devices, "device,owner\nBP-1,P1\n", Ok("BP-1,,,,P1,,;"));
     }
 
     #[test]
@@ -444,6 +435,56 @@ mod tests {
             Ok("P1,,,,,,,,,,,,,pregnant@2026-01-01..;"),
         );
         check(Kind::People, "person,pregnant\nP1,no\n", Ok("P1,,,,,,,,,,,,,;"));
+    }
+
+    #[test]
+    fn a_household_is_written_as_it_is_read() {
+        let dated = "DR1@2026-01-01..2026-03-02T12:00|DR2@2026-03-02T12:00..";
+        for doctors in ["DR1", "", dated] {
+            check(
+                Kind::Households,
+                &format!("household,doctor,cause\nH1,{doctors},illness\n"),
+                Ok(&format!("H1,,{doctors},illness;")),
+            );
+        }
+        let twice = "household,doctor\nH1,DR1@2026-01-01..2026-03-02|DR2@2026-03-02..\n";
+        let why = "doctor: two spans overlap: a household has one primary doctor at any instant / \
+                   两段签约时间重叠：一户在任何时刻只有一名责任医生";
+        check(Kind::Households, twice, Err(why));
+        let why = "doctor: a household has one primary doctor at any instant: give dates / \
+                   一户在任何时刻只有一名责任医生：请写日期";
+        check(Kind::Households, "household,doctor\nH1,DR1|DR2\n", Err(why));
+    }
+
+    #[test]
+    fn places_and_what_belongs_to_them_are_written_as_they_are_read() {
+        for (kind, file) in [
+            (Kind::Places, "place,kind,name,parent\n北村,village,北村委会,青石镇\n"),
+            (Kind::Benches, "bench,site,name\nB1,van1,血压台\n"),
+            (Kind::Teams, "team,place,village_doctor,township,county,city\nA,青石镇,DR1,T1,,CT1\n"),
+            (Kind::Duty, "site_or_place,doctor,from,until\nvan1,DR1,2026-03-02T08:00,2026-03-04\n"),
+            (Kind::Pairings, "facility,partner,kind\n青石卫生院,市一院,远程会诊\n"),
+            (
+                Kind::Sites,
+                "site,kind,name,village,township,lat,lon,session_minutes\nV1,van,,,,,,8\n",
+            ),
+            (Kind::Devices, "device,model,site,bench,owner,epoch,slots\nD1,,,,,3,1=P1|2=P2\n"),
+            (Kind::People, "person,cohorts\nP1,已治愈跟踪:illness@2025-06-01..|特扶\n"),
+        ] {
+            let mut lines = file.lines();
+            let names: Vec<_> = lines.next().unwrap().split(',').collect();
+            let cells: Vec<_> = lines.next().unwrap().split(',').collect();
+            let all: Vec<_> = kind
+                .columns()
+                .iter()
+                .map(|column| {
+                    names.iter().position(|name| name == column).map_or("", |at| cells[at])
+                })
+                .collect();
+            check(kind, file, Ok(&format!("{};", all.join(","))));
+        }
+        let why = "session_minutes: expected 1 to 240 minutes / 应为1至240分钟";
+        check(Kind::Sites, "site,kind,session_minutes\nV1,van,0\n", Err(why));
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! Acts of doctors, and deadlines that passed: facts like readings.
 
 use crate::{
-    care::{self, Step, Team},
-    domain::Alert,
+    care::{self, Responsible, Step, Team},
+    domain::{Alert, AlertState, Visit},
     store::{Change, CommitSeq, StoreError, Timer},
 };
 
 use super::{
+    entered,
     group::Group,
     watch::Look,
     work::{Act, ActRefused, Deed},
@@ -21,12 +22,18 @@ impl Group<'_> {
         let Some(alert) = self.unit.alert(&act.alert)? else {
             return Ok(Err(ActRefused::Unknown));
         };
-        if !alert.state.is_live() && act.deed != Deed::Note {
+        // What took place about an alert that has ended took place all the same.
+        let of_past = matches!(act.deed, Deed::Note | Deed::Visit(_));
+        if !alert.state.is_live() && !of_past {
             return Ok(Err(ActRefused::Ended));
+        }
+        if let Deed::Visit(told) = &act.deed {
+            return self.visited(&alert, told, act).map(Ok);
         }
         let mut step = match &act.deed {
             Deed::Acknowledge => care::acknowledge(&alert, &act.by, act.note.clone(), self.now),
-            Deed::Note => care::note(&alert, &act.by, act.note.clone(), self.now),
+            // A visit has been taken already.
+            Deed::Note | Deed::Visit(_) => care::note(&alert, &act.by, act.note.clone(), self.now),
             Deed::Forward(to) => {
                 let team = self.team_of(&alert)?;
                 let step = care::forward(&alert, to.as_ref(), &act.by, &team, self.now);
@@ -43,6 +50,38 @@ impl Group<'_> {
             self.seen(&alert, &act.by)?;
         }
         Ok(Ok(taken))
+    }
+
+    /// Records a visit for whoever was responsible when it took place; the same told again, by
+    /// whomever, is the same visit. Returns where its step stands.
+    fn visited(&mut self, alert: &Alert, told: &Visit, act: &Act) -> Result<CommitSeq, StoreError> {
+        let steps = self.unit.steps(alert.key)?;
+        let home = entered::household_at(self.unit, &alert.person, told.at)?;
+        let answered = match home {
+            Some(home) => self.unit.doctor_of(&home, told.at)?,
+            None => None,
+        };
+        let events = steps.iter().map(|(_, event)| event);
+        let visit = Responsible::at(told.at, answered, events).judge(told.clone(), self.now);
+        let told_before = steps.iter().rev().find_map(|(seq, event)| {
+            event.visit.as_ref().filter(|known| known.is_same(&visit)).map(|known| (*seq, known))
+        });
+        // What counted for nobody, and counts by the rows of today, is told anew.
+        if let Some((seq, known)) = told_before
+            && (known.rejected.is_none() || visit.rejected.is_some())
+        {
+            return Ok(seq);
+        }
+        let counts = visit.rejected.is_none();
+        let mut step = care::visit(alert, visit, &act.by, self.now);
+        step.event.note.clone_from(&act.note);
+        self.take(step);
+        self.flush()?;
+        let taken = self.unit.last()?;
+        if counts && alert.state == AlertState::Open {
+            self.seen(alert, &act.by)?;
+        }
+        Ok(taken)
     }
 
     /// Puts a step of an alert's life into the group.
@@ -66,7 +105,19 @@ impl Group<'_> {
     /// The doctors who answer for the person of an alert.
     pub(super) fn team_of(&mut self, alert: &Alert) -> Result<Team, StoreError> {
         let person = self.desk.person(self.unit, &alert.person)?.cloned();
-        person.map_or_else(|| Ok(Team::default()), |person| self.desk.team(self.unit, &person))
+        person.map_or_else(
+            || Ok(Team::default()),
+            |person| self.desk.team(self.unit, &person, self.now),
+        )
+    }
+
+    /// Whoever answers for a household from now on sees it from now on.
+    pub(super) fn hand_over(&mut self) -> Result<(), StoreError> {
+        if self.unit.next_handover()?.is_some_and(|at| at <= self.now) {
+            self.changes.push(Change::HandOver(self.now));
+            self.flush()?;
+        }
+        Ok(())
     }
 
     /// What time alone does: passed deadlines go to the next step, people are judged again.

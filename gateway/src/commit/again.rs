@@ -81,7 +81,12 @@ pub(super) fn binds(row: &Registered) -> Vec<RegistryKey> {
         | Registered::Household(_)
         | Registered::Doctor(_)
         | Registered::Site(_)
-        | Registered::Plan(_) => Vec::new(),
+        | Registered::Plan(_)
+        | Registered::Place(_)
+        | Registered::Bench(_)
+        | Registered::Team(_)
+        | Registered::Duty(_)
+        | Registered::Pairing(_) => Vec::new(),
     }
 }
 

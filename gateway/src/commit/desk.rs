@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::{
     domain::{
-        BenchId, CareLevel, Device, DeviceId, Doctor, Household, Person, PersonId, Registered,
-        Site, SiteId, SiteRole,
+        BenchId, CareLevel, Device, DeviceId, Doctor, DoctorId, Household, Person, PersonId,
+        Registered, Site, SiteId, SiteRole, Timestamp,
     },
     store::{CommitSeq, RegistryKey, StoreError, Unit},
 };
@@ -77,6 +77,12 @@ impl Desk {
             Registered::Household(_) | Registered::Site(_) | Registered::Doctor(_) => {
                 self.people.forget();
             }
+            // Who is asked is looked up whenever an alert asks; nothing of it is kept.
+            Registered::Place(_)
+            | Registered::Bench(_)
+            | Registered::Team(_)
+            | Registered::Duty(_)
+            | Registered::Pairing(_) => {}
             Registered::Plan(plan) => self.people.forget_person(&plan.person),
             Registered::Device(_) | Registered::Card(_) => {}
         }
@@ -173,29 +179,54 @@ impl Desk {
         Ok(if let Some(Registered::Household(row)) = row { Some(row.clone()) } else { None })
     }
 
-    /// The doctors who answer for a person, in order.
+    fn doctor(&mut self, unit: &mut dyn Unit, id: DoctorId) -> Result<Option<Doctor>, StoreError> {
+        let row = self.row(unit, &RegistryKey::Doctor(id))?;
+        Ok(if let Some(Registered::Doctor(doctor)) = row { Some(doctor.clone()) } else { None })
+    }
+
+    /// The doctors who answer for a person at an instant, in order: whoever signed for the household
+    /// then, else the village doctor of the nearest team, else whoever is on duty nearest; then step
+    /// by step those whom the nearest team names, else those whose place contains the village.
     pub(super) fn team(
         &mut self,
         unit: &mut dyn Unit,
         person: &Person,
+        at: Timestamp,
     ) -> Result<crate::care::Team, StoreError> {
         let household = self.household(unit, person)?;
-        let contracted = household.as_ref().and_then(|household| household.doctor.clone());
-        let contracted = match contracted {
-            Some(doctor) => {
-                let row = self.row(unit, &RegistryKey::Doctor(doctor))?;
-                if let Some(Registered::Doctor(doctor)) = row { Some(doctor.clone()) } else { None }
-            }
+        let signed = match &person.household {
+            Some(household) => unit.doctor_of(household, at)?,
             None => None,
         };
         let village = household.map_or_else(|| person.village.clone(), |home| home.village);
-        let places = unit.places_above(&village)?;
+        let containing = unit.places_above(&village)?;
+        let places: Vec<&String> = std::iter::once(&village).chain(&containing).collect();
+        let mut team = None;
+        for place in &places {
+            team = team.map_or_else(|| unit.team_of(place), |team| Ok(Some(team)))?;
+        }
+        let of_team = |step| team.as_ref().and_then(|team| team.at(step)).cloned();
+        let mut first = signed.or_else(|| of_team(CareLevel::Village));
+        for place in &places {
+            first = first.map_or_else(|| unit.on_duty(place, at), |first| Ok(Some(first)))?;
+        }
+        let contracted = match first {
+            Some(first) => self.doctor(unit, first)?,
+            None => None,
+        };
         let mut above = Vec::new();
         for level in [CareLevel::Township, CareLevel::County, CareLevel::City] {
             let (offices, doctors): (Vec<Doctor>, Vec<Doctor>) =
                 unit.doctors(level)?.into_iter().partition(Doctor::is_office);
-            above.extend(of_places(doctors, &places));
-            above.extend(of_places(offices, &places));
+            let named = match of_team(level) {
+                Some(named) => self.doctor(unit, named)?,
+                None => None,
+            };
+            match named {
+                Some(named) => above.push(named),
+                None => above.extend(of_places(doctors, &containing)),
+            }
+            above.extend(of_places(offices, &containing));
         }
         Ok(crate::care::Team::new(contracted, above))
     }

@@ -65,7 +65,7 @@ impl Group<'_> {
         let alerts = self.unit.alerts(std::slice::from_ref(person))?.pop().unwrap_or_default();
         let registered = self.desk.person(self.unit, person)?.cloned();
         let team = match registered {
-            Some(registered) => self.desk.team(self.unit, &registered)?,
+            Some(registered) => self.desk.team(self.unit, &registered, self.now)?,
             None => Team::default(),
         };
         // Nobody stands beside somebody to whom something happened.

@@ -48,6 +48,16 @@ pub(super) fn in_force(
     Ok(InForce::new(packs, &entered, patient))
 }
 
+/// The household in which somebody lived at an instant, by the rows entered by then.
+pub(super) fn household_at(
+    unit: &mut dyn Unit,
+    id: &PersonId,
+    at: Timestamp,
+) -> Result<Option<HouseholdId>, StoreError> {
+    let rows = people(unit, id)?;
+    Ok(row_at(rows.iter(), at).and_then(|(_, person)| person.household.clone()))
+}
+
 /// The row entered last by an instant, or the first one: nothing was known before it.
 fn row_at<'r, T>(
     mut rows: impl Iterator<Item = &'r Entered<T>>,

@@ -152,6 +152,7 @@ impl Group<'_> {
         }
         self.timers()?;
         if works.iter().any(|work| matches!(work, Work::Tick)) {
+            self.hand_over()?;
             self.look_around()?;
         }
         if self.counts != Counts::default() {

@@ -4,7 +4,7 @@ use smol_str::SmolStr;
 use tokio::sync::oneshot;
 
 use crate::{
-    domain::{AlertId, DoctorId, PersonId, Registered, Timestamp},
+    domain::{AlertId, DoctorId, PersonId, Registered, Timestamp, Visit},
     intake::Delivery,
     store::{Attempt, CommitSeq, Committed, Registration, Request, RosterHeld, TokenRow},
 };
@@ -60,6 +60,8 @@ pub enum Deed {
     Forward(Option<DoctorId>),
     /// They write something down.
     Note,
+    /// They tell of a visit; whom it counts for is decided here.
+    Visit(Visit),
 }
 
 /// A doctor's act: a fact like a reading. It counts from its receipt here.

@@ -344,6 +344,14 @@ pub fn quarantine_digest(id: &ReadingId, content: &ContentDigest) -> ContentDige
     encoder.finish()
 }
 
+/// What stands in the place of a resident identity number where it is only compared.
+#[must_use]
+pub fn id_number_digest(number: &str) -> ContentDigest {
+    let mut encoder = Encoder::new("id_number");
+    encoder.field(number.as_bytes());
+    encoder.finish()
+}
+
 /// A digest of one card held to one bench at one time, so that its repeat is recognised.
 #[must_use]
 pub fn card_digest(site: &SiteId, bench: &BenchId, card: &str, at: Timestamp) -> ContentDigest {

@@ -3,19 +3,26 @@
 //! Nothing here does I/O, reads a clock, or knows how a value is stored or sent.
 
 mod alert;
+mod assignment;
 mod case;
+mod check;
 mod event;
 mod id;
+mod id_number;
 mod identity;
 mod initials;
 mod link;
+mod place;
 mod plan;
 mod reading;
 mod registry;
 mod time;
+mod visit;
 
 pub use alert::{Alert, AlertState, CareLevel, Level, Reason, Rung};
+pub use assignment::{Assigned, NoAssignment, NoMoment, Span, answered, answering, at_once};
 pub use case::case_code;
+pub use check::{CAUSES, COHORT_TAGS, RowError};
 pub use event::{ActOutcome, Happened, Money, MoneyKind, PersonEvent};
 pub use id::{
     AlertId, AlertKind, BenchId, BenchKind, ContentDigest, ContentKind, DeviceId, DeviceKind,
@@ -23,12 +30,14 @@ pub use id::{
     NAME_MAX, NameError, NotificationKey, NotificationKind, PersonId, PersonKind, ReadingId,
     ReadingKind, SiteId, SiteKind,
 };
+pub use id_number::{IdNumber, NoIdNumber};
 pub use identity::{
-    Numbering, alert_id, card_digest, content_digest, event_content, event_id, notification_key,
-    quarantine_digest, raw_digest, reading_id, received_digest,
+    Numbering, alert_id, card_digest, content_digest, event_content, event_id, id_number_digest,
+    notification_key, quarantine_digest, raw_digest, reading_id, received_digest,
 };
 pub use initials::{initials, surname_letters};
 pub use link::{AlertLinks, LINK_MAX};
+pub use place::{Bench, Duty, Pairing, Place, PlaceKind, TeamOf};
 pub use plan::{NoTarget, Plan, PlanError, TenthsMmol};
 pub use reading::{
     Attribution, Basis, Reading, Remarks, Road, Sequence, Setting, Standing, flag_bits, meal_name,
@@ -37,3 +46,4 @@ pub use registry::{
     Attributes, Card, Dated, Device, Doctor, Household, Person, Registered, Sex, Site, SiteRole,
 };
 pub use time::{Clock, Grade, Measured, Millis, Timestamp};
+pub use visit::{Visit, VisitRejected};

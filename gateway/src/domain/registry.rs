@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::{
-    BenchId, CareLevel, DeviceId, DoctorId, HouseholdId, PersonId, Plan, SiteId, Timestamp,
+    Assigned, Bench, BenchId, CareLevel, DeviceId, DoctorId, Duty, HouseholdId, Pairing, PersonId,
+    Place, Plan, SiteId, TeamOf, Timestamp,
 };
 
 /// Columns of a file that have no meaning to us, kept as they came.
@@ -27,6 +28,9 @@ pub struct Dated {
     /// Last day on which it holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Date>,
+    /// Why, where that is known: a cause of poverty, for a cohort.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<SmolStr>,
 }
 
 impl Dated {
@@ -64,7 +68,7 @@ pub struct Person {
     /// As registered.
     #[serde(default)]
     pub birth_date: Option<Date>,
-    /// Resident identity number, unchecked here.
+    /// Resident identity number; its check is [`super::IdNumber`]'s.
     #[serde(default)]
     pub id_number: String,
     /// Card numbers that open a bench session for this person.
@@ -107,9 +111,12 @@ pub struct Household {
     /// Where it lives.
     #[serde(default)]
     pub village: String,
-    /// The doctor who signed for it.
+    /// The doctor who signed for it, from when the row was entered.
     #[serde(default)]
     pub doctor: Option<DoctorId>,
+    /// The doctors who signed for it, each for a span of time; instead of the above.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub assigned: Vec<Assigned>,
     /// Cause of poverty: `illness`, `disability`, `education`, `labour`, `funds`.
     #[serde(default)]
     pub cause: String,
@@ -174,6 +181,12 @@ pub struct Device {
     /// The person it belongs to, if it is not shared.
     #[serde(default)]
     pub owner: Option<PersonId>,
+    /// The present life of its counter, for a device that states none itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epoch: Option<u64>,
+    /// People by the user slot under which the device keeps their values.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub slots: Vec<(u8, PersonId)>,
     /// Unknown columns.
     #[serde(default)]
     pub attributes: Attributes,
@@ -215,6 +228,9 @@ pub struct Site {
     /// Longitude in degrees, WGS-84, as written.
     #[serde(default)]
     pub lon: String,
+    /// Minutes after which a card's session at a bench of this site ends by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_minutes: Option<u16>,
     /// Unknown columns.
     #[serde(default)]
     pub attributes: Attributes,
@@ -247,4 +263,78 @@ pub enum Registered {
     Card(Card),
     /// A person's own plan.
     Plan(Plan),
+    /// A place of the tree.
+    Place(Place),
+    /// A bench.
+    Bench(Bench),
+    /// A team.
+    Team(TeamOf),
+    /// A turn of duty.
+    Duty(Duty),
+    /// Two facilities that work together.
+    Pairing(Pairing),
+}
+
+impl Registered {
+    /// Every kind, by name.
+    pub const KINDS: [&'static str; 12] = [
+        "person",
+        "household",
+        "doctor",
+        "device",
+        "site",
+        "card",
+        "plan",
+        "place",
+        "bench",
+        "team",
+        "duty",
+        "pairing",
+    ];
+
+    /// The kind's name.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Person(_) => "person",
+            Self::Household(_) => "household",
+            Self::Doctor(_) => "doctor",
+            Self::Device(_) => "device",
+            Self::Site(_) => "site",
+            Self::Card(_) => "card",
+            Self::Plan(_) => "plan",
+            Self::Place(_) => "place",
+            Self::Bench(_) => "bench",
+            Self::Team(_) => "team",
+            Self::Duty(_) => "duty",
+            Self::Pairing(_) => "pairing",
+        }
+    }
+
+    /// What a later row of the kind must be called to supersede this one.
+    #[must_use]
+    pub fn name(&self) -> SmolStr {
+        match self {
+            Self::Person(row) => row.person.as_str().into(),
+            Self::Household(row) => row.household.as_str().into(),
+            Self::Doctor(row) => row.doctor.as_str().into(),
+            Self::Device(row) => row.device.as_str().into(),
+            Self::Site(row) => row.site.as_str().into(),
+            Self::Card(row) => row.card.as_str().into(),
+            Self::Plan(row) => row.person.as_str().into(),
+            Self::Place(row) => row.place.as_str().into(),
+            // Ids hold no slash.
+            Self::Bench(row) => smol_str::format_smolstr!("{}/{}", row.site, row.bench),
+            Self::Team(row) => row.team.clone(),
+            // The beginning first: it holds no space, a place's name may.
+            Self::Duty(row) => match row.span.from {
+                Some(from) => smol_str::format_smolstr!("{from} {}", row.site_or_place),
+                None => smol_str::format_smolstr!("ever {}", row.site_or_place),
+            },
+            Self::Pairing(row) => {
+                let Pairing { facility, partner, kind, .. } = row;
+                smol_str::format_smolstr!("{facility}|{partner}|{kind}")
+            }
+        }
+    }
 }

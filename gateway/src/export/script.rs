@@ -11,8 +11,8 @@ use tokio::sync::watch;
 use super::{Advance, Log};
 use crate::{
     domain::{
-        AlertId, BenchId, DoctorId, NotificationKey, Person, PersonEvent, PersonId, ReadingId,
-        Registered, SiteId, Timestamp,
+        AlertId, BenchId, DoctorId, IdNumber, NotificationKey, Person, PersonEvent, PersonId,
+        ReadingId, Registered, SiteId, Timestamp,
     },
     store::{
         Attempt, Attributed, BenchSession, CardScan, CommitSeq, Counts, Crossing, Decided, Fact,
@@ -215,7 +215,7 @@ impl Reader for Scripted {
         unscripted()
     }
 
-    fn with_id_number(&self, _: &Scope, _: &str) -> Result<Vec<PersonId>, StoreError> {
+    fn with_id_number(&self, _: &Scope, _: &IdNumber) -> Result<Vec<PersonId>, StoreError> {
         unscripted()
     }
 

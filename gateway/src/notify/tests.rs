@@ -317,6 +317,7 @@ fn event(alert: &Alert, change: AlertChange) -> AlertEvent {
         from: None,
         alias: None,
         merge: None,
+        visit: None,
     }
 }
 

@@ -86,6 +86,8 @@ async fn register(
         let with_ours = asked.ours.unwrap_or_default();
         return shared.ask(move |shared| rehearse(shared, rows, with_ours)).await.map(Json);
     }
+    let turn = shared.entering.acquire().await;
+    turn.as_ref().map_err(|_closed| Refusal::from(NotCommitted))?;
     let Weighed { rows, rejected, warned } = shared.ask(move |shared| weigh(shared, rows)).await?;
     let sent = rows.len();
     if sent == 0 {
@@ -118,7 +120,7 @@ fn parsed(body: &[u8], of_kind: &str) -> Result<Vec<(usize, Registered)>, Refusa
         .map(|(text, line)| {
             let row: Registered = serde_json::from_slice(text)
                 .map_err(|error| Refusal::bad_json(format!("line {line}: {error}")))?;
-            let found = kind(&row);
+            let found = row.kind();
             if found == of_kind {
                 Ok((line, row))
             } else {
@@ -126,18 +128,6 @@ fn parsed(body: &[u8], of_kind: &str) -> Result<Vec<(usize, Registered)>, Refusa
             }
         })
         .collect()
-}
-
-const fn kind(row: &Registered) -> &'static str {
-    match row {
-        Registered::Person(_) => "person",
-        Registered::Household(_) => "household",
-        Registered::Doctor(_) => "doctor",
-        Registered::Device(_) => "device",
-        Registered::Site(_) => "site",
-        Registered::Card(_) => "card",
-        Registered::Plan(_) => "plan",
-    }
 }
 
 async fn make_token(

@@ -184,7 +184,7 @@ impl Counting {
         let counted = Counted { as_of: now, months: months(now), places: places(reader)? };
         let oldest = counted.months.first();
         let from = oldest.and_then(|month| months_before(month.end, MONTHS_KEPT)).unwrap_or(now);
-        Ok(Self { homes: homes(reader)?, counted, from, after: None })
+        Ok(Self { homes: homes(reader, counted.as_of)?, counted, from, after: None })
     }
 
     /// Counts the next people.
@@ -219,14 +219,25 @@ struct Home {
     contracted: bool,
 }
 
-fn homes(reader: &dyn Reader) -> Result<HashMap<HouseholdId, Home>, StoreError> {
+fn homes(reader: &dyn Reader, now: Timestamp) -> Result<HashMap<HouseholdId, Home>, StoreError> {
     let mut homes = HashMap::new();
+    let mut dated: Vec<HouseholdId> = Vec::new();
     each(reader, "household", |row| {
         if let Registered::Household(row) = row {
-            let home = Home { village: row.village, contracted: row.doctor.is_some() };
-            homes.insert(row.household, home);
+            let contracted = row.doctor.is_some();
+            if !row.assigned.is_empty() {
+                dated.push(row.household.clone());
+            }
+            homes.insert(row.household, Home { village: row.village, contracted });
         }
     })?;
+    // One with dates may have nobody yet, or nobody any more; an earlier row may say who it is.
+    for household in dated {
+        let doctor = reader.doctor_of(&household, now)?;
+        if let Some(home) = homes.get_mut(&household) {
+            home.contracted = doctor.is_some();
+        }
+    }
     Ok(homes)
 }
 

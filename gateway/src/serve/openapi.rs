@@ -29,7 +29,7 @@ use super::{api, refusal::Refusal, shared::Shared, wire};
     paths(
         api::me::me, api::readings::list, api::post::readings,
         api::alerts::list, api::alerts::one,
-        api::alerts::ack, api::alerts::forward, api::alerts::note,
+        api::alerts::ack, api::alerts::forward, api::alerts::note, api::visits::visit,
         api::people::list, api::people::one, api::people::timeline,
         api::happened::follow_up, api::happened::money,
         api::merge::merge, api::merge::undo, api::merge::list, api::merge::proposed,

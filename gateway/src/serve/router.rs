@@ -15,7 +15,7 @@ use axum::{
 use super::{
     api::{
         alerts, board, decide, happened, health, held, indicators, live, me, merge, people,
-        post as posted, readings,
+        post as posted, readings, visits,
     },
     assets,
     extract::DEPTH_MAX,
@@ -69,6 +69,7 @@ fn api() -> Routes {
         .post("/api/v1/alerts/{id}/ack", alerts::ack)
         .post("/api/v1/alerts/{id}/forward", alerts::forward)
         .post("/api/v1/alerts/{id}/note", alerts::note)
+        .post("/api/v1/alerts/{id}/visit", visits::visit)
         .get("/api/v1/people", people::list)
         .get("/api/v1/people/{id}", people::one)
         .get("/api/v1/people/{id}/timeline", people::timeline)

@@ -209,6 +209,9 @@ pub struct Shared {
     pub(super) live: Live,
     pub(super) bodies: Arc<Semaphore>,
     pub(super) counters: Counters,
+    /// Rows of the registry are looked at and entered by one request at a time, so that none is
+    /// weighed against rows that another is about to change.
+    pub(super) entering: Semaphore,
     reads: Semaphore,
 }
 
@@ -258,6 +261,7 @@ impl Shared {
             sessions: Sessions::new(parts.clock.clone(), idle_out),
             live: Live::new(parts.committed),
             bodies: Arc::new(Semaphore::new(BODIES_KIB as usize)),
+            entering: Semaphore::new(1),
             reads: Semaphore::new(READS_AT_ONCE),
             reader: parts.reader,
             inlet: parts.inlet,

@@ -10,7 +10,7 @@ use super::{Attributed, Decided, Merged, Quarantined, Refused};
 use crate::domain::{
     Alert, AlertId, AlertState, Attribution, BenchId, ContentDigest, DeviceId, Level,
     NotificationKey, PersonEvent, PersonId, Reading, ReadingId, Registered, Road, SiteId, Standing,
-    Timestamp,
+    Timestamp, Visit,
 };
 
 /// Position of a fact in the log; positions of one commit are consecutive, and a later commit has
@@ -185,6 +185,8 @@ pub enum AlertChange {
     Noted,
     /// A visit was recorded.
     Visited,
+    /// A visit was told of that counts for nobody.
+    VisitRejected,
     /// It ended.
     Closed,
     /// Later facts took it back.
@@ -195,7 +197,7 @@ pub enum AlertChange {
 
 impl AlertChange {
     /// Every change, for decoding.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Opened,
         Self::Raised,
         Self::Lowered,
@@ -205,6 +207,7 @@ impl AlertChange {
         Self::Forwarded,
         Self::Noted,
         Self::Visited,
+        Self::VisitRejected,
         Self::Closed,
         Self::Withdrawn,
         Self::Superseded,
@@ -223,6 +226,7 @@ impl AlertChange {
             Self::Forwarded => "forwarded",
             Self::Noted => "noted",
             Self::Visited => "visited",
+            Self::VisitRejected => "visit_rejected",
             Self::Closed => "closed",
             Self::Withdrawn => "withdrawn",
             Self::Superseded => "superseded",
@@ -251,6 +255,8 @@ pub struct AlertEvent {
     pub alias: Option<AlertId>,
     /// The merge of two files, or its undoing, that it follows from.
     pub merge: Option<CommitSeq>,
+    /// The visit that it tells of.
+    pub visit: Option<Box<Visit>>,
 }
 
 /// How an attempt to send ended.

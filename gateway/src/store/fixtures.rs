@@ -192,6 +192,7 @@ pub(crate) fn household(name: &str, village: &str, doctor: Option<&str>) -> Fact
         household: id(name),
         village: village.to_owned(),
         doctor: doctor.map(id),
+        assigned: Vec::new(),
         cause: String::new(),
         attributes: BTreeMap::new(),
     }))
@@ -220,6 +221,7 @@ pub(crate) fn site(name: &str, village: &str, township: &str, county: &str) -> F
         township: township.to_owned(),
         lat: String::new(),
         lon: String::new(),
+        session_minutes: None,
         attributes: BTreeMap::from([("county".to_owned(), county.to_owned())]),
     }))
 }
@@ -300,6 +302,7 @@ pub(crate) fn event(alert: &Alert, change: AlertChange) -> Fact {
         from: None,
         alias: None,
         merge: None,
+        visit: None,
     }))
 }
 

@@ -1,7 +1,8 @@
 //! What a unit looks up, and what it finds.
 
 use super::{CardScan, CommitSeq, Context, StoredReading};
-use crate::domain::{DeviceId, DoctorId, HouseholdId, PersonId, Registered, SiteId};
+use crate::domain::{BenchId, DeviceId, DoctorId, HouseholdId, PersonId, Registered, SiteId};
+use smol_str::SmolStr;
 
 /// The name of a registry row.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -20,6 +21,9 @@ pub enum RegistryKey {
     Card(String),
     /// A person's own plan; in force is the one entered last, whether it has begun or not.
     Plan(PersonId),
+    /// A row of a kind without a name of its own type, by its kind and name as
+    /// [`Registered::kind`] and [`Registered::name`] say.
+    Other(&'static str, SmolStr),
 }
 
 impl RegistryKey {
@@ -34,6 +38,38 @@ impl RegistryKey {
             Registered::Site(row) => Self::Site(row.site.clone()),
             Registered::Card(row) => Self::Card(row.card.clone()),
             Registered::Plan(row) => Self::Plan(row.person.clone()),
+            Registered::Place(_)
+            | Registered::Bench(_)
+            | Registered::Team(_)
+            | Registered::Duty(_)
+            | Registered::Pairing(_) => Self::Other(row.kind(), row.name()),
+        }
+    }
+
+    /// The name of a place of the tree.
+    #[must_use]
+    pub fn place(place: &str) -> Self {
+        Self::Other("place", place.into())
+    }
+
+    /// The name of a bench.
+    #[must_use]
+    pub fn bench(site: &SiteId, bench: &BenchId) -> Self {
+        Self::Other("bench", smol_str::format_smolstr!("{site}/{bench}"))
+    }
+
+    /// The kind and the name, as the log has them.
+    #[must_use]
+    pub fn kind_and_name(&self) -> (&'static str, &str) {
+        match self {
+            Self::Person(name) => ("person", name.as_str()),
+            Self::Household(name) => ("household", name.as_str()),
+            Self::Doctor(name) => ("doctor", name.as_str()),
+            Self::Device(name) => ("device", name.as_str()),
+            Self::Site(name) => ("site", name.as_str()),
+            Self::Card(number) => ("card", number),
+            Self::Plan(name) => ("plan", name.as_str()),
+            Self::Other(kind, name) => (kind, name),
         }
     }
 }

@@ -45,12 +45,3 @@ impl HeldMerge {
 
 /// Files with one number that are looked at, at most: it is two where it is not a placeholder.
 pub(super) const SAME_MAX: usize = 8;
-
-/// Characters of a resident identity number (GB 11643-1999). Shorter ones are placeholders; whether
-/// its check digit is right is the registry's to say.
-pub(super) const ID_NUMBER_LENGTH: usize = 18;
-
-/// Whether a text can be a resident identity number.
-pub(super) fn is_whole(number: &str) -> bool {
-    number.len() == ID_NUMBER_LENGTH
-}

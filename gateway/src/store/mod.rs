@@ -20,6 +20,7 @@ mod reader;
 mod roster;
 mod rows;
 pub mod sqlite;
+mod staff;
 mod terms;
 pub mod view;
 
@@ -41,3 +42,4 @@ pub use rows::{
     Status, Timer, TimerKind, TokenRow,
 };
 pub use sqlite::{Options, SqliteStore, Verified, read_beside, restore_backup, verify_backup};
+pub use staff::{Holders, Staff};

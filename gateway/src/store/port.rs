@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::{
     AlertEvent, Answer, Awaiting, BenchSession, CardScan, CommitSeq, Committed, Concerned, Counts,
     Crossing, Decided, Fact, HeldMerge, KeptState, Numbered, Owed, PackInForce, Reader,
-    RegistryKey, Resumed, RosterHeld, StoreError, StoredReading, Timer, TokenRow,
+    RegistryKey, Resumed, RosterHeld, Staff, StoreError, StoredReading, Timer, TokenRow,
     view::HeldQuarantine,
 };
 use crate::domain::{
@@ -71,6 +71,9 @@ pub enum Change {
         /// Up to here.
         to: Option<CommitSeq>,
     },
+    /// Whoever answers for a household at an instant does so from now on, as lists of a doctor's
+    /// people see it. It never goes back.
+    HandOver(Timestamp),
     /// A bench session begins or its end moves: (site, bench, from) is its name.
     Session(BenchSession),
     /// A request was answered.
@@ -97,7 +100,7 @@ pub enum Change {
 }
 
 /// One transaction. Dropped without [`Unit::commit`], nothing of it happened.
-pub trait Unit {
+pub trait Unit: Staff {
     /// The position of the last fact, this unit's included.
     ///
     /// # Errors

@@ -3,16 +3,16 @@
 use std::path::Path;
 
 use super::{
-    Attributed, BenchSession, CardScan, CommitSeq, Counts, Crossing, Decided, HeldMerge, Owed,
-    RegistryKey, RosterReader, StoreError, StoredReading, TokenRow,
+    Attributed, BenchSession, CardScan, CommitSeq, Counts, Crossing, Decided, HeldMerge, Holders,
+    Owed, RegistryKey, RosterReader, StoreError, StoredReading, TokenRow, staff,
     view::{
         AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
         HeldState, Page, Paging, ReadingFilter, Scope,
     },
 };
 use crate::domain::{
-    Alert, AlertId, BenchId, DoctorId, PersonEvent, PersonId, ReadingId, Registered, SiteId,
-    Timestamp,
+    Alert, AlertId, BenchId, DoctorId, Duty, HouseholdId, IdNumber, PersonEvent, PersonId,
+    ReadingId, Registered, SiteId, TeamOf, Timestamp,
 };
 
 /// The reading side: many at a time, always a consistent state, never in the writer's way.
@@ -129,6 +129,62 @@ pub trait Reader: RosterReader + Send + Sync {
         key: &RegistryKey,
     ) -> Result<Vec<(Timestamp, Registered)>, StoreError>;
 
+    /// Who answered for a household at an instant. The caller may know of the household: there is no
+    /// scope, here and in the four below.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn doctor_of(
+        &self,
+        household: &HouseholdId,
+        at: Timestamp,
+    ) -> Result<Option<DoctorId>, StoreError> {
+        staff::doctor_of(self, household, at)
+    }
+
+    /// The turns of duty in force of a site or place.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn duties_of(&self, site_or_place: &str) -> Result<Vec<Duty>, StoreError> {
+        Ok(staff::turns(staff::every(self, "duty")?, site_or_place))
+    }
+
+    /// Who is on duty at an instant at a site, by its id, or for a place, by its name. Only that
+    /// site or place itself is asked.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn on_duty(&self, site_or_place: &str, at: Timestamp) -> Result<Option<DoctorId>, StoreError> {
+        let turns = self.duties_of(site_or_place)?;
+        let on_duty = turns.into_iter().filter(|duty| duty.holds_at(at));
+        Ok(on_duty.max_by_key(|duty| duty.span.from).and_then(|duty| duty.doctor))
+    }
+
+    /// The team of a place itself, the first by name of several.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn team_of(&self, place: &str) -> Result<Option<TeamOf>, StoreError> {
+        Ok(staff::team_of(staff::every(self, "team")?, place))
+    }
+
+    /// Whose identity number it is; the first by name of several.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn person_with_id_number(&self, number: &IdNumber) -> Result<Option<PersonId>, StoreError> {
+        Ok(staff::numbered(staff::every(self, "person")?, number))
+    }
+
+    /// Who holds a card.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn holders(&self, card: &str) -> Result<Holders, StoreError> {
+        staff::holders(self, card)
+    }
+
     /// People who are found by a text: by their name, or a part of it, from its start, the initials
     /// of its pinyin, the beginning of their id or of their village's name, the whole number of a
     /// card, the whole id number or its last four digits. By (village, id); everybody, by id,
@@ -143,8 +199,7 @@ pub trait Reader: RosterReader + Send + Sync {
         paging: &Paging,
     ) -> Result<Page<crate::domain::Person>, StoreError>;
 
-    /// Every registry row in force of a kind (`person`, `household`, `doctor`, `device`, `site`,
-    /// `card`, `plan`), by name. For exports.
+    /// Every registry row in force of a kind of [`Registered::KINDS`], by name. For exports.
     ///
     /// # Errors
     /// [`StoreError::Asked`] for any other kind; any error of the store.
@@ -234,11 +289,12 @@ pub trait Reader: RosterReader + Send + Sync {
     ) -> Result<Vec<CardScan>, StoreError>;
 
     /// People within a scope whose row in force carries a resident identity number, by name, a few at
-    /// most. What is no whole number is nobody's.
+    /// most.
     ///
     /// # Errors
     /// Any error of the store.
-    fn with_id_number(&self, scope: &Scope, number: &str) -> Result<Vec<PersonId>, StoreError>;
+    fn with_id_number(&self, scope: &Scope, number: &IdNumber)
+    -> Result<Vec<PersonId>, StoreError>;
 
     /// Pairs of people within a scope whose rows in force carry the same resident identity number,
     /// neither of whom counts as another, by name.

@@ -115,7 +115,7 @@ fn judge(
     for (person, past) in people.iter().zip(pasts) {
         let home = homes.of_person(person);
         let [a, b] = question.packs.map(|pack| judged(pack, (person, home), &past, question.until));
-        let doctor = home.and_then(|home| home.doctor.as_ref());
+        let doctor = home.and_then(|home| home.doctor_at(question.until));
         let measured = past.readings.iter().map(|stored| stored.reading.measured.at);
         tally.add((&person.person, doctor), measured, [&a, &b]);
         counted.people.fetch_add(1, Ordering::Relaxed);

@@ -197,7 +197,7 @@ fn who_was_never_measured_shows_from_the_first_row_on_and_sooner_by_an_own_plan(
     };
     let Fact::Registration(row) = person("P1", None, "North") else { unreachable!() };
     let Registered::Person(mut ill) = row.row else { unreachable!() };
-    ill.diagnoses.push(Dated { code: "htn".into(), from: None, until: None });
+    ill.diagnoses.push(Dated { code: "htn".into(), from: None, until: None, cause: None });
     let mut store = ModelStore::new();
     commit(&mut store, &[registration(Registered::Person(ill.clone()))], &[]);
     let pack = Pack::built_in().unwrap();

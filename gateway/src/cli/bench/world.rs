@@ -68,6 +68,7 @@ fn site(number: u32) -> Result<Registered, Failure> {
         township: TOWNSHIP.to_owned(),
         lat: String::new(),
         lon: String::new(),
+        session_minutes: None,
         attributes: Attributes::from([("county".to_owned(), COUNTY.to_owned())]),
     }))
 }
@@ -98,6 +99,7 @@ fn home(number: u32, doctors: u32) -> Result<Registered, Failure> {
         household,
         village: village(number),
         doctor: Some(doctor),
+        assigned: Vec::new(),
         cause: String::new(),
         attributes: Attributes::new(),
     }))
@@ -130,6 +132,8 @@ fn device(number: u32) -> Result<Registered, Failure> {
         site: Some(site_name(number)?),
         bench: None,
         owner: None,
+        epoch: None,
+        slots: Vec::new(),
         attributes: Attributes::new(),
     }))
 }

@@ -51,7 +51,7 @@ fn registered(number: usize, hypertensive: bool, at: Timestamp) -> Fact {
     if let Registered::Person(Person { diagnoses, .. }) = &mut row.row
         && hypertensive
     {
-        diagnoses.push(Dated { code: "htn".into(), from: None, until: None });
+        diagnoses.push(Dated { code: "htn".into(), from: None, until: None, cause: None });
     }
     Fact::Registration(row)
 }
@@ -199,7 +199,8 @@ fn a_row_that_reaches_back_beyond_what_is_kept_is_not_missed_after_a_start() {
     assert!(!pregnant(&told(&store)));
     let Fact::Registration(mut row) = registered(0, false, day(31)) else { unreachable!() };
     if let Registered::Person(person) = &mut row.row {
-        person.pregnant = vec![Dated { code: "pregnant".into(), from: None, until: None }];
+        person.pregnant =
+            vec![Dated { code: "pregnant".into(), from: None, until: None, cause: None }];
     }
     commit(&mut store, &[Fact::Registration(row)], &[]);
     let mut desk = Desk::new(People::new(100));

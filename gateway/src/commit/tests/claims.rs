@@ -260,7 +260,12 @@ fn what_a_new_row_makes_of_an_old_reading_waits_for_the_morning() {
     if let Fact::Registration(row) = &mut row {
         row.at = bench.now;
         if let Registered::Person(row) = &mut row.row {
-            row.pregnant.push(Dated { code: "pregnant".into(), from: None, until: None });
+            row.pregnant.push(Dated {
+                code: "pregnant".into(),
+                from: None,
+                until: None,
+                cause: None,
+            });
         }
     }
     commit(bench.store, &[row], &[]);

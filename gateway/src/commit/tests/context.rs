@@ -82,6 +82,8 @@ impl Bench {
             site: None,
             bench: None,
             owner: Some("P1".parse().unwrap()),
+            epoch: None,
+            slots: Vec::new(),
             attributes: std::collections::BTreeMap::new(),
         };
         let rows = vec![

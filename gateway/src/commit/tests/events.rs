@@ -39,7 +39,8 @@ fn day(count: i64) -> Timestamp {
 fn township(store: &mut dyn Store) {
     let Fact::Registration(mut row) = person("P1", Some("H1"), "") else { unreachable!() };
     if let Registered::Person(person) = &mut row.row {
-        let since_ever = |code: &str| vec![Dated { code: code.into(), from: None, until: None }];
+        let since_ever =
+            |code: &str| vec![Dated { code: code.into(), from: None, until: None, cause: None }];
         (person.diagnoses, person.cohorts) = (since_ever("htn"), since_ever("C2"));
     }
     let facts = [

@@ -8,4 +8,5 @@ mod events;
 mod merges;
 mod once;
 mod tracked;
+mod visits;
 mod watch;

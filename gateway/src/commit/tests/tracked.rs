@@ -23,7 +23,7 @@ fn registered(tracked: bool, at: Timestamp) -> Fact {
     if let Registered::Person(person) = &mut row.row
         && tracked
     {
-        person.cohorts = vec![Dated { code: "C3".into(), from: None, until: None }];
+        person.cohorts = vec![Dated { code: "C3".into(), from: None, until: None, cause: None }];
     }
     Fact::Registration(row)
 }

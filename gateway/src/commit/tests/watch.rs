@@ -172,7 +172,7 @@ fn person(whose: &str) -> Person {
 }
 
 fn dated(code: &str) -> Vec<Dated> {
-    vec![Dated { code: code.into(), from: None, until: None }]
+    vec![Dated { code: code.into(), from: None, until: None, cause: None }]
 }
 
 fn hypertensive(whose: &str) -> Registered {
@@ -454,6 +454,7 @@ fn random_row(what: u8, whose: usize) -> Registered {
                 code: "C2".into(),
                 from: Some("2026-04-01".parse().unwrap()),
                 until: Some("2026-06-01".parse().unwrap()),
+                cause: None,
             }];
         }
         _ => {

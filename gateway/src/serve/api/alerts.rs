@@ -31,10 +31,10 @@ use crate::{
 };
 
 /// Longest body of an act, in bytes.
-const ACT_MAX: usize = 16 * 1024;
+pub(super) const ACT_MAX: usize = 16 * 1024;
 
 /// Longest note, in characters.
-const NOTE_MAX: usize = 2_000;
+pub(super) const NOTE_MAX: usize = 2_000;
 
 /// Alerts: live ones first, gravest first, then newest.
 #[utoipa::path(get, path = "/api/v1/alerts", tag = "alerts", params(wire::AlertsAsked),
@@ -206,7 +206,7 @@ async fn reachable(
 ) -> Result<(), Refusal> {
     let to = match deed {
         Deed::Forward(to) => to.clone(),
-        Deed::Acknowledge | Deed::Note => None,
+        Deed::Acknowledge | Deed::Note | Deed::Visit(_) => None,
     };
     let (alert, doctor) = shared
         .ask(move |shared| {
@@ -254,7 +254,7 @@ async fn described_at(
 }
 
 /// The life of an alert up to a step.
-fn as_of(mut history: AlertHistory, step: CommitSeq) -> AlertHistory {
+pub(super) fn as_of(mut history: AlertHistory, step: CommitSeq) -> AlertHistory {
     history.events.retain(|(seq, _)| *seq <= step);
     if let Some((_, last)) = history.events.last() {
         history.alert = last.alert.clone();

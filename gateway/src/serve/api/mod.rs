@@ -13,3 +13,4 @@ pub(super) mod merge;
 pub(super) mod people;
 pub(super) mod post;
 pub(super) mod readings;
+pub(super) mod visits;

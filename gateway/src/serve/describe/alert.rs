@@ -3,7 +3,7 @@
 use super::{Describer, filled, person::sex, reading::reading};
 use crate::{
     assess::Concept,
-    domain::{Alert, AlertState, Millis, Person},
+    domain::{Alert, AlertState, Millis, Person, Visit, VisitRejected},
     serve::wire,
     store::{
         AlertChange, AlertEvent, CommitSeq, StoreError, StoredReading,
@@ -33,8 +33,7 @@ impl Describer<'_> {
         };
         let steps = history.events.iter().map(|(_, event)| step(event));
         // What somebody wrote may hold a value.
-        let steps =
-            steps.map(|step| if full { step } else { wire::AlertStep { note: None, ..step } });
+        let steps = steps.map(|step| if full { step } else { without_words(step) });
         let steps = steps.collect();
         Ok(wire::Alert { history: Some(steps), ..described })
     }
@@ -188,6 +187,12 @@ impl Describer<'_> {
     }
 }
 
+/// A step without what somebody wrote, and without a reading.
+fn without_words(step: wire::AlertStep) -> wire::AlertStep {
+    let visit = step.visit.map(|visit| wire::VisitTold { reading: None, reason: None, ..visit });
+    wire::AlertStep { note: None, visit, ..step }
+}
+
 /// Concepts that an assistance office is there for: PR-1 and PR-2 (LINES 6.3, "notified").
 pub(in crate::serve) const OFFICE_CONCEPTS: [&str; 2] =
     [Concept::OopLine.as_str(), Concept::PovertyRelapseRisk.as_str()];
@@ -205,5 +210,19 @@ pub(in crate::serve) fn step(event: &AlertEvent) -> wire::AlertStep {
         note: event.note.clone(),
         from: event.from,
         to: event.alert.state,
+        visit: event.visit.as_deref().map(visit),
+    }
+}
+
+fn visit(visit: &Visit) -> wire::VisitTold {
+    let refused =
+        |why: VisitRejected| wire::VisitRefused { code: why.as_str(), zh: why.zh(), en: why.en() };
+    wire::VisitTold {
+        at: visit.at.to_string(),
+        home: visit.home,
+        doctor: visit.doctor.as_ref().map(ToString::to_string),
+        reading: visit.reading.as_ref().map(ToString::to_string),
+        reason: visit.reason.clone(),
+        rejected: visit.rejected.map(refused),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Describer;
 use crate::{
-    domain::{Person, PersonId},
+    domain::{IdNumber, Person, PersonId},
     serve::wire,
     store::{HeldMerge, Merged, RegistryKey, StoreError, view::Scope},
 };
@@ -70,7 +70,8 @@ impl Describer<'_> {
                 .into_iter()
                 .any(|held| [&held.merged.person, &held.merged.survivor].contains(&other))
         };
-        let others = self.reader().with_id_number(scope, &person.id_number)?;
+        let Ok(number) = IdNumber::parse(&person.id_number) else { return Ok(Vec::new()) };
+        let others = self.reader().with_id_number(scope, &number)?;
         let others = others.iter().filter(|other| **other != person.person && !merged(other));
         Ok(others.map(same_number).collect())
     }

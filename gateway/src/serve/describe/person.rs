@@ -63,11 +63,10 @@ impl Describer<'_> {
         scope: &Scope,
         person: &Person,
     ) -> Result<wire::Person, StoreError> {
-        let household = match &person.household {
-            Some(household) => self.household(household)?,
+        let doctor = match &person.household {
+            Some(household) => self.reader().doctor_of(household, self.now)?,
             None => None,
         };
-        let doctor = household.and_then(|household| household.doctor);
         let pack = self.shared.pack.name.as_str();
         let latest = self.latest(scope, person)?;
         let known = self.known(&person.person)?;

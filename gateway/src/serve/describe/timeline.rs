@@ -249,6 +249,7 @@ impl Describer<'_> {
                 | AlertChange::Forwarded
                 | AlertChange::Noted
                 | AlertChange::Visited
+                | AlertChange::VisitRejected
                 | AlertChange::Closed
         );
         let prefix = &self.shared.settings.case_prefix;

@@ -1,9 +1,13 @@
-//! Whether a scope reaches a person or a site, remembered until an assignment or an alert changes.
+//! Whether a scope reaches a person or a site, remembered for a little, until an
+//! assignment or an alert changes.
 
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
+
+use tokio::time::Instant;
 
 use super::events::{Kind, Prepared};
 use crate::{
@@ -14,6 +18,9 @@ use crate::{
 
 /// People and sites remembered. Full: all are forgotten.
 const KEPT: usize = 50_000;
+
+/// Answers are kept so long: who answers for a household changes with time alone.
+const KEPT_FOR: Duration = Duration::from_secs(30);
 
 /// Of whom an event speaks.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -26,6 +33,8 @@ pub(super) enum Subject {
 struct Known {
     /// Raised whenever something is forgotten, so that an answer from before is not kept.
     generation: u64,
+    /// When the answers began to be kept.
+    since: Option<Instant>,
     answers: HashMap<Subject, Vec<(Scope, bool)>>,
 }
 
@@ -73,7 +82,13 @@ impl Reached {
     }
 
     fn look(&self, scope: &Scope, subject: &Subject) -> (u64, Option<bool>) {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        if known.since.is_none_or(|since| now.duration_since(since) > KEPT_FOR) {
+            known.generation = known.generation.wrapping_add(1);
+            known.answers.clear();
+            known.since = Some(now);
+        }
         let answer = known.answers.get(subject).into_iter().flatten();
         let answer = answer.filter(|(of, _)| of == scope).map(|(_, reached)| *reached).next();
         (known.generation, answer)

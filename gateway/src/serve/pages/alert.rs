@@ -36,6 +36,8 @@ pub(super) struct Line {
     pub(super) what: &'static str,
     pub(super) by: String,
     pub(super) note: String,
+    /// It counts for nothing: shown struck through, with why.
+    pub(super) struck: bool,
 }
 
 /// A step for people.
@@ -44,8 +46,18 @@ pub(super) fn line(step: &wire::AlertStep, t: &Words) -> Line {
         at: clock_time(&step.at),
         what: t.change(step.kind),
         by: step.by.clone().unwrap_or_default(),
-        note: step.note.clone().unwrap_or_default(),
+        note: step.note.clone().or_else(|| visited(step, t)).unwrap_or_default(),
+        struck: step.visit.as_ref().is_some_and(|visit| visit.rejected.is_some()),
     }
+}
+
+/// A visit in words: whose, when, and why it counts for nobody.
+fn visited(step: &wire::AlertStep, t: &Words) -> Option<String> {
+    let visit = step.visit.as_ref()?;
+    let why = visit.rejected.as_ref().map(|it| if t.lang == "en" { it.en } else { it.zh });
+    let parts = [visit.doctor.clone(), Some(clock_time(&visit.at)), why.map(str::to_owned)];
+    let parts = parts.into_iter().chain([visit.reason.clone()]).flatten();
+    Some(parts.collect::<Vec<_>>().join(" · "))
 }
 
 #[derive(Template)]

@@ -366,6 +366,7 @@ impl Words {
             "forwarded" => "转交",
             "noted" => "备注",
             "visited" => "随访",
+            "visit_rejected" => "随访（不计入）",
             "closed" => "结案",
             "withdrawn" => "撤回",
             "superseded" => "被替代",

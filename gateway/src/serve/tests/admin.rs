@@ -104,7 +104,7 @@ async fn facts_that_contradict_each_other_are_entered_warned_of_and_shown_on_the
     let gateway = gateway();
     let admin = admin_router(std::sync::Arc::clone(&gateway.shared));
     let man = json!({"kind": "person", "row": {"person": "P1", "name": "李", "sex": "male",
-        "household": "H1", "birth_date": "1952-03-04", "id_number": "110101195003041233",
+        "household": "H1", "birth_date": "1952-03-04", "id_number": "110101195003041239",
         "pregnant": [{"code": "pregnant"}], "cohorts": [{"code": "C3"}]}});
     let post = ask("", Method::POST, "/admin/registry?kind=person", &format!("\n{man}\n"));
     let told = send(&admin, post).await.json();
@@ -123,4 +123,181 @@ async fn facts_that_contradict_each_other_are_entered_warned_of_and_shown_on_the
     let page = gateway.get("doctor", "/lite/people/P1").await.text();
     assert!(page.contains("男性登记为孕期或哺乳期：孕期标准仍然适用"), "{page}");
     assert!(page.contains("治愈跟踪自"), "{page}");
+}
+
+/// Rows are sent one request after the other; the last one is told its places and codes.
+async fn check_rows(
+    before: &[(&str, serde_json::Value)],
+    rows: &[(&str, serde_json::Value)],
+    expected: &str,
+) {
+    let gateway = gateway();
+    let admin = admin_router(std::sync::Arc::clone(&gateway.shared));
+    let mut told = serde_json::Value::Null;
+    let requests = before.iter().map(std::slice::from_ref).chain([rows]);
+    for request in requests {
+        let lines: Vec<String> = request
+            .iter()
+            .map(|(kind, row)| json!({"kind": kind, "row": row}).to_string())
+            .collect();
+        let path = format!("/admin/registry?kind={}", request[0].0);
+        let answer = send(&admin, ask("", Method::POST, &path, &lines.join("\n"))).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+        told = answer.json();
+    }
+    let note = |it: &serde_json::Value| {
+        assert!(it["zh"].as_str().is_some_and(|zh| !zh.is_ascii()), "{it}");
+        format!("{} {} {}", it["line"], it["column"], it["code"])
+    };
+    let notes = told["rejected"].as_array().into_iter().flatten().map(note);
+    let said = notes.collect::<Vec<_>>().join("; ").replace('"', "");
+    assert_eq!(said, expected, "{rows:?} {told}");
+    let rejected = told["rejected"].as_array().map_or(0, Vec::len);
+    let entered = told["new_or_changed"].as_u64().unwrap() + told["unchanged"].as_u64().unwrap();
+    assert_eq!(usize::try_from(entered).unwrap() + rejected, rows.len(), "{told}");
+}
+
+#[tokio::test]
+async fn an_identity_number_is_checked_and_is_one_persons() {
+    let person = |id: &str, number: &str| ("person", json!({"person": id, "id_number": number}));
+    let (one, other) = ("11010519491231002X", "440524188001010014");
+    check_rows(
+        &[],
+        &[person("P7", "110105194912310021"), person("P8", other)],
+        "1 id_number id_number_wrong",
+    )
+    .await;
+    check_rows(&[], &[person("P7", "110105491231002")], "1 id_number id_number_wrong").await;
+    check_rows(&[], &[person(one, "")], "1 person id_is_id_number").await;
+    check_rows(
+        &[],
+        &[person("P7", one), person("P8", "11010519491231002x")],
+        "2 id_number id_number_taken",
+    )
+    .await;
+    check_rows(
+        &[person("P7", one)],
+        &[person("P8", one), person("P7", one)],
+        "1 id_number id_number_taken",
+    )
+    .await;
+    // The number was the other's by mistake: their row takes it back first.
+    check_rows(&[person("P7", one)], &[person("P7", other), person("P8", one)], "").await;
+}
+
+#[tokio::test]
+async fn a_card_is_one_persons_until_their_row_no_longer_names_it() {
+    let person = |id: &str, cards: &[&str]| ("person", json!({"person": id, "cards": cards}));
+    let card = |card: &str, person: &str| ("card", json!({"card": card, "person": person}));
+    check_rows(&[], &[person("P7", &["K1", "K2"]), person("P8", &["K2"])], "2 cards card_taken")
+        .await;
+    check_rows(&[person("P7", &["K1"])], &[person("P8", &["K1"])], "1 cards card_taken").await;
+    check_rows(&[person("P7", &["K1"])], &[card("K1", "P8")], "1 card card_taken").await;
+    check_rows(&[person("P7", &["K1"])], &[card("K1", "P7")], "").await;
+    check_rows(&[card("K1", "P7")], &[person("P8", &["K1"])], "1 cards card_taken").await;
+    check_rows(&[card("K1", "P7")], &[card("K1", "P8")], "").await;
+    check_rows(&[], &[card("K1", "P7"), card("K1", "P8")], "2 card card_taken").await;
+    check_rows(&[person("P7", &["K1"])], &[person("P7", &[]), person("P8", &["K1"])], "").await;
+}
+
+#[tokio::test]
+async fn cohorts_and_spans_that_cannot_be_are_refused() {
+    let person =
+        |cohorts: serde_json::Value| ("person", json!({"person": "P7", "cohorts": cohorts}));
+    let span = |from: &str, until: &str| json!({"code": "C2", "from": from, "until": until});
+    let two = |b: serde_json::Value| person(json!([span("2026-01-01", "2026-06-30"), b]));
+    check_rows(&[], &[two(span("2026-06-30", "2026-12-31"))], "1 cohorts cohort_twice").await;
+    check_rows(&[], &[two(span("2026-07-01", "2026-12-31"))], "").await;
+    check_rows(
+        &[],
+        &[person(json!([span("2026-07-01", "2026-06-30")]))],
+        "1 cohorts dates_reversed",
+    )
+    .await;
+    check_rows(
+        &[],
+        &[person(json!([{"code": "已治愈跟踪", "cause": "luck"}]))],
+        "1 cohorts cause_unknown",
+    )
+    .await;
+    check_rows(&[], &[person(json!([{"code": "已治愈跟踪", "cause": "illness"}]))], "").await;
+}
+
+#[tokio::test]
+async fn a_household_has_one_doctor_at_once_and_a_known_cause() {
+    let home = |row: serde_json::Value| ("household", row);
+    let span = |doctor: &str, from: &str, until: &str| json!({"doctor": doctor, "from": from, "until": until});
+    let (eight, noon, evening) =
+        ("2026-03-02T08:00:00+08:00", "2026-03-02T12:00:00+08:00", "2026-03-02T18:00:00+08:00");
+    let two = |from: &str| {
+        home(json!({"household": "H7", "assigned": [
+        span("DR1", eight, noon), span("DR2", from, evening)]}))
+    };
+    check_rows(&[], &[two("2026-03-02T11:59:59+08:00")], "1 doctor two_doctors").await;
+    check_rows(&[], &[two(noon)], "").await;
+    check_rows(
+        &[],
+        &[home(json!({"household": "H7", "cause": "bad luck"}))],
+        "1 cause cause_unknown",
+    )
+    .await;
+    check_rows(&[], &[home(json!({"household": "H7", "cause": "illness"}))], "").await;
+}
+
+#[tokio::test]
+async fn places_teams_and_duty_are_refused_where_they_cannot_be() {
+    let place = |place: &str, kind: &str, parent: &str| {
+        ("place", json!({"place": place, "kind": kind, "parent": parent}))
+    };
+    let tree = [
+        place("云县", "county", ""),
+        place("青石", "township", "云县"),
+        place("北村", "village", "青石"),
+    ];
+    check_rows(&[], &[place("北村", "village", "青石")], "1 parent parent_missing").await;
+    check_rows(&[], &tree, "").await;
+    check_rows(&tree, &[place("云县", "county", "北村")], "1 parent own_ancestor").await;
+    check_rows(&tree, &[place("云县", "county", "云县")], "1 parent own_ancestor").await;
+    check_rows(&tree, &[place("南村", "village", "北村")], "1 parent parent_kind").await;
+    let team = |team: &str, place: &str, township: &str| {
+        ("team", json!({"team": team, "place": place, "township": township}))
+    };
+    let lead = ("doctor", json!({"doctor": "T9", "level": "township"}));
+    check_rows(&[], &[team("A", "青石", "T8")], "1 township doctor_unknown").await;
+    check_rows(&[], &[team("A", "青石", "DR1")], "1 township doctor_level").await;
+    check_rows(
+        std::slice::from_ref(&lead),
+        &[team("A", "青石", "T9"), team("B", "青石", "T9")],
+        "2 place place_has_team",
+    )
+    .await;
+    let duty = |doctor: &str, from: &str, until: &str| {
+        let at = |time: &str| format!("2026-03-02T{time}:00+08:00");
+        (
+            "duty",
+            json!({"site_or_place": "V1", "doctor": doctor, "from": at(from), "until": at(until)}),
+        )
+    };
+    check_rows(&[], &[duty("DR8", "08:00", "12:00")], "1 doctor doctor_unknown").await;
+    check_rows(
+        &[],
+        &[duty("DR1", "08:00", "12:00"), duty("DR2", "11:59", "18:00")],
+        "2 from duty_overlaps",
+    )
+    .await;
+    check_rows(&[duty("DR1", "08:00", "12:00")], &[duty("DR2", "12:00", "18:00")], "").await;
+    check_rows(
+        &[duty("DR1", "08:00", "12:00")],
+        &[duty("DR2", "08:00", "10:00"), duty("DR1", "10:00", "12:00")],
+        "",
+    )
+    .await;
+    check_rows(
+        &[],
+        &[("site", json!({"site": "V9", "kind": "van", "session_minutes": 241}))],
+        "1 session_minutes out_of_range",
+    )
+    .await;
+    check_rows(&[], &[("bench", json!({"site": "V9", "bench": "B1"}))], "1 site site_unknown")
+        .await;
 }

@@ -57,6 +57,8 @@ fn fill(path: &str, number: u8) -> String {
 fn body(path: &str) -> &'static str {
     if path.ends_with("/note") {
         r#"{"text":"seen"}"#
+    } else if path.ends_with("/visit") {
+        r#"{"at":"2026-02-01T10:00:00+08:00","home":true,"reason":"asleep"}"#
     } else if path.ends_with("/1/claim") {
         r#"{"person":"P1","reason":"her card lay at the bench"}"#
     } else if path.ends_with("/2/claim") {

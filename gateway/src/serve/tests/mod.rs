@@ -274,15 +274,7 @@ fn put(rows: &mut world::Rows, kind: &str, row: &Value) {
     use crate::store::RegistryKey as Key;
     let row = serde_json::json!({"kind": kind, "row": row});
     let row: Registered = serde_json::from_value(row).unwrap();
-    let key = match &row {
-        Registered::Person(row) => Key::Person(row.person.clone()),
-        Registered::Household(row) => Key::Household(row.household.clone()),
-        Registered::Doctor(row) => Key::Doctor(row.doctor.clone()),
-        Registered::Device(row) => Key::Device(row.device.clone()),
-        Registered::Site(row) => Key::Site(row.site.clone()),
-        Registered::Card(row) => Key::Card(row.card.clone()),
-        Registered::Plan(row) => Key::Plan(row.person.clone()),
-    };
+    let key = Key::of(&row);
     rows.registry.insert(key, row);
 }
 

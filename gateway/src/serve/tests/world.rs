@@ -62,6 +62,7 @@ impl Rows {
             from: Some(AlertState::Open),
             alias: None,
             merge: None,
+            visit: None,
         };
         let seq = self.append(Fact::Alert(Box::new(event.clone())));
         match self.alerts.iter_mut().find(|known| known.alert.key == alert.key) {
@@ -187,15 +188,7 @@ impl World {
                 let changed = self.commit(|rows| {
                     let mut changed = 0;
                     for row in registering.rows {
-                        let key = match &row {
-                            Registered::Person(row) => RegistryKey::Person(row.person.clone()),
-                            Registered::Doctor(row) => RegistryKey::Doctor(row.doctor.clone()),
-                            Registered::Plan(row) => RegistryKey::Plan(row.person.clone()),
-                            Registered::Household(_)
-                            | Registered::Device(_)
-                            | Registered::Site(_)
-                            | Registered::Card(_) => panic!("{row:?}"),
-                        };
+                        let key = RegistryKey::of(&row);
                         if rows.registry.get(&key) != Some(&row) {
                             changed += 1;
                             rows.registry.insert(key, row);
@@ -287,6 +280,10 @@ impl Rows {
                 AlertChange::Forwarded
             }
             Deed::Note => AlertChange::Noted,
+            Deed::Visit(_) => {
+                alert.state = AlertState::Visited;
+                AlertChange::Visited
+            }
         };
         rows.step(alert, change, Some(&act.by));
         let known = rows.alerts.iter_mut().find(|known| known.alert.id == act.alert);
@@ -474,7 +471,8 @@ impl Reader for World {
             | RegistryKey::Doctor(_)
             | RegistryKey::Device(_)
             | RegistryKey::Site(_)
-            | RegistryKey::Card(_) => *scope != Scope::Nobody,
+            | RegistryKey::Card(_)
+            | RegistryKey::Other(..) => *scope != Scope::Nobody,
         };
         Ok(rows.registry.get(key).filter(|_| reached).cloned())
     }
@@ -508,14 +506,7 @@ impl Reader for World {
 
     fn registry(&self, kind: &str, paging: &Paging) -> Result<Page<Registered>, StoreError> {
         let rows = self.rows();
-        let of_kind = rows.registry.values().filter(|row| {
-            matches!(
-                (kind, row),
-                ("person", Registered::Person(_))
-                    | ("household", Registered::Household(_))
-                    | ("site", Registered::Site(_))
-            )
-        });
+        let of_kind = rows.registry.values().filter(|row| row.kind() == kind);
         Ok(page(of_kind.cloned().collect(), paging))
     }
 
@@ -594,7 +585,7 @@ impl Reader for World {
         Ok(Vec::new())
     }
 
-    fn with_id_number(&self, _: &Scope, _: &str) -> Result<Vec<PersonId>, StoreError> {
+    fn with_id_number(&self, _: &Scope, _: &IdNumber) -> Result<Vec<PersonId>, StoreError> {
         Ok(Vec::new())
     }
 

@@ -105,6 +105,57 @@ pub struct AlertStep {
     /// The state after.
     #[schema(value_type = String)]
     pub to: AlertState,
+    /// The visit that it tells of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub visit: Option<VisitTold>,
+}
+
+/// A visit.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct VisitTold {
+    /// When it took place, by whoever told of it.
+    pub at: String,
+    /// At the person's home.
+    pub home: bool,
+    /// Who visited; whom it counts for, unless it is rejected.
+    pub doctor: Option<String>,
+    /// The reading taken there.
+    pub reading: Option<String>,
+    /// Why none was taken.
+    pub reason: Option<String>,
+    /// Why it counts for nobody.
+    pub rejected: Option<VisitRefused>,
+}
+
+/// Why a visit counts for nobody.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct VisitRefused {
+    /// `not_responsible`, `nobody_responsible` or `in_future`.
+    pub code: &'static str,
+    /// Why, in Chinese.
+    pub zh: &'static str,
+    /// The same in English.
+    pub en: &'static str,
+}
+
+/// Telling of a visit: it has a reading, or a reason why there is none.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct VisitAsked {
+    /// When it took place.
+    pub at: String,
+    /// At the person's home.
+    pub home: bool,
+    /// The id of the reading taken there.
+    #[serde(default)]
+    pub reading: Option<String>,
+    /// Why none was taken.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// Who visited, where that is not the sender.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub doctor: Option<SmolStr>,
 }
 
 /// Taking an alert.

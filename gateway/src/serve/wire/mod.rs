@@ -21,7 +21,10 @@ pub use admin::{
     BackupAsked, Checked, GatewayKeyTold, LoginLinkAsked, LoginLinkMade, RegistryCounted,
     RosterAsked, RosterMade, RosterOffered, RosterTaken, RowNote, Stats, TokenAsked, TokenMade,
 };
-pub use alert::{Alert, AlertStep, ForwardAsked, NoteAsked, Reason, TextAsked};
+pub use alert::{
+    Alert, AlertStep, ForwardAsked, NoteAsked, Reason, TextAsked, VisitAsked, VisitRefused,
+    VisitTold,
+};
 pub use board::{Board, Hour, Open, SendingState, Site, Village};
 pub use happened::{EventKept, EventLine, EventsCounted, EventsEntered, FollowUpAsked, MoneyAsked};
 pub use held::{ClaimAsked, Decision, QuarantineItem, ReasonAsked, RefusedItem};

@@ -9,10 +9,11 @@ use proptest::{
     test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner},
 };
 
+use super::staff::{NUMBERS, dated, duty, place as place_row, team};
 use crate::{
     domain::{
-        Alert, AlertState, Attribution, Basis, CareLevel, Device, Level, Plan, Registered,
-        Standing, TenthsMmol,
+        Alert, AlertState, Attribution, Basis, CareLevel, Device, Level, PlaceKind, Plan,
+        Registered, Standing, TenthsMmol, Visit, VisitRejected,
     },
     store::{
         AlertChange, Answer, Attempt, BenchSession, CardScan, Change, CommitSeq, Done, Fact,
@@ -89,8 +90,9 @@ impl History {
         let who = name("P", a, 7);
         let at = name("S", b, 5);
         let minutes = i64::from(c) * 23 - 2000;
-        match what % 25 {
+        match what % 26 {
             23 | 24 => work.facts.push(merged((a, b, c))),
+            25 => work.changes.push(Change::HandOver(after_noon(minutes))),
             22 => {
                 // Sometimes one that came before: the unit must then fail in both.
                 let number = if c == 0 { u64::from(a % 4) } else { self.events };
@@ -124,12 +126,15 @@ impl History {
                 let home = (b % 4 != 0).then_some(home.as_str());
                 let cards = [name("K", a.wrapping_add(b), 4)];
                 let cards = cards.each_ref().map(String::as_str);
-                work.facts.push(person_with_cards(
-                    &who,
-                    home,
-                    village,
-                    &cards[..usize::from(c % 2)],
-                ));
+                let cards = &cards[..usize::from(c % 2)];
+                let mut row = person_with_cards(&who, home, village, cards);
+                if let Fact::Registration(row) = &mut row
+                    && let Registered::Person(row) = &mut row.row
+                    && c % 3 != 0
+                {
+                    row.id_number = NUMBERS[usize::from(c % 2)].to_owned();
+                }
+                work.facts.push(row);
             }
             10..=12 => self.alert(&who, (a, b, c), work),
             13 => self.cross((a, b), work),
@@ -170,7 +175,36 @@ impl History {
     fn registered(&self, (a, b, c): (u8, u8, u8)) -> Fact {
         let place = PLACES[usize::from(b % 3)];
         let doctor_name = name("D", c, 3);
-        match a % 6 {
+        match a % 10 {
+            6 if b % 2 == 0 => place_row(
+                &name("V", b / 2, 3),
+                PlaceKind::Village,
+                ["T0", "T1", ""][usize::from(c % 3)],
+            ),
+            6 => {
+                place_row(&name("T", b / 2, 2), PlaceKind::Township, ["C0", ""][usize::from(c % 2)])
+            }
+            7 => {
+                let from = i64::from(b) * 20 - 2000;
+                let first = (&*doctor_name, from, Some(from + i64::from(c) * 3 + 1));
+                // Sometimes two at once: the unit must then fail in both.
+                let overlap = i64::from(c % 16 == 0);
+                let second = ("D1", from + i64::from(c) * 3 + 1 - overlap, None);
+                dated(&name("H", b, 3), place, &[first, second][..1 + usize::from(c % 2 == 0)])
+            }
+            8 => {
+                let from = i64::from(b % 8) * 300 - 1000;
+                let of = ["V0", "T0", "S1"][usize::from(c % 3)];
+                duty(
+                    of,
+                    (b % 5 != 0).then_some(&*doctor_name),
+                    from,
+                    (c % 4 != 0).then_some(from + 400),
+                )
+            }
+            9 => {
+                team(&name("TM", b, 2), ["V0", "T0", "T1"][usize::from(c % 3)], Some(&doctor_name))
+            }
             0 => household(&name("H", b, 3), PLACES[usize::from(c % 4)], Some(&doctor_name)),
             1 => {
                 site(&name("S", b, 5), place, &name("T", c, 2), if c % 3 == 0 { "C0" } else { "" })
@@ -194,6 +228,8 @@ impl History {
                 site: None,
                 bench: None,
                 owner: (c % 2 == 0).then(|| id(&name("P", c, 7))),
+                epoch: None,
+                slots: Vec::new(),
                 attributes: std::collections::BTreeMap::new(),
             })),
         }
@@ -216,7 +252,22 @@ impl History {
             work.changes.push(Change::Alias(now.id, now.key));
             now.id = key(u64::from(c) + (1 << 50) + (now.key.unsigned_abs() << 20));
         }
-        work.facts.push(event(now, AlertChange::Raised));
+        let mut step = event(now, AlertChange::Raised);
+        if let Fact::Alert(step) = &mut step
+            && c % 5 == 0
+        {
+            step.change =
+                if b % 2 == 0 { AlertChange::Visited } else { AlertChange::VisitRejected };
+            step.visit = Some(Box::new(Visit {
+                at: after_noon(i64::from(b)),
+                home: b % 2 == 0,
+                reading: (c % 2 == 0).then(|| key(u64::from(b))),
+                reason: (c % 2 == 1).then(|| "不在家".to_owned()),
+                doctor: (b % 3 != 0).then(|| id("D1")),
+                rejected: (b % 2 == 1).then_some(VisitRejected::NotResponsible),
+            }));
+        }
+        work.facts.push(step);
         work.changes.push(Change::Alert(Box::new(now.clone())));
     }
 
@@ -403,6 +454,7 @@ fn look_within(unit: &mut dyn Unit, seen: &mut Vec<String>) {
     seen.push(format!("{:?}", unit.next_alert_key().unwrap()));
     seen.push(format!("{:?}", unit.doctors(CareLevel::Village).unwrap()));
     seen.push(format!("{:?}", unit.due_timers(after_noon(100), 100).unwrap()));
+    super::staff::look_within(unit, seen);
     for place in PLACES {
         seen.push(format!("{:?}", unit.places_above(place).unwrap()));
     }
@@ -468,7 +520,8 @@ fn look(reader: &dyn Reader) -> Vec<String> {
     for scope in scopes() {
         look_in_scope(reader, &scope, &mut seen);
     }
-    for kind in ["person", "household", "doctor", "device", "site", "card", "plan"] {
+    super::staff::look(reader, &mut seen);
+    for kind in Registered::KINDS {
         seen.push(pages(|page| reader.registry(kind, page)));
     }
     for alert in 0..5 {

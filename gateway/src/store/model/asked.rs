@@ -62,7 +62,12 @@ pub(super) fn concerned(state: &State, after: CommitSeq, limit: usize) -> Concer
             Registered::Doctor(_)
             | Registered::Device(_)
             | Registered::Site(_)
-            | Registered::Card(_) => {}
+            | Registered::Card(_)
+            | Registered::Place(_)
+            | Registered::Bench(_)
+            | Registered::Team(_)
+            | Registered::Duty(_)
+            | Registered::Pairing(_) => {}
         }
     }
     if all {
@@ -83,7 +88,8 @@ pub(super) fn awaiting(state: &State, key: &RegistryKey, since: Timestamp) -> Aw
             | RegistryKey::Doctor(_)
             | RegistryKey::Site(_)
             | RegistryKey::Card(_)
-            | RegistryKey::Plan(_) => false,
+            | RegistryKey::Plan(_)
+            | RegistryKey::Other(..) => false,
         };
         let stored = state.reading(&inside.id).filter(|stored| {
             meant && stored.attribution.is_none() && stored.reading.received_at >= since

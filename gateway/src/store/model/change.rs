@@ -1,11 +1,11 @@
 //! Changes of working state.
 
 use super::{
-    ROLLUP,
+    ROLLUP, staff,
     state::{Promise, State},
 };
 use crate::{
-    domain::{Alert, ContentDigest, NotificationKey, ReadingId, Timestamp},
+    domain::{Alert, Attribution, ContentDigest, NotificationKey, ReadingId, Timestamp},
     store::{Answer, Change, CommitSeq, Context, Counts, KeptState, Owed, StoreError},
 };
 
@@ -41,6 +41,7 @@ pub(super) fn apply(state: &mut State, change: &Change) -> Result<(), StoreError
             }
         }
         Change::Cursor { follower, to } => move_cursor(state, follower, *to)?,
+        Change::HandOver(now) => staff::hand_over(state, *now),
         Change::Session(session) => {
             let name = (session.site.clone(), session.bench.clone(), session.from);
             state.sessions.insert(name, session.clone());
@@ -70,10 +71,7 @@ pub(super) fn apply(state: &mut State, change: &Change) -> Result<(), StoreError
         Change::Join(content, id) => join(state, content, id)?,
         Change::Count(more) => count(&mut state.counts, more),
         Change::Reattribute(id, attribution) => {
-            if !state.ids.contains_key(id) {
-                return Err(StoreError::Asked { what: "no such reading to attribute" });
-            }
-            state.reattribute(*id, attribution.clone());
+            return reattribute(state, *id, attribution.as_ref());
         }
     }
     Ok(())
@@ -91,6 +89,18 @@ fn resend(
     promise.due_at = due_at;
     promise.owed.attempts = promise.owed.attempts.saturating_add(1);
     promise.owed.last_error = last_error.cloned().or_else(|| promise.owed.last_error.take());
+    Ok(())
+}
+
+fn reattribute(
+    state: &mut State,
+    id: ReadingId,
+    attribution: Option<&Attribution>,
+) -> Result<(), StoreError> {
+    if !state.ids.contains_key(&id) {
+        return Err(StoreError::Asked { what: "no such reading to attribute" });
+    }
+    state.reattribute(id, attribution.cloned());
     Ok(())
 }
 

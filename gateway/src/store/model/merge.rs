@@ -2,12 +2,8 @@
 
 use super::state::State;
 use crate::{
-    domain::{Person, PersonId, Registered},
-    store::{
-        HeldMerge,
-        merge::{SAME_MAX, is_whole},
-        view::Scope,
-    },
+    domain::{IdNumber, Person, PersonId, Registered},
+    store::{HeldMerge, merge::SAME_MAX, view::Scope},
 };
 
 /// Merges of people whom a scope reaches both.
@@ -45,8 +41,8 @@ pub(super) fn card_holders(state: &State, cards: &[String]) -> Vec<(String, Pers
 }
 
 /// People within a scope who carry a number.
-pub(super) fn with_id_number(state: &State, scope: &Scope, number: &str) -> Vec<PersonId> {
-    let theirs = |person: &&Person| person.id_number == number && is_whole(number);
+pub(super) fn with_id_number(state: &State, scope: &Scope, number: &IdNumber) -> Vec<PersonId> {
+    let theirs = |person: &&Person| person.id_number == number.as_str();
     let found = state.people().filter(theirs);
     let reached = found.filter(|person| state.reaches(scope, &person.person));
     reached.map(|person| person.person.clone()).take(SAME_MAX).collect()
@@ -62,7 +58,7 @@ pub(super) fn same_numbers(state: &State, scope: &Scope) -> Vec<(PersonId, Perso
     let mut pairs = Vec::new();
     for (at, one) in people.iter().enumerate() {
         for other in people.iter().skip(at.saturating_add(1)) {
-            if one.id_number == other.id_number && is_whole(&one.id_number) {
+            if one.id_number == other.id_number && IdNumber::parse(&one.id_number).is_ok() {
                 pairs.push((one.person.clone(), other.person.clone()));
             }
         }

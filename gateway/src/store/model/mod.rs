@@ -10,6 +10,7 @@ mod held;
 mod merge;
 mod reader;
 mod roster;
+mod staff;
 mod state;
 mod unit;
 

@@ -5,8 +5,8 @@ use std::{cmp::Reverse, collections::BTreeSet, path::Path};
 use super::{Shared, asked, board, held::quarantined, merge, state::State, unit};
 use crate::{
     domain::{
-        Alert, AlertId, Attribution, BenchId, DoctorId, Person, PersonEvent, PersonId, ReadingId,
-        Registered, SiteId, Timestamp,
+        Alert, AlertId, Attribution, BenchId, DoctorId, IdNumber, Person, PersonEvent, PersonId,
+        ReadingId, Registered, SiteId, Timestamp,
     },
     store::{
         Attributed, BenchSession, CardScan, CommitSeq, Counts, Crossing, Decided, Fact, HeldMerge,
@@ -95,13 +95,19 @@ fn visible(state: &State, scope: &Scope, row: &Registered) -> bool {
             Scope::Everything => true,
             Scope::Nobody => false,
             Scope::Place(place) => state.villages_of(place).contains(&row.village),
-            Scope::Doctor(doctor) => row.doctor.as_ref() == Some(doctor),
+            Scope::Doctor(doctor) => state.present.get(&row.household) == Some(doctor),
         },
         Registered::Device(row) => match &row.owner {
             Some(owner) => state.reaches(scope, owner),
             None => *scope != Scope::Nobody,
         },
-        Registered::Doctor(_) | Registered::Site(_) => *scope != Scope::Nobody,
+        Registered::Doctor(_)
+        | Registered::Site(_)
+        | Registered::Place(_)
+        | Registered::Bench(_)
+        | Registered::Team(_)
+        | Registered::Duty(_)
+        | Registered::Pairing(_) => *scope != Scope::Nobody,
     }
 }
 
@@ -218,7 +224,7 @@ impl Reader for ModelReader {
     ) -> Result<Vec<(Timestamp, Registered)>, StoreError> {
         let state = self.shared.now();
         let reached = unit::row(&state, key).is_some_and(|row| visible(&state, scope, &row));
-        Ok(if reached { state.entered(unit::named_key(key)) } else { Vec::new() })
+        Ok(if reached { state.entered(key.kind_and_name()) } else { Vec::new() })
     }
 
     fn people(
@@ -239,7 +245,7 @@ impl Reader for ModelReader {
     }
 
     fn registry(&self, kind: &str, paging: &Paging) -> Result<Page<Registered>, StoreError> {
-        if !["person", "household", "doctor", "device", "site", "card", "plan"].contains(&kind) {
+        if !Registered::KINDS.contains(&kind) {
             return Err(StoreError::Asked { what: "the registry has no such kind" });
         }
         let state = self.shared.now();
@@ -318,7 +324,11 @@ impl Reader for ModelReader {
         Ok(asked::scans(&self.shared.now(), bench, span))
     }
 
-    fn with_id_number(&self, scope: &Scope, number: &str) -> Result<Vec<PersonId>, StoreError> {
+    fn with_id_number(
+        &self,
+        scope: &Scope,
+        number: &IdNumber,
+    ) -> Result<Vec<PersonId>, StoreError> {
         Ok(merge::with_id_number(&self.shared.now(), scope, number))
     }
 

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use super::{
     reader::ModelReader,
     state::{State, named},
-    unit,
 };
 use crate::{
     domain::{HouseholdId, PersonId, Registered},
@@ -31,7 +30,7 @@ impl RosterReader for ModelReader {
 
     fn history(&self, key: &RegistryKey) -> Result<Vec<(CommitSeq, Registration)>, StoreError> {
         let state = self.shared().now();
-        let (kind, name) = unit::named_key(key);
+        let (kind, name) = key.kind_and_name();
         let own = registrations(&state).filter(|(_, entered)| {
             let (of, under) = named(&entered.row);
             (of, under.as_str()) == (kind, name)

@@ -9,8 +9,9 @@ use smol_str::SmolStr;
 
 use crate::{
     domain::{
-        Alert, AlertId, Attribution, BenchId, Card, Doctor, DoctorId, Household, NotificationKey,
-        Person, PersonEvent, PersonId, ReadingId, Registered, Site, SiteId, Timestamp,
+        Alert, AlertId, Attribution, BenchId, Card, Doctor, DoctorId, Household, HouseholdId,
+        NotificationKey, Person, PersonEvent, PersonId, ReadingId, Registered, Site, SiteId,
+        Timestamp,
     },
     store::{
         AlertEvent, Answer, BenchSession, CardScan, CommitSeq, Context, Counts, Crossing, Decided,
@@ -53,19 +54,14 @@ pub(super) struct State {
     /// By issuer.
     pub(super) rosters: BTreeMap<SmolStr, RosterHeld>,
     pub(super) tokens: BTreeMap<[u8; 32], TokenRow>,
+    /// Who answers for each household, as of `turned` or of its row.
+    pub(super) present: BTreeMap<HouseholdId, DoctorId>,
+    pub(super) turned: Option<Timestamp>,
 }
 
 /// The kind and the name of a row.
 pub(super) fn named(row: &Registered) -> (&'static str, String) {
-    match row {
-        Registered::Person(row) => ("person", row.person.to_string()),
-        Registered::Household(row) => ("household", row.household.to_string()),
-        Registered::Doctor(row) => ("doctor", row.doctor.to_string()),
-        Registered::Device(row) => ("device", row.device.to_string()),
-        Registered::Site(row) => ("site", row.site.to_string()),
-        Registered::Card(row) => ("card", row.card.clone()),
-        Registered::Plan(row) => ("plan", row.person.to_string()),
-    }
+    (row.kind(), row.name().to_string())
 }
 
 impl State {
@@ -396,7 +392,7 @@ impl State {
             Scope::Doctor(doctor) => {
                 let known = self.people().find(|known| known.person == *person);
                 let signed = known.and_then(|person| self.household_of(person));
-                signed.is_some_and(|household| household.doctor.as_ref() == Some(doctor))
+                signed.is_some_and(|home| self.present.get(&home.household) == Some(doctor))
                     || self.came_to(doctor, person)
             }
         }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    Shared, asked, change,
-    state::{Promise, State, county},
+    Shared, asked, change, staff,
+    state::{Promise, State},
 };
 use crate::{
     domain::{
@@ -21,7 +21,7 @@ use crate::{
 
 pub(super) struct ModelUnit<'s> {
     shared: &'s Shared,
-    state: State,
+    pub(super) state: State,
     now: Timestamp,
     spoiled: bool,
 }
@@ -31,7 +31,7 @@ impl<'s> ModelUnit<'s> {
         Self { shared, state, now, spoiled: false }
     }
 
-    fn unspoiled(&self) -> Result<(), StoreError> {
+    pub(super) fn unspoiled(&self) -> Result<(), StoreError> {
         if self.spoiled {
             return Err(StoreError::Asked { what: "the unit has failed and can only be dropped" });
         }
@@ -60,6 +60,9 @@ impl<'s> ModelUnit<'s> {
         {
             return Err(StoreError::Duplicate);
         }
+        if let Fact::Registration(registration) = fact {
+            staff::sound(&registration.row)?;
+        }
         state.facts.push(Arc::new(fact.clone()));
         if let Fact::Merged(merged) = fact {
             state.kept.remove(&merged.person);
@@ -67,6 +70,7 @@ impl<'s> ModelUnit<'s> {
         }
         if let Fact::Registration(registration) = fact {
             state.enter(registration);
+            staff::enter(state, registration);
         }
         Ok(())
     }
@@ -84,20 +88,8 @@ pub(super) fn answer(state: &State, key: &str, now: Timestamp) -> Option<Answer>
 
 /// The row under a key.
 pub(super) fn row(state: &State, key: &RegistryKey) -> Option<Registered> {
-    let (kind, name) = named_key(key);
+    let (kind, name) = key.kind_and_name();
     state.row(kind, name)
-}
-
-pub(super) fn named_key(key: &RegistryKey) -> (&'static str, &str) {
-    match key {
-        RegistryKey::Person(name) => ("person", name.as_str()),
-        RegistryKey::Household(name) => ("household", name.as_str()),
-        RegistryKey::Doctor(name) => ("doctor", name.as_str()),
-        RegistryKey::Device(name) => ("device", name.as_str()),
-        RegistryKey::Site(name) => ("site", name.as_str()),
-        RegistryKey::Card(number) => ("card", number),
-        RegistryKey::Plan(name) => ("plan", name.as_str()),
-    }
 }
 
 impl Unit for ModelUnit<'_> {
@@ -189,7 +181,7 @@ impl Unit for ModelUnit<'_> {
 
     fn entered(&mut self, key: &RegistryKey) -> Result<Vec<(Timestamp, Registered)>, StoreError> {
         self.unspoiled()?;
-        Ok(self.state.entered(named_key(key)))
+        Ok(self.state.entered(key.kind_and_name()))
     }
 
     fn watched(&mut self, person: &PersonId) -> Result<Option<Timestamp>, StoreError> {
@@ -311,14 +303,7 @@ impl Unit for ModelUnit<'_> {
 
     fn places_above(&mut self, village: &str) -> Result<Vec<String>, StoreError> {
         self.unspoiled()?;
-        let serving = || self.state.sites().filter(|site| site.village == village);
-        let townships = serving().map(|site| (0, site.township.clone()));
-        let counties = serving().map(|site| (1, county(site).to_owned()));
-        let mut places: Vec<_> = townships.chain(counties).collect();
-        places.retain(|(_, place)| !place.is_empty() && !village.is_empty());
-        places.sort();
-        places.dedup();
-        Ok(places.into_iter().map(|(_, place)| place).collect())
+        Ok(staff::places_above(&self.state, village))
     }
 
     fn sessions(

@@ -21,7 +21,7 @@ pub(super) const COLUMNS: &str = "key, id, concept, level, state, person, owner,
      alert_at, deadline, late, reasons, pack, ladder";
 pub(super) const EVENT_COLUMNS: &str = "key, id, concept, level, state, person, owner, step, \
      opened_at, alert_at, deadline, late, reasons, pack, ladder, seq, change, at, claimed_at, by, note, \
-     was, alias, merge";
+     was, alias, merge, visit";
 pub(super) const OWED_COLUMNS: &str = "key, alert, alert_id, change, level, recipient, channel, \
      due_at, deadline, attempts, last_error";
 
@@ -84,13 +84,14 @@ pub(super) fn add_event(
 ) -> Result<(), StoreError> {
     let sql = "INSERT INTO alert_event (key, id, concept, level, state, person, owner, step, \
                opened_at, alert_at, deadline, late, reasons, pack, ladder, seq, change, at, claimed_at, \
-               by, note, was, alias, merge) \
+                by, note, was, alias, merge, visit) \
                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, \
-               ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+               ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     let alert = &event.alert;
+    let visit = event.visit.as_ref().map(json).transpose()?;
     let reasons = json(&alert.reasons)?;
     let ladder = json(&alert.ladder)?;
-    let params: [&dyn ToSql; 24] = [
+    let params: [&dyn ToSql; 25] = [
         &alert.key,
         alert.id.as_bytes(),
         &alert.concept.as_str(),
@@ -115,6 +116,7 @@ pub(super) fn add_event(
         &event.from.map(code::state),
         &event.alias.as_ref().map(crate::domain::Key::as_bytes),
         &event.merge.map(|merge| merge.0),
+        &visit,
     ];
     run(connection, "adding a step of an alert", sql, params)?;
     if let Some(owner) = &alert.owner {
@@ -143,6 +145,7 @@ pub(super) fn decode_event(
         })?,
         alias: cells.key_or_none()?,
         merge: cells.take::<Option<i64>>()?.map(CommitSeq),
+        visit: cells.text_or_none(|text| serde_json::from_str(text).ok())?,
     };
     Ok((seq, event))
 }

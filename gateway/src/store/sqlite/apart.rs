@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::types::ValueRef;
+use rusqlite::{Connection, params, types::ValueRef};
 
 use super::{Keys, Options, SqliteStore, schema};
 use crate::{
@@ -138,29 +138,35 @@ fn rows_come_back_whole_after_a_restart_and_from_a_copy() {
     check_whole(&SqliteStore::open(Options::new(&restored)).unwrap());
 }
 
+/// Rows as the format before identities kept them.
+const FORMER_ROWS: &str = "INSERT INTO household VALUES ('H1', 2, 'North', NULL); \
+    INSERT INTO site VALUES ('clinic1', 1, 'clinic', '', 'North', 'Qingshi', 'Yun'); \
+    INSERT INTO village VALUES ('North', 3); UPDATE state SET last = 5;";
+
 #[test]
 fn rows_of_the_former_format_are_taken_apart_when_a_store_is_opened() {
     let folder = tempfile::tempdir().unwrap();
-    let mut store = SqliteStore::open(Options::new(folder.path())).unwrap();
-    commit(&mut store, &facts(), &[]);
-    let connection = store.connection().unwrap();
-    let former = schema::newest() - 1;
-    let back = "DROP TABLE identity; DROP TABLE lookup; DROP TABLE lookup_key; \
-                ALTER TABLE registration DROP COLUMN identity; \
-                ALTER TABLE person ADD COLUMN name TEXT NOT NULL DEFAULT ''; \
-                CREATE INDEX person_name ON person (name)";
-    connection.execute_batch(back).unwrap();
-    connection.pragma_update(None, "user_version", former).unwrap();
-    for fact in facts() {
-        let Fact::Registration(row) = fact else { continue };
-        let (_, name) = super::registry::named(&row.row);
+    let connection = Connection::open(folder.path().join(super::files::DATABASE)).unwrap();
+    schema::lay_before_identities(&connection).unwrap();
+    connection.execute_batch(FORMER_ROWS).unwrap();
+    let rows = facts()
+        .into_iter()
+        .filter_map(|fact| if let Fact::Registration(row) = fact { Some(row) } else { None });
+    for (seq, row) in (1_i64..).zip(rows) {
         let body = serde_json::to_string(&row.row).unwrap();
-        let sql = "UPDATE registration SET body = ? WHERE name = ?";
-        assert_eq!(connection.execute(sql, [body.as_str(), name]).unwrap(), 1);
+        let (kind, name) = (row.row.kind(), row.row.name());
+        let sql = "INSERT INTO registration (seq, kind, name, body, author, at) \
+                   VALUES (?, ?, ?, ?, 'test', ?)";
+        let row_of = params![seq, kind, name.as_str(), body, NOON.as_millis()];
+        assert_eq!(connection.execute(sql, row_of).unwrap(), 1);
+        let Registered::Person(person) = row.row else { continue };
+        let sql = "INSERT INTO person VALUES (?, ?, 'H1', 'North', 'North', ?)";
+        connection.execute(sql, params![person.person.as_str(), seq, person.name]).unwrap();
+        let sql = "INSERT INTO person_card VALUES ('62170001', ?, ?)";
+        connection.execute(sql, params![person.person.as_str(), seq]).unwrap();
     }
-    assert_ne!(leaks(&store, &SECRETS), Vec::<String>::new());
-    connection.execute_batch("VACUUM").unwrap();
-    store.reopen().unwrap();
+    drop(connection);
+    let store = SqliteStore::open(Options::new(folder.path())).unwrap();
     assert_eq!(leaks(&store, &SECRETS), Vec::<String>::new());
     check_whole(&store);
     let file = std::fs::read(folder.path().join(super::files::DATABASE)).unwrap();

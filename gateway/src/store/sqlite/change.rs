@@ -6,7 +6,7 @@ use smol_str::SmolStr;
 use super::{
     alert, answer, code, kept, roll, roster,
     row::{Cells, fetch, fetch_one, number, run},
-    watch,
+    staff, watch,
 };
 use crate::{
     domain::{BenchId, Id, SiteId, Timestamp},
@@ -52,6 +52,7 @@ pub(super) fn apply(connection: &Connection, change: &port::Change) -> Result<()
             run(connection, "calming a notification", sql, params).map(|_| ())
         }
         Change::Cursor { follower, to } => roll::move_cursor(connection, follower, *to),
+        Change::HandOver(now) => staff::hand_over(connection, *now),
         Change::Session(session) => set_session(connection, session),
         Change::Answer(given) => answer::keep(connection, given),
         Change::Token(token) => keep_token(connection, token),

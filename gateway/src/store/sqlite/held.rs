@@ -162,6 +162,7 @@ pub(super) fn awaiting(
         RegistryKey::Household(_)
         | RegistryKey::Doctor(_)
         | RegistryKey::Site(_)
-        | RegistryKey::Plan(_) => Ok(Awaiting::default()),
+        | RegistryKey::Plan(_)
+        | RegistryKey::Other(..) => Ok(Awaiting::default()),
     }
 }

@@ -89,7 +89,12 @@ fn take_apart(row: &Registered) -> Option<(Registered, Apart)> {
         | Registered::Device(_)
         | Registered::Site(_)
         | Registered::Card(_)
-        | Registered::Plan(_) => None,
+        | Registered::Plan(_)
+        | Registered::Place(_)
+        | Registered::Bench(_)
+        | Registered::Team(_)
+        | Registered::Duty(_)
+        | Registered::Pairing(_) => None,
     }
 }
 

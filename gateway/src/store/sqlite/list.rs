@@ -5,7 +5,7 @@ use rusqlite::{Connection, params_from_iter, types::Value};
 use super::{
     alert, code,
     identity::{self, COLUMNS, ROWS, WHO},
-    merge, reading, registry, roll,
+    merge, reading, roll,
     row::{Cells, fetch},
     scope::{self, Clause, text},
 };
@@ -294,8 +294,8 @@ pub(super) fn alerts(
 }
 
 /// Plans have no table of their own: the one entered last stands for a person.
-const PLANS: &str = "g.kind = 'plan' AND g.name > ? AND g.seq = (SELECT max(seq) FROM registration \
-                     WHERE kind = 'plan' AND name = g.name) ORDER BY g.name LIMIT ?";
+const NAMED: &str = "g.kind = 'KIND' AND g.name > ? AND g.seq = (SELECT max(seq) FROM registration \
+                     WHERE kind = 'KIND' AND name = g.name) ORDER BY g.name LIMIT ?";
 
 /// The rows in force of one kind, by name.
 pub(super) fn registry(
@@ -304,12 +304,11 @@ pub(super) fn registry(
     page: &Paging,
 ) -> Result<Page<Registered>, StoreError> {
     let limit = paging::limit_of(page);
-    let kinds = ["person", "household", "doctor", "device", "site", "card", "plan"];
-    let Some(kind) = kinds.into_iter().find(|known| *known == kind) else {
+    let Some(kind) = Registered::KINDS.into_iter().find(|known| *known == kind) else {
         return Err(StoreError::Asked { what: "the registry has no such kind" });
     };
-    let sql = if kind == "plan" {
-        format!("SELECT {COLUMNS} FROM {ROWS} WHERE {PLANS}")
+    let sql = if ["plan", "place", "bench", "team", "duty", "pairing"].contains(&kind) {
+        format!("SELECT {COLUMNS} FROM {ROWS} WHERE {}", NAMED.replace("KIND", kind))
     } else {
         format!(
             "SELECT {COLUMNS} FROM {kind} p JOIN registration g ON g.seq = p.seq {WHO} \
@@ -319,7 +318,7 @@ pub(super) fn registry(
     let after = page.after.as_deref().unwrap_or_default();
     let clause = Clause::new(&sql, [text(after), probe(limit)]);
     let rows = ask(connection, "registration", clause, identity::row)?;
-    Ok(paging::cut(rows, limit, |row| registry::named(row).1.to_owned()))
+    Ok(paging::cut(rows, limit, |row| row.name().to_string()))
 }
 
 pub(super) fn before(clause: &mut Clause, column: &str, page: &Paging) -> Result<(), StoreError> {

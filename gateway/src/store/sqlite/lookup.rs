@@ -51,6 +51,16 @@ impl Tokens {
         i64::from_be_bytes([high, low, a, b, c, d, e, f])
     }
 
+    /// What an identity number is found by: 128 bits under the store's key, for there are few enough
+    /// numbers to try them all without one.
+    pub(super) fn digest(&self, number: &str) -> [u8; 16] {
+        let mut digest = [0; 16];
+        let mut hasher = blake3::Hasher::new_keyed(self.0.as_bytes());
+        hasher.update(b"id number").update(number.as_bytes());
+        hasher.finalize_xof().fill(&mut digest);
+        digest
+    }
+
     fn all(&self, village: &str, person: &Person) -> BTreeSet<i64> {
         terms::of_person(person).iter().map(|term| self.token(village, term)).collect()
     }

@@ -1,18 +1,19 @@
 //! Two files of one person: merges and what takes them back, and whose a file's readings and events
 //! are meanwhile.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, params, types::Value};
 use smol_str::SmolStr;
 
 use super::{
     feed::{Entries, entry},
     list::{ask, before, probe},
+    lookup::Tokens,
     roll,
     row::{Cells, cell, fetch, fetch_one, name_cell, number, run},
     scope::{self, Clause},
 };
 use crate::{
-    domain::PersonId,
+    domain::{IdNumber, PersonId},
     store::{
         CommitSeq, Fact, HeldMerge, Merged, StoreError,
         merge::SAME_MAX,
@@ -170,18 +171,15 @@ pub(super) fn merges(
     Ok(Page { items: items?, next: page.next })
 }
 
-/// Rows `g` of people in force `p` that carry a whole identity number, found by an index.
-const NUMBERED: &str = "registration g JOIN person p ON p.seq = g.seq \
-                        WHERE g.kind = 'person' AND length(g.body ->> '$.row.id_number') = 18";
-
 /// People within a scope whose row in force carries a number, by name.
 pub(super) fn with_id_number(
     connection: &Connection,
     scope: &Scope,
-    number: &str,
+    number: &IdNumber,
 ) -> Result<Vec<PersonId>, StoreError> {
-    let sql = format!("SELECT p.person FROM {NUMBERED} AND g.body ->> '$.row.id_number' = ?");
-    let mut clause = Clause::new(&sql, [scope::text(number)]);
+    let digest = Tokens::of(connection)?.digest(number.as_str()).to_vec();
+    let sql = "SELECT p.person FROM person p WHERE p.id_digest = ?";
+    let mut clause = Clause::new(sql, [Value::Blob(digest)]);
     clause.and(scope::people(scope, "p.person"));
     clause.push(" ORDER BY p.person LIMIT ?", [probe(SAME_MAX.saturating_sub(1))]);
     ask(connection, "person", clause, name_cell)
@@ -195,19 +193,14 @@ pub(super) fn same_numbers(
     page: &Paging,
 ) -> Result<Page<(PersonId, PersonId)>, StoreError> {
     let limit = paging::limit_of(page);
-    let rows = format!(
-        "SELECT p.person AS person, g.body ->> '$.row.id_number' AS number FROM {NUMBERED}"
-    );
-    let sql = format!(
-        "WITH numbered AS MATERIALIZED ({rows}), \
-         twice AS MATERIALIZED (SELECT number FROM numbered GROUP BY number HAVING count(*) > 1) \
-         SELECT a.person, b.person FROM twice t JOIN numbered a ON a.number = t.number \
-         JOIN numbered b ON b.number = t.number AND b.person > a.person \
-         WHERE a.person NOT IN (SELECT person FROM merged) \
-         AND b.person NOT IN (SELECT person FROM merged) AND a.person || ' ' || b.person > ?"
-    );
+    let sql = "WITH twice AS MATERIALIZED (SELECT id_digest FROM person \
+               WHERE id_digest IS NOT NULL GROUP BY id_digest HAVING count(*) > 1) \
+               SELECT a.person, b.person FROM twice t JOIN person a ON a.id_digest = t.id_digest \
+               JOIN person b ON b.id_digest = t.id_digest AND b.person > a.person \
+               WHERE a.person NOT IN (SELECT person FROM merged) \
+               AND b.person NOT IN (SELECT person FROM merged) AND a.person || ' ' || b.person > ?";
     let after = page.after.as_deref().unwrap_or_default();
-    let mut clause = Clause::new(&sql, [scope::text(after)]);
+    let mut clause = Clause::new(sql, [scope::text(after)]);
     clause.and(scope::people(scope, "a.person"));
     clause.and(scope::people(scope, "b.person"));
     clause.push(" ORDER BY a.person || ' ' || b.person LIMIT ?", [probe(limit)]);

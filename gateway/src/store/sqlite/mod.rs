@@ -43,6 +43,7 @@ mod row;
 mod schema;
 mod scope;
 mod seal;
+mod staff;
 mod unit;
 mod watch;
 
@@ -60,7 +61,7 @@ use super::{CommitSeq, Reader, Store, StoreError, Unit};
 use crate::domain::Timestamp;
 
 /// The format of the file that this program writes.
-pub const FORMAT_VERSION: i64 = 8;
+pub const FORMAT_VERSION: i64 = 9;
 
 /// How to open a store.
 #[derive(Debug, Clone)]

@@ -9,16 +9,16 @@ use super::{
     pool::Pool,
     reading, recount, registry, roll,
     row::{cell, fetch, fetch_one, number},
-    scope,
+    scope, staff,
 };
 use crate::{
     domain::{
-        Alert, AlertId, BenchId, DoctorId, Id, Person, PersonEvent, PersonId, ReadingId,
-        Registered, SiteId, Timestamp,
+        Alert, AlertId, BenchId, DoctorId, Duty, HouseholdId, Id, IdNumber, Person, PersonEvent,
+        PersonId, ReadingId, Registered, SiteId, TeamOf, Timestamp,
     },
     store::{
         AlertChange, Attributed, BenchSession, CardScan, CommitSeq, Counts, Crossing, Decided,
-        HeldMerge, Owed, Reader, RegistryKey, StoreError, StoredReading, TokenRow,
+        HeldMerge, Holders, Owed, Reader, RegistryKey, StoreError, StoredReading, TokenRow,
         view::{
             AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
             HeldState, Page, Paging, ReadingFilter, Scope,
@@ -269,7 +269,11 @@ impl Reader for SqliteReader {
         self.see(|connection| change::scans(connection, bench, span))
     }
 
-    fn with_id_number(&self, scope: &Scope, number: &str) -> Result<Vec<PersonId>, StoreError> {
+    fn with_id_number(
+        &self,
+        scope: &Scope,
+        number: &IdNumber,
+    ) -> Result<Vec<PersonId>, StoreError> {
         self.see(|connection| merge::with_id_number(connection, scope, number))
     }
 
@@ -349,6 +353,30 @@ impl Reader for SqliteReader {
         self.see(|connection| change::token(connection, hash))
     }
 
+    fn doctor_of(
+        &self,
+        household: &HouseholdId,
+        at: Timestamp,
+    ) -> Result<Option<DoctorId>, StoreError> {
+        self.see(|connection| staff::doctor_of(connection, household, at))
+    }
+
+    fn duties_of(&self, site_or_place: &str) -> Result<Vec<Duty>, StoreError> {
+        self.see(|connection| staff::duties_of(connection, site_or_place))
+    }
+
+    fn team_of(&self, place: &str) -> Result<Option<TeamOf>, StoreError> {
+        self.see(|connection| staff::team_of(connection, place))
+    }
+
+    fn person_with_id_number(&self, number: &IdNumber) -> Result<Option<PersonId>, StoreError> {
+        self.see(|connection| staff::person_with_id_number(connection, number))
+    }
+
+    fn holders(&self, card: &str) -> Result<Holders, StoreError> {
+        self.see(|connection| staff::holders(connection, card))
+    }
+
     fn counts(&self) -> Result<Counts, StoreError> {
         self.see(recount::counts)
     }
@@ -377,6 +405,12 @@ fn reaches_row(
             Some(owner) => reaches(connection, scope, owner),
             None => Ok(*scope != Scope::Nobody),
         },
-        Registered::Doctor(_) | Registered::Site(_) => Ok(*scope != Scope::Nobody),
+        Registered::Doctor(_)
+        | Registered::Site(_)
+        | Registered::Place(_)
+        | Registered::Bench(_)
+        | Registered::Team(_)
+        | Registered::Duty(_)
+        | Registered::Pairing(_) => Ok(*scope != Scope::Nobody),
     }
 }

@@ -101,16 +101,17 @@ fn rollups() -> [Same; 3] {
 }
 
 fn registry() -> Vec<Same> {
-    let mut all: Vec<_> = ["person", "household", "doctor", "device", "site", "card"]
-        .into_iter()
-        .map(|kind| Same {
-            what: "registry rows in force",
-            kept: format!("SELECT {kind}, seq FROM {kind}"),
-            counted: format!(
-                "SELECT name, max(seq) FROM registration WHERE kind = '{kind}' GROUP BY name"
-            ),
-        })
-        .collect();
+    let mut all: Vec<_> =
+        ["person", "household", "doctor", "device", "site", "card", "place", "team"]
+            .into_iter()
+            .map(|kind| Same {
+                what: "registry rows in force",
+                kept: format!("SELECT {kind}, seq FROM {kind}"),
+                counted: format!(
+                    "SELECT name, max(seq) FROM registration WHERE kind = '{kind}' GROUP BY name"
+                ),
+            })
+            .collect();
     all.push(same(
         "villages of people",
         "SELECT person, village FROM person",
@@ -282,6 +283,7 @@ const NONE: [(&str, &str); 21] = [
 /// Every difference, as a sentence.
 pub(super) fn recount(connection: &Connection) -> Result<Vec<String>, StoreError> {
     let mut found = integrity(connection)?;
+    found.extend(super::staff::recount(connection)?);
     found.extend(positions(connection)?);
     found.extend(counters(connection)?);
     for (sentence, sql) in NONE {

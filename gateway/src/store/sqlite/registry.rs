@@ -7,13 +7,14 @@ use super::{
     identity::{self, COLUMNS, Keys, ROWS, WHO},
     lookup, roll,
     row::{Cells, cell, fetch, fetch_one, run},
+    staff,
 };
 use crate::{
     domain::{
         Card, CareLevel, Doctor, Household, HouseholdId, Id, Person, PersonId, Registered, Site,
         Timestamp,
     },
-    store::{CommitSeq, PackInForce, Registration, RegistryKey, StoreError},
+    store::{CommitSeq, PackInForce, Registration, RegistryKey, StoreError, staff::TWO_DOCTORS},
 };
 
 const WHAT: &str = "entering a row of the registry";
@@ -27,15 +28,22 @@ pub(super) fn register(
     (keys, seq): (Keys, CommitSeq),
     registration: &Registration,
 ) -> Result<(), StoreError> {
-    let (kind, name) = named(&registration.row);
+    if let Registered::Household(home) = &registration.row
+        && home.check_doctors().is_err()
+    {
+        return Err(StoreError::Asked { what: TWO_DOCTORS });
+    }
+    let (kind, name) = (registration.row.kind(), registration.row.name());
     let (body, who) = identity::keep(connection, (keys, seq), &registration.row)?;
     let sql = "INSERT INTO registration (seq, kind, name, body, author, at, identity) \
                VALUES (?, ?, ?, ?, ?, ?, ?)";
     let (author, at) = (registration.author.as_str(), registration.at.as_millis());
-    run(connection, WHAT, sql, params![seq.0, kind, name, body, author, at, who])?;
+    run(connection, WHAT, sql, params![seq.0, kind, name.as_str(), body, author, at, who])?;
     match &registration.row {
         Registered::Person(person) => put_person(connection, seq, person),
-        Registered::Household(household) => put_household(connection, seq, household),
+        Registered::Household(household) => {
+            put_household(connection, seq, (household, registration.at))
+        }
         Registered::Doctor(Doctor { doctor, level, place, .. }) => {
             let sql = "INSERT OR REPLACE INTO doctor (doctor, seq, level, place) \
                        VALUES (?, ?, ?, ?)";
@@ -54,21 +62,11 @@ pub(super) fn register(
             let sql = "INSERT OR IGNORE INTO card_holder (person, card) VALUES (?, ?)";
             run(connection, WHAT, sql, params![person.as_str(), card]).map(|_| ())
         }
-        // The registration says it all: plans are asked for by person alone.
-        Registered::Plan(_) => Ok(()),
-    }
-}
-
-/// The kind and the name of a row, as the log has them.
-pub(super) fn named(row: &Registered) -> (&'static str, &str) {
-    match row {
-        Registered::Person(row) => ("person", row.person.as_str()),
-        Registered::Household(row) => ("household", row.household.as_str()),
-        Registered::Doctor(row) => ("doctor", row.doctor.as_str()),
-        Registered::Device(row) => ("device", row.device.as_str()),
-        Registered::Site(row) => ("site", row.site.as_str()),
-        Registered::Card(row) => ("card", &row.card),
-        Registered::Plan(row) => ("plan", row.person.as_str()),
+        Registered::Place(place) => staff::put_place(connection, seq, place),
+        Registered::Team(team) => staff::put_team(connection, seq, team),
+        Registered::Duty(duty) => staff::put_duty(connection, seq, duty),
+        // The registration says it all: they are asked for by name alone.
+        Registered::Plan(_) | Registered::Bench(_) | Registered::Pairing(_) => Ok(()),
     }
 }
 
@@ -93,10 +91,12 @@ fn put_person(connection: &Connection, seq: CommitSeq, person: &Person) -> Resul
     let village = village.unwrap_or_else(|| person.village.clone());
     lookup::file(connection, person, &village)?;
     move_person(connection, id, &village)?;
-    let sql = "INSERT OR REPLACE INTO person (person, seq, household, own_village, village) \
-               VALUES (?, ?, ?, ?, ?)";
+    let sql = "INSERT OR REPLACE INTO person (person, seq, household, own_village, village, \
+               id_digest) VALUES (?, ?, ?, ?, ?, ?)";
     let (household, own) = (household.map(Id::as_str), &person.village);
-    run(connection, WHAT, sql, params![id.as_str(), seq.0, household, own, village])?;
+    let digest = staff::id_digest(connection, person)?;
+    let params = params![id.as_str(), seq.0, household, own, village, digest];
+    run(connection, WHAT, sql, params)?;
     run(connection, WHAT, "DELETE FROM person_card WHERE person = ?", [id.as_str()])?;
     for card in &person.cards {
         let sql = "INSERT OR REPLACE INTO person_card (card, person, seq) VALUES (?, ?, ?)";
@@ -108,12 +108,13 @@ fn put_person(connection: &Connection, seq: CommitSeq, person: &Person) -> Resul
 fn put_household(
     connection: &Connection,
     seq: CommitSeq,
-    household: &Household,
+    (household, now): (&Household, Timestamp),
 ) -> Result<(), StoreError> {
+    let doctor = staff::assign(connection, &household.household, now)?;
     let sql = "INSERT OR REPLACE INTO household (household, seq, village, doctor) \
                VALUES (?, ?, ?, ?)";
     let name = household.household.as_str();
-    let doctor = household.doctor.as_ref().map(Id::as_str);
+    let doctor = doctor.as_ref().map(Id::as_str);
     run(connection, WHAT, sql, params![name, seq.0, household.village, doctor])?;
     let sql = "SELECT person, own_village FROM person WHERE household = ?";
     let people = fetch(connection, "person", (sql, [name]), |cells| {
@@ -177,25 +178,15 @@ pub(super) fn in_force(
         }
         RegistryKey::Site(site) => ("g.seq = (SELECT seq FROM site WHERE site = ?)", site.as_str()),
         RegistryKey::Card(card) => return card_in_force(connection, card),
-        RegistryKey::Plan(person) => {
-            ("g.kind = 'plan' AND g.name = ? ORDER BY g.seq DESC LIMIT 1", person.as_str())
+        RegistryKey::Plan(_) | RegistryKey::Other(..) => {
+            let (kind, name) = key.kind_and_name();
+            let which = "g.kind = ? AND g.name = ? ORDER BY g.seq DESC LIMIT 1";
+            let sql = format!("SELECT {COLUMNS} FROM {ROWS} WHERE {which}");
+            return fetch_one(connection, "registration", (&sql, [kind, name]), identity::row);
         }
     };
     let sql = format!("SELECT {COLUMNS} FROM {ROWS} WHERE {which}");
     fetch_one(connection, "registration", (&sql, [name]), identity::row)
-}
-
-/// The kind and the name of a key, as the log has them.
-pub(super) fn key_named(key: &RegistryKey) -> (&'static str, &str) {
-    match key {
-        RegistryKey::Person(name) => ("person", name.as_str()),
-        RegistryKey::Household(name) => ("household", name.as_str()),
-        RegistryKey::Doctor(name) => ("doctor", name.as_str()),
-        RegistryKey::Device(name) => ("device", name.as_str()),
-        RegistryKey::Site(name) => ("site", name.as_str()),
-        RegistryKey::Card(number) => ("card", number.as_str()),
-        RegistryKey::Plan(name) => ("plan", name.as_str()),
-    }
 }
 
 /// Every row that was ever entered under a key, by the time of its entry.
@@ -203,7 +194,7 @@ pub(super) fn entered(
     connection: &Connection,
     key: &RegistryKey,
 ) -> Result<Vec<(Timestamp, Registered)>, StoreError> {
-    let (kind, name) = key_named(key);
+    let (kind, name) = key.kind_and_name();
     let which = "g.kind = ? AND g.name = ? ORDER BY g.at, g.seq";
     let sql = format!("SELECT g.at, {COLUMNS} FROM {ROWS} WHERE {which}");
     fetch(connection, "registration", (&sql, [kind, name]), |cells| {
@@ -258,13 +249,18 @@ pub(super) fn doctors(
         .collect())
 }
 
-/// The townships of a village, then its counties.
+/// The places above a village: by the tree where it holds the village, else the townships of the sites
+/// that serve it, then their counties.
 pub(super) fn places_above(
     connection: &Connection,
     village: &str,
 ) -> Result<Vec<String>, StoreError> {
     if village.is_empty() {
         return Ok(Vec::new());
+    }
+    let above = staff::above(connection, village)?;
+    if !above.is_empty() {
+        return Ok(above);
     }
     let sql = "SELECT place FROM (\
                SELECT township AS place, 0 AS rank FROM site WHERE village = ?1 UNION \

@@ -6,7 +6,6 @@ use smol_str::SmolStr;
 use super::{
     feed, identity,
     reader::SqliteReader,
-    registry,
     row::{Cells, cell, fetch, fetch_one, run},
     scope,
 };
@@ -55,7 +54,7 @@ fn history(
     connection: &Connection,
     key: &RegistryKey,
 ) -> Result<Vec<(CommitSeq, Registration)>, StoreError> {
-    let (kind, name) = registry::key_named(key);
+    let (kind, name) = key.kind_and_name();
     let sql = format!(
         "SELECT g.seq, {}, g.author, g.at FROM {} WHERE g.kind = ? AND g.name = ? \
          ORDER BY g.at, g.seq",

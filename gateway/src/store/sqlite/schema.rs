@@ -15,7 +15,7 @@ const APPLICATION: i64 = 0x5855_4e5a;
 
 /// Each step leads from the format before it to its own, in one transaction. Steps are only added:
 /// changing one that was released changes nothing in the stores that took it.
-const STEPS: [(&str, &str); 8] = [
+const STEPS: [(&str, &str); 9] = [
     ("the first tables", include_str!("schema/0001_first.sql")),
     ("answers that say what was done", include_str!("schema/0002_answers.sql")),
     ("decisions about quarantine", include_str!("schema/0003_decisions.sql")),
@@ -24,10 +24,14 @@ const STEPS: [(&str, &str); 8] = [
     ("rosters", include_str!("schema/0006_roster.sql")),
     (IDENTITIES, include_str!("schema/0007_identity.sql")),
     ("two files of one person", include_str!("schema/0008_merge.sql")),
+    (PEOPLE, include_str!("schema/0009_people.sql")),
 ];
 
 /// The step that moves out of the rows who they name.
 const IDENTITIES: &str = "identities apart";
+
+/// The step that derives who answers from the rows that are there.
+const PEOPLE: &str = "who answers for whom";
 
 /// The format that this program writes.
 pub(super) const fn newest() -> i64 {
@@ -55,11 +59,29 @@ pub(super) fn bring_up(connection: &Connection, keys: Keys) -> Result<(), StoreE
         if what == IDENTITIES {
             identity::move_apart(&step)?;
         }
+        if what == PEOPLE {
+            super::staff::fill(&step)?;
+        }
         step.pragma_update(None, "application_id", APPLICATION).map_err(failed("migrating"))?;
         step.pragma_update(None, "user_version", version).map_err(failed("migrating"))?;
         step.commit().map_err(failed("committing a migration"))?;
     }
     lookup::bring_up(connection, keys)
+}
+
+/// Lays out the format before identities stood apart.
+#[cfg(test)]
+pub(super) fn lay_before_identities(connection: &Connection) -> Result<(), StoreError> {
+    let former = STEPS.iter().take_while(|(what, _)| *what != IDENTITIES);
+    for (version, (_, sql)) in (1_i64..).zip(former) {
+        connection.execute_batch(sql).map_err(failed("laying out"))?;
+        if version == 1 {
+            name_the_gateway(connection)?;
+        }
+        connection.pragma_update(None, "user_version", version).map_err(failed("laying out"))?;
+    }
+    let laid = connection.pragma_update(None, "application_id", APPLICATION);
+    laid.map_err(failed("laying out"))
 }
 
 /// Gives a new store the gateway's name and epoch.

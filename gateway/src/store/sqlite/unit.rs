@@ -52,7 +52,7 @@ impl<'s> SqliteUnit<'s> {
     }
 
     /// Does something with the connection; a failure spoils the unit.
-    fn work<T>(
+    pub(super) fn work<T>(
         &mut self,
         work: impl FnOnce(&Connection, &mut Tally) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {

@@ -5,7 +5,7 @@
 //! nobody changes, and the one who receives needs to know nothing of what was sent before. Whoever
 //! leaves these places comes once more, with the row that moved them away.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::package::Line;
 use crate::{
@@ -59,9 +59,26 @@ impl Area {
                 staffed.extend([site.township, county]);
             }
         }
-        staffed.remove("");
         staffed.extend(villages.iter().cloned());
+        let parents: BTreeMap<_, _> = every(reader, "place")?
+            .into_iter()
+            .filter_map(|row| {
+                if let Registered::Place(row) = row { Some((row.place, row.parent)) } else { None }
+            })
+            .collect();
+        let mut climbing: Vec<_> = staffed.iter().cloned().collect();
+        while let Some(place) = climbing.pop() {
+            let parent = parents.get(&place).filter(|parent| staffed.insert((*parent).clone()));
+            climbing.extend(parent.cloned());
+        }
+        staffed.remove("");
         Ok(Self { villages, staffed, sites })
+    }
+
+    /// Whether it is one of its sites, or a place of its staff.
+    fn has(&self, site_or_place: &str) -> bool {
+        self.staffed.contains(site_or_place)
+            || self.sites.iter().any(|site| site.as_str() == site_or_place)
     }
 
     /// Names it, in 64 bits: another area has another name.
@@ -105,7 +122,7 @@ impl<'a, F: FnMut(&Line) -> std::io::Result<()>> Select<'a, F> {
 
     /// All of it.
     pub(super) fn whole(&mut self) -> Done {
-        for kind in ["doctor", "site", "device"] {
+        for kind in ["doctor", "site", "device", "place", "bench", "team", "duty", "pairing"] {
             for row in every(self.reader, kind)? {
                 self.staff(&RegistryKey::of(&row))?;
             }
@@ -163,9 +180,10 @@ impl<'a, F: FnMut(&Line) -> std::io::Result<()>> Select<'a, F> {
                 }
                 Ok(())
             }
-            RegistryKey::Doctor(_) | RegistryKey::Device(_) | RegistryKey::Site(_) => {
-                self.staff(key)
-            }
+            RegistryKey::Doctor(_)
+            | RegistryKey::Device(_)
+            | RegistryKey::Site(_)
+            | RegistryKey::Other(..) => self.staff(key),
         }
     }
 
@@ -226,7 +244,7 @@ impl<'a, F: FnMut(&Line) -> std::io::Result<()>> Select<'a, F> {
         }
         let rows = self.reader.history(&key)?;
         let doctors: BTreeSet<DoctorId> =
-            rows.iter().filter_map(|(_, entered)| doctor(&entered.row)).collect();
+            rows.iter().flat_map(|(_, entered)| doctors(&entered.row)).collect();
         for doctor in doctors {
             self.tell(&RegistryKey::Doctor(doctor))?;
         }
@@ -258,6 +276,11 @@ impl<'a, F: FnMut(&Line) -> std::io::Result<()>> Select<'a, F> {
                     || self.signs_here(&row.doctor)?
             }
             Registered::Site(row) => self.area.sites.contains(&row.site),
+            Registered::Bench(row) => self.area.sites.contains(&row.site),
+            Registered::Place(row) => self.area.staffed.contains(&row.place),
+            Registered::Team(row) => self.area.staffed.contains(&row.place),
+            Registered::Duty(row) => self.area.has(&row.site_or_place),
+            Registered::Pairing(row) => self.area.has(&row.facility) || self.area.has(&row.partner),
             Registered::Device(row) => {
                 let now = CommitSeq(i64::MAX);
                 let owner = row.owner.as_ref().map(|owner| self.lived_here(owner, now));
@@ -320,8 +343,10 @@ fn household(row: &Registered) -> Option<HouseholdId> {
     if let Registered::Person(Person { household, .. }) = row { household.clone() } else { None }
 }
 
-fn doctor(row: &Registered) -> Option<DoctorId> {
-    if let Registered::Household(Household { doctor, .. }) = row { doctor.clone() } else { None }
+/// Whoever answers for a household by a row of it.
+fn doctors(row: &Registered) -> Vec<DoctorId> {
+    let Registered::Household(Household { doctor, assigned, .. }) = row else { return Vec::new() };
+    assigned.iter().map(|assigned| assigned.doctor.clone()).chain(doctor.clone()).collect()
 }
 
 /// Every row in force of a kind that is small: a county has a few thousand sites.

@@ -121,7 +121,7 @@ fn person(number: u8, household: Option<u8>, village: &str, phone: u8) -> Regist
         consent: String::new(),
         household: household.map(|number| format!("H{number}").parse().unwrap()),
         village: village.to_owned(),
-        diagnoses: vec![Dated { code: "htn".into(), from: None, until: None }],
+        diagnoses: vec![Dated { code: "htn".into(), from: None, until: None, cause: None }],
         medicines: Vec::new(),
         cohorts: Vec::new(),
         pregnant: Vec::new(),
@@ -134,6 +134,7 @@ fn household(number: u8, village: &str, doctor: u8) -> Registered {
         household: format!("H{number}").parse().unwrap(),
         village: village.to_owned(),
         doctor: Some(format!("DR{doctor}").parse().unwrap()),
+        assigned: Vec::new(),
         cause: String::new(),
         attributes: Attributes::new(),
     })
@@ -160,6 +161,7 @@ fn site(name: &str, village: &str) -> Registered {
         name: String::new(),
         village: village.to_owned(),
         township: "Town".to_owned(),
+        session_minutes: None,
         lat: String::new(),
         lon: String::new(),
         attributes: Attributes::new(),
@@ -176,6 +178,8 @@ fn device(number: u8, owner: u8) -> Registered {
         model: String::new(),
         site: None,
         bench: None,
+        epoch: None,
+        slots: Vec::new(),
         owner: Some(name(&format!("P{owner}"))),
         attributes: Attributes::new(),
     })

@@ -22,7 +22,3 @@ ALTER TABLE reading ADD COLUMN filed TEXT;
 ALTER TABLE quarantined_reading ADD COLUMN filed TEXT;
 ALTER TABLE person_event ADD COLUMN filed TEXT;
 ALTER TABLE alert_event ADD COLUMN merge INTEGER;
-
--- Rows of people by their resident identity number, to find two of one person.
-CREATE INDEX registration_id_number ON registration (body ->> '$.row.id_number')
-  WHERE kind = 'person' AND length(body ->> '$.row.id_number') = 18;

@@ -1,0 +1,85 @@
+//! Whom a visit counts for, and what it makes of its alert.
+
+use smol_str::SmolStr;
+
+use super::life::{Step, deadline_timer, event};
+use crate::{
+    domain::{Alert, AlertState, DoctorId, Millis, Timestamp, Visit, VisitRejected},
+    store::{AlertChange, AlertEvent, Change},
+};
+
+/// A visit may lie so far after its receipt: clocks of telephones. P.
+const AHEAD_MAX: Millis = Millis::minutes(5);
+
+/// Whoever was responsible at an instant: the doctor who answered for the household then, or where
+/// none had signed whoever the alert was with; and whom it had been handed to by then, at whatever
+/// step.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Responsible {
+    first: Option<DoctorId>,
+    handed_to: Option<DoctorId>,
+}
+
+impl Responsible {
+    /// By who answered for the household then, and the steps of the alert, oldest first.
+    #[must_use]
+    pub fn at<'e>(
+        at: Timestamp,
+        answered: Option<DoctorId>,
+        steps: impl DoubleEndedIterator<Item = &'e AlertEvent> + Clone,
+    ) -> Self {
+        let mut then = steps.rev().filter(|step| step.at <= at);
+        let owner = then.clone().next().and_then(|step| step.alert.owner.clone());
+        let handed = |step: &&AlertEvent| {
+            matches!(step.change, AlertChange::Forwarded | AlertChange::Escalated)
+        };
+        let handed_to = then.find(handed).and_then(|step| step.alert.owner.clone());
+        Self { first: answered.or(owner), handed_to }
+    }
+
+    /// A visit with whom it counts for, or why for nobody. Where it does not say who visited, it was
+    /// whoever was responsible.
+    #[must_use]
+    pub fn judge(&self, told: Visit, now: Timestamp) -> Visit {
+        let doctor = told.doctor.clone().or_else(|| self.first.clone());
+        let own = |doctor: &DoctorId| {
+            self.first.as_ref() == Some(doctor) || self.handed_to.as_ref() == Some(doctor)
+        };
+        let rejected = match &doctor {
+            _ if told.at > now.plus(AHEAD_MAX) => Some(VisitRejected::InFuture),
+            Some(doctor) if own(doctor) => None,
+            Some(_) if self.first.is_some() || self.handed_to.is_some() => {
+                Some(VisitRejected::NotResponsible)
+            }
+            Some(_) | None => Some(VisitRejected::NobodyResponsible),
+        };
+        Visit { doctor, rejected, ..told }
+    }
+}
+
+/// A visit took place: an alert that waited is visited. One that has ended stays as it is, and a
+/// visit that counts for nobody changes nothing.
+#[must_use]
+pub fn visit(before: &Alert, visit: Visit, by: &SmolStr, now: Timestamp) -> Step {
+    let waited = match before.state {
+        AlertState::Open | AlertState::Acknowledged | AlertState::Planned => true,
+        AlertState::Visited
+        | AlertState::Closed
+        | AlertState::Withdrawn
+        | AlertState::Superseded
+        | AlertState::Merged => false,
+    };
+    let counts = visit.rejected.is_none();
+    let mut alert = before.clone();
+    let mut changes = Vec::new();
+    if counts && waited {
+        alert.state = AlertState::Visited;
+        changes.push(Change::ClearTimer(deadline_timer(&alert, now)));
+    }
+    let change = if counts { AlertChange::Visited } else { AlertChange::VisitRejected };
+    let mut event = event(&alert, change, now, Some(before.state));
+    event.by = Some(by.clone());
+    event.claimed_at = Some(visit.at);
+    event.visit = Some(Box::new(visit));
+    Step { alert, event, changes }
+}
