@@ -115,6 +115,10 @@ impl Reader for Scripted {
         Ok(self.read()?.owed.values().map(|row| row.due_at).min())
     }
 
+    fn messages_of(&self, _: i64) -> Result<Vec<crate::store::view::Message>, StoreError> {
+        unscripted()
+    }
+
     fn events_of(&self, _: &[PersonId]) -> Result<Vec<Vec<PersonEvent>>, StoreError> {
         unscripted()
     }

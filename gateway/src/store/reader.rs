@@ -7,7 +7,7 @@ use super::{
     TokenRow,
     view::{
         AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
-        HeldState, Page, Paging, ReadingFilter, Scope,
+        HeldState, Message, Page, Paging, ReadingFilter, Scope,
     },
 };
 use crate::domain::{
@@ -105,6 +105,13 @@ pub trait Reader: Send + Sync {
         &self,
         alert: i64,
     ) -> Result<Vec<(Crossing, Option<StoredReading>)>, StoreError>;
+
+    /// The messages about an alert, in the order in which they were owed. The caller got the key
+    /// through [`Reader::alert`], within a scope.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn messages_of(&self, alert: i64) -> Result<Vec<Message>, StoreError>;
 
     /// A registry row in force, if the scope reaches it.
     ///

@@ -351,6 +351,10 @@ impl Reader for World {
         self.last()
     }
 
+    fn messages_of(&self, _: i64) -> Result<Vec<view::Message>, StoreError> {
+        Ok(Vec::new())
+    }
+
     fn events_of(&self, people: &[PersonId]) -> Result<Vec<Vec<PersonEvent>>, StoreError> {
         let rows = self.rows();
         let of = |person: &PersonId| {

@@ -6,6 +6,7 @@
 mod admin;
 mod alert;
 mod board;
+mod event;
 mod happened;
 mod held;
 mod indicators;
@@ -22,6 +23,7 @@ pub use admin::{
 };
 pub use alert::{Alert, AlertStep, ForwardAsked, NoteAsked, Reason, TextAsked};
 pub use board::{Board, Hour, Open, SendingState, Site, Village};
+pub use event::Event;
 pub use happened::{EventKept, EventLine, EventsCounted, EventsEntered, FollowUpAsked, MoneyAsked};
 pub use held::{ClaimAsked, Decision, QuarantineItem, ReasonAsked, RefusedItem};
 pub use indicators::{Categories, IndicatorMonth, Indicators, Share};
@@ -29,7 +31,8 @@ pub use list::{ErrorBody, Events, List};
 pub use live::{LiveEvent, Snapshot};
 pub use me::Me;
 pub use person::{
-    Contradiction, Correction, Latest, Line, Person, PersonRow, Plan, TimelineItem, Tracking,
+    Contradiction, Correction, Latest, Line, Message, Person, PersonRow, Plan, TimelineItem,
+    Tracking,
 };
 pub use query::{
     AlertsAsked, BoardAsked, EventsAsked, FormSent, HeldAsked, IndicatorsAsked, PageAsked,

@@ -444,6 +444,7 @@ fn look(reader: &dyn Reader) -> Vec<String> {
     }
     for alert in 0..5 {
         seen.push(format!("{:?}", reader.crossings_of(alert).unwrap()));
+        seen.push(format!("{:?}", reader.messages_of(alert).unwrap()));
     }
     let people: Vec<_> = (0..7).map(|number| id(&name("P", number, 7))).collect();
     seen.push(format!("{:?}", reader.events_of(&people).unwrap()));

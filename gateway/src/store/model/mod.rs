@@ -7,6 +7,7 @@ mod asked;
 mod board;
 mod change;
 mod held;
+mod message;
 mod reader;
 mod state;
 mod unit;

@@ -18,7 +18,7 @@ use crate::{
         StoreError, StoredReading, TokenRow, paging,
         view::{
             AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
-            HeldState, Page, Paging, ReadingFilter, Scope,
+            HeldState, Message, Page, Paging, ReadingFilter, Scope,
         },
     },
 };
@@ -340,6 +340,10 @@ impl Reader for ModelReader {
                 deadline: owed.deadline,
             })
             .collect())
+    }
+
+    fn messages_of(&self, alert: i64) -> Result<Vec<Message>, StoreError> {
+        Ok(super::message::of_alert(&self.shared.now(), alert))
     }
 
     fn token(&self, hash: &[u8; 32]) -> Result<Option<TokenRow>, StoreError> {

@@ -106,7 +106,7 @@ impl State {
         })
     }
 
-    fn fact(&self, seq: CommitSeq) -> Option<&Fact> {
+    pub(super) fn fact(&self, seq: CommitSeq) -> Option<&Fact> {
         let index = usize::try_from(seq.0).ok()?.checked_sub(1)?;
         self.facts.get(index).map(Arc::as_ref)
     }

@@ -26,6 +26,7 @@ mod kept;
 mod list;
 #[cfg(test)]
 mod measure;
+mod message;
 mod pool;
 mod reader;
 mod reading;
@@ -51,7 +52,7 @@ use super::{CommitSeq, Reader, Store, StoreError, Unit};
 use crate::domain::Timestamp;
 
 /// The format of the file that this program writes.
-pub const FORMAT_VERSION: i64 = 5;
+pub const FORMAT_VERSION: i64 = 6;
 
 /// How to open a store.
 #[derive(Debug, Clone)]

@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 use rusqlite::{Connection, params};
 
 use super::{
-    alert, backup, board, change, decision, event, feed, held, list,
+    alert, backup, board, change, decision, event, feed, held, list, message,
     pool::Pool,
     reading, recount, registry, roll,
     row::{cell, fetch, fetch_one, number},
@@ -21,7 +21,7 @@ use crate::{
         StoreError, StoredReading, TokenRow,
         view::{
             AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
-            HeldState, Page, Paging, ReadingFilter, Scope,
+            HeldState, Message, Page, Paging, ReadingFilter, Scope,
         },
     },
 };
@@ -271,6 +271,10 @@ impl Reader for SqliteReader {
                 })
             })
         })
+    }
+
+    fn messages_of(&self, alert: i64) -> Result<Vec<Message>, StoreError> {
+        self.see(|connection| message::of_alert(connection, alert))
     }
 
     fn token(&self, hash: &[u8; 32]) -> Result<Option<TokenRow>, StoreError> {

@@ -1,0 +1,58 @@
+//! What happened to the person and no device measured. A doctor's act about an alert is told as the
+//! alert's step, and not twice.
+
+use super::{Items, Part};
+use crate::{
+    domain::{Happened, Person, PersonEvent},
+    serve::{
+        describe::Describer,
+        wire::{self, Number},
+    },
+    store::StoreError,
+};
+
+impl Describer<'_> {
+    /// The person's events, each where it happened.
+    pub(super) fn timeline_events(&self, of: &Person, part: &Part) -> Result<Items, StoreError> {
+        let events = self.reader().events_of(std::slice::from_ref(&of.person))?;
+        let told = events
+            .iter()
+            .flatten()
+            .filter(|event| part.is_known(event.received_at) && part.is_before(event.at));
+        Ok(told.filter_map(|event| Some((event.at, of_event(event)?))).collect())
+    }
+}
+
+fn of_event(event: &PersonEvent) -> Option<wire::TimelineItem> {
+    let plain = wire::Event {
+        id: event.id.to_string(),
+        what: event.what.kind(),
+        received_at: event.received_at.to_string(),
+        by: event.author.to_string(),
+        reference: event.reference.as_ref().map(ToString::to_string),
+        note: event.note.clone(),
+        ..wire::Event::default()
+    };
+    let told = match &event.what {
+        Happened::FollowUp { pressure, fasting, symptoms } => wire::Event {
+            systolic: pressure.map(|(systolic, _)| Number(systolic)),
+            diastolic: pressure.map(|(_, diastolic)| Number(diastolic)),
+            fasting: fasting.map(Number),
+            symptoms: symptoms.iter().map(ToString::to_string).collect(),
+            ..plain
+        },
+        Happened::Money(money) => wire::Event {
+            profile: Some(money.profile.to_string()),
+            span: Some(money.kind.as_str()),
+            yuan: Some(Number(money.yuan)),
+            ..plain
+        },
+        Happened::Act { .. } => return None,
+    };
+    Some(wire::TimelineItem {
+        at: event.at.to_string(),
+        kind: "event",
+        event: Some(told),
+        ..wire::TimelineItem::default()
+    })
+}

@@ -1,0 +1,45 @@
+//! Events of people as they leave.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::Number;
+
+/// Something that happened to a person and no device measured. What its kind does not have is left
+/// out.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub struct Event {
+    /// Its id.
+    pub id: String,
+    /// `follow_up` or `money`.
+    pub what: &'static str,
+    /// When the first gateway had it.
+    pub received_at: String,
+    /// Who entered it.
+    pub by: String,
+    /// The sender's own name for it.
+    pub reference: Option<String>,
+    /// What was written beside it.
+    pub note: Option<String>,
+    /// Systolic pressure in mmHg.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub systolic: Option<Number>,
+    /// Diastolic pressure in mmHg.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub diastolic: Option<Number>,
+    /// Fasting glucose in mmol/L.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fasting: Option<Number>,
+    /// Codes of danger symptoms.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub symptoms: Vec<String>,
+    /// The local profile whose money line is asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
+    /// `year_to_date` or `outpatient_month`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub span: Option<&'static str>,
+    /// The sum in yuan.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub yuan: Option<Number>,
+}
