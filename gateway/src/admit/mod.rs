@@ -4,6 +4,7 @@
 //! their bytes and the reason, and both are committed before their acknowledgement. Plausibility is
 //! not asked here: the pack's `validity` is the only judge, and commit asks it.
 
+mod bench;
 mod card;
 mod context;
 mod event;
@@ -16,6 +17,7 @@ mod time;
 use smol_str::SmolStr;
 
 pub use self::{
+    bench::{SiteActSaid, site_act},
     card::{card, presence},
     event::{EventProblem, follow_up, happened_at, money},
     frame::{cut_frame, frame, left, memory},

@@ -38,7 +38,7 @@ impl Pack {
     /// and for every glucose emergency but a high one (DESIGN section 6).
     #[must_use]
     pub fn pages_at_once(&self, stored: &StoredReading) -> bool {
-        !stored.reading.remarks.symptoms.is_empty() || self.never_waits(&stored.reading.measurement)
+        stored.symptoms().next().is_some() || self.never_waits(&stored.reading.measurement)
     }
 
     /// Whether a value alone is so grave that its page never waits.

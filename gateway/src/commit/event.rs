@@ -46,6 +46,11 @@ impl Fresh {
         people
     }
 
+    /// Nothing in it that happened away from a bench.
+    pub(super) fn is_of_benches(&self) -> bool {
+        self.events.iter().all(|event| matches!(event.what, Happened::SiteAct(_)))
+    }
+
     pub(super) const fn count(&self) -> usize {
         self.readings.len().saturating_add(self.events.len())
     }
@@ -110,6 +115,7 @@ impl Group<'_> {
         let Some(held) = known.get(&event.id) else {
             known.insert(event.id, event.content);
             self.happened.push(Box::new(event.clone()));
+            self.told_at_bench(event)?;
             return Ok(self.outcome(id, Status::Stored, None));
         };
         if *held == event.content {
@@ -124,6 +130,19 @@ impl Group<'_> {
         }
         self.facts.push(Fact::Quarantined(Box::new(waiting)));
         Ok(self.outcome(id, Status::Quarantined, reason))
+    }
+
+    /// Symptoms told of at the bench are the reading's: whoever it belongs to is judged anew, as if it
+    /// had come with them.
+    fn told_at_bench(&mut self, event: &PersonEvent) -> Result<(), StoreError> {
+        let Some((id, symptoms)) = event.what.told() else { return Ok(()) };
+        if let Some(mut stored) = self.unit.reading(id)? {
+            stored.tell(symptoms);
+            self.past_changed(stored);
+        } else if let Some(stored) = self.touched.iter_mut().find(|it| it.reading.id == *id) {
+            stored.tell(symptoms);
+        }
+        Ok(())
     }
 
     /// The lines learn that a doctor has taken an alert: from its receipt here, or right after the
@@ -172,6 +191,14 @@ fn as_sent(event: &PersonEvent) -> String {
         Happened::Act { concept, outcome } => {
             json!({"concept": concept.as_str(), "outcome": outcome.as_str()})
         }
+        Happened::SiteAct(act) => json!({
+            "site": text(&act.site),
+            "bench": act.bench.as_ref().map(|bench| text(bench)),
+            "act": act.deed.as_str(),
+            "symptoms": act.symptoms.iter().map(SmolStr::as_str).collect::<Vec<_>>(),
+            "reading": act.reading.as_ref().map(|reading| text(reading)),
+            "alert": act.alert.as_ref().map(|alert| text(alert)),
+        }),
     };
     json!({
         "person": text(&event.person),

@@ -327,6 +327,7 @@ impl Group<'_> {
             }
         }
         self.record_crossings(&docket);
+        self.hasten(&docket);
         Ok(())
     }
 
@@ -347,6 +348,7 @@ impl Group<'_> {
         }
         docket.crossed.extend(&news.crossings);
         self.record_crossings(&docket);
+        self.hasten(&docket);
         Ok(())
     }
 }

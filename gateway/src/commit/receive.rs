@@ -192,6 +192,7 @@ impl Group<'_> {
             server_at: self.now,
             attribution,
             context: None,
+            told_symptoms: Vec::new(),
             reading,
         });
         self.await_context(&mut stored, &mut known.numbers);

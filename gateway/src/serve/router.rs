@@ -74,6 +74,7 @@ fn api() -> Routes {
         .get("/api/v1/people/{id}/timeline", people::timeline)
         .post("/api/v1/people/{id}/follow-ups", happened::follow_up)
         .post("/api/v1/people/{id}/money", happened::money)
+        .post("/api/v1/people/{id}/site-acts", happened::site_act)
         .get("/api/v1/board", board::board)
         .get("/api/v1/snapshot", board::snapshot)
         .get("/api/v1/indicators", indicators::indicators)

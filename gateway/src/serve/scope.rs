@@ -36,10 +36,12 @@ pub(super) enum Right {
     FollowUp,
     /// Enter what somebody paid.
     Money,
+    /// Enter what was done at a bench.
+    SiteAct,
 }
 
 impl Right {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::Deliver,
         Self::ReadPeople,
         Self::ReadAlerts,
@@ -52,6 +54,7 @@ impl Right {
         Self::Note,
         Self::FollowUp,
         Self::Money,
+        Self::SiteAct,
     ];
 
     /// The right's name in `GET /api/v1/me` and in the OpenAPI document.
@@ -69,6 +72,7 @@ impl Right {
             Self::Note => "note",
             Self::FollowUp => "follow_up",
             Self::Money => "money",
+            Self::SiteAct => "site_act",
         }
     }
 }
@@ -159,6 +163,7 @@ const NURSE: &[Right] = &[
     Right::Forward,
     Right::Note,
     Right::FollowUp,
+    Right::SiteAct,
 ];
 const DOCTOR: &[Right] = &[
     Right::ReadPeople,
@@ -170,6 +175,7 @@ const DOCTOR: &[Right] = &[
     Right::Forward,
     Right::Note,
     Right::FollowUp,
+    Right::SiteAct,
 ];
 /// A doctor above the village answers for a place too.
 const LEAD: &[Right] = &[
@@ -184,6 +190,7 @@ const LEAD: &[Right] = &[
     Right::Note,
     Right::FollowUp,
     Right::Money,
+    Right::SiteAct,
 ];
 const TOWNSHIP: &[Right] = &[
     Right::ReadPeople,

@@ -1,6 +1,7 @@
 //! The writer's groups, on real stores and on the model.
 
 mod anew;
+mod at_bench;
 mod benches;
 mod claims;
 mod context;

@@ -67,6 +67,8 @@ fn body(path: &str) -> &'static str {
         r#"{"at":"2026-02-01","systolic":152,"diastolic":94}"#
     } else if path.ends_with("/money") {
         r#"{"at":"2026-02-01","profile":"xian-2025","kind":"year_to_date","yuan":10000.5}"#
+    } else if path.ends_with("/site-acts") {
+        r#"{"at":"2026-02-01","site":"V1","act":"no_symptoms"}"#
     } else if path.ends_with("/readings") {
         r#"{"kind":"blood_pressure","device":"D9","site":"V1","systolic":120,"diastolic":80,"unit":"mmHg","seq":7,"epoch":1}"#
     } else {
@@ -101,6 +103,7 @@ fn rights(role: &str) -> &'static [&'static str] {
             "forward",
             "note",
             "follow_up",
+            "site_act",
         ],
         "doctor" | "other" | "stranger" => &[
             "read_people",
@@ -112,6 +115,7 @@ fn rights(role: &str) -> &'static [&'static str] {
             "forward",
             "note",
             "follow_up",
+            "site_act",
         ],
         "lead" => &[
             "read_people",
@@ -125,6 +129,7 @@ fn rights(role: &str) -> &'static [&'static str] {
             "note",
             "follow_up",
             "money",
+            "site_act",
         ],
         "township" => &[
             "read_people",
@@ -294,7 +299,7 @@ async fn an_assistance_office_sees_colour_and_household_on_every_route_and_never
             assert!(!text.contains(planted), "{path} says {planted}: {text}");
         }
     }
-    for right in ["decide", "follow_up", "money"] {
+    for right in ["decide", "follow_up", "money", "site_act"] {
         assert!(refused.iter().any(|of| of == right), "no route asks for {right}");
     }
     // The alert, the list, the first picture, the events, and the pages say the household.

@@ -335,6 +335,7 @@ fn stored(reading: Reading) -> StoredReading {
     StoredReading {
         attribution: person.map(|person| Attribution { person, basis: Basis::Payload }),
         context: None,
+        told_symptoms: Vec::new(),
         standing: Standing::Stored,
         late: false,
         possible_duplicate: false,

@@ -18,7 +18,7 @@ const READING: &str = "id kind person device site bench seq epoch measured_at de
     possible_duplicate source basis commit";
 const ALERT: &str = "id case concept concept_zh concept_en level state person person_name age sex \
     household village phone owner owner_name step next_step_at opened_at alert_at deadline overdue late \
-    reasons pack reading acknowledged_by acknowledged_at commit";
+    reasons symptoms_offered pack reading acknowledged_by acknowledged_at commit";
 const BOARD: &str = "cursor as_of place demo sending people readings_today people_today open \
     overdue unacknowledged_oldest_minutes quarantined refused sites villages hourly";
 

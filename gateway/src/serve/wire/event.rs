@@ -11,7 +11,7 @@ use super::Number;
 pub struct Event {
     /// Its id.
     pub id: String,
-    /// `follow_up` or `money`.
+    /// `follow_up`, `money` or `site_act`.
     pub what: &'static str,
     /// When the first gateway had it.
     pub received_at: String,
@@ -42,4 +42,19 @@ pub struct Event {
     /// The sum in yuan.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub yuan: Option<Number>,
+    /// Where something was done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub site: Option<String>,
+    /// At which bench.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bench: Option<String>,
+    /// `re_measured`, `no_symptoms`, `has_symptoms`, `sent_home`, `referred` or `called_120`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub act: Option<&'static str>,
+    /// After which reading it was done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reading: Option<String>,
+    /// About which alert it was done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alert: Option<String>,
 }

@@ -21,10 +21,12 @@ pub use admin::{
     BackupAsked, Checked, LoginLinkAsked, LoginLinkMade, RegistryCounted, RowNote, Stats,
     TokenAsked, TokenMade,
 };
-pub use alert::{Alert, AlertStep, ForwardAsked, NoteAsked, Reason, TextAsked};
+pub use alert::{Alert, AlertStep, ForwardAsked, NoteAsked, Reason, SymptomOffered, TextAsked};
 pub use board::{Board, Hour, Open, SendingState, Site, Village};
 pub use event::Event;
-pub use happened::{EventKept, EventLine, EventsCounted, EventsEntered, FollowUpAsked, MoneyAsked};
+pub use happened::{
+    EventKept, EventLine, EventsCounted, EventsEntered, FollowUpAsked, MoneyAsked, SiteActAsked,
+};
 pub use held::{ClaimAsked, Decision, QuarantineItem, ReasonAsked, RefusedItem};
 pub use indicators::{Categories, IndicatorMonth, Indicators, Share};
 pub use list::{ErrorBody, Events, List};

@@ -5,6 +5,8 @@ use std::{
     sync::Arc,
 };
 
+use smol_str::SmolStr;
+
 use crate::{
     domain::{
         Alert, AlertId, Attribution, BenchId, Card, Doctor, DoctorId, Household, NotificationKey,
@@ -35,6 +37,8 @@ pub(super) struct State {
     pub(super) attributed: HashMap<ReadingId, Option<Attribution>>,
     /// Readings that contexts are joined to, by the contexts' positions, in the order of joining.
     pub(super) joins: Vec<(CommitSeq, ReadingId)>,
+    /// Symptoms told of at the bench, by the stored reading that they are of.
+    pub(super) told: HashMap<ReadingId, BTreeSet<SmolStr>>,
     /// Rows in force, by kind and name, with the position of their registration.
     pub(super) registry: BTreeMap<(&'static str, String), (CommitSeq, Registered)>,
     pub(super) counts: Counts,
@@ -89,7 +93,12 @@ impl State {
         if let Some(Fact::Context(context)) = joined.and_then(|(seq, _)| self.fact(*seq)) {
             stored.context = Some(context.told.clone());
         }
+        stored.tell(&self.told_of(&stored.reading.id));
         stored
+    }
+
+    fn told_of(&self, reading: &ReadingId) -> Vec<SmolStr> {
+        self.told.get(reading).into_iter().flatten().cloned().collect()
     }
 
     /// The decision at a position.

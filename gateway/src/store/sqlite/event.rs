@@ -1,5 +1,7 @@
 //! Events of people as rows.
 
+use std::collections::BTreeSet;
+
 use rusqlite::{Connection, params};
 use smol_str::SmolStr;
 
@@ -7,16 +9,20 @@ use super::{
     code,
     fault::failed,
     reading,
-    row::{Cells, fetch, number},
+    row::{Cells, fetch, number, run},
 };
 use crate::{
-    domain::{ActOutcome, Happened, Millis, Money, MoneyKind, PersonEvent, PersonId, Timestamp},
+    domain::{
+        ActOutcome, Happened, Id, Key, Millis, Money, MoneyKind, PersonEvent, PersonId, ReadingId,
+        SiteAct, SiteDeed, Timestamp,
+    },
     store::{CommitSeq, StoreError},
 };
 
 /// The columns, in the order of [`insert`] and [`decode`].
 pub(super) const COLUMNS: &str = "seq, id, content, person, at, received_at, author, reference, note, kind, systolic, \
-     diastolic, fasting, symptoms, profile, span, yuan, concept, outcome";
+     diastolic, fasting, symptoms, profile, span, yuan, concept, outcome, site, bench, deed, \
+     reading, alert";
 
 /// Adds an event at a position.
 pub(super) fn insert(
@@ -27,10 +33,10 @@ pub(super) fn insert(
     let what = "adding an event";
     let sql = format!(
         "INSERT INTO person_event ({COLUMNS}) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
     );
     let mut values: [Option<String>; 4] = Default::default();
-    let (mut money, mut act) = (None, None);
+    let (mut money, mut act, mut bench) = (None, None, None);
     match &event.what {
         Happened::FollowUp { pressure, fasting, symptoms } => {
             values = [
@@ -42,6 +48,10 @@ pub(super) fn insert(
         }
         Happened::Money(paid) => money = Some(paid),
         Happened::Act { concept, outcome } => act = Some((concept.as_str(), outcome.as_str())),
+        Happened::SiteAct(done) => {
+            values = [None, None, None, reading::symptoms(&done.symptoms)?];
+            bench = Some(done);
+        }
     }
     let [systolic, diastolic, fasting, symptoms] = values;
     let params = params![
@@ -64,13 +74,28 @@ pub(super) fn insert(
         money.map(|paid| code::decimal(paid.yuan)),
         act.map(|(concept, _)| concept),
         act.map(|(_, outcome)| outcome),
+        bench.map(|done| done.site.as_str()),
+        bench.and_then(|done| done.bench.as_ref()).map(Id::as_str),
+        bench.map(|done| done.deed.as_str()),
+        bench.and_then(|done| done.reading.as_ref()).map(Key::as_bytes),
+        bench.and_then(|done| done.alert.as_ref()).map(Key::as_bytes),
     ];
     let mut statement = connection.prepare_cached(&sql).map_err(failed(what))?;
     match statement.execute(params) {
-        Ok(_) => Ok(()),
+        Ok(_) => event.what.told().map_or(Ok(()), |(id, _)| tell(connection, id)),
         Err(error) if reading::is_taken(&error) => Err(StoreError::Duplicate),
         Err(error) => Err(failed(what)(error)),
     }
+}
+
+/// A stored reading tells of every symptom that acts at the bench name for it.
+fn tell(connection: &Connection, id: &ReadingId) -> Result<(), StoreError> {
+    let sql = "SELECT symptoms FROM person_event WHERE reading = ? AND symptoms IS NOT NULL";
+    let told = fetch(connection, "person_event", (sql, [id.as_bytes()]), reading::codes)?;
+    let all: BTreeSet<SmolStr> = told.into_iter().flatten().collect();
+    let told = reading::json(&all)?;
+    let sql = "UPDATE reading SET told_symptoms = ? WHERE id = ?";
+    run(connection, "telling a reading of symptoms", sql, params![told, id.as_bytes()]).map(|_| ())
 }
 
 /// An event from the columns of [`COLUMNS`].
@@ -109,6 +134,19 @@ fn what(cells: &mut Cells<'_, '_>) -> Result<Happened, StoreError> {
             let concept = cells.text(text)?;
             let outcome = cells.word(&ActOutcome::ALL, ActOutcome::as_str)?;
             Ok(Happened::Act { concept, outcome })
+        }
+        "site_act" => {
+            cells.skip(3);
+            let symptoms = reading::codes(cells)?;
+            cells.skip(5);
+            Ok(Happened::SiteAct(SiteAct {
+                site: cells.id()?,
+                bench: cells.id_or_none()?,
+                deed: cells.word(&SiteDeed::ALL, SiteDeed::as_str)?,
+                symptoms,
+                reading: cells.key_or_none()?,
+                alert: cells.key_or_none()?,
+            }))
         }
         _ => Err(cells.damaged("unknown kind")),
     }

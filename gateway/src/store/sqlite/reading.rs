@@ -23,7 +23,7 @@ pub(super) const COLUMNS: &str = "seq, id, content, kind, unit, value, value2, v
      flags, meal, control, sample_type, sample_location, status, clock, record, slot, device, \
      site, bench, epoch, number, device_time, received_at, measured_at, grade, named, setting, \
      symptoms, attributes, road, unnumbered, raw, person, basis, standing, late, \
-     possible_duplicate, server_at, context_meal, context_told";
+     possible_duplicate, server_at, context_meal, context_told, told_symptoms";
 
 /// The code of the kind of a measurement in `reading.kind` and `rollup.kind`.
 pub(super) const BLOOD_PRESSURE: i64 = 0;
@@ -119,6 +119,7 @@ pub(super) fn insert(
         reading,
         attribution,
         context,
+        told_symptoms,
         standing,
         late,
         possible_duplicate,
@@ -129,7 +130,7 @@ pub(super) fn insert(
     let [sample_type, sample_location] = sample;
     let sequence = reading.sequence;
     let remarks = &reading.remarks;
-    let params: [&dyn ToSql; 42] = [
+    let params: [&dyn ToSql; 43] = [
         &seq.0,
         reading.id.as_bytes(),
         reading.content.as_bytes(),
@@ -172,6 +173,7 @@ pub(super) fn insert(
         &server_at.as_millis(),
         &context.as_ref().map(|told| code::meal(told.meal)),
         &context.as_ref().and_then(|told| told.attributes.as_deref()),
+        &symptoms(told_symptoms)?,
     ];
     match statement.execute(&params[..]) {
         Ok(_) => Ok(()),
@@ -219,7 +221,7 @@ pub(super) fn decode(cells: &mut Cells<'_, '_>) -> Result<(CommitSeq, StoredRead
     let remarks = Remarks {
         person: cells.id_or_none()?,
         setting: cells.one_of_or_none(&code::SETTINGS, code::setting)?,
-        symptoms: cells.text_or_none(|text| serde_json::from_str(text).ok())?.unwrap_or_default(),
+        symptoms: codes(cells)?,
         attributes: cells.take()?,
     };
     let road = cells.one_of(&code::ROADS, code::road)?;
@@ -255,16 +257,23 @@ pub(super) fn decode(cells: &mut Cells<'_, '_>) -> Result<(CommitSeq, StoredRead
     let meal = cells.one_of_or_none(&code::MEALS, code::meal)?;
     let attributes = cells.take()?;
     let context = meal.map(|meal| Told { meal, attributes });
+    let told_symptoms = codes(cells)?;
     let stored = StoredReading {
         reading,
         attribution,
         context,
+        told_symptoms,
         standing,
         late,
         possible_duplicate,
         server_at,
     };
     Ok((seq, stored))
+}
+
+/// Codes of symptoms from one column.
+pub(super) fn codes(cells: &mut Cells<'_, '_>) -> Result<Vec<SmolStr>, StoreError> {
+    Ok(cells.text_or_none(|text| serde_json::from_str(text).ok())?.unwrap_or_default())
 }
 
 fn measurement(cells: &mut Cells<'_, '_>) -> Result<Measurement, StoreError> {

@@ -47,6 +47,15 @@ fn of_event(event: &PersonEvent) -> Option<wire::TimelineItem> {
             yuan: Some(Number(money.yuan)),
             ..plain
         },
+        Happened::SiteAct(done) => wire::Event {
+            symptoms: done.symptoms.iter().map(ToString::to_string).collect(),
+            site: Some(done.site.to_string()),
+            bench: done.bench.as_ref().map(ToString::to_string),
+            act: Some(done.deed.as_str()),
+            reading: done.reading.map(|reading| reading.to_string()),
+            alert: done.alert.map(|alert| alert.to_string()),
+            ..plain
+        },
         Happened::Act { .. } => return None,
     };
     Some(wire::TimelineItem {
