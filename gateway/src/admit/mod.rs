@@ -13,6 +13,7 @@ mod frame;
 
 mod json;
 mod time;
+mod typed;
 
 use smol_str::SmolStr;
 
@@ -23,6 +24,7 @@ pub use self::{
     frame::{cut_frame, frame, left, memory},
     json::{posted, readings},
     time::{LIVE_WINDOW, Stated, measured},
+    typed::{TYPED, is_typed},
 };
 use crate::{
     domain::{

@@ -66,6 +66,14 @@ impl Pack {
         asked.iter().filter_map(named).collect()
     }
 
+    /// The Chinese name of a symptom, where some list has it.
+    #[must_use]
+    pub fn symptom_zh(&self, code: &str) -> Option<&SmolStr> {
+        let lists = &self.symptoms;
+        let all = lists.hypertension.iter().chain(&lists.diabetes).chain(&lists.typical);
+        all.clone().find(|(known, _)| known == code).map(|(_, zh)| zh)
+    }
+
     /// After how long, and until when, an emergency value is taken again at the bench
     /// (`timers_minutes`).
     #[must_use]

@@ -2,7 +2,7 @@
 
 use firmware_protocols::{GlucoseValue, Measurement};
 
-use super::{episode::Episode, pack::Pack};
+use super::{episode::Episode, pack::Pack, patient::Cohort};
 use crate::{
     domain::{CareLevel, Level, Millis, Rung},
     store::StoredReading,
@@ -25,6 +25,15 @@ impl Pack {
         let county = u32::try_from(self.escalation.county.whole_minutes()).unwrap_or(u32::MAX);
         let after_minutes = if fast { ack.saturating_mul(2) } else { county };
         vec![township, Rung { step: CareLevel::County, after_minutes }]
+    }
+
+    /// The same for an emergency value of nobody, which is orange and comes to the township's duty
+    /// first: the county after the time that the general cohort has to acknowledge.
+    #[must_use]
+    pub fn ladder_of_nobody(&self) -> Vec<Rung> {
+        let ack = self.ack_minutes(Cohort::C0, Level::Orange, false);
+        let county = |after_minutes| Rung { step: CareLevel::County, after_minutes };
+        ack.map(county).into_iter().collect()
     }
 
     /// The longest that the first page may wait for a second reading of the session (DESIGN

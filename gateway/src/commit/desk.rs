@@ -132,8 +132,17 @@ impl Desk {
         unit: &mut dyn Unit,
         id: &SiteId,
     ) -> Result<Option<SiteRole>, StoreError> {
+        Ok(self.site(unit, id)?.map(|site| site.kind))
+    }
+
+    /// The row of a site.
+    pub(super) fn site(
+        &mut self,
+        unit: &mut dyn Unit,
+        id: &SiteId,
+    ) -> Result<Option<&Site>, StoreError> {
         let row = self.row(unit, &RegistryKey::Site(id.clone()))?;
-        Ok(if let Some(Registered::Site(Site { kind, .. })) = row { Some(*kind) } else { None })
+        Ok(if let Some(Registered::Site(site)) = row { Some(site) } else { None })
     }
 
     /// The household of a person.
@@ -164,14 +173,23 @@ impl Desk {
         };
         let village = household.map_or_else(|| person.village.clone(), |home| home.village);
         let places = unit.places_above(&village)?;
+        let above = Self::steps_above(unit, &places)?;
+        Ok(crate::care::Team::new(contracted, above))
+    }
+
+    /// The doctors above the village, and the offices, whose place is one of these.
+    pub(super) fn steps_above(
+        unit: &mut dyn Unit,
+        places: &[String],
+    ) -> Result<Vec<Doctor>, StoreError> {
         let mut above = Vec::new();
         for level in [CareLevel::Township, CareLevel::County, CareLevel::City] {
             let (offices, doctors): (Vec<Doctor>, Vec<Doctor>) =
                 unit.doctors(level)?.into_iter().partition(Doctor::is_office);
-            above.extend(of_places(doctors, &places));
-            above.extend(of_places(offices, &places));
+            above.extend(of_places(doctors, places));
+            above.extend(of_places(offices, places));
         }
-        Ok(crate::care::Team::new(contracted, above))
+        Ok(above)
     }
 }
 

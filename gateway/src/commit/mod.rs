@@ -19,6 +19,7 @@ mod event;
 mod group;
 mod health;
 mod judge;
+mod nobody;
 mod packs;
 mod people;
 mod receive;

@@ -13,14 +13,14 @@ mod reading;
 mod registry;
 mod time;
 
-pub use alert::{Alert, AlertState, CareLevel, Level, Reason, Rung};
+pub use alert::{Alert, AlertState, CareLevel, Level, Reason, Rung, UNATTRIBUTED_EMERGENCY};
 pub use case::case_code;
 pub use event::{ActOutcome, Happened, Money, MoneyKind, PersonEvent, SiteAct, SiteDeed};
 pub use id::{
     AlertId, AlertKind, BenchId, BenchKind, ContentDigest, ContentKind, DeviceId, DeviceKind,
     DoctorId, DoctorKind, EventId, EventKind, HouseholdId, HouseholdKind, Id, Key, KeyError,
-    NAME_MAX, NameError, NotificationKey, NotificationKind, PersonId, PersonKind, ReadingId,
-    ReadingKind, SiteId, SiteKind,
+    NAME_MAX, NOBODY, NameError, NotificationKey, NotificationKind, PersonId, PersonKind,
+    ReadingId, ReadingKind, SiteId, SiteKind,
 };
 pub use identity::{
     Numbering, alert_id, card_digest, content_digest, event_content, event_id, notification_key,

@@ -115,6 +115,15 @@ impl Reader for Scripted {
         Ok(self.read()?.owed.values().map(|row| row.due_at).min())
     }
 
+    fn sessions(
+        &self,
+        _: &crate::domain::SiteId,
+        _: &crate::domain::BenchId,
+        _: Timestamp,
+    ) -> Result<Vec<crate::store::BenchSession>, StoreError> {
+        unscripted()
+    }
+
     fn messages_of(&self, _: i64) -> Result<Vec<crate::store::view::Message>, StoreError> {
         unscripted()
     }

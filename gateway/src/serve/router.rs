@@ -108,6 +108,11 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .route("/lite/indicators", get(pages::indicators::indicators))
         .route("/lite/people", get(pages::people::list))
         .route("/lite/people/{id}", get(pages::people::person))
+        .route("/lite/bench/{site}/{bench}", get(pages::bench::bench).post(pages::bench::act))
+        .route(
+            "/lite/bench/{site}/{bench}/type",
+            get(pages::bench::type_page).post(pages::bench::keep),
+        )
         .route("/lite/alerts/{id}", get(pages::alert::alert).post(pages::alert::act))
         .route("/a/{token}", get(pages::link::look).post(pages::link::act))
         .route("/docs", get(pages::docs::docs))

@@ -32,6 +32,14 @@ pub(super) fn weigh(
     let mut sent: HashMap<PersonId, Vec<Person>> = HashMap::new();
     for (line, row) in rows {
         let stays = match &row {
+            Registered::Person(person) if person.person.is_nobody() => {
+                let words = (
+                    "以 nobody. 开头的编号留给系统：请改用其他编号",
+                    "names that begin with nobody. are the gateway's own: choose another",
+                );
+                weighed.rejected.push(note(line, "person", "reserved_name", words));
+                false
+            }
             Registered::Person(person) => {
                 let before = sent.entry(person.person.clone()).or_default();
                 weighed.warned.extend(of_person(shared, (line, person), before, now)?);

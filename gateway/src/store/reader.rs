@@ -3,15 +3,16 @@
 use std::path::Path;
 
 use super::{
-    Attributed, CommitSeq, Counts, Crossing, Decided, Owed, RegistryKey, StoreError, StoredReading,
-    TokenRow,
+    Attributed, BenchSession, CommitSeq, Counts, Crossing, Decided, Owed, RegistryKey, StoreError,
+    StoredReading, TokenRow,
     view::{
         AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
         HeldState, Message, Page, Paging, ReadingFilter, Scope,
     },
 };
 use crate::domain::{
-    Alert, AlertId, DoctorId, PersonEvent, PersonId, ReadingId, Registered, Timestamp,
+    Alert, AlertId, BenchId, DoctorId, PersonEvent, PersonId, ReadingId, Registered, SiteId,
+    Timestamp,
 };
 
 /// The reading side: many at a time, always a consistent state, never in the writer's way.
@@ -105,6 +106,18 @@ pub trait Reader: Send + Sync {
         &self,
         alert: i64,
     ) -> Result<Vec<(Crossing, Option<StoredReading>)>, StoreError>;
+
+    /// The sessions of a bench that touch an instant, latest beginning first. The caller may know of
+    /// the site: there is no scope.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn sessions(
+        &self,
+        site: &SiteId,
+        bench: &BenchId,
+        at: Timestamp,
+    ) -> Result<Vec<BenchSession>, StoreError>;
 
     /// The messages about an alert, in the order in which they were owed. The caller got the key
     /// through [`Reader::alert`], within a scope.

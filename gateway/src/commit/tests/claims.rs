@@ -10,7 +10,9 @@ use proptest::{
 };
 use tokio::sync::oneshot;
 
-use super::super::{Decide, DecideRefused, Wish, desk::Desk, group::Group, people::People};
+use super::super::{
+    Decide, DecideRefused, Wish, desk::Desk, group::Group, nobody::Stands, people::People,
+};
 use crate::{
     assess::{Pack, Packs},
     domain::{
@@ -32,19 +34,19 @@ const SEED: [u8; 32] = *b"xunzhen commit claims are undone";
 const CASES: u32 = 12;
 
 /// A store with people P1 and P2, and the gateway's memory.
-struct Bench<'s> {
-    store: &'s mut dyn Store,
+pub(super) struct Bench<'s> {
+    pub(super) store: &'s mut dyn Store,
     desk: Desk,
-    now: Timestamp,
+    pub(super) now: Timestamp,
 }
 
 impl<'s> Bench<'s> {
-    fn new(store: &'s mut dyn Store) -> Self {
+    pub(super) fn new(store: &'s mut dyn Store) -> Self {
         commit(store, &[person("P1", None, "North"), person("P2", None, "North")], &[]);
         Self { store, desk: Desk::new(People::new(100)), now: NOON }
     }
 
-    fn group<T>(&mut self, work: impl FnOnce(&mut Group<'_>) -> T) -> T {
+    pub(super) fn group<T>(&mut self, work: impl FnOnce(&mut Group<'_>) -> T) -> T {
         let packs = Packs::new(Arc::new(Pack::built_in().unwrap()));
         let gateway = ("G1".to_owned(), 1);
         let mut unit = self.store.begin(self.now).unwrap();
@@ -59,7 +61,7 @@ impl<'s> Bench<'s> {
     }
 
     /// A reading of a person, or one that waits; returns the item's position.
-    fn receive(&mut self, number: u64, value: i64, whose: Option<&str>) -> CommitSeq {
+    pub(super) fn receive(&mut self, number: u64, value: i64, whose: Option<&str>) -> CommitSeq {
         let mut stored: StoredReading = reading(number, None, "clinic1", 0);
         stored.reading.measurement = systolic(value);
         (stored.reading.measured.at, stored.reading.received_at) = (self.now, self.now);
@@ -78,16 +80,18 @@ impl<'s> Bench<'s> {
         };
         item.reason = QuarantineReason::NoPerson;
         item.reading = Some(Box::new(stored.reading.clone()));
+        let nobodys = stored.clone();
         let facts = [Fact::Reading(Box::new(stored)), Fact::Quarantined(item)];
         let mut unit = self.store.begin(self.now).unwrap();
         let item = unit.append(&facts).unwrap();
         let counts = Counts { received: 1, quarantined: 1, ..Counts::default() };
         unit.change(&[Change::Count(counts)]).unwrap();
         unit.commit().unwrap();
+        self.group(|group| group.mind_nobody(&nobodys, Stands::Waits, None).unwrap());
         item
     }
 
-    fn decide(&mut self, wish: Wish) -> Result<CommitSeq, DecideRefused> {
+    pub(super) fn decide(&mut self, wish: Wish) -> Result<CommitSeq, DecideRefused> {
         let (reply, _told) = oneshot::channel();
         let reason = "the card lay at the bench".to_owned();
         let decide = Decide { wish, reason, by: "N1".into(), request: None, reply };
@@ -208,7 +212,8 @@ fn an_emergency_opens_at_its_claim_and_is_withdrawn_at_its_undoing() {
     assert_eq!(bench.told(), before);
     let reader = bench.store.reader();
     let page = Paging::default();
-    let all = reader.alerts(&Scope::Everything, &AlertFilter::default(), &page).unwrap().items;
+    let filter = AlertFilter { person: Some(id("P2")), ..AlertFilter::default() };
+    let all = reader.alerts(&Scope::Everything, &filter, &page).unwrap().items;
     assert_eq!(all.len(), 1, "nothing is deleted");
     let steps = reader.alert(&Scope::Everything, &all[0].id).unwrap().unwrap().events.len();
     assert_eq!(steps, 2, "opened and withdrawn");

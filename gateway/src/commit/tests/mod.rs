@@ -6,6 +6,7 @@ mod benches;
 mod claims;
 mod context;
 mod events;
+mod nobody;
 mod once;
 mod tracked;
 mod watch;

@@ -70,7 +70,7 @@ impl Describer<'_> {
             concept: Some(alert.concept.to_string()),
             concept_zh: Some(concept_zh),
             concept_en: Some(concept_en),
-            person: Some(alert.person.to_string()),
+            person: (!alert.person.is_nobody()).then(|| alert.person.to_string()),
             person_name: person.as_ref().and_then(|person| filled(&person.name)),
             age: person.as_ref().and_then(|person| super::age(person, self.now)),
             sex: person.as_ref().and_then(|person| person.sex).map(sex),
@@ -170,7 +170,7 @@ impl Describer<'_> {
         })
     }
 
-    fn newest_stored(&self, alert: &Alert) -> Result<Option<StoredReading>, StoreError> {
+    pub(super) fn newest_stored(&self, alert: &Alert) -> Result<Option<StoredReading>, StoreError> {
         let crossings = self.reader().crossings_of(alert.key)?;
         Ok(crossings.into_iter().find_map(|(_, stored)| stored))
     }

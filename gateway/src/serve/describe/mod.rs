@@ -1,6 +1,7 @@
 //! Rows of the store become what goes over the wire, with the names that belong to them.
 
 mod alert;
+mod bench;
 mod board;
 mod held;
 mod indicators;
@@ -17,6 +18,7 @@ use crate::{
 };
 
 pub(super) use {
+    bench::{Ringing, Sitting},
     board::board,
     held::{decided, quarantined, refused},
     indicators::indicators,

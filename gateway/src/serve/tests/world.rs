@@ -351,6 +351,15 @@ impl Reader for World {
         self.last()
     }
 
+    fn sessions(
+        &self,
+        _: &SiteId,
+        _: &BenchId,
+        _: Timestamp,
+    ) -> Result<Vec<BenchSession>, StoreError> {
+        Ok(Vec::new())
+    }
+
     fn messages_of(&self, _: i64) -> Result<Vec<view::Message>, StoreError> {
         Ok(Vec::new())
     }

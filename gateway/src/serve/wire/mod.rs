@@ -30,14 +30,14 @@ pub use happened::{
 pub use held::{ClaimAsked, Decision, QuarantineItem, ReasonAsked, RefusedItem};
 pub use indicators::{Categories, IndicatorMonth, Indicators, Share};
 pub use list::{ErrorBody, Events, List};
-pub use live::{LiveEvent, Snapshot};
+pub use live::{LiveEvent, Ring, Snapshot};
 pub use me::Me;
 pub use person::{
     Contradiction, Correction, Latest, Line, Message, Person, PersonRow, Plan, TimelineItem,
     Tracking,
 };
 pub use query::{
-    AlertsAsked, BoardAsked, EventsAsked, FormSent, HeldAsked, IndicatorsAsked, PageAsked,
-    PageWords, PeopleAsked, ReadingsAsked, RegistryAsked, TimelineAsked,
+    AlertsAsked, BenchForm, BoardAsked, EventsAsked, FormSent, HeldAsked, IndicatorsAsked,
+    PageAsked, PageWords, PeopleAsked, ReadingsAsked, RegistryAsked, TimelineAsked, TypedForm,
 };
 pub use reading::{Delivered, DeliveredItem, Number, Reading, Value};

@@ -456,6 +456,10 @@ fn look(reader: &dyn Reader) -> Vec<String> {
         let positions: Vec<_> = delivered.iter().map(|message| message.seq).collect();
         seen.push(format!("{positions:?}"));
     }
+    for minutes in (0..4000).step_by(500) {
+        let at = after_noon(minutes);
+        seen.push(format!("{:?}", reader.sessions(&id("S1"), &id("B1"), at).unwrap()));
+    }
     seen.push(format!("{:?}", reader.token(&[1; 32]).unwrap()));
     seen.push(format!("{:?}", reader.cursor("uplink").unwrap()));
     seen

@@ -10,12 +10,12 @@ use super::{
 };
 use crate::{
     domain::{
-        Alert, AlertId, Attribution, DoctorId, Person, PersonEvent, PersonId, ReadingId,
+        Alert, AlertId, Attribution, BenchId, DoctorId, Person, PersonEvent, PersonId, ReadingId,
         Registered, SiteId, Timestamp,
     },
     store::{
-        Attributed, Channel, CommitSeq, Counts, Crossing, Decided, Fact, Owed, Reader, RegistryKey,
-        StoreError, StoredReading, TokenRow, paging,
+        Attributed, BenchSession, Channel, CommitSeq, Counts, Crossing, Decided, Fact, Owed,
+        Reader, RegistryKey, StoreError, StoredReading, TokenRow, paging,
         view::{
             AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
             HeldState, Message, Page, Paging, ReadingFilter, Scope,
@@ -340,6 +340,15 @@ impl Reader for ModelReader {
                 deadline: owed.deadline,
             })
             .collect())
+    }
+
+    fn sessions(
+        &self,
+        site: &SiteId,
+        bench: &BenchId,
+        at: Timestamp,
+    ) -> Result<Vec<BenchSession>, StoreError> {
+        Ok(self.shared.now().sessions_at((site, bench), at))
     }
 
     fn messages_of(&self, alert: i64) -> Result<Vec<Message>, StoreError> {

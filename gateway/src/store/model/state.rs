@@ -14,8 +14,8 @@ use crate::{
     },
     store::{
         AlertEvent, Answer, BenchSession, CardScan, CommitSeq, Context, Counts, Crossing, Decided,
-        Fact, KeptState, Owed, PackInForce, Quarantined, Refused, Resumed, StoredReading, Timer,
-        TimerKind, TokenRow, view::Scope,
+        Fact, KeptState, Owed, PackInForce, Quarantined, Refused, Resumed, SESSION_MAX,
+        StoredReading, Timer, TimerKind, TokenRow, view::Scope,
     },
 };
 
@@ -140,6 +140,22 @@ impl State {
         self.log().filter_map(|(seq, fact)| {
             if let Fact::Reading(stored) = fact { Some((seq, self.latest(stored))) } else { None }
         })
+    }
+
+    /// The sessions of a bench that touch an instant, latest beginning first.
+    pub(super) fn sessions_at(
+        &self,
+        (site, bench): (&SiteId, &BenchId),
+        at: Timestamp,
+    ) -> Vec<BenchSession> {
+        let touches = |session: &&BenchSession| {
+            session.site == *site
+                && session.bench == *bench
+                && session.from <= at
+                && session.from > at.minus(SESSION_MAX)
+                && session.until > at
+        };
+        self.sessions.values().rev().filter(touches).cloned().collect()
     }
 
     pub(super) fn quarantine(&self) -> impl Iterator<Item = (CommitSeq, &Quarantined)> {
@@ -316,6 +332,11 @@ impl State {
         sites.map(|site| site.site.clone()).collect()
     }
 
+    /// Where the reading was taken of which nobody knows whose it is.
+    pub(super) fn nobodys_site(&self, person: &PersonId) -> Option<SiteId> {
+        Some(self.reading(&person.nobodys_reading()?)?.reading.site)
+    }
+
     /// Whether an alert about a person ever came to a doctor.
     fn came_to(&self, doctor: &DoctorId, person: &PersonId) -> bool {
         self.events().any(|(_, event)| {
@@ -328,8 +349,12 @@ impl State {
             Scope::Everything => true,
             Scope::Nobody => false,
             Scope::Place(place) => {
-                self.in_force("person", person.as_str()).is_some()
-                    && self.villages_of(place).contains(&self.village(Some(person)))
+                let lives = self.in_force("person", person.as_str()).is_some()
+                    && self.villages_of(place).contains(&self.village(Some(person)));
+                lives
+                    || self
+                        .nobodys_site(person)
+                        .is_some_and(|site| self.sites_of(place).contains(&site))
             }
             Scope::Doctor(doctor) => {
                 let known = self.people().find(|known| known.person == *person);

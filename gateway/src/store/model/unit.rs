@@ -14,7 +14,7 @@ use crate::{
     store::{
         ANSWER_KEPT, Answer, Awaiting, BenchSession, CardScan, Change, CommitSeq, Committed,
         Concerned, Context, Crossing, Decided, Fact, Numbered, Owed, PackInForce, RegistryKey,
-        Resumed, SESSION_MAX, StoreError, StoredReading, Timer, Unit,
+        Resumed, StoreError, StoredReading, Timer, Unit,
         view::{HeldQuarantine, Scope},
     },
 };
@@ -334,14 +334,7 @@ impl Unit for ModelUnit<'_> {
         at: Timestamp,
     ) -> Result<Vec<BenchSession>, StoreError> {
         self.unspoiled()?;
-        let touches = |session: &&BenchSession| {
-            session.site == *site
-                && session.bench == *bench
-                && session.from <= at
-                && session.from > at.minus(SESSION_MAX)
-                && session.until > at
-        };
-        Ok(self.state.sessions.values().rev().filter(touches).cloned().collect())
+        Ok(self.state.sessions_at((site, bench), at))
     }
 
     fn due_timers(&mut self, now: Timestamp, limit: usize) -> Result<Vec<Timer>, StoreError> {

@@ -13,12 +13,12 @@ use super::{
 };
 use crate::{
     domain::{
-        Alert, AlertId, DoctorId, Id, Person, PersonEvent, PersonId, ReadingId, Registered,
-        Timestamp,
+        Alert, AlertId, BenchId, DoctorId, Id, Person, PersonEvent, PersonId, ReadingId,
+        Registered, SiteId, Timestamp,
     },
     store::{
-        AlertChange, Attributed, CommitSeq, Counts, Crossing, Decided, Owed, Reader, RegistryKey,
-        StoreError, StoredReading, TokenRow,
+        AlertChange, Attributed, BenchSession, CommitSeq, Counts, Crossing, Decided, Owed, Reader,
+        RegistryKey, StoreError, StoredReading, TokenRow,
         view::{
             AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
             HeldState, Message, Page, Paging, ReadingFilter, Scope,
@@ -271,6 +271,15 @@ impl Reader for SqliteReader {
                 })
             })
         })
+    }
+
+    fn sessions(
+        &self,
+        site: &SiteId,
+        bench: &BenchId,
+        at: Timestamp,
+    ) -> Result<Vec<BenchSession>, StoreError> {
+        self.see(|connection| change::sessions(connection, site, bench, at))
     }
 
     fn messages_of(&self, alert: i64) -> Result<Vec<Message>, StoreError> {

@@ -167,7 +167,7 @@ static SAME: LazyLock<Vec<Same>> =
     LazyLock::new(|| rollups().into_iter().chain(registry()).chain(working_state()).collect());
 
 /// Queries that must find nothing, and what it means if they do.
-const NONE: [(&str, &str); 17] = [
+const NONE: [(&str, &str); 18] = [
     (
         "decisions are about an item that is missing",
         "SELECT count(*) FROM decision WHERE item NOT IN (SELECT seq FROM quarantine)",
@@ -189,6 +189,14 @@ const NONE: [(&str, &str); 17] = [
         "SELECT count(*) FROM reading WHERE kind = 1 AND epoch IS NULL AND number IS NOT NULL \
          AND context_meal IS NOT NULL AND id NOT IN \
          (SELECT reading FROM context WHERE reading IS NOT NULL)",
+    ),
+    (
+        "readings tell other symptoms than acts at the bench name for them",
+        "SELECT count(*) FROM reading r WHERE CASE WHEN r.told_symptoms IS NULL THEN \
+         EXISTS (SELECT 1 FROM person_event e WHERE e.reading = r.id AND e.seq > r.seq \
+         AND e.symptoms IS NOT NULL) ELSE r.told_symptoms <> (SELECT json_group_array(code) FROM \
+         (SELECT DISTINCT j.value AS code FROM person_event e, json_each(e.symptoms) j \
+         WHERE e.reading = r.id ORDER BY code)) END",
     ),
     (
         "routes lead to no reading, or to another one",
