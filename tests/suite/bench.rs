@@ -215,6 +215,20 @@ fn what_staff_may_not_say_is_refused_with_the_reason() {
     let headers = [("authorization", bearer.as_str())];
     let bench = http::request(gateway.http, ("GET", "/lite/bench/V01/B1"), &headers, b"");
     assert_eq!(bench.unwrap().status, 404, "another township's bench");
+    let events = ("GET", "/api/v1/events?after=0&limit=1000");
+    let rings = |token: &str| {
+        let bearer = format!("Bearer {token}");
+        let headers = [("authorization", bearer.as_str())];
+        let told = http::request(gateway.http, events, &headers, b"").unwrap().json();
+        let items = told["items"].as_array().unwrap().clone();
+        items.iter().filter(|item| item["event"] == "ring").count()
+    };
+    assert_eq!((rings(&world.nurse), rings(&elsewhere)), (1, 0), "it rings at its own site");
+    // Nobody sits at the bench, and the value names nobody.
+    let nobodys = json!({"kind": "glucose", "source": "typed", "site": "V01", "bench": "B1",
+        "value": 6.2, "unit": "mmol/L"});
+    let kept = as_nurse(&world, &gateway, ("POST", "/api/v1/readings"), &nobodys);
+    assert_eq!(kept.json()["items"][0]["reason"], "no_person", "{}", kept.body);
     finish(&world, gateway);
 }
 

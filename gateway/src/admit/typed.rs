@@ -79,18 +79,16 @@ pub(super) fn one(
         received_at,
         live: true,
     };
-    match json::one(object, &source, &mut ReadOut::default()) {
-        Item::Reading(mut reading) => {
-            let stated = reading.device_time.as_deref();
-            let content = content_digest(&reading.measurement, stated, &reading.remarks);
-            let key = format!("{key} {content}");
-            let numbering = Numbering::Request { key: &key, position };
-            reading.id = reading_id(&device, numbering, &reading.measurement);
-            reading.unnumbered = false;
-            Item::Reading(reading)
-        }
-        other => other,
+    let mut item = json::one(object, &source, &mut ReadOut::default());
+    if let Item::Reading(reading) = &mut item {
+        let stated = reading.device_time.as_deref();
+        let content = content_digest(&reading.measurement, stated, &reading.remarks);
+        let key = format!("{key} {content}");
+        let numbering = Numbering::Request { key: &key, position };
+        reading.id = reading_id(&device, numbering, &reading.measurement);
+        reading.unnumbered = false;
     }
+    item
 }
 
 #[cfg(test)]
@@ -111,17 +109,16 @@ mod tests {
 
     #[track_caller]
     fn reading(body: &str, key: &str) -> Reading {
-        match admit(body, Some(key)).remove(0) {
-            Item::Reading(reading) => *reading,
-            other => panic!("{other:?}"),
-        }
+        let item = admit(body, Some(key)).remove(0);
+        let Item::Reading(reading) = item else { panic!("{item:?}") };
+        *reading
     }
 
     #[test]
     fn a_typed_value_stands_under_the_site_s_own_name_and_is_taken_when_it_comes() {
         let typed = reading(TYPED, "k1");
         assert_eq!((typed.road, typed.device.as_str()), (Road::Typed, "typed.V01"));
-        assert_eq!(typed.bench.as_ref().map(|bench| bench.as_str()), Some("B1"));
+        assert_eq!(typed.bench.as_ref().map(crate::domain::BenchId::as_str), Some("B1"));
         assert_eq!((typed.measured.grade, typed.unnumbered), (Grade::A, false));
         assert_eq!((typed.sequence, typed.remarks.attributes), (None, None));
     }
@@ -144,10 +141,9 @@ mod tests {
 
     #[track_caller]
     fn check_refused(body: &str, key: Option<&str>, why: &str) {
-        match admit(body, key).remove(0) {
-            Item::Refused(refused) => assert!(refused.reason.starts_with(why), "{refused:?}"),
-            other => panic!("{other:?}"),
-        }
+        let item = admit(body, key).remove(0);
+        let Item::Refused(refused) = item else { panic!("{item:?}") };
+        assert!(refused.reason.starts_with(why), "{refused:?}");
     }
 
     #[test]

@@ -160,7 +160,7 @@ fn a_second_reading_of_the_session_pages_at_once() {
 fn values_that_never_wait_page_at_once() {
     for measurement in [pressure(205, 100), pressure(181, 120), glucose("3.0")] {
         check(NOON, |bench| {
-            bench.measured(1, 0, measurement.clone());
+            bench.measured(1, 0, measurement);
             assert_eq!(bench.pages(), [(Level::Red, 0)], "{measurement:?}");
         });
     }

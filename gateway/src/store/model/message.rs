@@ -13,9 +13,9 @@ pub(super) fn of_alert(state: &State, alert: i64) -> Vec<Message> {
 
 fn message(state: &State, Promise { owed, seq, .. }: &Promise) -> Option<Message> {
     let Fact::Alert(step) = state.fact(*seq)? else { return None };
-    let tries = state.log().filter_map(|(_, fact)| match fact {
-        Fact::Attempt(attempt) if attempt.key == owed.key => Some(Attempt::clone(attempt)),
-        _ => None,
+    let tries = state.log().filter_map(|(_, fact)| {
+        let Fact::Attempt(attempt) = fact else { return None };
+        (attempt.key == owed.key).then(|| Attempt::clone(attempt))
     });
     Some(Message {
         key: owed.key,
