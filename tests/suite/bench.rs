@@ -285,6 +285,42 @@ fn a_timeline_holds_events_and_messages_and_hides_what_came_later() {
 }
 
 #[test]
+fn a_follow_up_that_was_entered_by_mistake_is_kept_and_counts_no_more() {
+    let world = world();
+    let gateway = world.setup.start();
+    let path = format!("/api/v1/people/{}", person(3));
+    let body = json!({"at": instant(now() - 3600), "systolic": 192, "diastolic": 92});
+    let kept = gateway.post(&format!("{path}/follow-ups"), "f1", &body).json();
+    let red = alert(&gateway, 3, "bp_emergency");
+    let void = format!("/api/v1/events/{}/void", kept["id"].as_str().unwrap());
+    let empty = as_nurse(&world, &gateway, ("POST", &void), &json!({"reason": " "}));
+    assert_eq!(empty.status, 400);
+    let reason = json!({"reason": "应为129/92"});
+    let told = as_nurse(&world, &gateway, ("POST", &void), &reason);
+    assert_eq!((told.status, &told.json()["status"]), (200, &json!("stored")), "{}", told.body);
+    let stands = gateway.get_json(&format!("/api/v1/alerts/{red}"));
+    assert_eq!(stands["state"], "withdrawn");
+    assert_eq!(gateway.post(&void, "again", &reason).json()["status"], "duplicate");
+    let void_of_void = format!("/api/v1/events/{}/void", told.json()["id"].as_str().unwrap());
+    assert_eq!(gateway.post(&void_of_void, "v", &reason).status, 404);
+    gateway.kill();
+    let gateway = world.setup.start();
+    let live = gateway.list(&format!("/api/v1/alerts?state=live&person={}", person(3)));
+    assert!(live.is_empty(), "{live:?}");
+    let timeline = gateway.list(&format!("{path}/timeline"));
+    let events: Vec<_> = timeline.iter().filter(|item| item["kind"] == "event").collect();
+    let [one, other] = events.as_slice() else { panic!("{events:?}") };
+    let (entered, voided) =
+        if one["event"]["what"] == "voided" { (other, one) } else { (one, other) };
+    assert_eq!(entered["event"]["voided_by"], voided["event"]["id"]);
+    assert_eq!(
+        (&voided["event"]["note"], &voided["event"]["voids"]),
+        (&json!("应为129/92"), &kept["id"])
+    );
+    finish(&world, gateway);
+}
+
+#[test]
 fn an_emergency_of_nobody_calls_the_duty_of_the_site_until_it_is_claimed() {
     let world = world();
     let gateway = world.setup.start();

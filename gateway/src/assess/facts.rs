@@ -225,7 +225,7 @@ impl Fact {
                 Body::Act(Act { concept: concept.parse().ok()?, outcome: *outcome })
             }
             // Its symptoms are its reading's; nothing else of it opens, calms or ends anything.
-            Happened::SiteAct(_) => return None,
+            Happened::SiteAct(_) | Happened::Voided(_) => return None,
         };
         let (at, received_at) = (event.at, event.received_at);
         Some(Self { id: event.id.into(), at, received_at, source: None, body })

@@ -4,6 +4,8 @@
 //! An event is immutable. What it says makes its id, or the sender's own reference for it does; who
 //! entered it, and when, does not.
 
+use std::collections::BTreeSet;
+
 use firmware_protocols::Decimal;
 use smol_str::SmolStr;
 
@@ -58,6 +60,19 @@ pub enum Happened {
     },
     /// Somebody did something at the bench.
     SiteAct(SiteAct),
+    /// An earlier event of the person was entered by mistake: it is kept, and counts no more. The note
+    /// says why.
+    Voided(EventId),
+}
+
+/// The events that count: without those that were voided, and without the voidings.
+#[must_use]
+pub fn standing<'e>(events: impl IntoIterator<Item = &'e PersonEvent>) -> Vec<&'e PersonEvent> {
+    let (voidings, events): (Vec<_>, Vec<_>) =
+        events.into_iter().partition(|event| event.what.voids().is_some());
+    let void: BTreeSet<&EventId> =
+        voidings.into_iter().filter_map(|event| event.what.voids()).collect();
+    events.into_iter().filter(|event| !void.contains(&event.id)).collect()
 }
 
 /// What was done, or asked, where a person was measured.
@@ -188,6 +203,16 @@ impl Happened {
             Self::Money(_) => "money",
             Self::Act { .. } => "act",
             Self::SiteAct(_) => "site_act",
+            Self::Voided(_) => "voided",
+        }
+    }
+
+    /// The event that was entered by mistake.
+    #[must_use]
+    pub const fn voids(&self) -> Option<&EventId> {
+        match self {
+            Self::Voided(event) => Some(event),
+            Self::FollowUp { .. } | Self::Money(_) | Self::Act { .. } | Self::SiteAct(_) => None,
         }
     }
 
@@ -200,7 +225,11 @@ impl Happened {
             {
                 Some((reading, symptoms))
             }
-            Self::SiteAct(_) | Self::FollowUp { .. } | Self::Money(_) | Self::Act { .. } => None,
+            Self::SiteAct(_)
+            | Self::FollowUp { .. }
+            | Self::Money(_)
+            | Self::Act { .. }
+            | Self::Voided(_) => None,
         }
     }
 }
@@ -275,6 +304,15 @@ mod tests {
         check(&event(act), "509252a374aa9ad9662aee9fcae0aa1d", "d516899e88db32c8db7765cca99e2763");
         let named = event(money(10_000)).with(Some("HIS-1".into()), Some("note".to_owned()));
         check(&named, "2530911d54ecb4b536016d25629e82c9", "33161f17aa7f5b5d9e412aa502c79622");
+    }
+
+    #[test]
+    fn what_was_entered_by_mistake_counts_no_more_and_neither_does_saying_so() {
+        let (one, other) = (event(money(1)), event(money(2)));
+        let void = event(Happened::Voided(one.id));
+        assert_eq!(standing([&one, &void, &other]), [&other]);
+        assert_eq!(standing([&void, &one]), Vec::<&PersonEvent>::new());
+        assert_eq!(standing([&one, &other]), [&one, &other]);
     }
 
     #[test]

@@ -151,6 +151,7 @@ impl Encoder {
                 self.field(concept.as_bytes());
                 self.field(outcome.as_str().as_bytes());
             }
+            Happened::Voided(event) => self.field(event.as_bytes()),
             Happened::SiteAct(act) => {
                 self.text(&act.site);
                 self.optional(act.bench.as_ref());

@@ -15,7 +15,7 @@ mod time;
 
 pub use alert::{Alert, AlertState, CareLevel, Level, Reason, Rung, UNATTRIBUTED_EMERGENCY};
 pub use case::case_code;
-pub use event::{ActOutcome, Happened, Money, MoneyKind, PersonEvent, SiteAct, SiteDeed};
+pub use event::{ActOutcome, Happened, Money, MoneyKind, PersonEvent, SiteAct, SiteDeed, standing};
 pub use id::{
     AlertId, AlertKind, BenchId, BenchKind, ContentDigest, ContentKind, DeviceId, DeviceKind,
     DoctorId, DoctorKind, EventId, EventKind, HouseholdId, HouseholdKind, Id, Key, KeyError,

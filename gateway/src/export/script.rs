@@ -124,6 +124,10 @@ impl Reader for Scripted {
         unscripted()
     }
 
+    fn event(&self, _: &crate::domain::EventId) -> Result<Option<PersonEvent>, StoreError> {
+        unscripted()
+    }
+
     fn messages_of(&self, _: i64) -> Result<Vec<crate::store::view::Message>, StoreError> {
         unscripted()
     }

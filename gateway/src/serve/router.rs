@@ -15,7 +15,7 @@ use axum::{
 use super::{
     api::{
         alerts, board, decide, happened, health, held, indicators, live, me, people,
-        post as posted, readings,
+        post as posted, readings, void,
     },
     assets,
     extract::DEPTH_MAX,
@@ -75,6 +75,7 @@ fn api() -> Routes {
         .post("/api/v1/people/{id}/follow-ups", happened::follow_up)
         .post("/api/v1/people/{id}/money", happened::money)
         .post("/api/v1/people/{id}/site-acts", happened::site_act)
+        .post("/api/v1/events/{id}/void", void::void)
         .get("/api/v1/board", board::board)
         .get("/api/v1/snapshot", board::snapshot)
         .get("/api/v1/indicators", indicators::indicators)

@@ -38,10 +38,12 @@ pub(super) enum Right {
     Money,
     /// Enter what was done at a bench.
     SiteAct,
+    /// Say that something was entered by mistake.
+    Void,
 }
 
 impl Right {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::Deliver,
         Self::ReadPeople,
         Self::ReadAlerts,
@@ -55,6 +57,7 @@ impl Right {
         Self::FollowUp,
         Self::Money,
         Self::SiteAct,
+        Self::Void,
     ];
 
     /// The right's name in `GET /api/v1/me` and in the OpenAPI document.
@@ -73,6 +76,7 @@ impl Right {
             Self::FollowUp => "follow_up",
             Self::Money => "money",
             Self::SiteAct => "site_act",
+            Self::Void => "void",
         }
     }
 }
@@ -164,6 +168,7 @@ const NURSE: &[Right] = &[
     Right::Note,
     Right::FollowUp,
     Right::SiteAct,
+    Right::Void,
 ];
 const DOCTOR: &[Right] = &[
     Right::ReadPeople,
@@ -176,6 +181,7 @@ const DOCTOR: &[Right] = &[
     Right::Note,
     Right::FollowUp,
     Right::SiteAct,
+    Right::Void,
 ];
 /// A doctor above the village answers for a place too.
 const LEAD: &[Right] = &[
@@ -191,6 +197,7 @@ const LEAD: &[Right] = &[
     Right::FollowUp,
     Right::Money,
     Right::SiteAct,
+    Right::Void,
 ];
 const TOWNSHIP: &[Right] = &[
     Right::ReadPeople,
@@ -202,6 +209,7 @@ const TOWNSHIP: &[Right] = &[
     Right::Forward,
     Right::Note,
     Right::Money,
+    Right::Void,
 ];
 /// The assistance office.
 const OFFICE: &[Right] = &[Right::ReadAlerts, Right::ReadBoard];

@@ -11,8 +11,8 @@ use super::{
     },
 };
 use crate::domain::{
-    Alert, AlertId, BenchId, DoctorId, PersonEvent, PersonId, ReadingId, Registered, SiteId,
-    Timestamp,
+    Alert, AlertId, BenchId, DoctorId, EventId, PersonEvent, PersonId, ReadingId, Registered,
+    SiteId, Timestamp,
 };
 
 /// The reading side: many at a time, always a consistent state, never in the writer's way.
@@ -79,6 +79,12 @@ pub trait Reader: Send + Sync {
     /// # Errors
     /// Any error of the store.
     fn events_of(&self, people: &[PersonId]) -> Result<Vec<Vec<PersonEvent>>, StoreError>;
+
+    /// One event by its id. The caller asks for its person within a scope: there is none here.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn event(&self, id: &EventId) -> Result<Option<PersonEvent>, StoreError>;
 
     /// Alerts: live ones first, gravest first, then newest.
     ///

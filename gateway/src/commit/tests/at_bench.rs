@@ -200,6 +200,31 @@ fn a_symptom_told_at_the_bench_opens_its_alert_and_both_pages_leave_at_once() {
 }
 
 #[test]
+fn a_symptom_that_was_entered_by_mistake_is_its_reading_s_no_more() {
+    check(NOON, |bench| {
+        bench.measured(1, 0, pressure(185, 112));
+        bench.acted(3, SiteDeed::HasSymptoms, &["severe_headache"]);
+        bench.acted(4, SiteDeed::HasSymptoms, &["eye_pain"]);
+        let events = bench.store.reader().events_of(&[id("P1")]).unwrap().remove(0);
+        let void = |bench: &mut Bench<'_>, minutes: i64, mistake: &PersonEvent| {
+            let (what, times) = (Happened::Voided(mistake.id), (mistake.at, bench.after(minutes)));
+            let event = PersonEvent::new(id("P1"), what, times, "nurse".into());
+            bench.take(minutes, &[Item::Event(Box::new(event))])
+        };
+        let told = |bench: &Bench<'_>| {
+            let found = bench.store.reader().reading(&Scope::Everything, &key(1)).unwrap();
+            found.unwrap().1.told_symptoms
+        };
+        assert_eq!(void(bench, 5, &events[0]), [Status::Stored]);
+        assert_eq!((told(bench), bench.alerts().len()), (vec!["eye_pain".into()], 2));
+        assert_eq!(void(bench, 6, &events[1]), [Status::Stored]);
+        assert_eq!(void(bench, 7, &events[1]), [Status::Duplicate]);
+        assert!(told(bench).is_empty());
+        assert_eq!(bench.alerts(), [("bp_emergency".to_owned(), Level::Red)]);
+    });
+}
+
+#[test]
 fn what_is_done_at_the_bench_without_a_symptom_moves_nothing() {
     check(NOON, |bench| {
         bench.measured(1, 0, pressure(185, 112));

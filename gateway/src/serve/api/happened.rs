@@ -246,6 +246,15 @@ async fn enter(
     }
     shared.writable()?;
     let event = entry.event(person, shared.clock.now(), SmolStr::new(caller.grant.author()));
+    commit(shared, event, request).await
+}
+
+/// Answers when an event is on disk, once for its request.
+pub(in crate::serve) async fn commit(
+    shared: &Arc<Shared>,
+    event: PersonEvent,
+    request: Option<Request>,
+) -> Result<Answered, Refusal> {
     let id = event.id.to_string();
     let items = vec![Item::Event(Box::new(event))];
     let receipt = answers::in_time(post::commit(shared, request, items, ENTRY_MAX)).await?;

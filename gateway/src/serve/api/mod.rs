@@ -12,3 +12,4 @@ pub(super) mod me;
 pub(super) mod people;
 pub(super) mod post;
 pub(super) mod readings;
+pub(super) mod void;

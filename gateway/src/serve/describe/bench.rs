@@ -4,7 +4,7 @@ use super::{Describer, reading::reading};
 use crate::{
     domain::{
         Alert, BenchId, Happened, Level, Millis, PersonEvent, PersonId, Registered, Setting, Site,
-        SiteId, SiteRole, Timestamp, UNATTRIBUTED_EMERGENCY,
+        SiteId, SiteRole, Timestamp, UNATTRIBUTED_EMERGENCY, standing,
     },
     serve::wire,
     store::{
@@ -213,9 +213,9 @@ impl Describer<'_> {
         since: Timestamp,
     ) -> Result<Vec<PersonEvent>, StoreError> {
         let events = self.reader().events_of(std::slice::from_ref(person))?;
-        let mut done: Vec<PersonEvent> = events
+        let mut done: Vec<PersonEvent> = standing(events.iter().flatten())
             .into_iter()
-            .flatten()
+            .cloned()
             .filter(|event| event.at >= since)
             .filter(|event| matches!(&event.what, Happened::SiteAct(act) if act.site == *site))
             .collect();

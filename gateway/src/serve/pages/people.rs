@@ -250,6 +250,7 @@ fn entry(shared: &Shared, event: &wire::Event, english: bool) -> (&'static str, 
             event.profile.clone(),
             event.span.map(str::to_owned),
         ],
+        "voided" => vec![event.voids.clone()],
         _ => vec![
             event.act.map(|act| deed(act, english).to_owned()),
             symptoms,
@@ -260,8 +261,11 @@ fn entry(shared: &Shared, event: &wire::Event, english: bool) -> (&'static str, 
     let what = match event.what {
         "follow_up" => pick("正式随访", "follow-up"),
         "money" => pick("自付费用", "money"),
+        "voided" => pick("作废（误录）", "entered by mistake"),
         _ => pick("现场处置", "at the bench"),
     };
+    let void = event.voided_by.is_some().then(|| pick("已作废", "void").to_owned());
+    let parts = parts.into_iter().chain([void]);
     (what, parts.into_iter().flatten().collect::<Vec<_>>().join(" · "))
 }
 

@@ -46,6 +46,8 @@ fn the_document_and_the_routes_say_the_same() {
 fn fill(path: &str, number: u8) -> String {
     let id = if path.contains("/alerts/") {
         alert_id(number).to_string()
+    } else if path.contains("/events/") {
+        super::follow_up(number).id.to_string()
     } else if path.contains("/quarantine/") || path.contains("/claims/") {
         number.to_string()
     } else {
@@ -61,7 +63,7 @@ fn body(path: &str) -> &'static str {
         r#"{"person":"P1","reason":"her card lay at the bench"}"#
     } else if path.ends_with("/2/claim") {
         r#"{"person":"P2","reason":"her card lay at the bench"}"#
-    } else if path.ends_with("/dismiss") || path.ends_with("/undo") {
+    } else if path.ends_with("/dismiss") || path.ends_with("/undo") || path.ends_with("/void") {
         r#"{"reason":"a test of the cuff"}"#
     } else if path.ends_with("/follow-ups") {
         r#"{"at":"2026-02-01","systolic":152,"diastolic":94}"#
@@ -104,6 +106,7 @@ fn rights(role: &str) -> &'static [&'static str] {
             "note",
             "follow_up",
             "site_act",
+            "void",
         ],
         "doctor" | "other" | "stranger" => &[
             "read_people",
@@ -116,6 +119,7 @@ fn rights(role: &str) -> &'static [&'static str] {
             "note",
             "follow_up",
             "site_act",
+            "void",
         ],
         "lead" => &[
             "read_people",
@@ -130,6 +134,7 @@ fn rights(role: &str) -> &'static [&'static str] {
             "follow_up",
             "money",
             "site_act",
+            "void",
         ],
         "township" => &[
             "read_people",
@@ -141,6 +146,7 @@ fn rights(role: &str) -> &'static [&'static str] {
             "forward",
             "note",
             "money",
+            "void",
         ],
         "operator" => &["read_board", "read_indicators", "read_held"],
         "county" | "auditor" => &["read_board", "read_indicators"],
@@ -299,7 +305,7 @@ async fn an_assistance_office_sees_colour_and_household_on_every_route_and_never
             assert!(!text.contains(planted), "{path} says {planted}: {text}");
         }
     }
-    for right in ["decide", "follow_up", "money", "site_act"] {
+    for right in ["decide", "follow_up", "money", "site_act", "void"] {
         assert!(refused.iter().any(|of| of == right), "no route asks for {right}");
     }
     // The alert, the list, the first picture, the events, and the pages say the household.

@@ -32,7 +32,7 @@ use crate::{
     commit::Health,
     domain::*,
     store::{
-        AlertChange, Origin, QuarantineReason, Role, StoredReading, TokenRow,
+        AlertChange, Fact, Origin, QuarantineReason, Role, StoredReading, TokenRow,
         view::{HeldQuarantine, HeldRefusal},
     },
     supervise::Supervisor,
@@ -185,6 +185,15 @@ fn doctor_grant(doctor: &str) -> Grant {
     Grant { doctor: Some(DoctorId::new(doctor).unwrap()), ..Grant::of_role(Role::Doctor) }
 }
 
+/// What somebody entered about person `P{number}`.
+fn follow_up(number: u8) -> PersonEvent {
+    let fasting = "6.1".parse().ok();
+    let what = Happened::FollowUp { pressure: None, fasting, symptoms: Vec::new() };
+    let person = PersonId::new(&format!("P{number}")).unwrap();
+    let at = now().minus(Millis::days(90));
+    PersonEvent::new(person, what, (at, at), "DR1".into())
+}
+
 fn alert_id(number: u8) -> AlertId {
     AlertId::from_bytes([number; 16])
 }
@@ -192,6 +201,9 @@ fn alert_id(number: u8) -> AlertId {
 /// Tokens: `{role}` of 青石镇, where P1 of doctor DR1 lives; `other` of doctor DR2 of 白水镇.
 fn furnish(world: &World) {
     world.commit(|rows| {
+        for number in [1, 2] {
+            rows.append(Fact::Event(Box::new(follow_up(number))));
+        }
         for (doctor, level, place) in [
             ("DR1", CareLevel::Village, "大河村"),
             ("DR2", CareLevel::Village, "石桥村"),

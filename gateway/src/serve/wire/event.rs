@@ -11,7 +11,7 @@ use super::Number;
 pub struct Event {
     /// Its id.
     pub id: String,
-    /// `follow_up`, `money` or `site_act`.
+    /// `follow_up`, `money`, `site_act`, or `voided` where one of these was entered by mistake.
     pub what: &'static str,
     /// When the first gateway had it.
     pub received_at: String,
@@ -42,6 +42,12 @@ pub struct Event {
     /// The sum in yuan.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub yuan: Option<Number>,
+    /// The event that says it was entered by mistake, and counts no more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub voided_by: Option<String>,
+    /// The event that was entered by mistake, for `voided`; the note says why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub voids: Option<String>,
     /// Where something was done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub site: Option<String>,

@@ -85,6 +85,14 @@ pub struct SiteActAsked {
     pub reference: Option<String>,
 }
 
+/// Why something was entered by mistake.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct VoidAsked {
+    /// In words, for those who look at it later.
+    pub reason: String,
+}
+
 /// What became of an entry.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct EventKept {

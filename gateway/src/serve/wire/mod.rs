@@ -26,6 +26,7 @@ pub use board::{Board, Hour, Open, SendingState, Site, Village};
 pub use event::Event;
 pub use happened::{
     EventKept, EventLine, EventsCounted, EventsEntered, FollowUpAsked, MoneyAsked, SiteActAsked,
+    VoidAsked,
 };
 pub use held::{ClaimAsked, Decision, QuarantineItem, ReasonAsked, RefusedItem};
 pub use indicators::{Categories, IndicatorMonth, Indicators, Share};

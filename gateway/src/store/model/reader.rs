@@ -10,8 +10,8 @@ use super::{
 };
 use crate::{
     domain::{
-        Alert, AlertId, Attribution, BenchId, DoctorId, Person, PersonEvent, PersonId, ReadingId,
-        Registered, SiteId, Timestamp,
+        Alert, AlertId, Attribution, BenchId, DoctorId, EventId, Person, PersonEvent, PersonId,
+        ReadingId, Registered, SiteId, Timestamp,
     },
     store::{
         Attributed, BenchSession, Channel, CommitSeq, Counts, Crossing, Decided, Fact, Owed,
@@ -349,6 +349,12 @@ impl Reader for ModelReader {
         at: Timestamp,
     ) -> Result<Vec<BenchSession>, StoreError> {
         Ok(self.shared.now().sessions_at((site, bench), at))
+    }
+
+    fn event(&self, id: &EventId) -> Result<Option<PersonEvent>, StoreError> {
+        let state = self.shared.now();
+        let found = state.person_events().find(|(_, event)| event.id == *id);
+        Ok(found.map(|(_, event)| event.clone()))
     }
 
     fn messages_of(&self, alert: i64) -> Result<Vec<Message>, StoreError> {

@@ -10,7 +10,7 @@ use smol_str::SmolStr;
 use crate::{
     domain::{
         Alert, AlertId, Attribution, BenchId, Card, Doctor, DoctorId, Household, NotificationKey,
-        Person, PersonEvent, PersonId, ReadingId, Registered, Site, SiteId, Timestamp,
+        Person, PersonEvent, PersonId, ReadingId, Registered, Site, SiteId, Timestamp, standing,
     },
     store::{
         AlertEvent, Answer, BenchSession, CardScan, CommitSeq, Context, Counts, Crossing, Decided,
@@ -95,6 +95,24 @@ impl State {
         }
         stored.tell(&self.told_of(&stored.reading.id));
         stored
+    }
+
+    /// An act at the bench, or its voiding, tells a stored reading of other symptoms.
+    pub(super) fn tell_anew(&mut self, event: &PersonEvent) {
+        let mistake = event.what.voids().and_then(|id| {
+            let mut all = self.person_events();
+            all.find(|(_, known)| known.id == *id).map(|(_, known)| known.what.clone())
+        });
+        let what = mistake.as_ref().unwrap_or(&event.what);
+        let Some((reading, _)) = what.told() else { return };
+        if !self.ids.contains_key(reading) {
+            return;
+        }
+        let standing = standing(self.person_events().map(|(_, event)| event));
+        let acts = standing.into_iter().filter_map(|event| event.what.told());
+        let named = acts.filter(|(other, _)| *other == reading);
+        let told = named.flat_map(|(_, symptoms)| symptoms.to_vec()).collect();
+        self.told.insert(*reading, told);
     }
 
     fn told_of(&self, reading: &ReadingId) -> Vec<SmolStr> {

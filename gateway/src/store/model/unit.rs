@@ -58,14 +58,8 @@ impl<'s> ModelUnit<'s> {
             return Err(StoreError::Duplicate);
         }
         state.facts.push(Arc::new(fact.clone()));
-        if let Fact::Event(event) = fact
-            && let Some((reading, _)) = event.what.told()
-            && state.ids.contains_key(reading)
-        {
-            let acts = state.person_events().filter_map(|(_, event)| event.what.told());
-            let named = acts.filter(|(other, _)| *other == reading);
-            let told = named.flat_map(|(_, symptoms)| symptoms.to_vec()).collect();
-            state.told.insert(*reading, told);
+        if let Fact::Event(event) = fact {
+            state.tell_anew(event);
         }
         if let Fact::Registration(registration) = fact {
             let row = (state.last(), registration.row.clone());

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     domain::{
-        Alert, AlertId, BenchId, DoctorId, Id, Person, PersonEvent, PersonId, ReadingId,
+        Alert, AlertId, BenchId, DoctorId, EventId, Id, Person, PersonEvent, PersonId, ReadingId,
         Registered, SiteId, Timestamp,
     },
     store::{
@@ -280,6 +280,10 @@ impl Reader for SqliteReader {
         at: Timestamp,
     ) -> Result<Vec<BenchSession>, StoreError> {
         self.see(|connection| change::sessions(connection, site, bench, at))
+    }
+
+    fn event(&self, id: &EventId) -> Result<Option<PersonEvent>, StoreError> {
+        self.see(|connection| event::one(connection, id))
     }
 
     fn messages_of(&self, alert: i64) -> Result<Vec<Message>, StoreError> {

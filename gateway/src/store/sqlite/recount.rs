@@ -194,9 +194,11 @@ const NONE: [(&str, &str); 18] = [
         "readings tell other symptoms than acts at the bench name for them",
         "SELECT count(*) FROM reading r WHERE CASE WHEN r.told_symptoms IS NULL THEN \
          EXISTS (SELECT 1 FROM person_event e WHERE e.reading = r.id AND e.seq > r.seq \
-         AND e.symptoms IS NOT NULL) ELSE r.told_symptoms <> (SELECT json_group_array(code) FROM \
+         AND e.symptoms IS NOT NULL AND NOT EXISTS (SELECT 1 FROM person_event v \
+         WHERE v.voids = e.id)) ELSE r.told_symptoms <> (SELECT json_group_array(code) FROM \
          (SELECT DISTINCT j.value AS code FROM person_event e, json_each(e.symptoms) j \
-         WHERE e.reading = r.id ORDER BY code)) END",
+         WHERE e.reading = r.id AND NOT EXISTS (SELECT 1 FROM person_event v \
+         WHERE v.voids = e.id) ORDER BY code)) END",
     ),
     (
         "routes lead to no reading, or to another one",

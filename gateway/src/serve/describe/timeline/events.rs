@@ -15,11 +15,21 @@ impl Describer<'_> {
     /// The person's events, each where it happened.
     pub(super) fn timeline_events(&self, of: &Person, part: &Part) -> Result<Items, StoreError> {
         let events = self.reader().events_of(std::slice::from_ref(&of.person))?;
+        let known = || events.iter().flatten().filter(|event| part.is_known(event.received_at));
+        let void: Vec<_> = known().filter_map(|event| Some((event.what.voids()?, event))).collect();
         let told = events
             .iter()
             .flatten()
             .filter(|event| part.is_known(event.received_at) && part.is_before(event.at));
-        Ok(told.filter_map(|event| Some((event.at, of_event(event)?))).collect())
+        let item = |event: &PersonEvent| {
+            let mut item = of_event(event)?;
+            let voided = void.iter().find(|(id, _)| **id == event.id);
+            if let (Some(told), Some((_, by))) = (&mut item.event, voided) {
+                told.voided_by = Some(by.id.to_string());
+            }
+            Some((event.at, item))
+        };
+        Ok(told.filter_map(item).collect())
     }
 }
 
@@ -56,6 +66,7 @@ fn of_event(event: &PersonEvent) -> Option<wire::TimelineItem> {
             alert: done.alert.map(|alert| alert.to_string()),
             ..plain
         },
+        Happened::Voided(mistake) => wire::Event { voids: Some(mistake.to_string()), ..plain },
         Happened::Act { .. } => return None,
     };
     Some(wire::TimelineItem {
