@@ -213,12 +213,11 @@ impl Describer<'_> {
         since: Timestamp,
     ) -> Result<Vec<PersonEvent>, StoreError> {
         let events = self.reader().events_of(std::slice::from_ref(person))?;
-        let mut done: Vec<PersonEvent> = standing(events.iter().flatten())
-            .into_iter()
-            .cloned()
-            .filter(|event| event.at >= since)
-            .filter(|event| matches!(&event.what, Happened::SiteAct(act) if act.site == *site))
-            .collect();
+        let here = |event: &&PersonEvent| {
+            event.at >= since && matches!(&event.what, Happened::SiteAct(act) if act.site == *site)
+        };
+        let standing = standing(events.iter().flatten()).into_iter();
+        let mut done: Vec<PersonEvent> = standing.filter(here).cloned().collect();
         done.reverse();
         Ok(done)
     }

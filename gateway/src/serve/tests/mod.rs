@@ -101,6 +101,11 @@ fn gateway_with(settings: Settings, bundle: Bundle) -> Gateway {
     let (health, healthy) = watch::channel(Health::Ready);
     let (writing, open) = watch::channel(true);
     furnish(&world);
+    world.commit(|rows| {
+        for number in [1, 2] {
+            rows.append(Fact::Event(Box::new(follow_up(number))));
+        }
+    });
     let band = vec![LineBand {
         measure: "systolic",
         from: Decimal::from(180_u8),
@@ -201,9 +206,6 @@ fn alert_id(number: u8) -> AlertId {
 /// Tokens: `{role}` of 青石镇, where P1 of doctor DR1 lives; `other` of doctor DR2 of 白水镇.
 fn furnish(world: &World) {
     world.commit(|rows| {
-        for number in [1, 2] {
-            rows.append(Fact::Event(Box::new(follow_up(number))));
-        }
         for (doctor, level, place) in [
             ("DR1", CareLevel::Village, "大河村"),
             ("DR2", CareLevel::Village, "石桥村"),
