@@ -160,6 +160,7 @@ export function readingText(reading: Reading): string {
     moment(reading.measured_at, now.value),
     `${w.kind[reading.kind]} ${valueText(reading)} ${reading.unit}`,
     reading.status === 'rejected' && w.rejected,
+    reading.source === 'typed' && w.typed,
     reading.meal && (w.meal[reading.meal] ?? reading.meal),
     reading.setting && w.setting[reading.setting],
     reading.site,

@@ -33,7 +33,7 @@ function mark(lines: readonly Line[], reading: Reading, { x, y, top, foot }: Pla
   const at = value === null ? (reading.value === 'HI' ? top + 4 : foot - 4) : y(value)
   const rejected = reading.status === 'rejected'
   return (
-    <g class={`glucose ${level ? `l-${level}` : ''}${rejected ? ' rejected' : ''}${inContext ? '' : ' pale'} grade-${reading.grade}`}>
+    <g class={`glucose ${level ? `l-${level}` : ''}${rejected ? ' rejected' : ''}${reading.source === 'typed' ? ' typed' : ''}${inContext ? '' : ' pale'} grade-${reading.grade}`}>
       <MealShape meal={reading.meal ?? 'unknown'} x={x} y={at} size={picked ? 6.5 : 4.6} />
       {value === null && <text class="edge" x={x} y={reading.value === 'HI' ? at + 18 : at - 9} text-anchor="middle">{reading.value}</text>}
       {rejected && <path class="strike" d={`M${x - 7} ${at + 7}L${x + 7} ${at - 7}`} />}

@@ -36,7 +36,7 @@ function bar(lines: readonly Line[], reading: Reading, { x, y }: Place, picked: 
   const size = picked ? 5.5 : 3.8
   const rejected = reading.status === 'rejected'
   return (
-    <g class={`pressure ${level ? `l-${level}` : ''}${rejected ? ' rejected' : ''} grade-${reading.grade}`}>
+    <g class={`pressure ${level ? `l-${level}` : ''}${rejected ? ' rejected' : ''}${reading.source === 'typed' ? ' typed' : ''} grade-${reading.grade}`}>
       <line class="stem" x1={x} x2={x} y1={top} y2={foot} />
       <circle cx={x} cy={top} r={size} />
       <rect x={x - size * 0.9} y={foot - size * 0.9} width={size * 1.8} height={size * 1.8} />

@@ -136,6 +136,7 @@ export const en: typeof zh = {
   grade: { A: 'clock checked', B: 'clock corrected', C: 'order only', D: 'time unknown' },
   grade_short: (grade) => `time grade ${grade}`,
   rejected: 'rejected',
+  typed: 'typed by hand',
   duplicate: 'possible duplicate',
   lines_title: 'Lines for this person',
   lines_setting: 'Setting',

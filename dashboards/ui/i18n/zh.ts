@@ -108,6 +108,7 @@ export interface Words {
   grade: Record<Reading['grade'], string>
   grade_short: (grade: string) => string
   rejected: string
+  typed: string
   duplicate: string
   lines_title: string
   lines_setting: string
@@ -276,6 +277,7 @@ export const zh: Words = {
   grade: { A: '时间已核对', B: '时间已校正', C: '只知先后', D: '时间不明' },
   grade_short: (grade) => `时间 ${grade} 级`,
   rejected: '已拒绝',
+  typed: '手工录入',
   duplicate: '可能重复',
   lines_title: '此人适用的线',
   lines_setting: '测量场合',

@@ -90,6 +90,7 @@ function Notes({ reading }: { reading: Reading }): JSX.Element {
     <>
       <span class={`chip grade grade-${reading.grade}`}>{w.grade_short(reading.grade)} · {w.grade[reading.grade]}</span>
       {reading.status === 'rejected' && <span class="chip strong">{w.rejected}</span>}
+      {reading.source === 'typed' && <span class="chip strong">{w.typed}</span>}
       {reading.possible_duplicate && <span class="chip">{w.duplicate}</span>}
       {reading.meal && <span class="chip">{w.meal[reading.meal] ?? reading.meal}</span>}
       {typeof reading.pulse === 'number' && <span class="chip">{w.table.pulse} {reading.pulse}</span>}

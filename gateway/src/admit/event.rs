@@ -52,6 +52,26 @@ pub enum EventProblem {
     /// No sum of a known kind.
     #[error("expected one of year_to_date, outpatient_month")]
     Kind,
+    /// Nothing that is done at a bench.
+    #[error(
+        "expected one of re_measured, no_symptoms, has_symptoms, sent_home, referred, called_120"
+    )]
+    Deed,
+    /// Not the name of a site.
+    #[error("no name of a site")]
+    Site,
+    /// Not the name of a bench.
+    #[error("no name of a bench")]
+    Bench,
+    /// Symptoms where there are none, or none where there are some.
+    #[error("has_symptoms names symptoms; no_symptoms and re_measured name none")]
+    SymptomsOfDeed,
+    /// No reading, where symptoms need one, or none of this person.
+    #[error("name the reading of this person at which it was asked or done")]
+    NoReading,
+    /// No alert of this person.
+    #[error("no such alert of this person")]
+    NoAlert,
     /// Not a sum that somebody paid.
     #[error("expected yuan from 0 to {YUAN_MAX}")]
     Yuan,
@@ -68,6 +88,12 @@ impl EventProblem {
             Self::Symptom { .. } => "symptoms",
             Self::Profile { .. } => "profile",
             Self::Kind => "kind",
+            Self::Deed => "act",
+            Self::Site => "site",
+            Self::Bench => "bench",
+            Self::SymptomsOfDeed => "symptoms",
+            Self::NoReading => "reading",
+            Self::NoAlert => "alert",
             Self::Yuan => "yuan",
         }
     }
@@ -85,6 +111,16 @@ impl EventProblem {
             Self::Symptom { known } => format!("规则包中没有该症状，可用：{known}"),
             Self::Profile { known } => format!("规则包中没有该费用方案，可用：{known}"),
             Self::Kind => "应为 year_to_date 或 outpatient_month".to_owned(),
+            Self::Deed => {
+                "应为 re_measured（已复测）、no_symptoms（无症状）、has_symptoms（有症状）、\
+                           sent_home（已回家）、referred（已转诊）或 called_120（已叫120）"
+                    .to_owned()
+            }
+            Self::Site => "站点编号无效".to_owned(),
+            Self::Bench => "工位编号无效".to_owned(),
+            Self::SymptomsOfDeed => "“有症状”须选症状，“无症状”和“已复测”不带症状".to_owned(),
+            Self::NoReading => "请指明此人的那次测量".to_owned(),
+            Self::NoAlert => "此人没有这条预警".to_owned(),
             Self::Yuan => format!("金额应在 0 至 {YUAN_MAX} 元之间"),
         }
     }

@@ -11,6 +11,7 @@ use smol_str::SmolStr;
 use super::{
     Decoded, ReadOut, Source,
     fields::{Fields, number, text},
+    typed,
 };
 use crate::{
     domain::{DeviceId, PersonId, Remarks, Road, Sequence, Setting, SiteId, Timestamp},
@@ -66,6 +67,15 @@ pub fn posted(payload: &[u8], received_at: Timestamp, key: Option<&str>) -> Vec<
     let mut admit = |object: &RawValue| {
         let request = key.map(|key| (key.to_owned(), position));
         position = position.saturating_add(1);
+        if typed::is_typed(object) {
+            return match typed::place(object) {
+                Ok(place) => typed::one(object, &place, received_at, request),
+                Err(reason) => {
+                    let origin = Origin { road: Road::Typed, ..nowhere() };
+                    super::refuse(origin, received_at, reason, object.get().as_bytes())
+                }
+            };
+        }
         let (device, site) = match place(object) {
             Ok(place) => place,
             Err(reason) => {
@@ -125,7 +135,7 @@ fn place(object: &RawValue) -> Result<(DeviceId, SiteId), String> {
     ))
 }
 
-fn one(object: &RawValue, source: &Source<'_>, read_out: &mut ReadOut) -> Item {
+pub(super) fn one(object: &RawValue, source: &Source<'_>, read_out: &mut ReadOut) -> Item {
     let raw = object.get().as_bytes();
     let said = match read(object, source.road) {
         Ok(said) => said,
@@ -154,10 +164,14 @@ fn stated(object: &RawValue) -> (Option<Sequence>, Option<SmolStr>) {
 
 fn read(object: &RawValue, road: Road) -> Result<Said, Trouble> {
     let mut fields = Fields::read(object).map_err(|error| format!("json: {error}"))?;
-    if road == Road::Http {
-        // They named the source already; as attributes they would only repeat it.
-        fields.take("device");
-        fields.take("site");
+    // They named the source already; as attributes they would only repeat it.
+    let place: &[&str] = match road {
+        Road::Http => &["device", "site"],
+        Road::Typed => &["source", "site", "bench"],
+        Road::Serial | Road::Mqtt | Road::Broker => &[],
+    };
+    for name in place {
+        fields.take(name);
     }
     let kind = fields.text("kind")?.ok_or_else(|| "kind: missing".to_owned())?;
     let measurement = match kind.as_ref() {

@@ -4,6 +4,7 @@
 //! their bytes and the reason, and both are committed before their acknowledgement. Plausibility is
 //! not asked here: the pack's `validity` is the only judge, and commit asks it.
 
+mod bench;
 mod card;
 mod context;
 mod event;
@@ -12,15 +13,18 @@ mod frame;
 
 mod json;
 mod time;
+mod typed;
 
 use smol_str::SmolStr;
 
 pub use self::{
+    bench::{SiteActSaid, site_act},
     card::{card, presence},
     event::{EventProblem, follow_up, happened_at, money},
     frame::{cut_frame, frame, left, memory},
     json::{posted, readings},
     time::{LIVE_WINDOW, Stated, measured},
+    typed::{TYPED, is_typed},
 };
 use crate::{
     domain::{

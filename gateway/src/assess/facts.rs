@@ -169,7 +169,7 @@ impl Fact {
     #[must_use]
     pub fn of_reading(pack: &Pack, stored: &StoredReading, site: Option<SiteRole>) -> Option<Self> {
         let reading = &stored.reading;
-        let symptoms = pack.symptoms.find(&reading.remarks.symptoms);
+        let symptoms = pack.symptoms.find(&stored.symptoms().collect::<Vec<_>>());
         let body = match &reading.measurement {
             Measurement::BloodPressure(pressure) => Body::BloodPressure(Cuff {
                 setting: reading.remarks.setting.unwrap_or_else(|| usual_setting(site)),
@@ -210,7 +210,8 @@ impl Fact {
         Some(fact)
     }
 
-    /// An event as it is judged. `None` for an act about alerts that no line of ours opens.
+    /// An event as it is judged. `None` for an act about alerts that no line of ours opens, and for
+    /// one at the bench.
     #[must_use]
     pub fn of_event(pack: &Pack, event: &PersonEvent) -> Option<Self> {
         let body = match &event.what {
@@ -223,6 +224,8 @@ impl Fact {
             Happened::Act { concept, outcome } => {
                 Body::Act(Act { concept: concept.parse().ok()?, outcome: *outcome })
             }
+            // Its symptoms are its reading's; nothing else of it opens, calms or ends anything.
+            Happened::SiteAct(_) | Happened::Voided(_) => return None,
         };
         let (at, received_at) = (event.at, event.received_at);
         Some(Self { id: event.id.into(), at, received_at, source: None, body })
@@ -426,6 +429,7 @@ mod tests {
             },
             attribution: None,
             context: None,
+            told_symptoms: Vec::new(),
             standing: Standing::Stored,
             late: false,
             possible_duplicate: false,

@@ -2,7 +2,7 @@
 
 use firmware_protocols::{GlucoseValue, Measurement};
 
-use super::{episode::Episode, pack::Pack};
+use super::{episode::Episode, pack::Pack, patient::Cohort};
 use crate::{
     domain::{CareLevel, Level, Millis, Rung},
     store::StoredReading,
@@ -27,6 +27,15 @@ impl Pack {
         vec![township, Rung { step: CareLevel::County, after_minutes }]
     }
 
+    /// The same for an emergency value of nobody, which is orange and comes to the township's duty
+    /// first: the county after the time that the general cohort has to acknowledge.
+    #[must_use]
+    pub fn ladder_of_nobody(&self) -> Vec<Rung> {
+        let ack = self.ack_minutes(Cohort::C0, Level::Orange, false);
+        let county = |after_minutes| Rung { step: CareLevel::County, after_minutes };
+        ack.map(county).into_iter().collect()
+    }
+
     /// The longest that the first page may wait for a second reading of the session (DESIGN
     /// section 6).
     #[must_use]
@@ -38,7 +47,7 @@ impl Pack {
     /// and for every glucose emergency but a high one (DESIGN section 6).
     #[must_use]
     pub fn pages_at_once(&self, stored: &StoredReading) -> bool {
-        !stored.reading.remarks.symptoms.is_empty() || self.never_waits(&stored.reading.measurement)
+        stored.symptoms().next().is_some() || self.never_waits(&stored.reading.measurement)
     }
 
     /// Whether a value alone is so grave that its page never waits.

@@ -6,6 +6,7 @@
 //! meaning of each line and its source stand in `clinical/LINES.md` of the design; every number
 //! stands in the rule pack.
 
+mod asked;
 mod bands;
 mod blood_pressure;
 mod concept;
@@ -40,6 +41,7 @@ mod symptoms;
 mod tracking;
 mod words;
 
+pub use asked::NamedSymptom;
 pub use bands::Band;
 pub use concept::{Concept, Family, Measure, UnknownConcept};
 pub use contradict::{Contradiction, births, contradictions, plan_contradictions};

@@ -163,7 +163,13 @@ fn summary(pack: &Pack) -> serve::PackSummary {
         let rule = pack.rule(*concept)?;
         Some((concept.as_str().into(), (rule.zh.to_string(), rule.en.to_string())))
     });
-    serve::PackSummary { name: pack.title().clone(), concepts: concepts.collect() }
+    // No line opens it, and no pack names it.
+    let of_nobody = (
+        crate::domain::UNATTRIBUTED_EMERGENCY.into(),
+        ("无主危急值".to_owned(), "Emergency value of nobody".to_owned()),
+    );
+    let concepts = concepts.chain([of_nobody]).collect();
+    serve::PackSummary { name: pack.title().clone(), concepts }
 }
 
 /// The operator's door over a store that no server holds.

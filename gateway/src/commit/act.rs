@@ -1,7 +1,7 @@
 //! Acts of doctors, and deadlines that passed: facts like readings.
 
 use crate::{
-    care::{self, Responsible, Step, Team},
+    care::{self, Responsible, Step},
     domain::{Alert, AlertState, Visit},
     store::{Change, CommitSeq, StoreError, Timer},
 };
@@ -46,7 +46,8 @@ impl Group<'_> {
         self.take(step);
         self.flush()?;
         let taken = self.unit.last()?;
-        if act.deed == Deed::Acknowledge {
+        // Of whom it is no line knows.
+        if act.deed == Deed::Acknowledge && !alert.person.is_nobody() {
             self.seen(&alert, &act.by)?;
         }
         Ok(Ok(taken))
@@ -100,15 +101,6 @@ impl Group<'_> {
             None => self.changes.extend(care::ask_again(&alert, self.now)),
         }
         Ok(())
-    }
-
-    /// The doctors who answer for the person of an alert.
-    pub(super) fn team_of(&mut self, alert: &Alert) -> Result<Team, StoreError> {
-        let person = self.desk.person(self.unit, &alert.person)?.cloned();
-        person.map_or_else(
-            || Ok(Team::default()),
-            |person| self.desk.team(self.unit, &person, self.now),
-        )
     }
 
     /// Whoever answers for a household from now on sees it from now on.

@@ -157,7 +157,7 @@ impl Group<'_> {
             return Ok(());
         }
         self.tell_item(item, &stored, (after.as_ref(), by));
-        self.attribute_anew(stored, after);
+        self.attribute_anew(stored, after, &SmolStr::new_static(by))?;
         self.flush()
     }
 

@@ -6,6 +6,8 @@
 //! theirs then, so that an undone claim leaves their readings and open alerts as if it had never
 //! been; what it did meanwhile stays in the history of the alerts that it opened.
 
+use smol_str::SmolStr;
+
 use crate::{
     domain::{Attribution, Basis, PersonId},
     store::{
@@ -17,6 +19,7 @@ use crate::{
 
 use super::{
     group::Group,
+    nobody::Stands,
     repeat::Known,
     work::{Decide, DecideRefused, Wish},
 };
@@ -69,10 +72,21 @@ impl Group<'_> {
         self.flush()?;
         let seq = self.unit.last()?;
         if let Some((stored, after)) = moved {
-            self.attribute_anew(stored, after);
+            self.attribute_anew(stored, after, &decide.by)?;
             self.flush()?;
+        } else {
+            self.mind_put_aside(item, &decide.by)?;
         }
         Ok(Ok(seq))
+    }
+
+    /// What was put aside calls nobody any more, and what is taken back from there does again.
+    fn mind_put_aside(&mut self, item: CommitSeq, by: &SmolStr) -> Result<(), StoreError> {
+        let Some(held) = self.unit.quarantined(item)? else { return Ok(()) };
+        let stored = self.reading_of(&held)?.filter(|stored| stored.attribution.is_none());
+        let waits = held.state() == HeldState::Waiting;
+        let stands = if waits { Stands::Waits } else { Stands::PutAside };
+        stored.map_or(Ok(()), |stored| self.mind_nobody(&stored, stands, Some(by)))
     }
 
     /// An item about which something can be decided.
@@ -147,7 +161,14 @@ impl Group<'_> {
 
     /// A stored reading belongs to somebody else from now on: whoever had it and whoever has it now
     /// are judged anew.
-    pub(super) fn attribute_anew(&mut self, mut stored: StoredReading, after: Option<Attribution>) {
+    pub(super) fn attribute_anew(
+        &mut self,
+        mut stored: StoredReading,
+        after: Option<Attribution>,
+        by: &SmolStr,
+    ) -> Result<(), StoreError> {
+        let stands = if after.is_some() { Stands::Somebodys } else { Stands::Waits };
+        self.mind_nobody(&stored, stands, Some(by))?;
         let reading = stored.reading.id;
         let before = std::mem::replace(&mut stored.attribution, after.clone());
         self.facts.push(Fact::Attributed(Box::new(Attributed {
@@ -161,5 +182,6 @@ impl Group<'_> {
             self.judge_anew(before.person);
         }
         self.past_changed(stored);
+        Ok(())
     }
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use crate::{
     domain::{
         BenchId, CareLevel, Device, DeviceId, Doctor, DoctorId, Household, Person, PersonId,
-        Registered, Site, SiteId, SiteRole, Timestamp,
+        Registered, Site, SiteId, SiteRole, TeamOf, Timestamp,
     },
     store::{CommitSeq, RegistryKey, StoreError, Unit},
 };
@@ -164,8 +164,17 @@ impl Desk {
         unit: &mut dyn Unit,
         id: &SiteId,
     ) -> Result<Option<SiteRole>, StoreError> {
+        Ok(self.site(unit, id)?.map(|site| site.kind))
+    }
+
+    /// The row of a site.
+    pub(super) fn site(
+        &mut self,
+        unit: &mut dyn Unit,
+        id: &SiteId,
+    ) -> Result<Option<&Site>, StoreError> {
         let row = self.row(unit, &RegistryKey::Site(id.clone()))?;
-        Ok(if let Some(Registered::Site(Site { kind, .. })) = row { Some(*kind) } else { None })
+        Ok(if let Some(Registered::Site(site)) = row { Some(site) } else { None })
     }
 
     /// The household of a person.
@@ -179,7 +188,11 @@ impl Desk {
         Ok(if let Some(Registered::Household(row)) = row { Some(row.clone()) } else { None })
     }
 
-    fn doctor(&mut self, unit: &mut dyn Unit, id: DoctorId) -> Result<Option<Doctor>, StoreError> {
+    pub(super) fn doctor(
+        &mut self,
+        unit: &mut dyn Unit,
+        id: DoctorId,
+    ) -> Result<Option<Doctor>, StoreError> {
         let row = self.row(unit, &RegistryKey::Doctor(id))?;
         Ok(if let Some(Registered::Doctor(doctor)) = row { Some(doctor.clone()) } else { None })
     }
@@ -205,8 +218,8 @@ impl Desk {
         for place in &places {
             team = team.map_or_else(|| unit.team_of(place), |team| Ok(Some(team)))?;
         }
-        let of_team = |step| team.as_ref().and_then(|team| team.at(step)).cloned();
-        let mut first = signed.or_else(|| of_team(CareLevel::Village));
+        let mut first =
+            signed.or_else(|| team.as_ref().and_then(|it| it.at(CareLevel::Village)).cloned());
         for place in &places {
             first = first.map_or_else(|| unit.on_duty(place, at), |first| Ok(Some(first)))?;
         }
@@ -214,21 +227,33 @@ impl Desk {
             Some(first) => self.doctor(unit, first)?,
             None => None,
         };
+        let above = self.steps_above(unit, team.as_ref(), &containing)?;
+        Ok(crate::care::Team::new(contracted, above))
+    }
+
+    /// The doctors above the village, step by step: those whom a team names, else those whose place
+    /// is one of these, and the offices there.
+    pub(super) fn steps_above(
+        &mut self,
+        unit: &mut dyn Unit,
+        team: Option<&TeamOf>,
+        places: &[String],
+    ) -> Result<Vec<Doctor>, StoreError> {
         let mut above = Vec::new();
         for level in [CareLevel::Township, CareLevel::County, CareLevel::City] {
             let (offices, doctors): (Vec<Doctor>, Vec<Doctor>) =
                 unit.doctors(level)?.into_iter().partition(Doctor::is_office);
-            let named = match of_team(level) {
+            let named = match team.and_then(|team| team.at(level)).cloned() {
                 Some(named) => self.doctor(unit, named)?,
                 None => None,
             };
             match named {
                 Some(named) => above.push(named),
-                None => above.extend(of_places(doctors, &containing)),
+                None => above.extend(of_places(doctors, places)),
             }
-            above.extend(of_places(offices, &containing));
+            above.extend(of_places(offices, places));
         }
-        Ok(crate::care::Team::new(contracted, above))
+        Ok(above)
     }
 }
 

@@ -8,7 +8,10 @@ use tracing::error;
 use crate::{
     assess::{Assessment, Concept, Crossed, Episode, State, Trigger, facts_changed, left_tracking},
     care::{self, Opening, Paging, Team},
-    domain::{Alert, AlertId, Millis, PersonId, ReadingId, Reason, Setting, SiteRole, Timestamp},
+    domain::{
+        Alert, AlertId, AlertState, Level, Millis, PersonId, ReadingId, Reason, Setting, SiteRole,
+        Timestamp,
+    },
     store::{AlertChange, Change, Crossing, Disposition, Fact, StoreError},
 };
 
@@ -68,8 +71,8 @@ impl Group<'_> {
             Some(registered) => self.desk.team(self.unit, &registered, self.now)?,
             None => Team::default(),
         };
-        // Nobody stands beside somebody to whom something happened.
-        let mut staffed = !fresh.readings.is_empty() && fresh.events.is_empty();
+        // Nobody stands beside somebody to whom something happened elsewhere.
+        let mut staffed = !fresh.readings.is_empty() && fresh.is_of_benches();
         for stored in &fresh.readings {
             let role = self.desk.site_role(self.unit, &stored.reading.site)?;
             let staff = matches!(role, Some(SiteRole::Van | SiteRole::Clinic | SiteRole::Township));
@@ -176,6 +179,7 @@ impl Group<'_> {
         }
         docket.crossed.extend(&assessment.crossings);
         self.record_crossings(&docket);
+        self.hasten(&docket);
         Ok(())
     }
 
@@ -231,12 +235,33 @@ impl Group<'_> {
             if !docket.is_news(&crossing) {
                 continue;
             }
-            if crossed.disposition == Disposition::Joined && docket.staffed {
+            let waits = self.settles(alert);
+            if crossed.disposition == Disposition::Joined && docket.staffed && waits {
                 // A second reading confirms it: the page that waited leaves now.
                 self.changes.push(Change::Hasten { alert: alert.key, due_at: self.now });
             }
             self.facts.push(Fact::Crossing(crossing));
         }
+    }
+
+    /// What never waits takes with it what still waits for the session: a symptom told of at the
+    /// bench, a second reading that is graver.
+    pub(super) fn hasten(&mut self, docket: &Docket) {
+        if !docket.grave {
+            return;
+        }
+        let waiting = docket.standing.values().filter(|alert| self.settles(alert));
+        let now = |alert: &Alert| Change::Hasten { alert: alert.key, due_at: self.now };
+        let sooner: Vec<_> = waiting.map(now).collect();
+        self.changes.extend(sooner);
+    }
+
+    /// Whether the first page of an alert may still wait for its session: what waits for the day
+    /// instead, because it is late or no red, is not called out of the night.
+    fn settles(&self, alert: &Alert) -> bool {
+        let fresh = self.now.since(alert.opened_at) <= self.pack.page_settle()
+            && alert.opened_at.since(alert.alert_at) <= SESSION_ENDS;
+        alert.state == AlertState::Open && alert.level == Level::Red && !alert.late && fresh
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
     assess::{Fact as Judged, InForce},
     domain::{
         ActOutcome, Alert, ContentDigest, EventId, Happened, Key, Millis, PersonEvent, PersonId,
-        Road, Timestamp, quarantine_digest,
+        Road, Timestamp, quarantine_digest, standing,
     },
     store::{
         Fact, Origin, Outcome, QuarantineReason, Quarantined, Status, StoreError, StoredReading,
@@ -50,6 +50,13 @@ impl Fresh {
     pub(super) fn join(&mut self, other: Self) {
         self.readings.extend(other.readings);
         self.events.extend(other.events);
+    }
+
+    /// Nothing in it that happened away from a bench.
+    pub(super) fn is_of_benches(&self) -> bool {
+        self.events
+            .iter()
+            .all(|event| matches!(event.what, Happened::SiteAct(_) | Happened::Voided(_)))
     }
 
     pub(super) const fn count(&self) -> usize {
@@ -99,7 +106,7 @@ pub(super) fn judged<'r>(
         Judged::of_event(in_force.pack_at(event.at, event.received_at), event)
     };
     let mut facts: Vec<Judged> = readings.filter_map(of_reading).collect();
-    facts.extend(events.filter_map(of_event));
+    facts.extend(standing(events).into_iter().filter_map(of_event));
     facts.sort_by_key(|fact| (in_force.effective(fact), fact.id));
     facts
 }
@@ -116,6 +123,8 @@ impl Group<'_> {
         let Some(held) = known.get(&event.id) else {
             known.insert(event.id, event.content);
             self.happened.push(Box::new(event.clone()));
+            self.told_at_bench(event)?;
+            self.voided(event)?;
             return Ok(self.outcome(id, Status::Stored, None));
         };
         if *held == event.content {
@@ -130,6 +139,34 @@ impl Group<'_> {
         }
         self.facts.push(Fact::Quarantined(Box::new(waiting)));
         Ok(self.outcome(id, Status::Quarantined, reason))
+    }
+
+    /// Symptoms told of at the bench are the reading's: whoever it belongs to is judged anew, as if it
+    /// had come with them.
+    fn told_at_bench(&mut self, event: &PersonEvent) -> Result<(), StoreError> {
+        let Some((id, symptoms)) = event.what.told() else { return Ok(()) };
+        if let Some(mut stored) = self.unit.reading(id)? {
+            stored.tell(symptoms);
+            self.past_changed(stored);
+        } else if let Some(stored) = self.touched.iter_mut().find(|it| it.reading.id == *id) {
+            stored.tell(symptoms);
+        }
+        Ok(())
+    }
+
+    /// What was entered by mistake counts no more: its person is judged anew without it, and whoever
+    /// has the reading whose symptoms it told of.
+    fn voided(&mut self, event: &PersonEvent) -> Result<(), StoreError> {
+        let Some(id) = event.what.voids() else { return Ok(()) };
+        let all = self.unit.events(std::slice::from_ref(&event.person))?;
+        let mistake = all.iter().flatten().find(|known| known.id == *id);
+        let reading = mistake.and_then(|known| known.what.told()).map(|(reading, _)| *reading);
+        let stored = reading.map(|reading| self.unit.reading(&reading)).transpose()?.flatten();
+        let whose = stored.and_then(|stored| stored.attribution).map(|whose| whose.person);
+        for person in whose.into_iter().chain([event.person.clone()]) {
+            self.judge_anew(person);
+        }
+        Ok(())
     }
 
     /// The lines learn that a doctor has taken an alert: from its receipt here, or right after the
@@ -178,6 +215,15 @@ fn as_sent(event: &PersonEvent) -> String {
         Happened::Act { concept, outcome } => {
             json!({"concept": concept.as_str(), "outcome": outcome.as_str()})
         }
+        Happened::Voided(event) => json!(text(event)),
+        Happened::SiteAct(act) => json!({
+            "site": text(&act.site),
+            "bench": act.bench.as_ref().map(|bench| text(bench)),
+            "act": act.deed.as_str(),
+            "symptoms": act.symptoms.iter().map(SmolStr::as_str).collect::<Vec<_>>(),
+            "reading": act.reading.as_ref().map(|reading| text(reading)),
+            "alert": act.alert.as_ref().map(|alert| text(alert)),
+        }),
     };
     json!({
         "person": text(&event.person),

@@ -346,6 +346,7 @@ impl Group<'_> {
             }
         }
         self.record_crossings(&docket);
+        self.hasten(&docket);
         Ok(())
     }
 
@@ -366,6 +367,7 @@ impl Group<'_> {
         }
         docket.crossed.extend(&news.crossings);
         self.record_crossings(&docket);
+        self.hasten(&docket);
         Ok(())
     }
 }

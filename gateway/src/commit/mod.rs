@@ -20,6 +20,7 @@ mod group;
 mod health;
 mod judge;
 mod merge;
+mod nobody;
 mod packs;
 mod people;
 mod receive;

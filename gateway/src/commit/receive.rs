@@ -21,6 +21,7 @@ use super::{
     attribute::{self, Whose},
     context::Numbers,
     group::Group,
+    nobody::Stands,
 };
 
 /// What the deliveries of a group have in common while it is received.
@@ -170,7 +171,13 @@ impl Group<'_> {
         let held = waiting(&reading, reason, detail);
         self.store(reading, None, standing, known);
         known.waiting.insert(held.content, true);
+        let nobodys = self.facts.last().and_then(|fact| {
+            if let Fact::Reading(stored) = fact { Some(stored.clone()) } else { None }
+        });
         self.facts.push(Fact::Quarantined(Box::new(held)));
+        if let Some(stored) = nobodys {
+            self.mind_nobody(&stored, Stands::Waits, None)?;
+        }
         Ok(self.outcome(Some(id), Status::Quarantined, Some(reason.as_str())))
     }
 
@@ -192,6 +199,7 @@ impl Group<'_> {
             server_at: self.now,
             attribution,
             context: None,
+            told_symptoms: Vec::new(),
             reading,
         });
         self.await_context(&mut stored, &mut known.numbers);

@@ -76,6 +76,10 @@ impl CareLevel {
     }
 }
 
+/// The concept of an alert about an emergency value of nobody (DESIGN section 2, attribution). No
+/// line opens it: the writer does, and it ends when the reading is somebody's or put aside.
+pub const UNATTRIBUTED_EMERGENCY: &str = "unattributed_emergency";
+
 /// One sentence of an alert's explanation, in both languages, with the numbers it rests on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reason {

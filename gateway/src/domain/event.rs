@@ -1,13 +1,18 @@
 //! What happened to a person and no device measured: a formal follow-up, a sum of money, a doctor's
-//! act about an alert.
+//! act about an alert, what was done at the bench.
 //!
 //! An event is immutable. What it says makes its id, or the sender's own reference for it does; who
 //! entered it, and when, does not.
 
+use std::collections::BTreeSet;
+
 use firmware_protocols::Decimal;
 use smol_str::SmolStr;
 
-use super::{ContentDigest, EventId, PersonId, Timestamp, event_content, event_id};
+use super::{
+    AlertId, BenchId, ContentDigest, EventId, PersonId, ReadingId, SiteId, Timestamp,
+    event_content, event_id,
+};
 
 /// Something that happened to a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +58,80 @@ pub enum Happened {
         /// What became of them.
         outcome: ActOutcome,
     },
+    /// Somebody did something at the bench.
+    SiteAct(SiteAct),
+    /// An earlier event of the person was entered by mistake: it is kept, and counts no more. The note
+    /// says why.
+    Voided(EventId),
+}
+
+/// The events that count: without those that were voided, and without the voidings.
+#[must_use]
+pub fn standing<'e>(events: impl IntoIterator<Item = &'e PersonEvent>) -> Vec<&'e PersonEvent> {
+    let (voidings, events): (Vec<_>, Vec<_>) =
+        events.into_iter().partition(|event| event.what.voids().is_some());
+    let void: BTreeSet<&EventId> =
+        voidings.into_iter().filter_map(|event| event.what.voids()).collect();
+    events.into_iter().filter(|event| !void.contains(&event.id)).collect()
+}
+
+/// What was done, or asked, where a person was measured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SiteAct {
+    /// Where.
+    pub site: SiteId,
+    /// At which bench.
+    pub bench: Option<BenchId>,
+    /// What.
+    pub deed: SiteDeed,
+    /// Codes of the symptoms that the person told of: of the reading, as if it had come with them.
+    pub symptoms: Vec<SmolStr>,
+    /// After which reading.
+    pub reading: Option<ReadingId>,
+    /// About which alert.
+    pub alert: Option<AlertId>,
+}
+
+/// What somebody did at the bench.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SiteDeed {
+    /// The value was taken again; it comes as a reading of its own.
+    ReMeasured,
+    /// The danger symptoms were asked for, and there are none.
+    NoSymptoms,
+    /// The danger symptoms were asked for, and there are some.
+    HasSymptoms,
+    /// The person went home.
+    SentHome,
+    /// The person was sent to a doctor.
+    Referred,
+    /// An ambulance was called.
+    Called120,
+}
+
+impl SiteDeed {
+    /// Every deed, for decoding and for help texts.
+    pub const ALL: [Self; 6] = [
+        Self::ReMeasured,
+        Self::NoSymptoms,
+        Self::HasSymptoms,
+        Self::SentHome,
+        Self::Referred,
+        Self::Called120,
+    ];
+
+    /// The deed's code on the wire and on disk.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ReMeasured => "re_measured",
+            Self::NoSymptoms => "no_symptoms",
+            Self::HasSymptoms => "has_symptoms",
+            Self::SentHome => "sent_home",
+            Self::Referred => "referred",
+            Self::Called120 => "called_120",
+        }
+    }
 }
 
 /// Out-of-pocket money.
@@ -123,6 +202,34 @@ impl Happened {
             Self::FollowUp { .. } => "follow_up",
             Self::Money(_) => "money",
             Self::Act { .. } => "act",
+            Self::SiteAct(_) => "site_act",
+            Self::Voided(_) => "voided",
+        }
+    }
+
+    /// The event that was entered by mistake.
+    #[must_use]
+    pub const fn voids(&self) -> Option<&EventId> {
+        match self {
+            Self::Voided(event) => Some(event),
+            Self::FollowUp { .. } | Self::Money(_) | Self::Act { .. } | Self::SiteAct(_) => None,
+        }
+    }
+
+    /// Symptoms told at the bench, and the reading whose symptoms they are.
+    #[must_use]
+    pub fn told(&self) -> Option<(&ReadingId, &[SmolStr])> {
+        match self {
+            Self::SiteAct(SiteAct { reading: Some(reading), symptoms, .. })
+                if !symptoms.is_empty() =>
+            {
+                Some((reading, symptoms))
+            }
+            Self::SiteAct(_)
+            | Self::FollowUp { .. }
+            | Self::Money(_)
+            | Self::Act { .. }
+            | Self::Voided(_) => None,
         }
     }
 }
@@ -197,6 +304,15 @@ mod tests {
         check(&event(act), "509252a374aa9ad9662aee9fcae0aa1d", "d516899e88db32c8db7765cca99e2763");
         let named = event(money(10_000)).with(Some("HIS-1".into()), Some("note".to_owned()));
         check(&named, "2530911d54ecb4b536016d25629e82c9", "33161f17aa7f5b5d9e412aa502c79622");
+    }
+
+    #[test]
+    fn what_was_entered_by_mistake_counts_no_more_and_neither_does_saying_so() {
+        let (one, other) = (event(money(1)), event(money(2)));
+        let void = event(Happened::Voided(one.id));
+        assert_eq!(standing([&one, &void, &other]), [&other]);
+        assert_eq!(standing([&void, &one]), Vec::<&PersonEvent>::new());
+        assert_eq!(standing([&one, &other]), [&one, &other]);
     }
 
     #[test]

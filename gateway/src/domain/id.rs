@@ -93,6 +93,30 @@ impl<K> Id<K> {
     }
 }
 
+/// What the names begin with that stand for whoever a reading of nobody is of. No person of the
+/// registry is named so.
+pub const NOBODY: &str = "nobody.";
+
+impl PersonId {
+    /// Whoever a reading is of, while nobody knows who that is.
+    #[must_use]
+    pub fn of_nobody(reading: &ReadingId) -> Self {
+        Self { text: SmolStr::new(format!("{NOBODY}{reading}")), kind: PhantomData }
+    }
+
+    /// The name is none of the registry's.
+    #[must_use]
+    pub fn is_nobody(&self) -> bool {
+        self.text.starts_with(NOBODY)
+    }
+
+    /// The reading that such a name is made of.
+    #[must_use]
+    pub fn nobodys_reading(&self) -> Option<ReadingId> {
+        self.text.strip_prefix(NOBODY)?.parse().ok()
+    }
+}
+
 impl<K> Clone for Id<K> {
     fn clone(&self) -> Self {
         Self { text: self.text.clone(), kind: PhantomData }

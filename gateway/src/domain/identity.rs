@@ -151,6 +151,17 @@ impl Encoder {
                 self.field(concept.as_bytes());
                 self.field(outcome.as_str().as_bytes());
             }
+            Happened::Voided(event) => self.field(event.as_bytes()),
+            Happened::SiteAct(act) => {
+                self.text(&act.site);
+                self.optional(act.bench.as_ref());
+                self.field(act.deed.as_str().as_bytes());
+                self.field(act.reading.as_ref().map_or(b"", |reading| reading.as_bytes()));
+                self.field(act.alert.as_ref().map_or(b"", |alert| alert.as_bytes()));
+                for symptom in &act.symptoms {
+                    self.field(symptom.as_bytes());
+                }
+            }
         }
     }
 

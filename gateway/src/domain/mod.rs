@@ -19,16 +19,16 @@ mod registry;
 mod time;
 mod visit;
 
-pub use alert::{Alert, AlertState, CareLevel, Level, Reason, Rung};
+pub use alert::{Alert, AlertState, CareLevel, Level, Reason, Rung, UNATTRIBUTED_EMERGENCY};
 pub use assignment::{Assigned, NoAssignment, NoMoment, Span, answered, answering, at_once};
 pub use case::case_code;
 pub use check::{CAUSES, COHORT_TAGS, RowError};
-pub use event::{ActOutcome, Happened, Money, MoneyKind, PersonEvent};
+pub use event::{ActOutcome, Happened, Money, MoneyKind, PersonEvent, SiteAct, SiteDeed, standing};
 pub use id::{
     AlertId, AlertKind, BenchId, BenchKind, ContentDigest, ContentKind, DeviceId, DeviceKind,
     DoctorId, DoctorKind, EventId, EventKind, HouseholdId, HouseholdKind, Id, Key, KeyError,
-    NAME_MAX, NameError, NotificationKey, NotificationKind, PersonId, PersonKind, ReadingId,
-    ReadingKind, SiteId, SiteKind,
+    NAME_MAX, NOBODY, NameError, NotificationKey, NotificationKind, PersonId, PersonKind,
+    ReadingId, ReadingKind, SiteId, SiteKind,
 };
 pub use id_number::{IdNumber, NoIdNumber};
 pub use identity::{

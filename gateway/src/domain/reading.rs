@@ -39,6 +39,8 @@ pub enum Road {
     Broker,
     /// `POST /api/v1/readings`.
     Http,
+    /// Somebody typed it because a device failed: no device said it.
+    Typed,
 }
 
 /// What the sender of a measurement said beside the measurement itself.

@@ -257,6 +257,7 @@ pub(crate) mod tests {
             },
             attribution: Some(Attribution { person, basis: Basis::Payload }),
             context: None,
+            told_symptoms: Vec::new(),
             standing: Standing::Stored,
             late: false,
             possible_duplicate: false,

@@ -115,6 +115,23 @@ impl Reader for Scripted {
         Ok(self.read()?.owed.values().map(|row| row.due_at).min())
     }
 
+    fn sessions_at(
+        &self,
+        _: &SiteId,
+        _: &BenchId,
+        _: Timestamp,
+    ) -> Result<Vec<BenchSession>, StoreError> {
+        unscripted()
+    }
+
+    fn event(&self, _: &crate::domain::EventId) -> Result<Option<PersonEvent>, StoreError> {
+        unscripted()
+    }
+
+    fn messages_of(&self, _: i64) -> Result<Vec<crate::store::view::Message>, StoreError> {
+        unscripted()
+    }
+
     fn events_of(&self, _: &[PersonId]) -> Result<Vec<Vec<PersonEvent>>, StoreError> {
         unscripted()
     }

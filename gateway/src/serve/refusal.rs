@@ -83,7 +83,14 @@ impl Refusal {
             | EventProblem::Pressure
             | EventProblem::Fasting
             | EventProblem::Yuan => ("impossible_value", "a value is impossible", "数值不可能"),
-            EventProblem::NoTime | EventProblem::Kind => {
+            EventProblem::NoTime
+            | EventProblem::Kind
+            | EventProblem::Deed
+            | EventProblem::Site
+            | EventProblem::Bench
+            | EventProblem::SymptomsOfDeed
+            | EventProblem::NoReading
+            | EventProblem::NoAlert => {
                 ("bad_value", "a value is none of those asked for", "数值格式不符")
             }
             EventProblem::Future => ("future_time", "the time lies in the future", "时间在将来"),

@@ -15,7 +15,7 @@ use axum::{
 use super::{
     api::{
         alerts, board, decide, happened, health, held, indicators, live, me, merge, people,
-        post as posted, readings, visits,
+        post as posted, readings, visits, void,
     },
     assets,
     extract::DEPTH_MAX,
@@ -79,6 +79,8 @@ fn api() -> Routes {
         .get("/api/v1/merges", merge::list)
         .get("/api/v1/merges/proposed", merge::proposed)
         .post("/api/v1/merges/{id}/undo", merge::undo)
+        .post("/api/v1/people/{id}/site-acts", happened::site_act)
+        .post("/api/v1/events/{id}/void", void::void)
         .get("/api/v1/board", board::board)
         .get("/api/v1/snapshot", board::snapshot)
         .get("/api/v1/indicators", indicators::indicators)
@@ -115,6 +117,11 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .route("/lite/quarantine", get(pages::quarantine::quarantine))
         .route("/lite/quarantine/{id}", post(pages::quarantine::decide))
         .route("/lite/people/{id}", get(pages::people::person))
+        .route("/lite/bench/{site}/{bench}", get(pages::bench::bench).post(pages::bench::act))
+        .route(
+            "/lite/bench/{site}/{bench}/type",
+            get(pages::bench::type_page).post(pages::bench::keep),
+        )
         .route("/lite/alerts/{id}", get(pages::alert::alert).post(pages::alert::act))
         .route("/a/{token}", get(pages::link::look).post(pages::link::act))
         .route("/docs", get(pages::docs::docs))

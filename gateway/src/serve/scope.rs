@@ -36,10 +36,14 @@ pub(super) enum Right {
     FollowUp,
     /// Enter what somebody paid.
     Money,
+    /// Enter what was done at a bench.
+    SiteAct,
+    /// Say that something was entered by mistake.
+    Void,
 }
 
 impl Right {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 14] = [
         Self::Deliver,
         Self::ReadPeople,
         Self::ReadAlerts,
@@ -52,6 +56,8 @@ impl Right {
         Self::Note,
         Self::FollowUp,
         Self::Money,
+        Self::SiteAct,
+        Self::Void,
     ];
 
     /// The right's name in `GET /api/v1/me` and in the OpenAPI document.
@@ -69,6 +75,8 @@ impl Right {
             Self::Note => "note",
             Self::FollowUp => "follow_up",
             Self::Money => "money",
+            Self::SiteAct => "site_act",
+            Self::Void => "void",
         }
     }
 }
@@ -159,6 +167,8 @@ const NURSE: &[Right] = &[
     Right::Forward,
     Right::Note,
     Right::FollowUp,
+    Right::SiteAct,
+    Right::Void,
 ];
 const DOCTOR: &[Right] = &[
     Right::ReadPeople,
@@ -170,6 +180,8 @@ const DOCTOR: &[Right] = &[
     Right::Forward,
     Right::Note,
     Right::FollowUp,
+    Right::SiteAct,
+    Right::Void,
 ];
 /// A doctor above the village answers for a place too.
 const LEAD: &[Right] = &[
@@ -184,6 +196,8 @@ const LEAD: &[Right] = &[
     Right::Note,
     Right::FollowUp,
     Right::Money,
+    Right::SiteAct,
+    Right::Void,
 ];
 const TOWNSHIP: &[Right] = &[
     Right::ReadPeople,
@@ -195,6 +209,7 @@ const TOWNSHIP: &[Right] = &[
     Right::Forward,
     Right::Note,
     Right::Money,
+    Right::Void,
 ];
 /// The assistance office.
 const OFFICE: &[Right] = &[Right::ReadAlerts, Right::ReadBoard];

@@ -28,6 +28,8 @@ pub struct StoredReading {
     pub attribution: Option<Attribution>,
     /// What its context said, once that is joined to it.
     pub context: Option<Told>,
+    /// Symptoms that the person told of at the bench afterwards, by code, each once.
+    pub told_symptoms: Vec<SmolStr>,
     /// Whether the lines may see it.
     pub standing: Standing,
     /// The first gateway stored it more than the pack's `stale_hours` after it was measured.
@@ -46,6 +48,18 @@ impl StoredReading {
             (Meal::Unknown, Some(told)) => told.meal,
             (said, _) => said,
         }
+    }
+
+    /// Danger symptoms: those that came with it, and those told of at the bench afterwards.
+    pub fn symptoms(&self) -> impl Iterator<Item = &SmolStr> {
+        self.reading.remarks.symptoms.iter().chain(&self.told_symptoms)
+    }
+
+    /// Adds symptoms told of at the bench.
+    pub fn tell(&mut self, symptoms: &[SmolStr]) {
+        self.told_symptoms.extend_from_slice(symptoms);
+        self.told_symptoms.sort_unstable();
+        self.told_symptoms.dedup();
     }
 }
 

@@ -6,6 +6,8 @@ use firmware_protocols::{
     BloodPressure, Decimal, Glucose, GlucoseUnit, GlucoseValue, Meal, Measurement, PressureUnit,
 };
 
+use smol_str::SmolStr;
+
 use super::{
     AlertChange, AlertEvent, Change, Channel, CommitSeq, Context, Counts, Crossing, Disposition,
     Fact, Origin, Owed, QuarantineReason, Quarantined, Refused, Registration, Store, StoredReading,
@@ -14,8 +16,8 @@ use super::{
 use crate::domain::{
     ActOutcome, Alert, AlertState, Attribution, Basis, Card, CareLevel, Doctor, Grade, Happened,
     Household, Id, Key, Level, Measured, Millis, Money, MoneyKind, Person, PersonEvent, Plan,
-    Reading, ReadingId, Reason, Registered, Remarks, Road, Sequence, Site, SiteRole, Standing,
-    Timestamp,
+    Reading, ReadingId, Reason, Registered, Remarks, Road, Sequence, Site, SiteAct, SiteDeed,
+    SiteRole, Standing, Timestamp,
 };
 
 /// Noon on 2026-03-02 in China.
@@ -71,6 +73,7 @@ pub(crate) fn reading(
         },
         attribution,
         context: None,
+        told_symptoms: Vec::new(),
         standing: Standing::Stored,
         late: false,
         possible_duplicate: false,
@@ -126,7 +129,19 @@ pub(crate) fn context_fact(of: (&str, u64), meal: Meal, site: &str) -> Fact {
 /// an act, by its number.
 pub(crate) fn happened(number: u64, person: &str, minutes: i64) -> PersonEvent {
     let tenths = i64::try_from(number % 9).unwrap() + 51;
-    let what = match number % 3 {
+    let what = match number % 4 {
+        3 => Happened::SiteAct(SiteAct {
+            site: id("V1"),
+            bench: number.is_multiple_of(2).then(|| id("B1")),
+            deed: SiteDeed::ALL[usize::try_from(number).unwrap() % 6],
+            symptoms: ["chest_tightness", "palpitation"]
+                .map(SmolStr::new)
+                .into_iter()
+                .take(usize::try_from(number / 4).unwrap() % 3)
+                .collect(),
+            reading: (!number.is_multiple_of(5)).then(|| key(number % 13)),
+            alert: number.is_multiple_of(7).then(|| key(number)),
+        }),
         0 => Happened::FollowUp {
             pressure: number
                 .is_multiple_of(2)

@@ -7,11 +7,11 @@ use super::{
     Owed, RegistryKey, RosterReader, StoreError, StoredReading, TokenRow, staff,
     view::{
         AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
-        HeldState, Page, Paging, ReadingFilter, Scope,
+        HeldState, Message, Page, Paging, ReadingFilter, Scope,
     },
 };
 use crate::domain::{
-    Alert, AlertId, BenchId, DoctorId, Duty, HouseholdId, IdNumber, PersonEvent, PersonId,
+    Alert, AlertId, BenchId, DoctorId, Duty, EventId, HouseholdId, IdNumber, PersonEvent, PersonId,
     ReadingId, Registered, SiteId, TeamOf, Timestamp,
 };
 
@@ -80,6 +80,12 @@ pub trait Reader: RosterReader + Send + Sync {
     /// Any error of the store.
     fn events_of(&self, people: &[PersonId]) -> Result<Vec<Vec<PersonEvent>>, StoreError>;
 
+    /// One event by its id. The caller asks for its person within a scope: there is none here.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn event(&self, id: &EventId) -> Result<Option<PersonEvent>, StoreError>;
+
     /// Alerts: live ones first, gravest first, then newest.
     ///
     /// # Errors
@@ -107,6 +113,25 @@ pub trait Reader: RosterReader + Send + Sync {
         &self,
         alert: i64,
     ) -> Result<Vec<(Crossing, Option<StoredReading>)>, StoreError>;
+
+    /// The sessions of a bench that touch an instant, latest beginning first. The caller may know of
+    /// the site: there is no scope.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn sessions_at(
+        &self,
+        site: &SiteId,
+        bench: &BenchId,
+        at: Timestamp,
+    ) -> Result<Vec<BenchSession>, StoreError>;
+
+    /// The messages about an alert, in the order in which they were owed. The caller got the key
+    /// through [`Reader::alert`], within a scope.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn messages_of(&self, alert: i64) -> Result<Vec<Message>, StoreError>;
 
     /// A registry row in force, if the scope reaches it.
     ///

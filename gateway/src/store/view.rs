@@ -3,11 +3,12 @@
 use smol_str::SmolStr;
 
 use super::{
-    AlertChange, AlertEvent, CommitSeq, Decided, Decision, Fact, Origin, QuarantineReason,
-    StoredReading,
+    AlertChange, AlertEvent, Attempt, Channel, CommitSeq, Decided, Decision, Fact, Origin,
+    QuarantineReason, StoredReading,
 };
 use crate::domain::{
-    Alert, AlertId, AlertState, DeviceId, DoctorId, Level, PersonId, SiteId, SiteRole, Timestamp,
+    Alert, AlertId, AlertState, DeviceId, DoctorId, Level, NotificationKey, PersonId, SiteId,
+    SiteRole, Timestamp,
 };
 
 /// Whom a query may see. Every query about people takes one (promise P10).
@@ -109,6 +110,27 @@ pub struct Delivered {
     pub change: AlertChange,
     /// When it must be acknowledged.
     pub deadline: Option<Timestamp>,
+}
+
+/// A message about an alert, with every try to send it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Message {
+    /// Makes a repeated send the same message.
+    pub key: NotificationKey,
+    /// The alert's id when the message was made.
+    pub alert: AlertId,
+    /// Which change it tells of.
+    pub change: AlertChange,
+    /// The alert's level at that change.
+    pub level: Level,
+    /// Who gets it.
+    pub recipient: DoctorId,
+    /// How.
+    pub channel: Channel,
+    /// When it was owed.
+    pub owed_at: Timestamp,
+    /// The tries, in the order of the log.
+    pub attempts: Vec<Attempt>,
 }
 
 /// An item of quarantine.

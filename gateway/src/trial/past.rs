@@ -99,7 +99,8 @@ pub fn judged(
         .also_born(person, &rows)
         .planned(past.plans.iter());
     let readings = past.readings.iter().filter_map(|stored| Fact::of_stored(pack, stored));
-    let events = past.events.iter().filter_map(|event| Fact::of_event(pack, event));
+    let events = crate::domain::standing(&past.events).into_iter();
+    let events = events.filter_map(|event| Fact::of_event(pack, event));
     let facts: Vec<Fact> = readings.chain(events).collect();
     assess::assess(pack, &patient, &facts, until)
 }

@@ -50,6 +50,7 @@ pub(super) fn reading(
     StoredReading {
         attribution: Some(Attribution { person, basis: Basis::Payload }),
         context: None,
+        told_symptoms: Vec::new(),
         standing: Standing::Stored,
         late: false,
         possible_duplicate: false,

@@ -158,6 +158,7 @@ fn stored(reading: Reading, person: PersonId) -> StoredReading {
     StoredReading {
         attribution: Some(Attribution { person, basis: Basis::Payload }),
         context: None,
+        told_symptoms: Vec::new(),
         standing: Standing::Stored,
         late: false,
         possible_duplicate: false,

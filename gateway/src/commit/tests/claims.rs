@@ -10,7 +10,9 @@ use proptest::{
 };
 use tokio::sync::oneshot;
 
-use super::super::{Decide, DecideRefused, Wish, desk::Desk, group::Group, people::People};
+use super::super::{
+    Decide, DecideRefused, Wish, desk::Desk, group::Group, nobody::Stands, people::People,
+};
 use crate::{
     assess::{Pack, Packs},
     domain::{
@@ -44,7 +46,7 @@ impl<'s> Bench<'s> {
         Self { store, desk: Desk::new(People::new(100)), now: NOON }
     }
 
-    fn group<T>(&mut self, work: impl FnOnce(&mut Group<'_>) -> T) -> T {
+    pub(super) fn group<T>(&mut self, work: impl FnOnce(&mut Group<'_>) -> T) -> T {
         let packs = Packs::new(Arc::new(Pack::built_in().unwrap()));
         let gateway = ("G1".to_owned(), 1);
         let mut unit = self.store.begin(self.now).unwrap();
@@ -78,12 +80,14 @@ impl<'s> Bench<'s> {
         };
         item.reason = QuarantineReason::NoPerson;
         item.reading = Some(Box::new(stored.reading.clone()));
+        let nobodys = stored.clone();
         let facts = [Fact::Reading(Box::new(stored)), Fact::Quarantined(item)];
         let mut unit = self.store.begin(self.now).unwrap();
         let item = unit.append(&facts).unwrap();
         let counts = Counts { received: 1, quarantined: 1, ..Counts::default() };
         unit.change(&[Change::Count(counts)]).unwrap();
         unit.commit().unwrap();
+        self.group(|group| group.mind_nobody(&nobodys, Stands::Waits, None).unwrap());
         item
     }
 
@@ -212,7 +216,8 @@ fn an_emergency_opens_at_its_claim_and_is_withdrawn_at_its_undoing() {
     assert_eq!(bench.told(), before);
     let reader = bench.store.reader();
     let page = Paging::default();
-    let all = reader.alerts(&Scope::Everything, &AlertFilter::default(), &page).unwrap().items;
+    let filter = AlertFilter { person: Some(id("P2")), ..AlertFilter::default() };
+    let all = reader.alerts(&Scope::Everything, &filter, &page).unwrap().items;
     assert_eq!(all.len(), 1, "nothing is deleted");
     let steps = reader.alert(&Scope::Everything, &all[0].id).unwrap().unwrap().events.len();
     assert_eq!(steps, 2, "opened and withdrawn");

@@ -1,11 +1,13 @@
 //! The writer's groups, on real stores and on the model.
 
 mod anew;
+mod at_bench;
 mod benches;
 mod claims;
 mod context;
 mod events;
 mod merges;
+mod nobody;
 mod once;
 mod tracked;
 mod visits;

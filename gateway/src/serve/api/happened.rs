@@ -1,4 +1,4 @@
-//! What people enter about a person: a formal follow-up, a sum of money.
+//! What people enter about a person: a formal follow-up, a sum of money, what was done at the bench.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use smol_str::SmolStr;
 
 use super::{people, post};
 use crate::{
-    admit::{self, EventProblem},
+    admit::{self, EventProblem, SiteActSaid},
     assess::Pack,
     domain::{Happened, PersonEvent, PersonId, Timestamp},
     intake::Item,
@@ -26,7 +26,7 @@ use crate::{
         shared::Shared,
         wire,
     },
-    store::{Request, Status},
+    store::{Request, Status, StoreError, view::Scope},
 };
 
 /// Longest body of an entry, in bytes.
@@ -76,6 +76,25 @@ impl Entry {
         let yuan = exact(&asked.yuan).ok_or(EventProblem::Yuan)?;
         let what = admit::money(pack, &asked.profile, &asked.kind, yuan)?;
         Ok(Self::of(what, at, asked.reference, asked.note))
+    }
+
+    /// Checks what was done at the bench.
+    pub(in crate::serve) fn site_act(
+        pack: &Pack,
+        asked: wire::SiteActAsked,
+        now: Timestamp,
+    ) -> Result<Self, EventProblem> {
+        let at = asked.at.as_deref().map(|at| admit::happened_at(at, pack, now)).transpose()?;
+        let said = SiteActSaid {
+            site: asked.site,
+            bench: asked.bench,
+            act: asked.act,
+            symptoms: asked.symptoms,
+            reading: asked.reading,
+            alert: asked.alert,
+        };
+        let what = admit::site_act(pack, said)?;
+        Ok(Self::of(what, at.unwrap_or(now), asked.reference, asked.note))
     }
 
     fn of(what: Happened, at: Timestamp, reference: Option<String>, note: Option<String>) -> Self {
@@ -148,6 +167,61 @@ pub(in crate::serve) async fn money(
     enter(&shared, &caller, id, entry, request).await
 }
 
+/// Enters what was done at the bench. Symptoms count as those of the reading that is named: the lines
+/// judge it anew, and the page to the doctor leaves at once.
+#[utoipa::path(post, path = "/api/v1/people/{id}/site-acts", tag = "people",
+    params(("id" = String, Path, description = "The person.")),
+    request_body = wire::SiteActAsked,
+    responses((status = 200, body = wire::EventKept)), extensions(("x-right" = json!("site_act"))))]
+pub(in crate::serve) async fn site_act(
+    State(shared): State<Arc<Shared>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Answered, Refusal> {
+    caller.need(Right::SiteAct)?;
+    let body = extract::body(&shared, &headers, body, ENTRY_MAX).await?;
+    let request = answers::repeatable(&headers, &caller, &format!("site-act {id}"), &body)?;
+    let asked = extract::json(&body)?;
+    act_at_site(&shared, &caller, id, asked, request).await
+}
+
+/// Enters what was done at the bench, from the API or from the bench's page.
+pub(in crate::serve) async fn act_at_site(
+    shared: &Arc<Shared>,
+    caller: &Caller,
+    id: String,
+    asked: wire::SiteActAsked,
+    request: Option<Request>,
+) -> Result<Answered, Refusal> {
+    let entry = Entry::site_act(&shared.rules, asked, shared.clock.now());
+    enter(shared, caller, id, entry, request).await
+}
+
+/// The reading and the alert that an act at the bench names are the person's.
+fn names_own(
+    shared: &Shared,
+    scope: &Scope,
+    (person, what): (&PersonId, &Happened),
+) -> Result<Result<(), EventProblem>, StoreError> {
+    let Happened::SiteAct(act) = what else { return Ok(Ok(())) };
+    if let Some(reading) = &act.reading {
+        let found = shared.reader.reading(scope, reading)?;
+        let whose = found.and_then(|(_, stored)| stored.attribution);
+        if whose.is_none_or(|whose| whose.person != *person) {
+            return Ok(Err(EventProblem::NoReading));
+        }
+    }
+    if let Some(alert) = &act.alert {
+        let found = shared.reader.alert(scope, alert)?;
+        if found.is_none_or(|found| found.alert.person != *person) {
+            return Ok(Err(EventProblem::NoAlert));
+        }
+    }
+    Ok(Ok(()))
+}
+
 /// Enters it, if the caller reaches the person, and answers when it is on disk.
 async fn enter(
     shared: &Arc<Shared>,
@@ -157,14 +231,30 @@ async fn enter(
     request: Option<Request>,
 ) -> Result<Answered, Refusal> {
     let scope = caller.scope().clone();
-    let person = shared.ask(move |shared| people::reached(shared, &scope, &id)).await?;
-    let person = person.ok_or(Refusal::not_found())?.person;
+    let found = shared.ask(move |shared| {
+        let Some(person) = people::reached(shared, &scope, &id)? else { return Ok(None) };
+        let checked = match entry {
+            Ok(entry) => names_own(shared, &scope, (&person.person, &entry.what))?.map(|()| entry),
+            Err(problem) => Err(problem),
+        };
+        Ok(Some((person.person, checked)))
+    });
+    let (person, entry) = found.await?.ok_or(Refusal::not_found())?;
     let entry = entry.map_err(|problem| Refusal::event(&problem))?;
     if let Some((field, max)) = entry.too_long() {
         return Err(Refusal::too_large(format!("{field}: at most {max} characters")));
     }
     shared.writable()?;
     let event = entry.event(person, shared.clock.now(), SmolStr::new(caller.grant.author()));
+    commit(shared, event, request).await
+}
+
+/// Answers when an event is on disk, once for its request.
+pub(in crate::serve) async fn commit(
+    shared: &Arc<Shared>,
+    event: PersonEvent,
+    request: Option<Request>,
+) -> Result<Answered, Refusal> {
     let id = event.id.to_string();
     let items = vec![Item::Event(Box::new(event))];
     let receipt = answers::in_time(post::commit(shared, request, items, ENTRY_MAX)).await?;

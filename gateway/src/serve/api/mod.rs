@@ -14,3 +14,4 @@ pub(super) mod people;
 pub(super) mod post;
 pub(super) mod readings;
 pub(super) mod visits;
+pub(super) mod void;

@@ -11,7 +11,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use smol_str::SmolStr;
 
+use super::people;
 use crate::{
+    admit,
     domain::{DeviceId, Road},
     intake::{Item, Receipt},
     serve::{
@@ -47,13 +49,77 @@ pub(in crate::serve) async fn readings(
     shared.writable()?;
     let body = extract::body(&shared, &headers, body, POST_MAX).await?;
     let request = answers::repeatable(&headers, &caller, "readings", &body)?;
+    let key = answers::key(&headers)?.map(SmolStr::new);
+    may_type(&shared, &caller, &body, key.is_some()).await?;
     let posted = PostedReadings {
         body,
         received_at: shared.clock.now(),
         sender: caller.grant,
-        idempotency_key: answers::key(&headers)?.map(SmolStr::new),
+        idempotency_key: key,
     };
     answers::in_time(deliver(&shared, posted, request)).await
+}
+
+/// Typed values are people's, not devices': whoever types one works at a bench, reaches the person
+/// whom it names, and brings a key, which alone tells it from the next one.
+async fn may_type(
+    shared: &Arc<Shared>,
+    caller: &Caller,
+    body: &Bytes,
+    has_key: bool,
+) -> Result<(), Refusal> {
+    // What cannot be read is refused later, and most of what is posted is a device's.
+    if !String::from_utf8_lossy(body).contains("typed") || extract::too_deep(body).is_some() {
+        return Ok(());
+    }
+    let Ok(items) = elements(body) else { return Ok(()) };
+    let typed: Vec<_> = items.into_iter().filter(|item| admit::is_typed(item)).collect();
+    if typed.is_empty() {
+        return Ok(());
+    }
+    caller.need(Right::SiteAct)?;
+    if !has_key {
+        return Err(Refusal::bad("Idempotency-Key: a typed value needs one"));
+    }
+    let people: Vec<String> = typed
+        .into_iter()
+        .filter_map(|item| serde_json::from_str::<Whose>(item.get()).ok()?.person)
+        .collect();
+    let scope = caller.scope().clone();
+    let reached = shared.ask(move |shared| {
+        for person in &people {
+            if people::reached(shared, &scope, person)?.is_none() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    });
+    if reached.await? { Ok(()) } else { Err(Refusal::not_found()) }
+}
+
+#[derive(Deserialize)]
+struct Whose {
+    #[serde(default)]
+    person: Option<String>,
+}
+
+/// Takes what somebody typed on a page.
+pub(in crate::serve) async fn type_in(
+    shared: &Arc<Shared>,
+    caller: &Caller,
+    body: Bytes,
+    (key, request): (SmolStr, Request),
+) -> Result<(), Refusal> {
+    caller.need(Right::Deliver)?;
+    shared.writable()?;
+    may_type(shared, caller, &body, true).await?;
+    let posted = PostedReadings {
+        body,
+        received_at: shared.clock.now(),
+        sender: caller.grant.clone(),
+        idempotency_key: Some(key),
+    };
+    answers::in_time(deliver(shared, posted, Some(request))).await.map(|_told| ())
 }
 
 async fn deliver(

@@ -50,7 +50,12 @@ impl Describer<'_> {
         let (concept_zh, concept_en) = concept
             .cloned()
             .unwrap_or_else(|| (alert.concept.to_string(), alert.concept.to_string()));
-        let newest = self.newest_reading(alert)?;
+        let newest = self.newest_stored(alert)?;
+        let symptoms_offered = newest.as_ref().map(|stored| self.symptoms_offered(stored));
+        let newest = match newest {
+            Some(stored) => Some(reading(self.position(&stored)?, &stored)),
+            None => None,
+        };
         let village = match &person {
             Some(person) => self.village(person)?,
             None => None,
@@ -64,7 +69,7 @@ impl Describer<'_> {
             concept: Some(alert.concept.to_string()),
             concept_zh: Some(concept_zh),
             concept_en: Some(concept_en),
-            person: Some(alert.person.to_string()),
+            person: (!alert.person.is_nobody()).then(|| alert.person.to_string()),
             person_name: person.as_ref().and_then(|person| filled(&person.name)),
             age: person.as_ref().and_then(|person| super::age(person, self.now)),
             sex: person.as_ref().and_then(|person| person.sex).map(sex),
@@ -74,6 +79,7 @@ impl Describer<'_> {
             alert_at: Some(alert.alert_at.to_string()),
             reasons: alert.reasons.iter().map(reason).collect(),
             reading: newest,
+            symptoms_offered: symptoms_offered.unwrap_or_default(),
             ..public
         })
     }
@@ -155,6 +161,7 @@ impl Describer<'_> {
             reasons: Vec::new(),
             pack: alert.pack.to_string(),
             reading: None,
+            symptoms_offered: Vec::new(),
             acknowledged_by: taken.and_then(|event| event.by.as_ref()).map(ToString::to_string),
             acknowledged_at: taken.map(|event| event.at.to_string()),
             commit: events.last().map_or(0, |(seq, _)| seq.0),
@@ -162,13 +169,23 @@ impl Describer<'_> {
         })
     }
 
-    fn newest_reading(&self, alert: &Alert) -> Result<Option<wire::Reading>, StoreError> {
+    pub(super) fn newest_stored(&self, alert: &Alert) -> Result<Option<StoredReading>, StoreError> {
         let crossings = self.reader().crossings_of(alert.key)?;
-        let Some(stored) = crossings.into_iter().find_map(|(_, stored)| stored) else {
-            return Ok(None);
-        };
-        let seq = self.position(&stored)?;
-        Ok(Some(reading(seq, &stored)))
+        Ok(crossings.into_iter().find_map(|(_, stored)| stored))
+    }
+
+    /// Danger symptoms to ask for at a reading: none where its value is no emergency.
+    pub(in crate::serve) fn symptoms_offered(
+        &self,
+        stored: &StoredReading,
+    ) -> Vec<wire::SymptomOffered> {
+        let asked = self.shared.rules.symptoms_asked(&stored.reading.measurement);
+        let offered = asked.into_iter().map(|(code, zh)| wire::SymptomOffered {
+            en: code.replace('_', " "),
+            code: code.to_string(),
+            zh: zh.to_string(),
+        });
+        offered.collect()
     }
 
     /// Where a reading stands in the log.

@@ -1,6 +1,7 @@
 //! Rows of the store become what goes over the wire, with the names that belong to them.
 
 mod alert;
+mod bench;
 mod board;
 mod held;
 mod indicators;
@@ -19,6 +20,7 @@ use crate::{
 };
 
 pub(super) use {
+    bench::{Ringing, Sitting},
     board::board,
     held::{decided, hex, quarantined, refused},
     indicators::indicators,

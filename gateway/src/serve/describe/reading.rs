@@ -103,6 +103,7 @@ pub(super) const fn road(road: Road) -> &'static str {
         Road::Mqtt => "mqtt",
         Road::Broker => "broker",
         Road::Http => "http",
+        Road::Typed => "typed",
     }
 }
 

@@ -117,7 +117,8 @@ impl Describer<'_> {
         Ok(found.into_iter().filter_map(other).collect())
     }
 
-    fn bench_of(&self, reading: &Reading) -> Result<Option<BenchId>, StoreError> {
+    /// The bench a reading was taken at.
+    pub(super) fn bench_of(&self, reading: &Reading) -> Result<Option<BenchId>, StoreError> {
         if reading.bench.is_some() {
             return Ok(reading.bench.clone());
         }

@@ -17,8 +17,14 @@ use crate::{
         shared::Shared,
         wire,
     },
-    store::{AlertEvent, CommitSeq, Fact, Presence, StoreError, StoredReading, view::FeedEntry},
+    store::{
+        AlertChange, AlertEvent, CommitSeq, Fact, Presence, StoreError, StoredReading,
+        view::{FeedEntry, Scope},
+    },
 };
+
+/// The name of the event that rings at a bench.
+pub(super) const RING: &str = "ring";
 
 /// One event, ready for whoever may see it.
 #[derive(Debug)]
@@ -38,12 +44,17 @@ pub(super) enum Kind {
         json: Arc<RawValue>,
     },
     Alert {
-        person: PersonId,
+        of: Subject,
         full: Arc<RawValue>,
         households: Arc<RawValue>,
         codes: Arc<RawValue>,
     },
     Presence {
+        site: SiteId,
+        json: Arc<RawValue>,
+    },
+    /// An emergency at a bench with staff.
+    Ring {
         site: SiteId,
         json: Arc<RawValue>,
     },
@@ -86,6 +97,7 @@ pub(super) async fn read(
             let mut describer = Describer::new(shared);
             let mut events = Vec::new();
             for entry in &entries {
+                events.extend(ring(&describer, entry)?);
                 events.extend(prepare(&mut describer, entry)?);
             }
             Ok((events, to, full))
@@ -117,6 +129,18 @@ fn prepare(
     Ok(kind.map(|kind| Prepared { seq: entry.seq, kind }))
 }
 
+/// What rings at a bench for an alert that opens or rises. It comes before the alert's own event and
+/// shares its position.
+fn ring(describer: &Describer<'_>, entry: &FeedEntry) -> Result<Option<Prepared>, StoreError> {
+    let Fact::Alert(event) = &entry.fact else { return Ok(None) };
+    if !matches!(event.change, AlertChange::Opened | AlertChange::Raised) {
+        return Ok(None);
+    }
+    let Some((site, ring)) = describer.ring(&event.alert)? else { return Ok(None) };
+    let kind = json(&ring).map(|json| Kind::Ring { site, json });
+    Ok(kind.map(|kind| Prepared { seq: entry.seq, kind }))
+}
+
 fn of_reading(
     describer: &Describer<'_>,
     seq: CommitSeq,
@@ -144,9 +168,19 @@ fn of_alert(
     let codes = AlertChanged { alert: describer.public_alert(&event.alert, &steps)?, change };
     let alert = describer.household_alert_with(&event.alert, &steps)?;
     let households = AlertChanged { alert, change };
-    let person = event.alert.person.clone();
+    let of = subject(describer, &event.alert.person)?;
     let all = json(&full).zip(json(&households)).zip(json(&codes));
-    Ok(all.map(|((full, households), codes)| Kind::Alert { person, full, households, codes }))
+    Ok(all.map(|((full, households), codes)| Kind::Alert { of, full, households, codes }))
+}
+
+/// Of whom an alert speaks: of a person, or of the site of a reading that is nobody's.
+fn subject(describer: &Describer<'_>, person: &PersonId) -> Result<Subject, StoreError> {
+    let Some(id) = person.nobodys_reading() else { return Ok(Subject::Person(person.clone())) };
+    let found = describer.reader().reading(&Scope::Everything, &id)?;
+    Ok(match found {
+        Some((_, stored)) => Subject::Site(stored.reading.site),
+        None => Subject::Person(person.clone()),
+    })
 }
 
 fn of_presence(presence: &Presence) -> Option<Kind> {
@@ -178,20 +212,25 @@ pub(super) async fn for_caller(
             let of = person.clone().map_or(Subject::Site(site.clone()), Subject::Person);
             ("reading", &caller.reach.people, of, json)
         }
-        Kind::Alert { person, full, households, codes } if view != View::Counts => {
+        Kind::Alert { of, full, households, codes } if view != View::Counts => {
             let json = match view {
                 View::Full => full,
                 View::Households => households,
                 View::Codes | View::Counts => codes,
             };
-            ("alert", &caller.reach.board, Subject::Person(person.clone()), json)
+            ("alert", &caller.reach.board, of.clone(), json)
+        }
+        Kind::Ring { site, json } if view == View::Full => {
+            (RING, &caller.reach.people, Subject::Site(site.clone()), json)
         }
         Kind::Presence { site, json } => {
             ("presence", &caller.reach.board, Subject::Site(site.clone()), json)
         }
-        Kind::Reading { .. } | Kind::Alert { .. } | Kind::Quarantine | Kind::Registry => {
-            return Ok(None);
-        }
+        Kind::Reading { .. }
+        | Kind::Alert { .. }
+        | Kind::Ring { .. }
+        | Kind::Quarantine
+        | Kind::Registry => return Ok(None),
     };
     let reached = shared.live.reached.ask(shared, scope, subject).await?;
     Ok(reached.then(|| (name, Arc::clone(json))))

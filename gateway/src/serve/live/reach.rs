@@ -73,11 +73,12 @@ impl Reached {
                 known.generation = known.generation.wrapping_add(1);
                 known.answers.clear();
             }
-            Kind::Alert { person, .. } => {
+            Kind::Alert { of, .. } => {
                 known.generation = known.generation.wrapping_add(1);
-                known.answers.remove(&Subject::Person(person.clone()));
+                known.answers.remove(of);
             }
-            Kind::Reading { .. } | Kind::Presence { .. } | Kind::Quarantine => {}
+            Kind::Reading { .. } | Kind::Ring { .. } | Kind::Presence { .. } | Kind::Quarantine => {
+            }
         }
     }
 

@@ -212,7 +212,10 @@ impl Stream {
             return Ok(());
         }
         if let Some((name, json)) = events::for_caller(&self.shared, &self.caller, event).await? {
-            self.raw(Some(event.seq), name, &json).await?;
+            // A ring shares its position with the alert that follows: whoever is cut off between the
+            // two is told both again.
+            let id = (name != events::RING).then_some(event.seq);
+            self.raw(id, name, &json).await?;
         }
         Ok(())
     }

@@ -39,6 +39,7 @@ pub(super) struct Bar {
     pub(super) top: i64,
     pub(super) bottom: i64,
     pub(super) rejected: bool,
+    pub(super) typed: bool,
     pub(super) title: String,
 }
 
@@ -86,7 +87,7 @@ pub(super) fn draw(readings: &[Reading], lines: &[Line], t: &Words) -> Option<Ch
         left: LEFT,
         foot: HEIGHT - BOTTOM,
         bands: bands(lines, setting, &scale, t),
-        bars: points.iter().map(|point| bar(point, &scale)).collect(),
+        bars: points.iter().map(|point| bar(point, &scale, t)).collect(),
         marks,
         first: day(first),
         last: day(last),
@@ -131,7 +132,9 @@ fn mmhg(number: Number, unit: &str) -> Option<i64> {
     rounded.as_integer()
 }
 
-fn bar(point: &Point<'_>, scale: &Scale) -> Bar {
+fn bar(point: &Point<'_>, scale: &Scale, t: &Words) -> Bar {
+    let typed = point.reading.source == "typed";
+    let by_hand = if typed { format!(" {}", t.typed) } else { String::new() };
     let when = super::page::clock_time(&point.reading.measured_at);
     let (systolic, diastolic) = (point.systolic, point.diastolic);
     Bar {
@@ -139,7 +142,8 @@ fn bar(point: &Point<'_>, scale: &Scale) -> Bar {
         top: scale.y(systolic),
         bottom: scale.y(diastolic),
         rejected: point.reading.status == "rejected",
-        title: format!("{when} {systolic}/{diastolic} {}", point.reading.site),
+        typed,
+        title: format!("{when} {systolic}/{diastolic} {}{by_hand}", point.reading.site),
     }
 }
 

@@ -35,6 +35,7 @@ pub(super) struct Shown {
     pub(super) place: String,
     pub(super) late: bool,
     pub(super) rejected: bool,
+    pub(super) typed: bool,
 }
 
 /// A reading for people.
@@ -46,6 +47,7 @@ pub(super) fn shown(reading: &Reading, t: &Words) -> Shown {
         place: reading.site.clone(),
         late: reading.late,
         rejected: reading.status == "rejected",
+        typed: reading.source == "typed",
     }
 }
 

@@ -2,6 +2,7 @@
 //! built. Chinese first, English second; every page says of when its data is.
 
 pub(super) mod alert;
+pub(super) mod bench;
 pub(super) mod board;
 mod chart;
 pub(super) mod docs;

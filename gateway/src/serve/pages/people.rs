@@ -12,10 +12,10 @@ use super::{
     alert::{Line, line},
     chart::{Chart, draw},
     marks::{Card, Mark, Shown, card, mark, shown},
-    page::{Guest, Lang, Page, Refused},
+    page::{Guest, Lang, Page, Refused, clock_time},
 };
 use crate::{
-    domain::Millis,
+    domain::{Happened, Millis, PersonEvent},
     serve::{
         api::people::{note_look, note_search, reached},
         describe::{Describer, Part},
@@ -119,7 +119,8 @@ pub(in crate::serve) async fn person(
     caller.need(Right::ReadPeople)?;
     let t = lang.words;
     let page = Page::new(&shared, lang, Some(&caller), t.people);
-    let found = shared.ask(move |shared| {
+    let task = Arc::clone(&shared);
+    let found = task.ask(move |shared| {
         let Some(person) = reached(shared, caller.scope(), &id)? else { return Ok(None) };
         note_look(&caller, &person);
         let mut describer = Describer::new(shared);
@@ -140,7 +141,6 @@ pub(in crate::serve) async fn person(
     });
     let Found { person, readings, timeline } = found.await?.ok_or(Refusal::not_found())?;
     let english = t.lang == "en";
-    let steps = timeline.items.iter().filter_map(|item| item.step.as_ref());
     let page = PersonPage {
         sex: match person.sex {
             Some("male") => t.male,
@@ -153,7 +153,7 @@ pub(in crate::serve) async fn person(
         own: files(&person, english).into_iter().chain(own(&person, english)).collect(),
         readings: readings.iter().map(|reading| shown(reading, t)).collect(),
         alerts: person.open_alerts.iter().map(|alert| card(alert, t)).collect(),
-        history: steps.map(|step| line(step, t)).collect(),
+        history: timeline.items.iter().filter_map(|item| told(&shared, item, t)).collect(),
         person,
         page,
     };
@@ -236,5 +236,102 @@ fn line_shown(line: &wire::Line, t: &super::words::Words) -> LineShown {
         label: label.clone(),
         from: format!("≥ {} {}", line.from.0, line.unit),
         line: line.line.clone(),
+    }
+}
+
+/// An item of the timeline in a line; readings have a list of their own.
+fn told(shared: &Shared, item: &wire::TimelineItem, t: &super::words::Words) -> Option<Line> {
+    if let Some(step) = &item.step {
+        return Some(line(step, t));
+    }
+    let english = t.lang == "en";
+    if let Some(event) = &item.event {
+        let (what, note) = entry(shared, event, english);
+        let note = [Some(note), event.note.clone()].into_iter().flatten();
+        let note = note.filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" · ");
+        let (at, by) = (clock_time(&item.at), event.by.clone());
+        return Some(Line { at, what, by, note, struck: event.voided_by.is_some() });
+    }
+    let message = item.message.as_ref()?;
+    let how = match (message.how, english) {
+        ("owed", false) => "待发",
+        ("delivered", false) => "已送达",
+        ("failed", false) => "未送达",
+        ("dropped", false) => "无需再发",
+        (how, _) => how,
+    };
+    let note = format!("{} → {} ({})", item.case.as_deref()?, message.to, message.channel);
+    let what = if english { "message" } else { "消息" };
+    Some(Line { at: clock_time(&item.at), what, by: how.to_owned(), note, struck: false })
+}
+
+/// What somebody entered: its name, and what it says.
+fn entry(shared: &Shared, event: &wire::Event, english: bool) -> (&'static str, String) {
+    let pick = |zh, en| if english { en } else { zh };
+    let number = |number: Option<wire::Number>| number.map(|number| number.0.to_string());
+    let symptoms: Vec<_> =
+        event.symptoms.iter().map(|code| symptom(shared, code, english)).collect();
+    let symptoms = Some(symptoms.join(pick("、", ", "))).filter(|text| !text.is_empty());
+    let parts = match event.what {
+        "follow_up" => vec![
+            number(event.systolic)
+                .zip(number(event.diastolic))
+                .map(|(systolic, diastolic)| format!("{systolic}/{diastolic} mmHg")),
+            number(event.fasting).map(|fasting| format!("{fasting} mmol/L")),
+            symptoms,
+        ],
+        "money" => vec![
+            number(event.yuan).map(|yuan| format!("{yuan} {}", pick("元", "yuan"))),
+            event.profile.clone(),
+            event.span.map(str::to_owned),
+        ],
+        "voided" => vec![event.voids.clone()],
+        _ => vec![
+            event.act.map(|act| deed(act, english).to_owned()),
+            symptoms,
+            event.site.clone(),
+            event.bench.clone(),
+        ],
+    };
+    let what = match event.what {
+        "follow_up" => pick("正式随访", "follow-up"),
+        "money" => pick("自付费用", "money"),
+        "voided" => pick("作废（误录）", "entered by mistake"),
+        _ => pick("现场处置", "at the bench"),
+    };
+    let void = event.voided_by.is_some().then(|| pick("已作废", "void").to_owned());
+    let parts = parts.into_iter().chain([void]);
+    (what, parts.into_iter().flatten().collect::<Vec<_>>().join(" · "))
+}
+
+fn symptom(shared: &Shared, code: &str, english: bool) -> String {
+    let zh = shared.rules.symptom_zh(code).filter(|_| !english);
+    zh.map_or_else(|| code.replace('_', " "), ToString::to_string)
+}
+
+/// What was done at a bench, for people; `None` where it was done elsewhere.
+pub(super) fn site_act(shared: &Shared, event: &PersonEvent, english: bool) -> Option<String> {
+    let Happened::SiteAct(act) = &event.what else { return None };
+    let names = act.symptoms.iter().map(|code| symptom(shared, code, english));
+    let names = names.collect::<Vec<_>>().join(if english { ", " } else { "、" });
+    let deed = deed(act.deed.as_str(), english);
+    Some(if names.is_empty() { deed.to_owned() } else { format!("{deed}: {names}") })
+}
+
+fn deed(code: &'static str, english: bool) -> &'static str {
+    match (code, english) {
+        ("re_measured", false) => "已复测",
+        ("no_symptoms", false) => "询问：无危险症状",
+        ("has_symptoms", false) => "询问：有危险症状",
+        ("sent_home", false) => "已回家",
+        ("referred", false) => "已转诊",
+        ("called_120", false) => "已叫120",
+        ("re_measured", true) => "measured again",
+        ("no_symptoms", true) => "asked: no danger symptoms",
+        ("has_symptoms", true) => "asked: danger symptoms",
+        ("sent_home", true) => "sent home",
+        ("referred", true) => "referred",
+        ("called_120", true) => "120 called",
+        (other, _) => other,
     }
 }

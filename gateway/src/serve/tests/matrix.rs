@@ -46,6 +46,8 @@ fn the_document_and_the_routes_say_the_same() {
 fn fill(path: &str, number: u8) -> String {
     let id = if path.contains("/alerts/") {
         alert_id(number).to_string()
+    } else if path.contains("/events/") {
+        super::follow_up(number).id.to_string()
     } else if ["/quarantine/", "/claims/", "/merges/"].iter().any(|of| path.contains(of)) {
         number.to_string()
     } else {
@@ -67,12 +69,14 @@ fn body(path: &str) -> &'static str {
         r#"{"into":"P1","reason":"both carry her card"}"#
     } else if path.ends_with("/merge") {
         r#"{"into":"P2","reason":"both carry her card"}"#
-    } else if path.ends_with("/dismiss") || path.ends_with("/undo") {
+    } else if path.ends_with("/dismiss") || path.ends_with("/undo") || path.ends_with("/void") {
         r#"{"reason":"a test of the cuff"}"#
     } else if path.ends_with("/follow-ups") {
         r#"{"at":"2026-02-01","systolic":152,"diastolic":94}"#
     } else if path.ends_with("/money") {
         r#"{"at":"2026-02-01","profile":"xian-2025","kind":"year_to_date","yuan":10000.5}"#
+    } else if path.ends_with("/site-acts") {
+        r#"{"at":"2026-02-01","site":"V1","act":"no_symptoms"}"#
     } else if path.ends_with("/readings") {
         r#"{"kind":"blood_pressure","device":"D9","site":"V1","systolic":120,"diastolic":80,"unit":"mmHg","seq":7,"epoch":1}"#
     } else {
@@ -107,6 +111,8 @@ fn rights(role: &str) -> &'static [&'static str] {
             "forward",
             "note",
             "follow_up",
+            "site_act",
+            "void",
         ],
         "doctor" | "other" | "stranger" => &[
             "read_people",
@@ -118,6 +124,8 @@ fn rights(role: &str) -> &'static [&'static str] {
             "forward",
             "note",
             "follow_up",
+            "site_act",
+            "void",
         ],
         "lead" => &[
             "read_people",
@@ -131,6 +139,8 @@ fn rights(role: &str) -> &'static [&'static str] {
             "note",
             "follow_up",
             "money",
+            "site_act",
+            "void",
         ],
         "township" => &[
             "read_people",
@@ -142,6 +152,7 @@ fn rights(role: &str) -> &'static [&'static str] {
             "forward",
             "note",
             "money",
+            "void",
         ],
         "operator" => &["read_board", "read_indicators", "read_held"],
         "county" | "auditor" => &["read_board", "read_indicators"],
@@ -300,7 +311,7 @@ async fn an_assistance_office_sees_colour_and_household_on_every_route_and_never
             assert!(!text.contains(planted), "{path} says {planted}: {text}");
         }
     }
-    for right in ["decide", "follow_up", "money"] {
+    for right in ["decide", "follow_up", "money", "site_act", "void"] {
         assert!(refused.iter().any(|of| of == right), "no route asks for {right}");
     }
     // The alert, the list, the first picture, the events, and the pages say the household.

@@ -33,7 +33,7 @@ use crate::{
     commit::Health,
     domain::*,
     store::{
-        AlertChange, Origin, QuarantineReason, Role, StoredReading, TokenRow,
+        AlertChange, Fact, Origin, QuarantineReason, Role, StoredReading, TokenRow,
         view::{HeldQuarantine, HeldRefusal},
     },
     supervise::Supervisor,
@@ -107,6 +107,11 @@ fn gateway_with(settings: Settings, bundle: Bundle) -> Gateway {
     let (health, healthy) = watch::channel(Health::Ready);
     let (writing, open) = watch::channel(true);
     furnish(&world);
+    world.commit(|rows| {
+        for number in [1, 2] {
+            rows.append(Fact::Event(Box::new(follow_up(number))));
+        }
+    });
     let band = vec![LineBand {
         measure: "systolic",
         from: Decimal::from(180_u8),
@@ -190,6 +195,15 @@ fn ask(who: &str, method: Method, path: &str, body: &str) -> Request<Body> {
 
 fn doctor_grant(doctor: &str) -> Grant {
     Grant { doctor: Some(DoctorId::new(doctor).unwrap()), ..Grant::of_role(Role::Doctor) }
+}
+
+/// What somebody entered about person `P{number}`.
+fn follow_up(number: u8) -> PersonEvent {
+    let fasting = "6.1".parse().ok();
+    let what = Happened::FollowUp { pressure: None, fasting, symptoms: Vec::new() };
+    let person = PersonId::new(&format!("P{number}")).unwrap();
+    let at = now().minus(Millis::days(90));
+    PersonEvent::new(person, what, (at, at), "DR1".into())
 }
 
 fn alert_id(number: u8) -> AlertId {
@@ -352,6 +366,7 @@ fn stored(reading: Reading) -> StoredReading {
     StoredReading {
         attribution: person.map(|person| Attribution { person, basis: Basis::Payload }),
         context: None,
+        told_symptoms: Vec::new(),
         standing: Standing::Stored,
         late: false,
         possible_duplicate: false,

@@ -359,6 +359,27 @@ impl Reader for World {
         self.last()
     }
 
+    fn sessions_at(
+        &self,
+        _: &SiteId,
+        _: &BenchId,
+        _: Timestamp,
+    ) -> Result<Vec<BenchSession>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn event(&self, id: &EventId) -> Result<Option<PersonEvent>, StoreError> {
+        let rows = self.rows();
+        let events = rows.facts.iter().filter_map(|entry| {
+            if let Fact::Event(event) = &entry.fact { Some((**event).clone()) } else { None }
+        });
+        Ok(events.into_iter().find(|event| event.id == *id))
+    }
+
+    fn messages_of(&self, _: i64) -> Result<Vec<view::Message>, StoreError> {
+        Ok(Vec::new())
+    }
+
     fn events_of(&self, people: &[PersonId]) -> Result<Vec<Vec<PersonEvent>>, StoreError> {
         let rows = self.rows();
         let of = |person: &PersonId| {

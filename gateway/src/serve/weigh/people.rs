@@ -12,6 +12,13 @@ impl Scales<'_> {
     /// A person's row: one person an identity number, one person a card; what contradicts what is
     /// named, within the row and against the rows before it, in the store or this request.
     pub(super) fn person(&self, person: &Person) -> Said {
+        if person.person.is_nobody() {
+            let words = (
+                "以 nobody. 开头的编号留给系统：请改用其他编号",
+                "names that begin with nobody. are the gateway's own: choose another",
+            );
+            return Ok(Err(vec![RowError::new("person", "reserved_name", words)]));
+        }
         if let Some(other) = self.same_number(person)? {
             let words = (
                 format!("该身份证号已属于 {other}：同一号码即同一人"),

@@ -18,6 +18,17 @@ pub struct Reason {
     pub en: String,
 }
 
+/// A danger symptom to ask for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct SymptomOffered {
+    /// Its code, for an act at the bench.
+    pub code: String,
+    /// Its name in Chinese.
+    pub zh: String,
+    /// The same in English.
+    pub en: String,
+}
+
 /// An alert. On a wall everything that speaks of the person is `null` or empty; an assistance office
 /// sees the household and the village, and never a value.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -77,6 +88,8 @@ pub struct Alert {
     pub pack: String,
     /// Its newest reading.
     pub reading: Option<Reading>,
+    /// Danger symptoms to ask for, where the value of that reading is an emergency; else empty.
+    pub symptoms_offered: Vec<SymptomOffered>,
     /// Who took it.
     pub acknowledged_by: Option<String>,
     /// When.

@@ -54,6 +54,45 @@ pub struct MoneyAsked {
     pub reference: Option<String>,
 }
 
+/// What somebody did at the bench.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SiteActAsked {
+    /// When, as `2026-03-02T07:10:00+08:00`; where absent, now.
+    #[serde(default)]
+    pub at: Option<String>,
+    /// Where.
+    pub site: String,
+    /// At which bench.
+    #[serde(default)]
+    pub bench: Option<String>,
+    /// `re_measured`, `no_symptoms`, `has_symptoms`, `sent_home`, `referred` or `called_120`.
+    pub act: String,
+    /// Codes of danger symptoms; they count as the reading's own.
+    #[serde(default)]
+    pub symptoms: Vec<String>,
+    /// After which reading of the person; symptoms need one.
+    #[serde(default)]
+    pub reading: Option<String>,
+    /// About which alert of the person.
+    #[serde(default)]
+    pub alert: Option<String>,
+    /// What was written beside it.
+    #[serde(default)]
+    pub note: Option<String>,
+    /// The sender's own name for it: the same again is the same act.
+    #[serde(default)]
+    pub reference: Option<String>,
+}
+
+/// Why something was entered by mistake.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct VoidAsked {
+    /// In words, for those who look at it later.
+    pub reason: String,
+}
+
 /// What became of an entry.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct EventKept {

@@ -43,3 +43,32 @@ pub struct LiveEvent {
 fn as_it_is<S: Serializer>(json: &Arc<RawValue>, serializer: S) -> Result<S::Ok, S::Error> {
     json.as_ref().serialize(serializer)
 }
+
+/// An emergency rings at the bench where it was measured. It names nobody and tells no value: whoever
+/// stands there sees both.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Ring {
+    /// Where.
+    pub site: String,
+    /// At which bench, if that is known.
+    pub bench: Option<String>,
+    /// The alert that opened or rose.
+    pub alert: String,
+    /// Its case code.
+    pub case: String,
+    /// Its level.
+    #[schema(value_type = String)]
+    pub level: crate::domain::Level,
+    /// The reading.
+    pub reading: String,
+    /// Nobody knows whose it is.
+    pub nobodys: bool,
+    /// When it was measured.
+    pub measured_at: String,
+    /// The value is to be taken again after so many minutes of rest,
+    pub again_after_minutes: i64,
+    /// and within so many.
+    pub again_within_minutes: i64,
+    /// Danger symptoms to ask for.
+    pub symptoms_offered: Vec<super::SymptomOffered>,
+}

@@ -6,6 +6,7 @@
 mod admin;
 mod alert;
 mod board;
+mod event;
 mod happened;
 mod held;
 mod indicators;
@@ -22,22 +23,27 @@ pub use admin::{
     RosterAsked, RosterMade, RosterOffered, RosterTaken, RowNote, Stats, TokenAsked, TokenMade,
 };
 pub use alert::{
-    Alert, AlertStep, ForwardAsked, NoteAsked, Reason, TextAsked, VisitAsked, VisitRefused,
-    VisitTold,
+    Alert, AlertStep, ForwardAsked, NoteAsked, Reason, SymptomOffered, TextAsked, VisitAsked,
+    VisitRefused, VisitTold,
 };
 pub use board::{Board, Hour, Open, SendingState, Site, Village};
-pub use happened::{EventKept, EventLine, EventsCounted, EventsEntered, FollowUpAsked, MoneyAsked};
+pub use event::Event;
+pub use happened::{
+    EventKept, EventLine, EventsCounted, EventsEntered, FollowUpAsked, MoneyAsked, SiteActAsked,
+    VoidAsked,
+};
 pub use held::{ClaimAsked, Decision, QuarantineItem, ReasonAsked, RefusedItem};
 pub use indicators::{Categories, IndicatorMonth, Indicators, Share};
 pub use list::{ErrorBody, Events, List};
-pub use live::{LiveEvent, Snapshot};
+pub use live::{LiveEvent, Ring, Snapshot};
 pub use me::Me;
 pub use merge::{Evidence, Merge, MergeAsked, MergeProposed, MergeTold, Suggestion, Undone};
 pub use person::{
-    Contradiction, Correction, Latest, Line, Person, PersonRow, Plan, TimelineItem, Tracking,
+    Contradiction, Correction, Latest, Line, Message, Person, PersonRow, Plan, TimelineItem,
+    Tracking,
 };
 pub use query::{
-    AlertsAsked, BoardAsked, EventsAsked, FormSent, HeldAsked, IndicatorsAsked, PageAsked,
-    PageWords, PeopleAsked, ReadingsAsked, RegistryAsked, TimelineAsked,
+    AlertsAsked, BenchForm, BoardAsked, EventsAsked, FormSent, HeldAsked, IndicatorsAsked,
+    PageAsked, PageWords, PeopleAsked, ReadingsAsked, RegistryAsked, TimelineAsked, TypedForm,
 };
 pub use reading::{Delivered, DeliveredItem, Number, Reading, Value};

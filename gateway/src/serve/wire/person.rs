@@ -3,7 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Alert, AlertStep, Merge, MergeTold, Number, Reading, Suggestion};
+use super::{Alert, AlertStep, Event, Merge, MergeTold, Number, Reading, Suggestion};
 use crate::domain::Level;
 
 /// A person in a list.
@@ -153,19 +153,20 @@ pub struct Latest {
 pub struct TimelineItem {
     /// When.
     pub at: String,
-    /// `reading`, `alert`, `act`, or `correction` where a reading that was stored before was given to
-    /// the person or taken from them, or where two files are one person's.
+    /// `reading`, `alert`, `act`, `message` about an alert, `event` where no device measured what
+    /// happened, or `correction` where a reading that was stored before was given to the person or
+    /// taken from them, or where two files are one person's.
     pub kind: &'static str,
     /// The reading, for `reading`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reading: Option<Reading>,
-    /// The alert's id, for `alert` and `act`.
+    /// The alert's id, for `alert`, `act` and `message`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alert: Option<String>,
-    /// The alert's case code, for `alert` and `act`.
+    /// The alert's case code, for `alert`, `act` and `message`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub case: Option<String>,
-    /// The alert's level after the step, for `alert` and `act`.
+    /// The alert's level after the step, for `alert`, `act` and `message`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub level: Option<Level>,
@@ -178,6 +179,29 @@ pub struct TimelineItem {
     /// The merge that stands, for `correction` of a file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub merge: Option<MergeTold>,
+    /// What happened, for `event`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event: Option<Event>,
+    /// To whom and how, for `message`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<Message>,
+}
+
+/// A message about an alert: that it was owed, or how one try to send it ended.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Message {
+    /// The message's own id: the same for every try.
+    pub id: String,
+    /// Which change of the alert it tells of.
+    pub change: &'static str,
+    /// Which doctor gets it.
+    pub to: String,
+    /// `webhook` or `mqtt`.
+    pub channel: &'static str,
+    /// `owed`, `delivered`, `failed`, or `dropped` where the alert needed it no more.
+    pub how: &'static str,
+    /// When it was to be tried again; `null` after a failure: never.
+    pub again_at: Option<String>,
 }
 
 /// A reading that was stored before is somebody's, or not theirs any more.

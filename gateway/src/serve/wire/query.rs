@@ -153,6 +153,62 @@ pub struct PageWords {
     pub token: Option<String>,
 }
 
+/// What a button at a bench sends.
+#[derive(Debug, Default, Deserialize)]
+pub struct BenchForm {
+    /// The session's token.
+    #[serde(default)]
+    pub csrf: String,
+    /// Makes a second press of the same button the same act.
+    #[serde(default)]
+    pub key: String,
+    /// About whom.
+    pub person: String,
+    /// What was done; of a symptom, with its code behind a colon.
+    pub act: String,
+    /// After which reading.
+    #[serde(default)]
+    pub reading: String,
+    /// About which alert.
+    #[serde(default)]
+    pub alert: String,
+    /// What was written.
+    #[serde(default)]
+    pub note: String,
+}
+
+/// A value that somebody types.
+#[derive(Debug, Default, Deserialize)]
+pub struct TypedForm {
+    /// The session's token.
+    #[serde(default)]
+    pub csrf: String,
+    /// Makes a second press the same value.
+    #[serde(default)]
+    pub key: String,
+    /// Of whom.
+    #[serde(default)]
+    pub person: String,
+    /// `blood_pressure` or `glucose`.
+    #[serde(default)]
+    pub kind: String,
+    /// In mmHg.
+    #[serde(default)]
+    pub systolic: String,
+    /// In mmHg.
+    #[serde(default)]
+    pub diastolic: String,
+    /// Beats per minute, or nothing.
+    #[serde(default)]
+    pub pulse: String,
+    /// In mmol/L.
+    #[serde(default)]
+    pub value: String,
+    /// Relation to the last meal.
+    #[serde(default)]
+    pub meal: String,
+}
+
 /// What a form sends.
 #[derive(Debug, Default, Deserialize)]
 pub struct FormSent {

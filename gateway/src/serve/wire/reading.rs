@@ -99,7 +99,8 @@ pub struct Reading {
     pub late: bool,
     /// It could not be told apart from an earlier one.
     pub possible_duplicate: bool,
-    /// The road it came by: `serial`, `mqtt`, `broker` or `http`.
+    /// The road it came by: `serial`, `mqtt`, `broker`, `http`, or `typed` where no device said it and
+    /// somebody typed it instead.
     pub source: &'static str,
     /// Why it belongs to the person.
     pub basis: Option<&'static str>,

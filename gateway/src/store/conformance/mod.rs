@@ -8,9 +8,9 @@ use std::sync::Arc;
 use firmware_protocols::Meal;
 
 use super::{
-    ANSWER_KEPT, AlertChange, Answer, Change, CommitSeq, Committed, Done, Fact, KeptState, Merged,
-    ModelStore, Options, Outcome, Owed, QuarantineReason, Reader, RegistryKey, Request,
-    SqliteStore, Status, Store, StoreError, StoredReading, Timer, TimerKind,
+    ANSWER_KEPT, AlertChange, Answer, Attempt, Change, CommitSeq, Committed, Done, Fact, KeptState,
+    Merged, ModelStore, Options, Outcome, Owed, QuarantineReason, Reader, RegistryKey, Request,
+    Sending, SqliteStore, Status, Store, StoreError, StoredReading, Timer, TimerKind,
     fixtures::{
         NOON, after_noon, alert, card, commit, context, context_fact, crossing, doctor, event,
         glucose, happened, household, id, key, owed, person, person_with_cards, plan, quarantined,
@@ -652,9 +652,15 @@ fn an_owed_notification_stays_known_after_it_was_sent() {
         assert_eq!(reader.owed(after_noon(1), 10).unwrap(), vec![message.clone()]);
         let delivered = reader.delivered_to(&id("DR1"), CommitSeq(0), 10).unwrap();
         assert_eq!(delivered.iter().map(|message| message.seq).collect::<Vec<_>>(), [last]);
+        let told = reader.messages_of(1).unwrap();
+        assert_eq!(told.iter().map(|message| message.key).collect::<Vec<_>>(), [message.key]);
+        assert!(told[0].attempts.is_empty() && reader.messages_of(2).unwrap().is_empty());
         assert!(reader.alert(&Scope::Everything, &key(77)).unwrap().is_some());
         let sent = Change::Resend { key: message.key, due_at: None, last_error: None };
-        commit(store, &[], &[sent, Change::Owe(Box::new(message.clone()))]);
+        let attempt = Attempt { key: message.key, sending: Sending::Delivered, at: after_noon(2) };
+        let tried = [Fact::Attempt(attempt.clone())];
+        commit(store, &tried, &[sent, Change::Owe(Box::new(message.clone()))]);
+        assert_eq!(reader.messages_of(1).unwrap()[0].attempts, [attempt]);
         assert_eq!(reader.owed(after_noon(60), 10).unwrap(), []);
         assert_eq!(reader.next_due().unwrap(), Some(after_noon(15)));
         assert_eq!(reader.delivered_to(&id("DR1"), last, 10).unwrap(), []);

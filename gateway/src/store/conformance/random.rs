@@ -526,6 +526,7 @@ fn look(reader: &dyn Reader) -> Vec<String> {
     }
     for alert in 0..5 {
         seen.push(format!("{:?}", reader.crossings_of(alert).unwrap()));
+        seen.push(format!("{:?}", reader.messages_of(alert).unwrap()));
     }
     let people: Vec<_> = (0..7).map(|number| id(&name("P", number, 7))).collect();
     seen.push(format!("{:?}", reader.events_of(&people).unwrap()));
@@ -540,6 +541,10 @@ fn look(reader: &dyn Reader) -> Vec<String> {
         let delivered = reader.delivered_to(&id(doctor), CommitSeq(3), 1000).unwrap();
         let positions: Vec<_> = delivered.iter().map(|message| message.seq).collect();
         seen.push(format!("{positions:?}"));
+    }
+    for minutes in (0..4000).step_by(500) {
+        let at = after_noon(minutes);
+        seen.push(format!("{:?}", reader.sessions_at(&id("S1"), &id("B1"), at).unwrap()));
     }
     seen.push(format!("{:?}", reader.token(&[1; 32]).unwrap()));
     seen.push(format!("{:?}", reader.cursor("uplink").unwrap()));

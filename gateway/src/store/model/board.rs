@@ -93,7 +93,11 @@ pub(super) fn board(state: &State, scope: &Scope, place: Option<&str>, now: Time
         .alerts
         .values()
         .filter(|alert| alert.state.is_live())
-        .filter(|alert| counting.in_village(&state.village(Some(&alert.person))))
+        .filter(|alert| {
+            let site = state.nobodys_site(&alert.person);
+            counting.in_village(&state.village(Some(&alert.person)))
+                || site.is_some_and(|site| counting.at_site(Some(&site)))
+        })
         .filter(|alert| counting.theirs(Some(&alert.person)))
         .collect();
     let unacknowledged = || alerts.iter().filter(|alert| alert.state == AlertState::Open);

@@ -35,6 +35,7 @@ pub(super) fn quarantined(state: &State, scope: &Scope) -> Vec<HeldQuarantine> {
                 reading: (**held).clone(),
                 attribution: None,
                 context: None,
+                told_symptoms: Vec::new(),
                 standing: Standing::Stored,
                 late: false,
                 possible_duplicate: false,

@@ -8,6 +8,7 @@ mod board;
 mod change;
 mod held;
 mod merge;
+mod message;
 mod reader;
 mod roster;
 mod staff;

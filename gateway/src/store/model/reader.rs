@@ -5,15 +5,15 @@ use std::{cmp::Reverse, collections::BTreeSet, path::Path};
 use super::{Shared, asked, board, held::quarantined, merge, state::State, unit};
 use crate::{
     domain::{
-        Alert, AlertId, Attribution, BenchId, DoctorId, IdNumber, Person, PersonEvent, PersonId,
-        ReadingId, Registered, SiteId, Timestamp,
+        Alert, AlertId, Attribution, BenchId, DoctorId, EventId, IdNumber, Person, PersonEvent,
+        PersonId, ReadingId, Registered, SiteId, Timestamp,
     },
     store::{
         Attributed, BenchSession, CardScan, CommitSeq, Counts, Crossing, Decided, Fact, HeldMerge,
         Owed, Reader, RegistryKey, StoreError, StoredReading, TokenRow, paging,
         view::{
             AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
-            HeldState, Page, Paging, ReadingFilter, Scope,
+            HeldState, Message, Page, Paging, ReadingFilter, Scope,
         },
     },
 };
@@ -384,6 +384,25 @@ impl Reader for ModelReader {
         limit: usize,
     ) -> Result<Vec<Delivered>, StoreError> {
         Ok(asked::delivered_to(&self.shared.now(), doctor, after, limit))
+    }
+
+    fn sessions_at(
+        &self,
+        site: &SiteId,
+        bench: &BenchId,
+        at: Timestamp,
+    ) -> Result<Vec<BenchSession>, StoreError> {
+        Ok(self.shared.now().sessions_at((site, bench), at))
+    }
+
+    fn event(&self, id: &EventId) -> Result<Option<PersonEvent>, StoreError> {
+        let state = self.shared.now();
+        let found = state.person_events().find(|(_, event)| event.id == *id);
+        Ok(found.map(|(_, event)| event.clone()))
+    }
+
+    fn messages_of(&self, alert: i64) -> Result<Vec<Message>, StoreError> {
+        Ok(super::message::of_alert(&self.shared.now(), alert))
     }
 
     fn token(&self, hash: &[u8; 32]) -> Result<Option<TokenRow>, StoreError> {

@@ -11,12 +11,13 @@ use crate::{
     domain::{
         Alert, AlertId, Attribution, BenchId, Card, Doctor, DoctorId, Household, HouseholdId,
         NotificationKey, Person, PersonEvent, PersonId, ReadingId, Registered, Site, SiteId,
-        Timestamp,
+        Timestamp, standing,
     },
     store::{
         AlertEvent, Answer, BenchSession, CardScan, CommitSeq, Context, Counts, Crossing, Decided,
         Fact, HeldMerge, KeptState, Merged, Owed, PackInForce, Quarantined, Refused, Registration,
-        Resumed, RosterHeld, StoreError, StoredReading, Timer, TimerKind, TokenRow, view::Scope,
+        Resumed, RosterHeld, SESSION_MAX, StoreError, StoredReading, Timer, TimerKind, TokenRow,
+        view::Scope,
     },
 };
 
@@ -38,6 +39,8 @@ pub(super) struct State {
     pub(super) attributed: HashMap<ReadingId, Option<Attribution>>,
     /// Readings that contexts are joined to, by the contexts' positions, in the order of joining.
     pub(super) joins: Vec<(CommitSeq, ReadingId)>,
+    /// Symptoms told of at the bench, by the stored reading that they are of.
+    pub(super) told: HashMap<ReadingId, BTreeSet<SmolStr>>,
     /// Rows in force, by kind and name, with the position of their registration.
     pub(super) registry: BTreeMap<(&'static str, String), (CommitSeq, Registered)>,
     pub(super) counts: Counts,
@@ -95,7 +98,30 @@ impl State {
         if let Some(Fact::Context(context)) = joined.and_then(|(seq, _)| self.fact(*seq)) {
             stored.context = Some(context.told.clone());
         }
+        stored.tell(&self.told_of(&stored.reading.id));
         stored
+    }
+
+    /// An act at the bench, or its voiding, tells a stored reading of other symptoms.
+    pub(super) fn tell_anew(&mut self, event: &PersonEvent) {
+        let mistake = event.what.voids().and_then(|id| {
+            let mut all = self.person_events();
+            all.find(|(_, known)| known.id == *id).map(|(_, known)| known.what.clone())
+        });
+        let what = mistake.as_ref().unwrap_or(&event.what);
+        let Some((reading, _)) = what.told() else { return };
+        if !self.ids.contains_key(reading) {
+            return;
+        }
+        let standing = standing(self.person_events().map(|(_, event)| event));
+        let acts = standing.into_iter().filter_map(|event| event.what.told());
+        let named = acts.filter(|(other, _)| *other == reading);
+        let told = named.flat_map(|(_, symptoms)| symptoms.to_vec()).collect();
+        self.told.insert(*reading, told);
+    }
+
+    fn told_of(&self, reading: &ReadingId) -> Vec<SmolStr> {
+        self.told.get(reading).into_iter().flatten().cloned().collect()
     }
 
     /// The decision at a position.
@@ -112,7 +138,7 @@ impl State {
         })
     }
 
-    fn fact(&self, seq: CommitSeq) -> Option<&Fact> {
+    pub(super) fn fact(&self, seq: CommitSeq) -> Option<&Fact> {
         let index = usize::try_from(seq.0).ok()?.checked_sub(1)?;
         self.facts.get(index).map(Arc::as_ref)
     }
@@ -137,6 +163,22 @@ impl State {
         self.log().filter_map(|(seq, fact)| {
             if let Fact::Reading(stored) = fact { Some((seq, self.latest(stored))) } else { None }
         })
+    }
+
+    /// The sessions of a bench that touch an instant, latest beginning first.
+    pub(super) fn sessions_at(
+        &self,
+        (site, bench): (&SiteId, &BenchId),
+        at: Timestamp,
+    ) -> Vec<BenchSession> {
+        let touches = |session: &&BenchSession| {
+            session.site == *site
+                && session.bench == *bench
+                && session.from <= at
+                && session.from > at.minus(SESSION_MAX)
+                && session.until > at
+        };
+        self.sessions.values().rev().filter(touches).cloned().collect()
     }
 
     pub(super) fn quarantine(&self) -> impl Iterator<Item = (CommitSeq, &Quarantined)> {
@@ -369,6 +411,11 @@ impl State {
         sites.map(|site| site.site.clone()).collect()
     }
 
+    /// Where the reading was taken of which nobody knows whose it is.
+    pub(super) fn nobodys_site(&self, person: &PersonId) -> Option<SiteId> {
+        Some(self.reading(&person.nobodys_reading()?)?.reading.site)
+    }
+
     /// Whether an alert about a person ever came to a doctor.
     fn came_to(&self, doctor: &DoctorId, person: &PersonId) -> bool {
         let merges = self.merges();
@@ -386,8 +433,12 @@ impl State {
             Scope::Everything => true,
             Scope::Nobody => false,
             Scope::Place(place) => {
-                self.in_force("person", person.as_str()).is_some()
-                    && self.villages_of(place).contains(&self.village(Some(person)))
+                let lives = self.in_force("person", person.as_str()).is_some()
+                    && self.villages_of(place).contains(&self.village(Some(person)));
+                lives
+                    || self
+                        .nobodys_site(person)
+                        .is_some_and(|site| self.sites_of(place).contains(&site))
             }
             Scope::Doctor(doctor) => {
                 let known = self.people().find(|known| known.person == *person);

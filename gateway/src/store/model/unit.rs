@@ -14,7 +14,7 @@ use crate::{
     store::{
         ANSWER_KEPT, AlertEvent, Answer, Awaiting, BenchSession, CardScan, Change, CommitSeq,
         Committed, Concerned, Crossing, Decided, Fact, HeldMerge, Numbered, Owed, PackInForce,
-        RegistryKey, Resumed, SESSION_MAX, StoreError, StoredReading, Timer, Unit,
+        RegistryKey, Resumed, StoreError, StoredReading, Timer, Unit,
         view::{HeldQuarantine, Scope},
     },
 };
@@ -64,6 +64,9 @@ impl<'s> ModelUnit<'s> {
             staff::sound(&registration.row)?;
         }
         state.facts.push(Arc::new(fact.clone()));
+        if let Fact::Event(event) = fact {
+            state.tell_anew(event);
+        }
         if let Fact::Merged(merged) = fact {
             state.kept.remove(&merged.person);
             state.kept.remove(&merged.survivor);
@@ -313,14 +316,7 @@ impl Unit for ModelUnit<'_> {
         at: Timestamp,
     ) -> Result<Vec<BenchSession>, StoreError> {
         self.unspoiled()?;
-        let touches = |session: &&BenchSession| {
-            session.site == *site
-                && session.bench == *bench
-                && session.from <= at
-                && session.from > at.minus(SESSION_MAX)
-                && session.until > at
-        };
-        Ok(self.state.sessions.values().rev().filter(touches).cloned().collect())
+        Ok(self.state.sessions_at((site, bench), at))
     }
 
     fn due_timers(&mut self, now: Timestamp, limit: usize) -> Result<Vec<Timer>, StoreError> {

@@ -286,11 +286,14 @@ fn count_alerts(
     area: &Area,
     (board, now): (&mut Board, Timestamp),
 ) -> Result<(), StoreError> {
-    let mut clause = Clause::new(
-        "SELECT a.level, a.state, a.deadline, a.opened_at, coalesce(p.village, '') FROM alert a \
+    let sql = format!(
+        "SELECT a.level, a.state, a.deadline, a.opened_at, coalesce(p.village, ''), \
+         CASE WHEN {} THEN (SELECT site FROM reading WHERE id = {}) END FROM alert a \
          INDEXED BY alert_live_board LEFT JOIN person p ON p.person = a.person WHERE a.live = 1",
-        [],
+        scope::is_nobody("a.person"),
+        scope::nobodys_reading("a.person"),
     );
+    let mut clause = Clause::new(&sql, []);
     if let Scope::Doctor(_) = scope {
         clause.and(scope::people(scope, "a.person"));
     }
@@ -298,11 +301,13 @@ fn count_alerts(
     let live = fetch(connection, "alert", query, |cells| {
         let level = cells.one_of(&code::LEVELS, code::level)?;
         let state = cells.word(&code::STATES, code::state)?;
-        Ok((level, state, cells.time_or_none()?, cells.time()?, cells.take::<String>()?))
+        let times = (cells.time_or_none()?, cells.time()?);
+        Ok((level, state, times, cells.take::<String>()?, cells.take::<Option<String>>()?))
     })?;
     let mut worst = BTreeMap::<String, Level>::new();
-    for (level, state, deadline, opened_at, village) in live {
-        if !area.has_village(&village) {
+    for (level, state, (deadline, opened_at), village, site) in live {
+        let nobodys = site.is_some_and(|site| area.has_site(&site));
+        if !area.has_village(&village) && !nobodys {
             continue;
         }
         for (counted, open) in code::LEVELS.into_iter().zip(&mut board.open) {

@@ -35,13 +35,15 @@ pub(super) const fn setting(setting: Setting) -> i64 {
     }
 }
 
-pub(super) const ROADS: [Road; 4] = [Road::Serial, Road::Mqtt, Road::Broker, Road::Http];
+pub(super) const ROADS: [Road; 5] =
+    [Road::Serial, Road::Mqtt, Road::Broker, Road::Http, Road::Typed];
 pub(super) const fn road(road: Road) -> i64 {
     match road {
         Road::Serial => 0,
         Road::Mqtt => 1,
         Road::Broker => 2,
         Road::Http => 3,
+        Road::Typed => 4,
     }
 }
 

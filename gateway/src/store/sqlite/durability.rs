@@ -261,6 +261,7 @@ fn a_recount_finds_every_number_that_was_bent() {
         "UPDATE person SET seq = 1",
         "UPDATE site_state SET quarantined = 0",
         "UPDATE alert SET level = 1",
+        "UPDATE reading SET told_symptoms = '[\"palpitation\"]'",
         "UPDATE alert SET live = 0",
         "DELETE FROM alert",
         "DELETE FROM alert_owner",

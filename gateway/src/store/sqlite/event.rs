@@ -1,5 +1,7 @@
 //! Events of people as rows.
 
+use std::collections::BTreeSet;
+
 use rusqlite::{Connection, params};
 use smol_str::SmolStr;
 
@@ -7,16 +9,20 @@ use super::{
     code,
     fault::failed,
     reading,
-    row::{Cells, fetch, number},
+    row::{Cells, fetch, fetch_one, key_cell, number, run},
 };
 use crate::{
-    domain::{ActOutcome, Happened, Millis, Money, MoneyKind, PersonEvent, PersonId, Timestamp},
+    domain::{
+        ActOutcome, EventId, Happened, Id, Key, Millis, Money, MoneyKind, PersonEvent, PersonId,
+        ReadingId, SiteAct, SiteDeed, Timestamp,
+    },
     store::{CommitSeq, StoreError},
 };
 
 /// The columns, in the order of [`insert`] and [`decode`].
 pub(super) const COLUMNS: &str = "seq, id, content, person, filed, at, received_at, author, reference, note, kind, systolic, \
-     diastolic, fasting, symptoms, profile, span, yuan, concept, outcome";
+     diastolic, fasting, symptoms, profile, span, yuan, concept, outcome, site, bench, deed, \
+     reading, alert, voids";
 
 /// Adds an event at a position: to the file that survives, where the one it came under counts as
 /// another's.
@@ -29,10 +35,11 @@ pub(super) fn insert(
     let what = "adding an event";
     let sql = format!(
         "INSERT INTO person_event ({COLUMNS}) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, \
+         ?, ?)"
     );
     let mut values: [Option<String>; 4] = Default::default();
-    let (mut money, mut act) = (None, None);
+    let (mut money, mut act, mut bench) = (None, None, None);
     match &event.what {
         Happened::FollowUp { pressure, fasting, symptoms } => {
             values = [
@@ -44,6 +51,11 @@ pub(super) fn insert(
         }
         Happened::Money(paid) => money = Some(paid),
         Happened::Act { concept, outcome } => act = Some((concept.as_str(), outcome.as_str())),
+        Happened::SiteAct(done) => {
+            values = [None, None, None, reading::symptoms(&done.symptoms)?];
+            bench = Some(done);
+        }
+        Happened::Voided(_) => {}
     }
     let [systolic, diastolic, fasting, symptoms] = values;
     let params = params![
@@ -67,13 +79,53 @@ pub(super) fn insert(
         money.map(|paid| code::decimal(paid.yuan)),
         act.map(|(concept, _)| concept),
         act.map(|(_, outcome)| outcome),
+        bench.map(|done| done.site.as_str()),
+        bench.and_then(|done| done.bench.as_ref()).map(Id::as_str),
+        bench.map(|done| done.deed.as_str()),
+        bench.and_then(|done| done.reading.as_ref()).map(Key::as_bytes),
+        bench.and_then(|done| done.alert.as_ref()).map(Key::as_bytes),
+        event.what.voids().map(Key::as_bytes),
     ];
     let mut statement = connection.prepare_cached(&sql).map_err(failed(what))?;
     match statement.execute(params) {
-        Ok(_) => Ok(()),
+        Ok(_) => match (event.what.told(), event.what.voids()) {
+            (Some((reading, _)), _) => tell(connection, reading),
+            (None, Some(mistake)) => tell_without(connection, mistake),
+            (None, None) => Ok(()),
+        },
         Err(error) if reading::is_taken(&error) => Err(StoreError::Duplicate),
         Err(error) => Err(failed(what)(error)),
     }
+}
+
+/// A stored reading tells of every symptom that acts at the bench name for it.
+fn tell(connection: &Connection, id: &ReadingId) -> Result<(), StoreError> {
+    let sql = "SELECT symptoms FROM person_event e WHERE reading = ? AND symptoms IS NOT NULL \
+               AND NOT EXISTS (SELECT 1 FROM person_event v WHERE v.voids = e.id)";
+    let told = fetch(connection, "person_event", (sql, [id.as_bytes()]), reading::codes)?;
+    let all: BTreeSet<SmolStr> = told.into_iter().flatten().collect();
+    let told = (!all.is_empty()).then(|| reading::json(&all)).transpose()?;
+    let sql = "UPDATE reading SET told_symptoms = ? WHERE id = ?";
+    run(connection, "telling a reading of symptoms", sql, params![told, id.as_bytes()]).map(|_| ())
+}
+
+/// The reading of an act that was entered by mistake tells of the others' symptoms alone.
+fn tell_without(connection: &Connection, mistake: &EventId) -> Result<(), StoreError> {
+    let sql = "SELECT reading FROM person_event WHERE id = ? AND reading IS NOT NULL \
+               AND symptoms IS NOT NULL";
+    let asked = (sql, [mistake.as_bytes()]);
+    let reading = fetch_one(connection, "person_event", asked, key_cell)?;
+    reading.map_or(Ok(()), |reading| tell(connection, &reading))
+}
+
+/// One event by its id.
+pub(super) fn one(
+    connection: &Connection,
+    id: &EventId,
+) -> Result<Option<PersonEvent>, StoreError> {
+    let sql = format!("SELECT {COLUMNS} FROM person_event WHERE id = ?");
+    let found = fetch_one(connection, "person_event", (&sql, [id.as_bytes()]), decode)?;
+    Ok(found.map(|(_, event)| event))
 }
 
 /// An event from the columns of [`COLUMNS`].
@@ -114,6 +166,23 @@ fn what(cells: &mut Cells<'_, '_>) -> Result<Happened, StoreError> {
             let concept = cells.text(text)?;
             let outcome = cells.word(&ActOutcome::ALL, ActOutcome::as_str)?;
             Ok(Happened::Act { concept, outcome })
+        }
+        "site_act" => {
+            cells.skip(3);
+            let symptoms = reading::codes(cells)?;
+            cells.skip(5);
+            Ok(Happened::SiteAct(SiteAct {
+                site: cells.id()?,
+                bench: cells.id_or_none()?,
+                deed: cells.word(&SiteDeed::ALL, SiteDeed::as_str)?,
+                symptoms,
+                reading: cells.key_or_none()?,
+                alert: cells.key_or_none()?,
+            }))
+        }
+        "voided" => {
+            cells.skip(14);
+            Ok(Happened::Voided(cells.key()?))
         }
         _ => Err(cells.damaged("unknown kind")),
     }

@@ -220,6 +220,7 @@ fn held_reading(held: &Reading, received_at: Timestamp) -> StoredReading {
         reading: held.clone(),
         attribution: None,
         context: None,
+        told_symptoms: Vec::new(),
         standing: crate::domain::Standing::Stored,
         late: false,
         possible_duplicate: false,

@@ -234,15 +234,23 @@ fn attempts(connection: &Connection, span: [i64; 2]) -> Entries {
     let sql = "SELECT seq, key, sending, why, retry_at, at FROM attempt \
                WHERE seq > ? AND seq <= ?";
     fetch(connection, "attempt", (sql, span), |cells| {
-        let (seq, key) = (cells.seq()?, cells.key()?);
-        let word: String = cells.take()?;
-        let (why, retry_at) = (cells.take::<Option<String>>()?, cells.time_or_none()?);
-        let sending = match (word.as_str(), why) {
-            (fact::DELIVERED, None) => Sending::Delivered,
-            (fact::DROPPED, None) => Sending::Dropped,
-            (fact::FAILED, Some(why)) => Sending::Failed { why, retry_at },
-            _ => return Err(cells.damaged("unknown end of an attempt")),
-        };
-        Ok(entry(seq, Fact::Attempt(Attempt { key, sending, at: cells.time()? })))
+        let (seq, attempt) = decode_attempt(cells)?;
+        Ok(entry(seq, Fact::Attempt(attempt)))
     })
+}
+
+/// An attempt from `seq, key, sending, why, retry_at, at`.
+pub(super) fn decode_attempt(
+    cells: &mut Cells<'_, '_>,
+) -> Result<(CommitSeq, Attempt), StoreError> {
+    let (seq, key) = (cells.seq()?, cells.key()?);
+    let word: String = cells.take()?;
+    let (why, retry_at) = (cells.take::<Option<String>>()?, cells.time_or_none()?);
+    let sending = match (word.as_str(), why) {
+        (fact::DELIVERED, None) => Sending::Delivered,
+        (fact::DROPPED, None) => Sending::Dropped,
+        (fact::FAILED, Some(why)) => Sending::Failed { why, retry_at },
+        _ => return Err(cells.damaged("unknown end of an attempt")),
+    };
+    Ok((seq, Attempt { key, sending, at: cells.time()? }))
 }

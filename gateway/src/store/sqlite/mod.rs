@@ -32,6 +32,7 @@ mod lookup;
 #[cfg(test)]
 mod measure;
 mod merge;
+mod message;
 mod pool;
 mod reader;
 mod reading;
@@ -61,7 +62,7 @@ use super::{CommitSeq, Reader, Store, StoreError, Unit};
 use crate::domain::Timestamp;
 
 /// The format of the file that this program writes.
-pub const FORMAT_VERSION: i64 = 9;
+pub const FORMAT_VERSION: i64 = 10;
 
 /// How to open a store.
 #[derive(Debug, Clone)]

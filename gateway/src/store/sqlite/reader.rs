@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 use rusqlite::{Connection, params};
 
 use super::{
-    alert, backup, board, change, decision, event, feed, find, held, list, merge,
+    alert, backup, board, change, decision, event, feed, find, held, list, merge, message,
     pool::Pool,
     reading, recount, registry, roll,
     row::{cell, fetch, fetch_one, number},
@@ -13,15 +13,15 @@ use super::{
 };
 use crate::{
     domain::{
-        Alert, AlertId, BenchId, DoctorId, Duty, HouseholdId, Id, IdNumber, Person, PersonEvent,
-        PersonId, ReadingId, Registered, SiteId, TeamOf, Timestamp,
+        Alert, AlertId, BenchId, DoctorId, Duty, EventId, HouseholdId, Id, IdNumber, Person,
+        PersonEvent, PersonId, ReadingId, Registered, SiteId, TeamOf, Timestamp,
     },
     store::{
         AlertChange, Attributed, BenchSession, CardScan, CommitSeq, Counts, Crossing, Decided,
         HeldMerge, Holders, Owed, Reader, RegistryKey, StoreError, StoredReading, TokenRow,
         view::{
             AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
-            HeldState, Page, Paging, ReadingFilter, Scope,
+            HeldState, Message, Page, Paging, ReadingFilter, Scope,
         },
     },
 };
@@ -347,6 +347,23 @@ impl Reader for SqliteReader {
                 })
             })
         })
+    }
+
+    fn sessions_at(
+        &self,
+        site: &SiteId,
+        bench: &BenchId,
+        at: Timestamp,
+    ) -> Result<Vec<BenchSession>, StoreError> {
+        self.see(|connection| change::sessions(connection, site, bench, at))
+    }
+
+    fn event(&self, id: &EventId) -> Result<Option<PersonEvent>, StoreError> {
+        self.see(|connection| event::one(connection, id))
+    }
+
+    fn messages_of(&self, alert: i64) -> Result<Vec<Message>, StoreError> {
+        self.see(|connection| message::of_alert(connection, alert))
     }
 
     fn token(&self, hash: &[u8; 32]) -> Result<Option<TokenRow>, StoreError> {

@@ -23,7 +23,7 @@ pub(super) const COLUMNS: &str = "seq, id, content, kind, unit, value, value2, v
      flags, meal, control, sample_type, sample_location, status, clock, record, slot, device, \
      site, bench, epoch, number, device_time, received_at, measured_at, grade, named, setting, \
      symptoms, attributes, road, unnumbered, raw, person, basis, standing, late, \
-     possible_duplicate, server_at, context_meal, context_told, filed";
+     possible_duplicate, server_at, context_meal, context_told, told_symptoms, filed";
 
 /// The code of the kind of a measurement in `reading.kind` and `rollup.kind`.
 pub(super) const BLOOD_PRESSURE: i64 = 0;
@@ -121,6 +121,7 @@ pub(super) fn insert(
         reading,
         attribution,
         context,
+        told_symptoms,
         standing,
         late,
         possible_duplicate,
@@ -133,7 +134,7 @@ pub(super) fn insert(
     let remarks = &reading.remarks;
     let filed = attribution.as_ref().map(|attribution| attribution.person.as_str());
     let person = survivor.map(crate::domain::Id::as_str).or(filed);
-    let params: [&dyn ToSql; 43] = [
+    let params: [&dyn ToSql; 44] = [
         &seq.0,
         reading.id.as_bytes(),
         reading.content.as_bytes(),
@@ -176,6 +177,7 @@ pub(super) fn insert(
         &server_at.as_millis(),
         &context.as_ref().map(|told| code::meal(told.meal)),
         &context.as_ref().and_then(|told| told.attributes.as_deref()),
+        &symptoms(told_symptoms)?,
         &filed.filter(|_| survivor.is_some()),
     ];
     match statement.execute(&params[..]) {
@@ -224,7 +226,7 @@ pub(super) fn decode(cells: &mut Cells<'_, '_>) -> Result<(CommitSeq, StoredRead
     let remarks = Remarks {
         person: cells.id_or_none()?,
         setting: cells.one_of_or_none(&code::SETTINGS, code::setting)?,
-        symptoms: cells.text_or_none(|text| serde_json::from_str(text).ok())?.unwrap_or_default(),
+        symptoms: codes(cells)?,
         attributes: cells.take()?,
     };
     let road = cells.one_of(&code::ROADS, code::road)?;
@@ -255,6 +257,7 @@ pub(super) fn decode(cells: &mut Cells<'_, '_>) -> Result<(CommitSeq, StoredRead
     let meal = cells.one_of_or_none(&code::MEALS, code::meal)?;
     let attributes = cells.take()?;
     let context = meal.map(|meal| Told { meal, attributes });
+    let told_symptoms = codes(cells)?;
     // Whose it counts as is for the queries; what it came under stays.
     let filed: Option<PersonId> = cells.id_or_none()?;
     let attribution = match (filed.or(person), basis) {
@@ -266,12 +269,18 @@ pub(super) fn decode(cells: &mut Cells<'_, '_>) -> Result<(CommitSeq, StoredRead
         reading,
         attribution,
         context,
+        told_symptoms,
         standing,
         late,
         possible_duplicate,
         server_at,
     };
     Ok((seq, stored))
+}
+
+/// Codes of symptoms from one column.
+pub(super) fn codes(cells: &mut Cells<'_, '_>) -> Result<Vec<SmolStr>, StoreError> {
+    Ok(cells.text_or_none(|text| serde_json::from_str(text).ok())?.unwrap_or_default())
 }
 
 fn measurement(cells: &mut Cells<'_, '_>) -> Result<Measurement, StoreError> {

@@ -173,7 +173,7 @@ static SAME: LazyLock<Vec<Same>> =
     LazyLock::new(|| rollups().into_iter().chain(registry()).chain(working_state()).collect());
 
 /// Queries that must find nothing, and what it means if they do.
-const NONE: [(&str, &str); 21] = [
+const NONE: [(&str, &str); 22] = [
     (
         "registrations have lost who they name",
         "SELECT count(*) FROM registration WHERE (identity IS NULL AND kind = 'person') \
@@ -219,6 +219,16 @@ const NONE: [(&str, &str); 21] = [
         "SELECT count(*) FROM reading WHERE kind = 1 AND epoch IS NULL AND number IS NOT NULL \
          AND context_meal IS NOT NULL AND id NOT IN \
          (SELECT reading FROM context WHERE reading IS NOT NULL)",
+    ),
+    (
+        "readings tell other symptoms than acts at the bench name for them",
+        "SELECT count(*) FROM reading r WHERE CASE WHEN r.told_symptoms IS NULL THEN \
+         EXISTS (SELECT 1 FROM person_event e WHERE e.reading = r.id AND e.seq > r.seq \
+         AND e.symptoms IS NOT NULL AND NOT EXISTS (SELECT 1 FROM person_event v \
+         WHERE v.voids = e.id)) ELSE r.told_symptoms <> (SELECT json_group_array(code) FROM \
+         (SELECT DISTINCT j.value AS code FROM person_event e, json_each(e.symptoms) j \
+         WHERE e.reading = r.id AND NOT EXISTS (SELECT 1 FROM person_event v \
+         WHERE v.voids = e.id) ORDER BY code)) END",
     ),
     (
         "routes lead to no reading, or to another one",

@@ -4,7 +4,7 @@ use rusqlite::{Connection, params_from_iter, types::Value};
 
 use super::row::number;
 use crate::{
-    domain::DoctorId,
+    domain::{DoctorId, NOBODY},
     store::{StoreError, view::Scope},
 };
 
@@ -87,10 +87,43 @@ pub(super) fn people(scope: &Scope, column: &str) -> Clause {
                 "EXISTS (SELECT 1 FROM person sp WHERE sp.person = {column} AND {})",
                 villages.sql
             );
-            Clause::new(&sql, villages.values)
+            let mut clause = Clause::new(&sql, villages.values);
+            let sites = sites("nr.site", place);
+            let sql = format!(
+                " OR ({} AND EXISTS (SELECT 1 FROM reading nr WHERE nr.id = {} AND {}))",
+                is_nobody(column),
+                nobodys_reading(column),
+                sites.sql
+            );
+            clause.push(&sql, sites.values);
+            clause
         }
         Scope::Doctor(doctor) => people_of_doctor(column, doctor),
     }
+}
+
+/// Whether a name stands for whoever a reading of nobody is of.
+pub(super) fn is_nobody(column: &str) -> String {
+    format!("substr({column}, 1, {}) = '{NOBODY}'", NOBODY.len())
+}
+
+/// The id of the reading that such a name is made of.
+pub(super) fn nobodys_reading(column: &str) -> String {
+    format!("unhex(substr({column}, {}))", NOBODY.len().saturating_add(1))
+}
+
+/// Those of whom nobody knows who they are and an alert tells, at the sites of a place.
+fn list_of_nobodies(place: &str) -> Clause {
+    let sites = sites("nr.site", place);
+    // The names that begin so: `/` is the character after the point.
+    let beyond = NOBODY.replace('.', "/");
+    let sql = format!(
+        "SELECT na.person FROM alert na JOIN reading nr ON nr.id = {} \
+         WHERE na.person >= '{NOBODY}' AND na.person < '{beyond}' AND {}",
+        nobodys_reading("na.person"),
+        sites.sql
+    );
+    Clause::new(&sql, sites.values)
 }
 
 /// Whether the scope reaches a reading: its person, or its site where nobody is known yet.
@@ -118,6 +151,8 @@ pub(super) fn few(
             let people = number(connection, &count.sql, params_from_iter(count.values))?;
             let mut list = Clause::new("SELECT sp.person FROM person sp WHERE 1", []);
             list.and(villages("sp.village", place));
+            let nobodies = list_of_nobodies(place);
+            list.push(&format!(" UNION {}", nobodies.sql), nobodies.values);
             Ok((people.unsigned_abs() <= few_people).then_some(list))
         }
     }

@@ -256,6 +256,12 @@ pub(super) fn fill(connection: &Connection) -> Result<(), StoreError> {
 
 /// Differences between the spans and digests kept and what the rows say.
 pub(super) fn recount(connection: &Connection) -> Result<Vec<String>, StoreError> {
+    let sql = "SELECT count(*) FROM registration WHERE identity IS NOT NULL \
+               AND identity NOT IN (SELECT key FROM identity)";
+    if number(connection, sql, [])? > 0 {
+        // Rows that have lost who they name cannot be read, and are told of by themselves.
+        return Ok(Vec::new());
+    }
     let mut wrong = 0_u64;
     let sql = "SELECT household FROM household UNION SELECT household FROM assignment";
     let households: Vec<HouseholdId> = fetch(connection, "household", (sql, []), name)?;
@@ -349,12 +355,12 @@ mod tests {
         let connection = store.connection().unwrap();
         let lost = "DELETE FROM assignment; UPDATE person SET id_digest = NULL;";
         connection.execute_batch(lost).unwrap();
-        assert_eq!(recount(&connection).unwrap().len(), 2, "a recount tells of both");
-        fill(&connection).unwrap();
-        assert_eq!(recount(&connection).unwrap(), Vec::<String>::new());
-        assert_eq!(doctor_of(&connection, &id("H1"), NOON).unwrap(), Some(id("DR1")));
+        assert_eq!(recount(connection).unwrap().len(), 2, "a recount tells of both");
+        fill(connection).unwrap();
+        assert_eq!(recount(connection).unwrap(), Vec::<String>::new());
+        assert_eq!(doctor_of(connection, &id("H1"), NOON).unwrap(), Some(id("DR1")));
         let number = IdNumber::parse("11010519491231002X").unwrap();
-        assert_eq!(person_with_id_number(&connection, &number).unwrap(), Some(id("P1")));
+        assert_eq!(person_with_id_number(connection, &number).unwrap(), Some(id("P1")));
         // Not even by a hand of its own does a second doctor come in.
         let sql = "INSERT INTO assignment (household, doctor, from_at, until_at) \
                    VALUES ('H1', 'DR2', ?1, ?1 + 1)";

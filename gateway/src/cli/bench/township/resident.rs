@@ -197,6 +197,7 @@ impl Resident {
         let symptoms = if taken.symptom { vec!["severe_headache".into()] } else { Vec::new() };
         Ok(StoredReading {
             context: None,
+            told_symptoms: Vec::new(),
             standing: pack.standing(&measurement),
             reading: Reading {
                 id,
