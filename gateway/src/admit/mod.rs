@@ -15,12 +15,13 @@ mod time;
 
 use smol_str::SmolStr;
 
+use self::time::{Order, settle};
 pub use self::{
     card::{card, presence},
     event::{EventProblem, follow_up, happened_at, money},
     frame::{cut_frame, frame, left, memory},
     json::{posted, readings},
-    time::{LIVE_WINDOW, Stated, measured},
+    time::{CLOCK_TOLERANCE, ClockCheck, LIVE_WINDOW, Stated, measured, only_ordered},
 };
 use crate::{
     domain::{
