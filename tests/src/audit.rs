@@ -221,7 +221,7 @@ impl Copy {
 }
 
 /// One table a kind of fact.
-const FACTS: [&str; 14] = [
+const FACTS: [&str; 16] = [
     "reading",
     "refused",
     "quarantine",
@@ -236,6 +236,8 @@ const FACTS: [&str; 14] = [
     "pack",
     "decision",
     "attribution",
+    "retiming",
+    "gateway_clock",
 ];
 
 /// A reading of nobody is kept too, and counted in quarantine; a conflict is a second reading under

@@ -10,6 +10,7 @@
 mod act;
 mod again;
 mod attribute;
+mod clock;
 mod context;
 mod decide;
 mod desk;
@@ -21,6 +22,7 @@ mod health;
 mod judge;
 mod packs;
 mod people;
+mod rebase;
 mod receive;
 mod repeat;
 #[cfg(test)]
@@ -30,6 +32,7 @@ mod work;
 mod writer;
 
 pub use attribute::BENCH_SESSION_LIMIT;
+pub use clock::Trust;
 pub use health::Health;
 pub use work::{Act, ActRefused, Acted, Decide, DecideRefused, Deed, Registering, Wish, Work};
 pub use writer::{Settings, WriterHandle, start};

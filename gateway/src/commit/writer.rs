@@ -15,12 +15,13 @@ use crate::{
     assess::{Pack, Packs},
     domain::{Clock, Timestamp},
     intake::{INLET_DEPTH, Inlet},
-    store::{CommitSeq, Committed, Store, StoreError},
+    store::{ClockFound, CommitSeq, Committed, Store, StoreError},
     supervise::Supervisor,
 };
 
 use super::{
-    Health, Work,
+    Health, Trust, Work,
+    clock::{ClockWatch, Finding, newest, shown},
     desk::Desk,
     group::{self, Group, Reply},
     packs,
@@ -52,6 +53,8 @@ pub struct Settings {
     pub people_cached: usize,
     /// The time.
     pub clock: Clock,
+    /// How it comes to be believed.
+    pub trust: Trust,
 }
 
 /// What the rest of the process needs of the writer.
@@ -76,8 +79,9 @@ pub fn start(
     settings: Settings,
     supervisor: &Supervisor,
 ) -> Result<WriterHandle, StoreError> {
-    let Settings { pack, people_cached, clock } = settings;
+    let Settings { pack, people_cached, clock, trust } = settings;
     let mut store = store;
+    let began = store.reader().last()?;
     let packs = packs::put_in_force(store.as_mut(), &pack, clock.now())?;
     let reader = store.reader();
     let (work_tx, work) = mpsc::channel(INLET_DEPTH);
@@ -85,6 +89,8 @@ pub fn start(
     let (registered_tx, registered) = watch::channel(*committed.borrow());
     let (health_tx, health) = watch::channel(Health::Ready);
     let gateway = reader.gateway()?;
+    let newest = newest(reader.as_ref(), began)?;
+    let clock_watch = ClockWatch::new(trust, (began, newest), shown(&clock));
     let (ended_tx, ended) = oneshot::channel();
     let mut writer = Writer {
         desk: Desk::new(People::new(people_cached)),
@@ -97,6 +103,8 @@ pub fn start(
         health: health_tx,
         gateway,
         rolled_up: CommitSeq::default(),
+        clock_watch,
+        found: None,
         supervisor: supervisor.clone(),
     };
     let inlet = Inlet::new(work_tx.clone());
@@ -153,6 +161,9 @@ struct Writer {
     health: watch::Sender<Health>,
     gateway: (String, u64),
     rolled_up: CommitSeq,
+    clock_watch: ClockWatch,
+    /// What was found of the clock and is not on disk yet.
+    found: Option<Finding>,
     supervisor: Supervisor,
 }
 
@@ -215,6 +226,7 @@ impl Writer {
     /// Commits a group, waiting as long as there is no room.
     fn commit(&mut self, works: Vec<Work>) -> Result<(), StoreError> {
         loop {
+            self.look_at_clock();
             let now = self.clock.now();
             match self.attempt(&works, now) {
                 Ok(None) => return Ok(()),
@@ -234,12 +246,40 @@ impl Writer {
                         self.registered.send_replace(proof.last());
                     }
                     self.announce(proof.last());
-                    return Ok(());
+                    return self.clock_is_told();
                 }
                 Err(error) if error.is_full() => self.wait_for_room(&error)?,
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// Looks at the clock, unless what was found of it is still to be told.
+    fn look_at_clock(&mut self) {
+        if self.found.is_some() {
+            return;
+        }
+        let last = *self.committed.borrow();
+        self.found = self.clock_watch.look(last, shown(&self.clock));
+        match self.found.map(|finding| finding.found) {
+            Some(ClockFound::Doubted) => {
+                warn!("the clock cannot be right; what comes is kept in its order");
+            }
+            Some(ClockFound::Right { by, .. }) => {
+                let moved_ms = by.0;
+                warn!(moved_ms, "the clock was set; what came before moves with it");
+            }
+            None => {}
+        }
+    }
+
+    /// What was found of the clock is on disk. Instants in memory were those of the clock before.
+    fn clock_is_told(&mut self) -> Result<(), StoreError> {
+        if self.found.take().is_some() {
+            self.desk.forget();
+            self.remember_instants()?;
+        }
+        Ok(())
     }
 
     /// One attempt: all of the group, or nothing. `None`: there was nothing to write.
@@ -249,7 +289,8 @@ impl Writer {
         now: Timestamp,
     ) -> Result<Option<(Vec<Reply>, Committed)>, StoreError> {
         let mut unit = self.store.begin(now)?;
-        let group = Group::new(unit.as_mut(), &mut self.desk, &self.packs, &self.gateway, now);
+        let mut group = Group::new(unit.as_mut(), &mut self.desk, &self.packs, &self.gateway, now);
+        (group.clock, group.doubted) = (self.found, self.clock_watch.is_doubted());
         let (replies, dirty) = group.apply(works)?;
         if !dirty && works.iter().all(owes_nothing) {
             return Ok(None);

@@ -57,6 +57,8 @@ pub(super) fn encode(
             | Fact::Pack(_)
             | Fact::Decided(_)
             | Fact::Attributed(_)
+            | Fact::Retimed(_)
+            | Fact::Clock(_)
             | Fact::Event(_)
             | Fact::Crossing(_)
             | Fact::Alert(_)

@@ -16,7 +16,7 @@ use crate::{
     },
     store::{
         Attempt, Attributed, CommitSeq, Counts, Crossing, Decided, Fact, Owed, Reader, RegistryKey,
-        StoreError, StoredReading, TokenRow,
+        Retimed, StoreError, StoredReading, TokenRow,
         view::{
             AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
             HeldState, Page, Paging, ReadingFilter, Scope,
@@ -173,6 +173,10 @@ impl Reader for Scripted {
 
     fn quarantined(&self, _: &Scope, _: CommitSeq) -> Result<Option<HeldQuarantine>, StoreError> {
         unscripted()
+    }
+
+    fn retimings(&self, _: &PersonId) -> Result<Vec<Retimed>, StoreError> {
+        Ok(Vec::new())
     }
 
     fn attributions(&self, _: &PersonId) -> Result<Vec<Attributed>, StoreError> {

@@ -75,6 +75,7 @@ pub(crate) fn reading(
         late: false,
         possible_duplicate: false,
         server_at: after_noon(minutes),
+        rebased_at: None,
     }
 }
 
@@ -347,6 +348,8 @@ pub(crate) fn counted(facts: &[Fact]) -> Counts {
             | Fact::Pack(_)
             | Fact::Decided(_)
             | Fact::Attributed(_)
+            | Fact::Retimed(_)
+            | Fact::Clock(_)
             | Fact::Crossing(_)
             | Fact::Alert(_)
             | Fact::Attempt(_) => continue,

@@ -18,6 +18,7 @@ mod proof;
 mod reader;
 mod rows;
 pub mod sqlite;
+mod timing;
 pub mod view;
 
 pub use error::StoreError;
@@ -36,3 +37,4 @@ pub use rows::{
     Status, Timer, TimerKind, TokenRow,
 };
 pub use sqlite::{Options, SqliteStore, Verified, read_beside, restore_backup, verify_backup};
+pub use timing::{CameSince, ClockFound, ClockNote, Retimed, Timing};

@@ -7,9 +7,9 @@
 use std::sync::Arc;
 
 use super::{
-    Answer, Awaiting, BenchSession, CardScan, CommitSeq, Committed, Concerned, Counts, Crossing,
-    Decided, Fact, KeptState, Numbered, Owed, PackInForce, Reader, RegistryKey, Resumed,
-    StoreError, StoredReading, Timer, TokenRow, view::HeldQuarantine,
+    Answer, Awaiting, BenchSession, CameSince, CardScan, CommitSeq, Committed, Concerned, Counts,
+    Crossing, Decided, Fact, KeptState, Numbered, Owed, PackInForce, Reader, RegistryKey, Resumed,
+    StoreError, StoredReading, Timer, Timing, TokenRow, view::HeldQuarantine,
 };
 use crate::domain::{
     Alert, AlertId, BenchId, CareLevel, ContentDigest, DeviceId, Doctor, EventId, Level, Millis,
@@ -92,6 +92,10 @@ pub enum Change {
     /// A reading belongs to somebody else from now on, or to nobody; nothing that was kept of
     /// either holds.
     Reattribute(ReadingId, Option<crate::domain::Attribution>),
+    /// A reading has other times from now on; nothing that was kept of its owner holds.
+    Retime(ReadingId, Timing),
+    /// The card scan at a position happened at another time than was believed.
+    MoveScan(CommitSeq, Timestamp),
 }
 
 /// One transaction. Dropped without [`Unit::commit`], nothing of it happened.
@@ -148,6 +152,12 @@ pub trait Unit {
         site: &SiteId,
         span: (Timestamp, Timestamp),
     ) -> Result<Vec<StoredReading>, StoreError>;
+
+    /// Readings and cards that came after a position.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn came_since(&mut self, after: CommitSeq) -> Result<CameSince, StoreError>;
 
     /// The decision at a position.
     ///

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::{
-    Attributed, CommitSeq, Counts, Crossing, Decided, Owed, RegistryKey, StoreError, StoredReading,
-    TokenRow,
+    Attributed, CommitSeq, Counts, Crossing, Decided, Owed, RegistryKey, Retimed, StoreError,
+    StoredReading, TokenRow,
     view::{
         AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
         HeldState, Page, Paging, ReadingFilter, Scope,
@@ -173,6 +173,12 @@ pub trait Reader: Send + Sync {
     /// # Errors
     /// Any error of the store.
     fn attributions(&self, person: &PersonId) -> Result<Vec<Attributed>, StoreError>;
+
+    /// Every correction of time of the readings that are a person's now, in the order of the log.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn retimings(&self, person: &PersonId) -> Result<Vec<Retimed>, StoreError>;
 
     /// The decision at a position.
     ///

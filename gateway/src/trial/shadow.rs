@@ -207,9 +207,11 @@ impl Bench {
                 let whose = moved.after.as_ref().or(moved.before.as_ref())?;
                 self.records.knows(&whose.person).then(|| whose.person.clone())
             }
-            // A context shows at the next reading of whom it concerns.
+            // A context, or another time, shows at the next reading of whom it concerns.
             Fact::Context(_)
             | Fact::Pack(_)
+            | Fact::Retimed(_)
+            | Fact::Clock(_)
             | Fact::Decided(_)
             | Fact::Refused(_)
             | Fact::Quarantined(_)

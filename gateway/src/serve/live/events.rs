@@ -109,6 +109,8 @@ fn prepare(
         | Fact::CardScan(_)
         | Fact::Pack(_)
         | Fact::Attributed(_)
+        | Fact::Retimed(_)
+        | Fact::Clock(_)
         | Fact::Event(_)
         | Fact::Crossing(_)
         | Fact::Attempt(_) => None,

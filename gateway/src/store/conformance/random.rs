@@ -11,13 +11,14 @@ use proptest::{
 
 use crate::{
     domain::{
-        Alert, AlertState, Attribution, Basis, CareLevel, Device, Level, Plan, Registered,
-        Standing, TenthsMmol,
+        Alert, AlertState, Attribution, Basis, CareLevel, Device, Grade, Level, Measured, Millis,
+        Plan, Registered, Standing, TenthsMmol,
     },
     store::{
-        AlertChange, Answer, Attempt, BenchSession, CardScan, Change, CommitSeq, Done, Fact,
-        KeptState, ModelStore, Options, Outcome, PackInForce, Presence, Reader, RegistryKey,
-        Request, Role, Sending, SqliteStore, Status, Store, Timer, TimerKind, TokenRow, Unit,
+        AlertChange, Answer, Attempt, BenchSession, CardScan, Change, ClockFound, ClockNote,
+        CommitSeq, Done, Fact, KeptState, ModelStore, Options, Outcome, PackInForce, Presence,
+        Reader, RegistryKey, Request, Retimed, Role, Sending, SqliteStore, Status, Store, Timer,
+        TimerKind, Timing, TokenRow, Unit,
         fixtures::{
             NOON, after_noon, alert, card, context, context_fact, counted, crossing, doctor, event,
             glucose, happened, household, id, key, owed, person_with_cards, quarantined, reading,
@@ -88,7 +89,15 @@ impl History {
         let who = name("P", a, 7);
         let at = name("S", b, 5);
         let minutes = i64::from(c) * 23 - 2000;
-        match what % 23 {
+        match what % 25 {
+            23 => self.retime((a, b, c), work),
+            24 => {
+                let since = CommitSeq(i64::from(a));
+                let right = ClockFound::Right { since, by: Millis::minutes(minutes) };
+                let found = if b % 3 == 0 { ClockFound::Doubted } else { right };
+                let at = after_noon(minutes);
+                work.facts.push(Fact::Clock(ClockNote { found, at }));
+            }
             22 => {
                 // Sometimes one that came before: the unit must then fail in both.
                 let number = if c == 0 { u64::from(a % 4) } else { self.events };
@@ -147,6 +156,27 @@ impl History {
             19 => self.join((a, b, c), work),
             _ => working(&who, (a, b, c), work),
         }
+    }
+
+    /// Moves a reading in time, where it surely exists.
+    fn retime(&self, (a, b, c): (u8, u8, u8), work: &mut Work) {
+        let number = u64::from(a) % self.readings.max(1);
+        if !self.stored(number) {
+            return;
+        }
+        let grades = [Grade::A, Grade::B, Grade::C, Grade::D];
+        let timing = |by: i64| Timing {
+            measured: Measured {
+                at: after_noon(i64::from(c) * 31 - 3000 + by),
+                grade: grades[usize::from(b % 4)],
+            },
+            received_at: after_noon(i64::from(c) * 29 + by),
+            late: b % 2 == 0,
+        };
+        let (reading, before, after) = (key(number), timing(0), timing(i64::from(b)));
+        let retimed = Retimed { reading, before, after, at: NOON };
+        work.facts.push(Fact::Retimed(Box::new(retimed)));
+        work.changes.push(Change::Retime(reading, after));
     }
 
     fn join(&mut self, (a, b, c): (u8, u8, u8), work: &mut Work) {
@@ -257,7 +287,7 @@ fn told((a, b, c): (u8, u8, u8), at: &str) -> Fact {
 /// A pack, or what a site says of itself.
 fn said_at(site: &str, (what, a, b): (u8, u8, u8), minutes: i64) -> Fact {
     let at = after_noon(minutes);
-    if what % 23 == 17 {
+    if what % 25 == 17 {
         return Fact::CardScan(CardScan {
             site: id(site),
             bench: id("B1"),

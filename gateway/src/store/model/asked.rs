@@ -9,10 +9,21 @@ use super::{
 use crate::{
     domain::{Millis, Person, PersonId, ReadingId, Registered, SiteId, Timestamp},
     store::{
-        Awaiting, CommitSeq, Concerned, Fact, QuarantineReason, RegistryKey, StoredReading,
+        Awaiting, CameSince, CommitSeq, Concerned, Fact, QuarantineReason, RegistryKey,
+        StoredReading,
         view::{HeldQuarantine, Scope},
     },
 };
+
+/// Readings and cards that came after a position.
+pub(super) fn came_since(state: &State, after: CommitSeq) -> CameSince {
+    let readings = state.readings().filter(|(seq, _)| *seq > after);
+    let scans = state.log().filter_map(|(seq, fact)| {
+        let Fact::CardScan(scan) = fact else { return None };
+        (seq > after).then(|| (seq, scan.clone()))
+    });
+    CameSince { readings: readings.map(|(_, stored)| stored).collect(), scans: scans.collect() }
+}
 
 /// Whom the next rows of the registry concern.
 pub(super) fn concerned(state: &State, after: CommitSeq, limit: usize) -> Concerned {

@@ -221,6 +221,8 @@ fn heard((_, fact): (CommitSeq, &Fact), wanted: &SiteId) -> Option<Timestamp> {
         | Fact::Pack(_)
         | Fact::Decided(_)
         | Fact::Attributed(_)
+        | Fact::Retimed(_)
+        | Fact::Clock(_)
         | Fact::Event(_)
         | Fact::Crossing(_)
         | Fact::Alert(_)

@@ -75,9 +75,20 @@ pub(super) fn apply(state: &mut State, change: &Change) -> Result<(), StoreError
         Change::Count(more) => count(&mut state.counts, more),
         Change::Reattribute(id, attribution) => {
             if !state.ids.contains_key(id) {
-                return Err(StoreError::Asked { what: "no such reading to attribute" });
+                return Err(StoreError::Asked { what: "no such reading to change" });
             }
             state.reattribute(*id, attribution.clone());
+        }
+        Change::Retime(id, timing) => {
+            if !state.ids.contains_key(id) {
+                return Err(StoreError::Asked { what: "no such reading to change" });
+            }
+            state.retime(*id, *timing);
+        }
+        Change::MoveScan(seq, at) => {
+            if !state.move_scan(*seq, *at) {
+                return Err(StoreError::Asked { what: "no such card scan" });
+            }
         }
     }
     Ok(())

@@ -15,7 +15,7 @@ use crate::{
     },
     store::{
         Attributed, Channel, CommitSeq, Counts, Crossing, Decided, Fact, Owed, Reader, RegistryKey,
-        StoreError, StoredReading, TokenRow, paging,
+        Retimed, StoreError, StoredReading, TokenRow, paging,
         view::{
             AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
             HeldState, Page, Paging, ReadingFilter, Scope,
@@ -282,6 +282,18 @@ impl Reader for ModelReader {
         let concerned = |moved: &&Attributed| is_theirs(&moved.before) || is_theirs(&moved.after);
         let readings: BTreeSet<_> = all().filter(concerned).map(|moved| moved.reading).collect();
         Ok(all().filter(|moved| readings.contains(&moved.reading)).cloned().collect())
+    }
+
+    fn retimings(&self, person: &PersonId) -> Result<Vec<Retimed>, StoreError> {
+        let state = self.shared.now();
+        let is_theirs = |id: &ReadingId| {
+            let whose = state.reading(id).and_then(|stored| stored.attribution);
+            whose.is_some_and(|whose| whose.person == *person)
+        };
+        let all = state.log().filter_map(|(_, fact)| {
+            if let Fact::Retimed(retimed) = fact { Some(**retimed) } else { None }
+        });
+        Ok(all.filter(|retimed| is_theirs(&retimed.reading)).collect())
     }
 
     fn decision(&self, at: CommitSeq) -> Result<Option<Decided>, StoreError> {

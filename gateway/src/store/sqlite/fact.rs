@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rusqlite::{Connection, params};
 use smol_str::SmolStr;
 
-use super::{alert, code, context, decision, event, reading, registry, row::run};
+use super::{alert, code, context, decision, event, reading, registry, row::run, timing};
 use crate::{
     domain::{Id, Reading, SiteId, Timestamp},
     store::{
@@ -76,6 +76,8 @@ impl Tally {
                     *waiting = waiting.saturating_add(if waits { 1 } else { -1 });
                 }
                 Fact::Attributed(moved) => decision::attribute(connection, seq, moved)?,
+                Fact::Retimed(retimed) => timing::keep(connection, seq, retimed)?,
+                Fact::Clock(note) => timing::note(connection, seq, note)?,
                 Fact::Context(waiting) => {
                     context::insert(connection, seq, waiting)?;
                     let heard = self.heard(Some(waiting.site.as_str()), waiting.received_at);
@@ -193,6 +195,7 @@ fn held_reading(held: &Reading, received_at: Timestamp) -> StoredReading {
         late: false,
         possible_duplicate: false,
         server_at: received_at,
+        rebased_at: None,
     }
 }
 

@@ -35,6 +35,7 @@ mod roll;
 mod row;
 mod schema;
 mod scope;
+mod timing;
 mod unit;
 mod watch;
 
@@ -51,7 +52,7 @@ use super::{CommitSeq, Reader, Store, StoreError, Unit};
 use crate::domain::Timestamp;
 
 /// The format of the file that this program writes.
-pub const FORMAT_VERSION: i64 = 5;
+pub const FORMAT_VERSION: i64 = 6;
 
 /// How to open a store.
 #[derive(Debug, Clone)]

@@ -9,7 +9,7 @@ use super::{
     pool::Pool,
     reading, recount, registry, roll,
     row::{cell, fetch, fetch_one, number},
-    scope,
+    scope, timing,
 };
 use crate::{
     domain::{
@@ -18,7 +18,7 @@ use crate::{
     },
     store::{
         AlertChange, Attributed, CommitSeq, Counts, Crossing, Decided, Owed, Reader, RegistryKey,
-        StoreError, StoredReading, TokenRow,
+        Retimed, StoreError, StoredReading, TokenRow,
         view::{
             AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
             HeldState, Page, Paging, ReadingFilter, Scope,
@@ -211,6 +211,10 @@ impl Reader for SqliteReader {
 
     fn attributions(&self, person: &PersonId) -> Result<Vec<Attributed>, StoreError> {
         self.see(|connection| decision::of_person(connection, person))
+    }
+
+    fn retimings(&self, person: &PersonId) -> Result<Vec<Retimed>, StoreError> {
+        self.see(|connection| timing::of_person(connection, person))
     }
 
     fn decision(&self, at: CommitSeq) -> Result<Option<Decided>, StoreError> {

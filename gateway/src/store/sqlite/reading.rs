@@ -23,7 +23,7 @@ pub(super) const COLUMNS: &str = "seq, id, content, kind, unit, value, value2, v
      flags, meal, control, sample_type, sample_location, status, clock, record, slot, device, \
      site, bench, epoch, number, device_time, received_at, measured_at, grade, named, setting, \
      symptoms, attributes, road, unnumbered, raw, person, basis, standing, late, \
-     possible_duplicate, server_at, context_meal, context_told";
+     possible_duplicate, server_at, context_meal, context_told, rebased_at";
 
 /// The code of the kind of a measurement in `reading.kind` and `rollup.kind`.
 pub(super) const BLOOD_PRESSURE: i64 = 0;
@@ -123,13 +123,14 @@ pub(super) fn insert(
         late,
         possible_duplicate,
         server_at,
+        rebased_at,
     } = stored;
     let Native { kind, unit, values: [value, value2, value3, pulse], control, sample, status } =
         native(&reading.measurement);
     let [sample_type, sample_location] = sample;
     let sequence = reading.sequence;
     let remarks = &reading.remarks;
-    let params: [&dyn ToSql; 42] = [
+    let params: [&dyn ToSql; 43] = [
         &seq.0,
         reading.id.as_bytes(),
         reading.content.as_bytes(),
@@ -172,6 +173,7 @@ pub(super) fn insert(
         &server_at.as_millis(),
         &context.as_ref().map(|told| code::meal(told.meal)),
         &context.as_ref().and_then(|told| told.attributes.as_deref()),
+        &rebased_at.map(Timestamp::as_millis),
     ];
     match statement.execute(&params[..]) {
         Ok(_) => Ok(()),
@@ -255,6 +257,7 @@ pub(super) fn decode(cells: &mut Cells<'_, '_>) -> Result<(CommitSeq, StoredRead
     let meal = cells.one_of_or_none(&code::MEALS, code::meal)?;
     let attributes = cells.take()?;
     let context = meal.map(|meal| Told { meal, attributes });
+    let rebased_at = cells.time_or_none()?;
     let stored = StoredReading {
         reading,
         attribution,
@@ -263,6 +266,7 @@ pub(super) fn decode(cells: &mut Cells<'_, '_>) -> Result<(CommitSeq, StoredRead
         late,
         possible_duplicate,
         server_at,
+        rebased_at,
     };
     Ok((seq, stored))
 }

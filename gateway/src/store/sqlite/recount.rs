@@ -25,7 +25,7 @@ pub(super) fn counts(connection: &Connection) -> Result<Counts, StoreError> {
 }
 
 /// The tables of facts.
-const FACTS: [&str; 14] = [
+const FACTS: [&str; 16] = [
     "reading",
     "refused",
     "quarantine",
@@ -40,6 +40,8 @@ const FACTS: [&str; 14] = [
     "attempt",
     "decision",
     "attribution",
+    "retiming",
+    "gateway_clock",
 ];
 
 /// Calendar day and hour of a time on the clocks of China, also before 1970.
@@ -167,7 +169,7 @@ static SAME: LazyLock<Vec<Same>> =
     LazyLock::new(|| rollups().into_iter().chain(registry()).chain(working_state()).collect());
 
 /// Queries that must find nothing, and what it means if they do.
-const NONE: [(&str, &str); 17] = [
+const NONE: [(&str, &str); 18] = [
     (
         "decisions are about an item that is missing",
         "SELECT count(*) FROM decision WHERE item NOT IN (SELECT seq FROM quarantine)",
@@ -177,6 +179,13 @@ const NONE: [(&str, &str); 17] = [
         "SELECT count(*) FROM attribution a JOIN reading r ON r.id = a.reading \
          WHERE a.seq = (SELECT max(seq) FROM attribution WHERE reading = a.reading) \
          AND (r.person IS NOT a.person OR r.basis IS NOT a.basis)",
+    ),
+    (
+        "readings have other times than their latest correction says",
+        "SELECT count(*) FROM retiming t JOIN reading r ON r.id = t.reading \
+         WHERE t.seq = (SELECT max(seq) FROM retiming WHERE reading = t.reading) \
+         AND (r.measured_at <> t.now_at OR r.grade <> t.now_grade OR r.late <> t.now_late \
+         OR coalesce(r.rebased_at, r.received_at) <> t.now_received)",
     ),
     (
         "contexts are joined to a reading that is missing, or tells otherwise",
