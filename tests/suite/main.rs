@@ -12,6 +12,7 @@
 
 mod bad_input;
 mod claims;
+mod clock;
 mod context;
 mod contract;
 mod disk;

@@ -6,7 +6,7 @@
 
 use crate::{
     admit::{self, LIVE_WINDOW, Stated},
-    domain::{Alert, Grade, Measured, Millis, Timestamp},
+    domain::{Alert, Grade, Measured, Millis, PersonId, Timestamp},
     store::{
         AlertChange, AlertEvent, BenchSession, CameSince, CardScan, Change, ClockFound, ClockNote,
         CommitSeq, Fact, Retimed, StoreError, StoredReading, Timer, Timing,
@@ -24,33 +24,42 @@ impl Group<'_> {
     pub(super) fn clock_found(&mut self, finding: &Finding) -> Result<(), StoreError> {
         self.facts.push(Fact::Clock(ClockNote { found: finding.found, at: self.now }));
         if let ClockFound::Right { since, by } = finding.found {
-            self.rebase(since, by)?;
+            let moved = self.rebase(since, by)?;
             if by != Millis::ZERO {
-                self.move_deadlines(finding.span, by)?;
+                self.move_alerts(Shift { span: finding.span, by, moved })?;
             }
         }
         self.flush()
     }
 
-    fn rebase(&mut self, since: CommitSeq, by: Millis) -> Result<(), StoreError> {
+    fn rebase(&mut self, since: CommitSeq, by: Millis) -> Result<Vec<Moved>, StoreError> {
         let CameSince { readings, scans } = self.unit.came_since(since)?;
         if by != Millis::ZERO {
             self.move_scans(scans, by)?;
         }
+        let mut moved = Vec::new();
         for stored in readings {
-            self.retime(stored, by);
+            let before = stored.timing();
+            let person = stored.attribution.as_ref().map(|whose| whose.person.clone());
+            let after = self.retime(stored, by);
+            moved.extend(person.map(|person| Moved {
+                person,
+                before: before.measured.at,
+                after: after.measured.at,
+            }));
         }
-        self.flush()
+        self.flush()?;
+        Ok(moved)
     }
 
-    fn retime(&mut self, mut stored: StoredReading, by: Millis) {
+    fn retime(&mut self, mut stored: StoredReading, by: Millis) -> Timing {
         let before = stored.timing();
         let received_at = before.received_at.plus(by);
         let measured = measured_by(&stored, received_at, by);
         let late = received_at.since(measured.at) > self.pack.stale_after();
         let after = Timing { measured, received_at, late };
         if after == before {
-            return;
+            return after;
         }
         let reading = stored.reading.id;
         let retimed = Retimed { reading, before, after, at: self.now };
@@ -58,6 +67,7 @@ impl Group<'_> {
         self.changes.push(Change::Retime(reading, after));
         stored.retime(&after);
         self.past_changed(stored);
+        after
     }
 
     /// Moves the cards that were held to readers when they came, and their sessions.
@@ -101,46 +111,76 @@ impl Group<'_> {
     }
 
     /// Alerts that opened while the clock showed times of a span keep the time that their step has.
-    fn move_deadlines(
-        &mut self,
-        (from, to): (Timestamp, Timestamp),
-        by: Millis,
-    ) -> Result<(), StoreError> {
+    fn move_alerts(&mut self, shift: Shift) -> Result<(), StoreError> {
         let ever = Timestamp::from_millis(i64::MAX);
-        let mut moved = Vec::new();
-        for timer in self.unit.due_timers(ever, TIMERS_MAX)? {
-            let Some(alert) = self.unit.alert_by_key(timer.alert)? else { continue };
-            if !(from..=to).contains(&alert.opened_at) || !alert.state.is_live() {
-                continue;
+        let timers = self.unit.due_timers(ever, TIMERS_MAX)?;
+        let mut people: Vec<_> = timers.iter().map(|timer| timer.person.clone()).collect();
+        people.extend(shift.moved.iter().map(|moved| moved.person.clone()));
+        people.sort_unstable();
+        people.dedup();
+        let alerts = self.unit.alerts(&people)?.into_iter().flatten();
+        let live = alerts.filter(|alert| alert.state.is_live() && shift.holds(alert.opened_at));
+        for alert in live {
+            for timer in timers.iter().filter(|timer| timer.alert == alert.key) {
+                let due_at = timer.due_at.plus(shift.by);
+                self.changes.push(Change::SetTimer(Timer { due_at, ..timer.clone() }));
             }
-            let due_at = timer.due_at.plus(by);
-            self.changes.push(Change::SetTimer(Timer { due_at, ..timer }));
-            if !moved.iter().any(|other: &Alert| other.key == alert.key) {
-                moved.push(alert);
-            }
-        }
-        for mut alert in moved {
-            let from = alert.state;
-            alert.opened_at = alert.opened_at.plus(by);
-            alert.deadline = alert.deadline.map(|deadline| deadline.plus(by));
             // What would leave only when the clock shows that time again leaves when it should.
             for owed in self.unit.owed_for(alert.key)? {
-                let due_at = owed.due_at.plus(by);
+                let due_at = owed.due_at.plus(shift.by);
                 self.changes.push(Change::Hasten { alert: alert.key, due_at });
             }
-            self.changes.push(Change::Alert(Box::new(alert.clone())));
-            self.facts.push(Fact::Alert(Box::new(AlertEvent {
-                alert,
-                change: AlertChange::Revised,
-                at: self.now,
-                claimed_at: None,
-                by: None,
-                note: None,
-                from: Some(from),
-                alias: None,
-            })));
+            self.revise(shift.moved_alert(alert));
         }
         self.flush()
+    }
+
+    fn revise(&mut self, alert: Alert) {
+        self.changes.push(Change::Alert(Box::new(alert.clone())));
+        self.facts.push(Fact::Alert(Box::new(AlertEvent {
+            from: Some(alert.state),
+            alert,
+            change: AlertChange::Revised,
+            at: self.now,
+            claimed_at: None,
+            by: None,
+            note: None,
+            alias: None,
+        })));
+    }
+}
+
+/// A reading of a person that was taken at another time than was believed.
+struct Moved {
+    person: PersonId,
+    before: Timestamp,
+    after: Timestamp,
+}
+
+/// How far what the clock showed within a span moves.
+struct Shift {
+    span: (Timestamp, Timestamp),
+    by: Millis,
+    moved: Vec<Moved>,
+}
+
+impl Shift {
+    fn holds(&self, at: Timestamp) -> bool {
+        (self.span.0..=self.span.1).contains(&at)
+    }
+
+    /// An alert that the clock opened in that span. It counts from its reading, wherever that moved.
+    fn moved_alert(&self, mut alert: Alert) -> Alert {
+        let began =
+            |moved: &&Moved| (&moved.person, moved.before) == (&alert.person, alert.alert_at);
+        alert.alert_at = match self.moved.iter().find(began) {
+            Some(moved) => moved.after,
+            None if self.holds(alert.alert_at) => alert.alert_at.plus(self.by),
+            None => alert.alert_at,
+        };
+        alert.opened_at = alert.opened_at.plus(self.by);
+        alert.deadline = alert.deadline.map(|deadline| deadline.plus(self.by));
+        alert
     }
 }
 

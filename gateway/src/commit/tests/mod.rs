@@ -6,5 +6,6 @@ mod claims;
 mod context;
 mod events;
 mod once;
+mod rebase;
 mod tracked;
 mod watch;

@@ -2,12 +2,16 @@
 
 use std::collections::HashMap;
 
-use super::{Describer, alert::step, reading::reading};
+use super::{
+    Describer,
+    alert::step,
+    reading::{grade, reading},
+};
 use crate::{
     domain::{Attribution, Basis, Person, PersonId, ReadingId, Timestamp},
     serve::wire,
     store::{
-        AlertChange, AlertEvent, Attributed, CommitSeq, StoreError, StoredReading,
+        AlertChange, AlertEvent, Attributed, CommitSeq, Retimed, StoreError, StoredReading, Timing,
         view::{AlertFilter, Paging, ReadingFilter, Scope},
     },
 };
@@ -80,6 +84,34 @@ impl Moves {
     }
 }
 
+/// What became known, after they were stored, of when readings were taken.
+struct Times {
+    all: HashMap<ReadingId, Vec<Retimed>>,
+}
+
+impl Times {
+    fn of(corrections: Vec<Retimed>) -> Self {
+        let mut all: HashMap<ReadingId, Vec<Retimed>> = HashMap::new();
+        for retimed in corrections {
+            all.entry(retimed.reading).or_default().push(retimed);
+        }
+        Self { all }
+    }
+
+    /// The times of a reading as they were known at an instant, if they are others now.
+    fn then(&self, reading: &ReadingId, part: &Part) -> Option<Timing> {
+        let corrections = self.all.get(reading)?;
+        let later = corrections.iter().find(|retimed| !part.is_known(retimed.at))?;
+        Some(later.before)
+    }
+
+    fn corrections(&self, part: &Part) -> Items {
+        let all = self.all.values().flatten();
+        let told = all.filter(|retimed| part.is_known(retimed.at) && part.is_before(retimed.at));
+        told.map(|retimed| (retimed.at, of_retimed(retimed))).collect()
+    }
+}
+
 impl Describer<'_> {
     /// What happened to a person, newest first: at least as many items as asked where there are so
     /// many, and always all items of one instant together.
@@ -90,8 +122,11 @@ impl Describer<'_> {
         part: &Part,
     ) -> Result<wire::List<wire::TimelineItem>, StoreError> {
         let moves = self.moves(&of.person)?;
-        let mut items = self.timeline_readings(scope, &moves, part)?;
+        let times = Times::of(self.reader().retimings(&of.person)?);
+        let mut items = self.timeline_readings(scope, (&moves, &times), part)?;
         items.extend(self.timeline_lost(&moves, part)?);
+        items.extend(self.timeline_moved((&moves, &times), part)?);
+        items.extend(times.corrections(part));
         items.extend(self.timeline_alerts(scope, of, part)?);
         items.extend(moves.corrections(part));
         items.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
@@ -114,7 +149,7 @@ impl Describer<'_> {
     fn timeline_readings(
         &self,
         scope: &Scope,
-        moves: &Moves,
+        (moves, times): (&Moves, &Times),
         part: &Part,
     ) -> Result<Items, StoreError> {
         let filter = ReadingFilter {
@@ -126,7 +161,9 @@ impl Describer<'_> {
         let mut found: Vec<(CommitSeq, StoredReading)> = Vec::new();
         let held = |stored: &StoredReading| {
             let then = moves.owner(&stored.reading.id, part);
-            part.is_known(stored.server_at) && then.is_none_or(|whose| moves.is_theirs(whose))
+            part.is_known(stored.server_at)
+                && then.is_none_or(|whose| moves.is_theirs(whose))
+                && times.then(&stored.reading.id, part).is_none()
         };
         loop {
             let page = self.reader().readings(scope, &filter, &paging)?;
@@ -155,6 +192,27 @@ impl Describer<'_> {
             };
             if part.is_known(stored.server_at) && part.is_before(stored.reading.measured.at) {
                 stored.attribution = moves.owner(id, part).flatten().cloned();
+                items.push(of_reading(seq, &stored));
+            }
+        }
+        Ok(items)
+    }
+
+    /// Readings that were believed to be of another time then.
+    fn timeline_moved(
+        &self,
+        (moves, times): (&Moves, &Times),
+        part: &Part,
+    ) -> Result<Items, StoreError> {
+        let mut items = Vec::new();
+        for id in times.all.keys() {
+            let Some(then) = times.then(id, part) else { continue };
+            let Some((seq, mut stored)) = self.reader().reading(&Scope::Everything, id)? else {
+                continue;
+            };
+            let whose = moves.owner(id, part).is_none_or(|whose| moves.is_theirs(whose));
+            if whose && part.is_known(stored.server_at) && part.is_before(then.measured.at) {
+                stored.retime(&then);
                 items.push(of_reading(seq, &stored));
             }
         }
@@ -220,10 +278,30 @@ fn of_move(moved: &Attributed, what: &'static str, basis: Basis) -> wire::Timeli
         Basis::Claim => "claim",
     };
     let reading = moved.reading.to_string();
+    let correction = wire::Correction { reading, what, basis, was: None, now: None };
+    of_correction(moved.at, correction)
+}
+
+fn of_retimed(retimed: &Retimed) -> wire::TimelineItem {
+    let estimate = |timing: &Timing| wire::Estimate {
+        measured_at: timing.measured.at.to_string(),
+        grade: grade(timing.measured.grade),
+    };
+    let correction = wire::Correction {
+        reading: retimed.reading.to_string(),
+        what: "retimed",
+        basis: "gateway_clock",
+        was: Some(estimate(&retimed.before)),
+        now: Some(estimate(&retimed.after)),
+    };
+    of_correction(retimed.at, correction)
+}
+
+fn of_correction(at: Timestamp, correction: wire::Correction) -> wire::TimelineItem {
     wire::TimelineItem {
-        at: moved.at.to_string(),
+        at: at.to_string(),
         kind: "correction",
-        correction: Some(wire::Correction { reading, what, basis }),
+        correction: Some(correction),
         ..wire::TimelineItem::default()
     }
 }

@@ -29,7 +29,8 @@ pub use list::{ErrorBody, Events, List};
 pub use live::{LiveEvent, Snapshot};
 pub use me::Me;
 pub use person::{
-    Contradiction, Correction, Latest, Line, Person, PersonRow, Plan, TimelineItem, Tracking,
+    Contradiction, Correction, Estimate, Latest, Line, Person, PersonRow, Plan, TimelineItem,
+    Tracking,
 };
 pub use query::{
     AlertsAsked, BoardAsked, EventsAsked, FormSent, HeldAsked, IndicatorsAsked, PageAsked,
