@@ -39,6 +39,8 @@ pub(super) struct Bar {
     pub(super) top: i64,
     pub(super) bottom: i64,
     pub(super) rejected: bool,
+    /// Its time is only in an order, or unknown: drawn with a broken line.
+    pub(super) unsure: bool,
     pub(super) title: String,
 }
 
@@ -86,7 +88,7 @@ pub(super) fn draw(readings: &[Reading], lines: &[Line], t: &Words) -> Option<Ch
         left: LEFT,
         foot: HEIGHT - BOTTOM,
         bands: bands(lines, setting, &scale, t),
-        bars: points.iter().map(|point| bar(point, &scale)).collect(),
+        bars: points.iter().map(|point| bar(point, &scale, t)).collect(),
         marks,
         first: day(first),
         last: day(last),
@@ -131,15 +133,17 @@ fn mmhg(number: Number, unit: &str) -> Option<i64> {
     rounded.as_integer()
 }
 
-fn bar(point: &Point<'_>, scale: &Scale) -> Bar {
+fn bar(point: &Point<'_>, scale: &Scale, t: &Words) -> Bar {
     let when = super::page::clock_time(&point.reading.measured_at);
     let (systolic, diastolic) = (point.systolic, point.diastolic);
+    let grade = t.grade(point.reading.grade).map(|grade| format!(" · {grade}")).unwrap_or_default();
     Bar {
         x: scale.x(point.at),
         top: scale.y(systolic),
         bottom: scale.y(diastolic),
         rejected: point.reading.status == "rejected",
-        title: format!("{when} {systolic}/{diastolic} {}", point.reading.site),
+        unsure: matches!(point.reading.grade, "C" | "D"),
+        title: format!("{when} {systolic}/{diastolic} {}{grade}", point.reading.site),
     }
 }
 

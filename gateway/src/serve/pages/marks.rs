@@ -35,6 +35,8 @@ pub(super) struct Shown {
     pub(super) place: String,
     pub(super) late: bool,
     pub(super) rejected: bool,
+    /// What its time is worth, where that is not everything.
+    pub(super) grade: Option<&'static str>,
 }
 
 /// A reading for people.
@@ -46,6 +48,7 @@ pub(super) fn shown(reading: &Reading, t: &Words) -> Shown {
         place: reading.site.clone(),
         late: reading.late,
         rejected: reading.status == "rejected",
+        grade: t.grade(reading.grade),
     }
 }
 
