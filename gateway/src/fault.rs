@@ -67,6 +67,12 @@ pub(crate) fn clock_ahead_ms() -> i64 {
     ahead.saturating_add(seconds.saturating_mul(1000))
 }
 
+/// Whether a test sets the clock: then no system says that it keeps it.
+pub(crate) fn sets_clock() -> bool {
+    static SETS: OnceLock<bool> = OnceLock::new();
+    *SETS.get_or_init(|| env::var_os("XUNZHEN_CLOCK_FILE").is_some())
+}
+
 /// The transaction that was acknowledged and is still open.
 static OPEN: AtomicBool = AtomicBool::new(false);
 

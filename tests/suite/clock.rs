@@ -79,6 +79,13 @@ fn settings(folder: &Path) -> i64 {
     connection.query_row(sql, [], |row| row.get(0)).unwrap()
 }
 
+/// When the red alert's step is over, in the store's file.
+fn deadline_ms(folder: &Path) -> i64 {
+    let connection = rusqlite::Connection::open(folder.join(audit::DATABASE)).unwrap();
+    let sql = "SELECT max(deadline) FROM alert WHERE live = 1 AND level = 3";
+    connection.query_row(sql, [], |row| row.get(0)).unwrap()
+}
+
 fn ended_well(van: &Van, gateway: Gateway) {
     gateway.stop();
     let found = audit::itself(&van.store());
@@ -138,6 +145,7 @@ fn jumps_of_an_hour_and_a_day_and_back_while_it_runs_escalate_nothing_and_lose_n
     let gateway = van.setup.start();
     post(&gateway, 1, 196);
     let red = gateway.alerts("state=open&level=red", 1).remove(0);
+    let deadline = deadline_ms(&van.store());
     let mut seq = 1;
     for jump in [HOUR, 0, DAY, 0] {
         van.set(jump);
@@ -150,8 +158,8 @@ fn jumps_of_an_hour_and_a_day_and_back_while_it_runs_escalate_nothing_and_lose_n
         let still = gateway.alerts("state=open&level=red", 1).remove(0);
         assert_eq!((&still["id"], &still["owner"]), (&red["id"], &red["owner"]));
     }
-    let still = gateway.alerts("state=open&level=red", 1).remove(0);
-    assert_eq!(still["deadline"].as_str().unwrap()[..16], red["deadline"].as_str().unwrap()[..16]);
+    let moved = deadline_ms(&van.store()) - deadline;
+    assert!(moved.abs() <= 2000, "{moved} ms");
     assert_eq!(readings(&gateway).len(), 5);
     ended_well(&van, gateway);
 }

@@ -7,6 +7,8 @@
 
 use std::path::Path;
 
+use tracing::warn;
+
 use crate::{
     admit::CLOCK_TOLERANCE,
     domain::{Clock, Millis, Timestamp},
@@ -16,30 +18,89 @@ use crate::{
 /// No gateway of this make ran before: a clock that shows less has lost its battery.
 const NOT_BEFORE: Timestamp = Timestamp::from_millis(1_735_660_800_000); // 2025-01-01 in China
 
+/// A clock that was believed for so long without being set has begun no session that a setting could
+/// move: since when it was wrong, nobody knows. A van's day is shorter. Our choice.
+const SESSION_MAX: Millis = Millis::hours(24);
+
 /// How a clock comes to be believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Trust {
     /// Unless it shows a time that has been, or one before there were gateways.
     #[default]
     System,
-    /// Whatever it shows: the machine's clock is known to be right, or set on purpose.
+    /// Whatever it shows: the machine's clock is known to be right, or set on purpose. When it is set,
+    /// nothing moves.
     Always,
 }
 
 /// What the clocks say at one moment.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Shown {
+struct Shown {
     /// The machine's clock.
-    pub(super) wall: Timestamp,
+    wall: Timestamp,
     /// Time since the machine's boot.
-    pub(super) elapsed: Millis,
+    elapsed: Millis,
     /// The system says that its clock was set by the network.
-    pub(super) synchronised: bool,
+    synchronised: bool,
+}
+
+/// The clock by which the writer works, and what was found of it.
+#[derive(Debug)]
+pub(super) struct WatchedClock {
+    clock: Clock,
+    watch: ClockWatch,
+    /// What was found and is not on disk yet.
+    found: Option<Finding>,
+}
+
+impl WatchedClock {
+    /// The clock of a process that starts where the log ends, beside the newest time there.
+    pub(super) fn new(clock: Clock, trust: Trust, end: (CommitSeq, Option<Timestamp>)) -> Self {
+        let watch = ClockWatch::new(trust, end, shown(&clock));
+        Self { clock, watch, found: None }
+    }
+
+    /// The time, looked at where the log ends: what is new of the clock is found, unless what was
+    /// found before is still to be told.
+    pub(super) fn look(&mut self, last: CommitSeq) -> Timestamp {
+        if self.found.is_none() {
+            self.found = self.watch.look(last, shown(&self.clock));
+            match self.found.map(|finding| finding.found) {
+                Some(ClockFound::Doubted) => {
+                    warn!("the clock cannot be right; what comes is kept in its order");
+                }
+                Some(ClockFound::Right { by, .. }) => {
+                    warn!(moved_ms = by.0, "the clock was set; what came before moves with it");
+                }
+                None => {}
+            }
+        }
+        self.now()
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// What is to be told.
+    pub(super) const fn found(&self) -> Option<Finding> {
+        self.found
+    }
+
+    /// What was found is on disk; says whether there was anything.
+    pub(super) fn is_told(&mut self) -> bool {
+        self.found.take().is_some()
+    }
+
+    /// The clock is not believed now.
+    pub(super) const fn is_doubted(&self) -> bool {
+        self.watch.doubted
+    }
 }
 
 /// Watches the clock.
 #[derive(Debug)]
-pub(super) struct ClockWatch {
+struct ClockWatch {
     trust: Trust,
     /// The newest time in the store when the process started.
     newest: Option<Timestamp>,
@@ -47,7 +108,12 @@ pub(super) struct ClockWatch {
     boot: Timestamp,
     /// Where the session began that a setting moves, and what the clock showed then.
     begun: (CommitSeq, Timestamp),
+    /// When that was, as time passes.
+    begun_after: Millis,
     doubted: bool,
+    /// The network keeps it, or the operator answers for it: it was right before a setting, which
+    /// tells of a machine that stood still.
+    settled: bool,
 }
 
 /// A finding, and from when to when the clock, as it was, showed the times that it concerns.
@@ -59,22 +125,16 @@ pub(super) struct Finding {
 
 impl ClockWatch {
     /// The watch of a process that starts where the log ends.
-    pub(super) fn new(
-        trust: Trust,
-        (last, newest): (CommitSeq, Option<Timestamp>),
-        shown: Shown,
-    ) -> Self {
+    fn new(trust: Trust, (last, newest): (CommitSeq, Option<Timestamp>), shown: Shown) -> Self {
         let boot = shown.wall.minus(shown.elapsed);
-        Self { trust, newest, boot, begun: (last, shown.wall), doubted: false }
-    }
-
-    /// The clock is not believed now.
-    pub(super) const fn is_doubted(&self) -> bool {
-        self.doubted
+        let settled = trust == Trust::Always;
+        let begun = (last, shown.wall);
+        let begun_after = shown.elapsed;
+        Self { trust, newest, boot, begun, begun_after, doubted: false, settled }
     }
 
     /// Looks at the clock where the log ends; says what is new of it.
-    pub(super) fn look(&mut self, last: CommitSeq, shown: Shown) -> Option<Finding> {
+    fn look(&mut self, last: CommitSeq, shown: Shown) -> Option<Finding> {
         let by = shown.wall.minus(shown.elapsed).since(self.boot);
         let was_set = by.0.abs() > CLOCK_TOLERANCE.0;
         let span = (self.begun.1, if was_set { shown.wall.minus(by) } else { shown.wall });
@@ -82,11 +142,15 @@ impl ClockWatch {
         if was_set {
             self.boot = self.boot.plus(by);
         }
-        let (since, _) = self.begun;
+        let was_set = was_set && !self.settled;
+        self.settled |= shown.synchronised;
+        let ran = Millis(shown.elapsed.0.saturating_sub(self.begun_after.0));
+        let since = if self.doubted || ran <= SESSION_MAX { self.begun.0 } else { last };
         match (believed, self.doubted) {
             (false, false) => {
                 // What came before it was set so was received by a clock that was believed.
                 (self.doubted, self.begun) = (true, (last, shown.wall));
+                self.begun_after = shown.elapsed;
                 Some(Finding { found: ClockFound::Doubted, span })
             }
             (true, _) if was_set => {
@@ -109,11 +173,13 @@ impl ClockWatch {
 }
 
 /// What the clocks say now.
-pub(super) fn shown(clock: &Clock) -> Shown {
+fn shown(clock: &Clock) -> Shown {
     // Made by systemd's time service once it set the clock since the boot; other systems lack it,
     // and a setting of the clock tells there.
     const SYNCHRONISED: &str = "/run/systemd/timesync/synchronized";
     let synchronised = Path::new(SYNCHRONISED).try_exists().unwrap_or_default();
+    #[cfg(feature = "faults")]
+    let synchronised = synchronised && !crate::fault::sets_clock();
     Shown { wall: clock.now(), elapsed: clock.elapsed(), synchronised }
 }
 
@@ -172,7 +238,7 @@ mod tests {
         let told: Vec<String> = (7..)
             .zip(steps)
             .map(|(last, step)| match watch.look(CommitSeq(last), shown(*step)) {
-                None if watch.is_doubted() => "doubted".to_owned(),
+                None if watch.doubted => "doubted".to_owned(),
                 None => "believed".to_owned(),
                 Some(Finding { found: ClockFound::Doubted, .. }) => "doubt".to_owned(),
                 Some(Finding { found: ClockFound::Right { since, by }, .. }) => {
@@ -226,6 +292,27 @@ mod tests {
         let found =
             ["believed", "right by 60 since 7", "right by -60 since 7", "right by 1440 since 7"];
         check(Trust::System, None, &steps, &found);
+    }
+
+    #[test]
+    fn what_came_by_a_clock_that_ran_for_days_does_not_move() {
+        let steps = [
+            (NOON, 0, false),
+            ("2026-03-03T12:01:00+08:00", 24 * 60 + 1, false),
+            ("2026-03-03T13:02:00+08:00", 24 * 60 + 2, false),
+        ];
+        check(Trust::System, None, &steps, &["believed", "believed", "right by 60 since 9"]);
+    }
+
+    #[test]
+    fn a_clock_that_the_network_keeps_was_right_before_the_machine_stood_still() {
+        let steps = [
+            (NOON, 0, false),
+            ("2026-03-02T12:01:00+08:00", 1, true),
+            ("2026-03-02T13:02:00+08:00", 2, true),
+        ];
+        check(Trust::System, None, &steps, &["believed"; 3]);
+        check(Trust::Always, None, &steps.map(|(wall, at, _)| (wall, at, false)), &["believed"; 3]);
     }
 
     #[test]

@@ -26,7 +26,7 @@ impl Group<'_> {
         if let ClockFound::Right { since, by } = finding.found {
             let moved = self.rebase(since, by)?;
             if by != Millis::ZERO {
-                self.move_alerts(Shift { span: finding.span, by, moved })?;
+                self.move_alerts(&Shift { span: finding.span, by, moved })?;
             }
         }
         self.flush()
@@ -111,7 +111,7 @@ impl Group<'_> {
     }
 
     /// Alerts that opened while the clock showed times of a span keep the time that their step has.
-    fn move_alerts(&mut self, shift: Shift) -> Result<(), StoreError> {
+    fn move_alerts(&mut self, shift: &Shift) -> Result<(), StoreError> {
         let ever = Timestamp::from_millis(i64::MAX);
         let timers = self.unit.due_timers(ever, TIMERS_MAX)?;
         let mut people: Vec<_> = timers.iter().map(|timer| timer.person.clone()).collect();

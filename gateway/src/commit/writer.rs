@@ -15,13 +15,13 @@ use crate::{
     assess::{Pack, Packs},
     domain::{Clock, Timestamp},
     intake::{INLET_DEPTH, Inlet},
-    store::{ClockFound, CommitSeq, Committed, Store, StoreError},
+    store::{CommitSeq, Committed, Store, StoreError},
     supervise::Supervisor,
 };
 
 use super::{
     Health, Trust, Work,
-    clock::{ClockWatch, Finding, newest, shown},
+    clock::{WatchedClock, newest},
     desk::Desk,
     group::{self, Group, Reply},
     packs,
@@ -90,7 +90,7 @@ pub fn start(
     let (health_tx, health) = watch::channel(Health::Ready);
     let gateway = reader.gateway()?;
     let newest = newest(reader.as_ref(), began)?;
-    let clock_watch = ClockWatch::new(trust, (began, newest), shown(&clock));
+    let clock = WatchedClock::new(clock, trust, (began, newest));
     let (ended_tx, ended) = oneshot::channel();
     let mut writer = Writer {
         desk: Desk::new(People::new(people_cached)),
@@ -103,8 +103,6 @@ pub fn start(
         health: health_tx,
         gateway,
         rolled_up: CommitSeq::default(),
-        clock_watch,
-        found: None,
         supervisor: supervisor.clone(),
     };
     let inlet = Inlet::new(work_tx.clone());
@@ -153,7 +151,7 @@ fn supervise(supervisor: &Supervisor, inlet: &Inlet, ended: oneshot::Receiver<()
 struct Writer {
     store: Box<dyn Store>,
     packs: Packs,
-    clock: Clock,
+    clock: WatchedClock,
     desk: Desk,
     work: mpsc::Receiver<Work>,
     committed: watch::Sender<CommitSeq>,
@@ -161,9 +159,6 @@ struct Writer {
     health: watch::Sender<Health>,
     gateway: (String, u64),
     rolled_up: CommitSeq,
-    clock_watch: ClockWatch,
-    /// What was found of the clock and is not on disk yet.
-    found: Option<Finding>,
     supervisor: Supervisor,
 }
 
@@ -226,8 +221,7 @@ impl Writer {
     /// Commits a group, waiting as long as there is no room.
     fn commit(&mut self, works: Vec<Work>) -> Result<(), StoreError> {
         loop {
-            self.look_at_clock();
-            let now = self.clock.now();
+            let now = self.clock.look(*self.committed.borrow());
             match self.attempt(&works, now) {
                 Ok(None) => return Ok(()),
                 Ok(Some((replies, proof))) => {
@@ -246,40 +240,17 @@ impl Writer {
                         self.registered.send_replace(proof.last());
                     }
                     self.announce(proof.last());
-                    return self.clock_is_told();
+                    if self.clock.is_told() {
+                        // Instants in memory were those of the clock before.
+                        self.desk.forget();
+                        self.remember_instants()?;
+                    }
+                    return Ok(());
                 }
                 Err(error) if error.is_full() => self.wait_for_room(&error)?,
                 Err(error) => return Err(error),
             }
         }
-    }
-
-    /// Looks at the clock, unless what was found of it is still to be told.
-    fn look_at_clock(&mut self) {
-        if self.found.is_some() {
-            return;
-        }
-        let last = *self.committed.borrow();
-        self.found = self.clock_watch.look(last, shown(&self.clock));
-        match self.found.map(|finding| finding.found) {
-            Some(ClockFound::Doubted) => {
-                warn!("the clock cannot be right; what comes is kept in its order");
-            }
-            Some(ClockFound::Right { by, .. }) => {
-                let moved_ms = by.0;
-                warn!(moved_ms, "the clock was set; what came before moves with it");
-            }
-            None => {}
-        }
-    }
-
-    /// What was found of the clock is on disk. Instants in memory were those of the clock before.
-    fn clock_is_told(&mut self) -> Result<(), StoreError> {
-        if self.found.take().is_some() {
-            self.desk.forget();
-            self.remember_instants()?;
-        }
-        Ok(())
     }
 
     /// One attempt: all of the group, or nothing. `None`: there was nothing to write.
@@ -290,7 +261,7 @@ impl Writer {
     ) -> Result<Option<(Vec<Reply>, Committed)>, StoreError> {
         let mut unit = self.store.begin(now)?;
         let mut group = Group::new(unit.as_mut(), &mut self.desk, &self.packs, &self.gateway, now);
-        (group.clock, group.doubted) = (self.found, self.clock_watch.is_doubted());
+        (group.clock, group.doubted) = (self.clock.found(), self.clock.is_doubted());
         let (replies, dirty) = group.apply(works)?;
         if !dirty && works.iter().all(owes_nothing) {
             return Ok(None);

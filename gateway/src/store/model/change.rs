@@ -73,23 +73,29 @@ pub(super) fn apply(state: &mut State, change: &Change) -> Result<(), StoreError
         }
         Change::Join(content, id) => join(state, content, id)?,
         Change::Count(more) => count(&mut state.counts, more),
-        Change::Reattribute(id, attribution) => {
-            if !state.ids.contains_key(id) {
-                return Err(StoreError::Asked { what: "no such reading to change" });
-            }
-            state.reattribute(*id, attribution.clone());
+        Change::Reattribute(..) | Change::Retime(..) | Change::MoveScan(..) => {
+            correct(state, change)?;
         }
-        Change::Retime(id, timing) => {
-            if !state.ids.contains_key(id) {
-                return Err(StoreError::Asked { what: "no such reading to change" });
-            }
-            state.retime(*id, *timing);
-        }
-        Change::MoveScan(seq, at) => {
-            if !state.move_scan(*seq, *at) {
-                return Err(StoreError::Asked { what: "no such card scan" });
-            }
-        }
+    }
+    Ok(())
+}
+
+/// Changes what is stored of a reading or a scan, if it is there.
+fn correct(state: &mut State, change: &Change) -> Result<(), StoreError> {
+    let reading = |state: &State, id: &ReadingId| match state.ids.contains_key(id) {
+        true => Ok(()),
+        false => Err(StoreError::Asked { what: "no such reading to change" }),
+    };
+    if let Change::Reattribute(id, attribution) = change {
+        reading(state, id)?;
+        state.reattribute(*id, attribution.clone());
+    } else if let Change::Retime(id, timing) = change {
+        reading(state, id)?;
+        state.retime(*id, *timing);
+    } else if let Change::MoveScan(seq, at) = change
+        && !state.move_scan(*seq, *at)
+    {
+        return Err(StoreError::Asked { what: "no such card scan" });
     }
     Ok(())
 }
