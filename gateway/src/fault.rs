@@ -3,7 +3,8 @@
 //!
 //! `XUNZHEN_FAIL=point[:count]` kills the process where it passes a point for the count-th time, as
 //! a power cut of the process alone would. `XUNZHEN_MUTANT=name` breaks one promise on purpose, so
-//! that a test can show that the harness sees it. `XUNZHEN_CLOCK_AHEAD=seconds` sets the clock.
+//! that a test can show that the harness sees it. `XUNZHEN_CLOCK_AHEAD=seconds` sets the clock, and
+//! `XUNZHEN_CLOCK_FILE=path` sets it by the seconds in that file, while the process runs too.
 
 use std::{
     env, process,
@@ -55,10 +56,21 @@ pub(crate) fn point(name: &str) {
 /// Milliseconds that the clock runs ahead.
 pub(crate) fn clock_ahead_ms() -> i64 {
     static AHEAD: OnceLock<i64> = OnceLock::new();
-    *AHEAD.get_or_init(|| {
+    static FILE: OnceLock<Option<String>> = OnceLock::new();
+    let ahead = *AHEAD.get_or_init(|| {
         let seconds = env::var("XUNZHEN_CLOCK_AHEAD").ok().and_then(|text| text.parse().ok());
         seconds.unwrap_or(0_i64).saturating_mul(1000)
-    })
+    });
+    let file = FILE.get_or_init(|| env::var("XUNZHEN_CLOCK_FILE").ok());
+    let set = file.as_ref().and_then(|path| std::fs::read_to_string(path).ok());
+    let seconds = set.and_then(|text| text.trim().parse::<i64>().ok()).unwrap_or(0);
+    ahead.saturating_add(seconds.saturating_mul(1000))
+}
+
+/// Whether a test sets the clock: then no system says that it keeps it.
+pub(crate) fn sets_clock() -> bool {
+    static SETS: OnceLock<bool> = OnceLock::new();
+    *SETS.get_or_init(|| env::var_os("XUNZHEN_CLOCK_FILE").is_some())
 }
 
 /// The transaction that was acknowledged and is still open.

@@ -221,7 +221,7 @@ impl Copy {
 }
 
 /// One table a kind of fact.
-const FACTS: [&str; 15] = [
+const FACTS: [&str; 17] = [
     "reading",
     "refused",
     "quarantine",
@@ -237,6 +237,8 @@ const FACTS: [&str; 15] = [
     "decision",
     "attribution",
     "merge",
+    "retiming",
+    "gateway_clock",
 ];
 
 /// A reading of nobody is kept too, and counted in quarantine; a conflict is a second reading under

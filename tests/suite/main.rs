@@ -13,6 +13,7 @@
 mod bad_input;
 mod bench;
 mod claims;
+mod clock;
 mod context;
 mod contract;
 mod disk;

@@ -7,8 +7,9 @@ use firmware_protocols::{
 use smol_str::{SmolStr, ToSmolStr};
 
 use super::{
-    Decoded, ReadOut, Source,
+    ClockCheck, Decoded, Order, ReadOut, Source,
     context::{Cut, MEASUREMENT, context, cut_pairs},
+    only_ordered, settle,
 };
 use crate::{
     domain::{Grade, Remarks, Sequence},
@@ -39,6 +40,12 @@ const CHATTER: [&str; 15] = [
 /// Admits a payload of one device: one frame of the named format, or several glued together.
 #[must_use]
 pub fn frame(name: &str, payload: &[u8], source: &Source<'_>) -> Vec<Item> {
+    let mut items = frames(name, payload, source);
+    settle(&mut items, Order::Numbered, None);
+    items
+}
+
+fn frames(name: &str, payload: &[u8], source: &Source<'_>) -> Vec<Item> {
     let Some(format) = format(name) else {
         return vec![source.refuse(format!("unknown_format: {name}"), payload)];
     };
@@ -83,31 +90,44 @@ fn one(format: &Format, bytes: &[u8], source: &Source<'_>, read_out: &mut ReadOu
     }
 }
 
-/// Admits the records of one read-out of a meter's memory, oldest first.
+/// Admits the records of one read-out of a meter's memory, oldest first, with what its clock showed
+/// when it was asked.
 #[must_use]
-pub fn memory(records: &[Record], source: &Source<'_>) -> Vec<Item> {
+pub fn memory(records: &[Record], check: Option<ClockCheck>, source: &Source<'_>) -> Vec<Item> {
     let mut read_out = ReadOut::default();
-    let admit = |record: &Record| {
-        let raw = [record.time_frame, record.value_frame].concat();
-        // A clock that cannot be read is still what the device sent: it knows the record again.
-        let as_sent = |_unreadable| SmolStr::new(hexadecimal(&record.time_frame));
-        let time = record.time.map_or_else(as_sent, |time| time.to_smolstr());
-        match record.meaning {
-            Ok(Meaning::Measurement(measurement)) => {
-                let mut decoded = decoded(measurement, &raw);
-                decoded.device_time = decoded.device_time.or(Some(time));
-                let reading = decoded.into_reading(source, &mut read_out);
-                // A shared meter whose clock says nothing: it may be anybody's who came before.
-                if source.bench.is_some() && reading.measured.grade == Grade::D {
-                    return source.wait(reading, (QuarantineReason::NoPerson, ""), &raw);
-                }
-                Item::Reading(Box::new(reading))
-            }
-            Ok(Meaning::Event(event)) => source.refuse(format!("no_measurement: {event}"), &raw),
-            Err(error) => source.refuse(error.name(), &raw),
+    let mut items: Vec<_> =
+        records.iter().map(|record| of_memory(record, source, &mut read_out)).collect();
+    settle(&mut items, Order::OldestFirst, check);
+    if source.bench.is_some() {
+        items = items.into_iter().map(|item| at_bench(item, source)).collect();
+    }
+    items
+}
+
+fn of_memory(record: &Record, source: &Source<'_>, read_out: &mut ReadOut) -> Item {
+    let raw = [record.time_frame, record.value_frame].concat();
+    // A clock that cannot be read is still what the device sent: it knows the record again.
+    let as_sent = |_unreadable| SmolStr::new(hexadecimal(&record.time_frame));
+    let time = record.time.map_or_else(as_sent, |time| time.to_smolstr());
+    match record.meaning {
+        Ok(Meaning::Measurement(measurement)) => {
+            let mut decoded = decoded(measurement, &raw);
+            decoded.device_time = decoded.device_time.or(Some(time));
+            Item::Reading(Box::new(decoded.into_reading(source, read_out)))
         }
-    };
-    records.iter().map(admit).collect()
+        Ok(Meaning::Event(event)) => source.refuse(format!("no_measurement: {event}"), &raw),
+        Err(error) => source.refuse(error.name(), &raw),
+    }
+}
+
+/// A record of a shared meter whose clock says nothing may be anybody's who came before.
+fn at_bench(item: Item, source: &Source<'_>) -> Item {
+    let Item::Reading(reading) = item else { return item };
+    if reading.measured.grade == Grade::D || only_ordered(&reading) {
+        let raw = reading.raw.clone().unwrap_or_default();
+        return source.wait(*reading, (QuarantineReason::NoPerson, ""), &raw);
+    }
+    Item::Reading(reading)
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {
@@ -276,7 +296,7 @@ mod tests {
                 received_at: Timestamp::from_millis(received),
                 live: false,
             };
-            let items = memory(&records, &source);
+            let items = memory(&records, None, &source);
             let [Item::Reading(reading)] = items.as_slice() else { panic!("{items:?}") };
             reading.as_ref().clone()
         };

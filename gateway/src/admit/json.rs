@@ -9,9 +9,9 @@ use serde_json::value::RawValue;
 use smol_str::SmolStr;
 
 use super::{
-    Decoded, ReadOut, Source,
+    Decoded, Order, ReadOut, Source,
     fields::{Fields, number, text},
-    typed,
+    settle, typed,
 };
 use crate::{
     domain::{DeviceId, PersonId, Remarks, Road, Sequence, Setting, SiteId, Timestamp},
@@ -50,7 +50,10 @@ pub fn readings(payload: &[u8], source: &Source<'_>) -> Vec<Item> {
         Err(reason) => return vec![source.refuse(reason, payload)],
     };
     let mut read_out = ReadOut::default();
-    objects.into_iter().map(|object| one(object, source, &mut read_out)).collect()
+    let mut items: Vec<_> =
+        objects.into_iter().map(|object| one(object, source, &mut read_out)).collect();
+    settle(&mut items, Order::Numbered, None);
+    items
 }
 
 /// Admits a posted payload, in which every reading names its device and site. A reading without
@@ -102,7 +105,9 @@ pub fn posted(payload: &[u8], received_at: Timestamp, key: Option<&str>) -> Vec<
         read_out.request = request;
         one(object, &source, read_out)
     };
-    objects.into_iter().map(&mut admit).collect()
+    let mut items: Vec<_> = objects.into_iter().map(&mut admit).collect();
+    settle(&mut items, Order::Numbered, None);
+    items
 }
 
 /// The objects of a payload.

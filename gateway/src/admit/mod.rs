@@ -17,13 +17,14 @@ mod typed;
 
 use smol_str::SmolStr;
 
+use self::time::{Order, settle};
 pub use self::{
     bench::{SiteActSaid, site_act},
     card::{card, presence},
     event::{EventProblem, follow_up, happened_at, money},
     frame::{cut_frame, frame, left, memory},
     json::{posted, readings},
-    time::{LIVE_WINDOW, Stated, measured},
+    time::{CLOCK_TOLERANCE, ClockCheck, LIVE_WINDOW, Stated, measured, only_ordered},
     typed::{TYPED, is_typed},
 };
 use crate::{

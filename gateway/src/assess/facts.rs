@@ -188,7 +188,7 @@ impl Fact {
         Some(Self {
             id: reading.id.into(),
             at: reading.measured.at,
-            received_at: reading.received_at,
+            received_at: stored.received_at(),
             source: None,
             body,
         })
@@ -202,7 +202,7 @@ impl Fact {
         let reading = &stored.reading;
         if reading.measured.grade == Grade::D {
             let stated = reading.device_time.as_deref().and_then(Stated::read);
-            let ahead = reading.received_at.plus(pack.validity.future_skew);
+            let ahead = stored.received_at().plus(pack.validity.future_skew);
             if let Some(stated) = stated.map(Stated::instant).filter(|stated| *stated > ahead) {
                 fact.at = stated;
             }
@@ -434,6 +434,7 @@ mod tests {
             late: false,
             possible_duplicate: false,
             server_at: at,
+            rebased_at: None,
         }
     }
 

@@ -87,6 +87,7 @@ pub(super) fn core(
         pack: Arc::clone(&pack),
         people_cached: config.store.people_cached,
         clock: clock.clone(),
+        trust: config.clock_trust,
     };
     let writer = commit::start(store, settings, supervisor)?;
     let book = DeviceBook::default();

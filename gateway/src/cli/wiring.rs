@@ -215,7 +215,9 @@ fn admit_line(arrival: SerialArrival) -> Vec<Item> {
         Arrived::Left(bytes) => admit::left(line.format, &bytes, &source).into_iter().collect(),
         // A memory is no live line: a record without a time was taken at some time before.
         Arrived::ReadOut(read_out) => {
-            admit::memory(&read_out.records, &Source { live: false, ..source })
+            let check = read_out.clock.zip(read_out.clock_read_at);
+            let check = check.and_then(|(shown, at)| admit::ClockCheck::of(shown, at));
+            admit::memory(&read_out.records, check, &Source { live: false, ..source })
         }
     }
 }

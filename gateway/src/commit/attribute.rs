@@ -5,8 +5,8 @@
 //! replaced by anybody else.
 
 use crate::{
-    admit::Stated,
-    domain::{Attribution, Basis, BenchId, Grade, Millis, PersonId, Reading, Timestamp},
+    admit::{Stated, only_ordered},
+    domain::{Attribution, Basis, BenchId, Grade, Measured, Millis, PersonId, Reading, Timestamp},
     store::{BenchSession, CardScan, Change, StoreError, Unit},
 };
 
@@ -60,27 +60,38 @@ enum Meant {
 }
 
 /// Many clocks tell no seconds: a reading that states a whole minute was taken at some time within
-/// it, and the card may have changed hands in that minute.
+/// it, and the card may have changed hands in that minute. An offset that was measured on such a
+/// clock is as coarse, both ways. What is only in an order was at no known time at the bench.
 fn session_of(
     unit: &mut dyn Unit,
     reading: &Reading,
     bench: &BenchId,
 ) -> Result<Meant, StoreError> {
     const MINUTE: Millis = Millis::minutes(1);
-    let at = reading.measured.at;
-    let whole_minute = reading.device_time.is_some() && at.as_millis() % MINUTE.0 == 0;
-    let mut sessions = unit.sessions(&reading.site, bench, at)?;
-    if whole_minute {
-        let end = at.plus(MINUTE).minus(Millis(1));
-        sessions.extend(unit.sessions(&reading.site, bench, end)?);
+    if only_ordered(reading) {
+        return Ok(Meant::None);
+    }
+    let Measured { at, grade } = reading.measured;
+    let stated = reading.device_time.as_deref().and_then(Stated::read);
+    let naive = matches!(stated, Some(Stated::Naive(_)));
+    let told_at = stated.map_or(at, Stated::instant);
+    let mut instants = vec![at];
+    if reading.device_time.is_some() && told_at.as_millis() % MINUTE.0 == 0 {
+        instants.push(at.plus(MINUTE).minus(Millis(1)));
+    }
+    if naive && grade == Grade::B {
+        instants.extend([at.minus(MINUTE), at.plus(MINUTE)]);
+    }
+    let mut sessions = Vec::new();
+    for instant in instants {
+        sessions.extend(unit.sessions(&reading.site, bench, instant)?);
     }
     if sessions.is_empty() {
         return Ok(Meant::None);
     }
     // A clock that tells no zone may be minutes off, and still look live: whoever is at the bench
     // when the value comes must be the same person.
-    let naive = reading.device_time.as_deref().and_then(Stated::read);
-    if matches!(naive, Some(Stated::Naive(_))) && reading.measured.grade == Grade::A {
+    if naive && grade == Grade::A {
         sessions.extend(unit.sessions(&reading.site, bench, reading.received_at)?);
     }
     let mut people: Vec<_> = sessions.into_iter().map(|session| session.person).collect();

@@ -24,6 +24,7 @@ use super::{
     Acted, Registering, Work,
     again::{Stretch, binds},
     attribute,
+    clock::Finding,
     desk::Desk,
     merge::Merging,
     repeat::taken,
@@ -89,6 +90,10 @@ pub(super) struct Group<'a> {
     pub(super) counts: Counts,
     /// Something was written.
     pub(super) dirty: bool,
+    /// What is new of the gateway's clock.
+    pub(super) clock: Option<Finding>,
+    /// The clock is not believed.
+    pub(super) doubted: bool,
 }
 
 impl<'a> Group<'a> {
@@ -118,6 +123,8 @@ impl<'a> Group<'a> {
             bound: Vec::new(),
             counts: Counts::default(),
             dirty: false,
+            clock: None,
+            doubted: false,
         }
     }
 }
@@ -126,6 +133,9 @@ impl Group<'_> {
     /// Works through the group; the replies stand in the order of the work. The flag says whether
     /// anything was written.
     pub(super) fn apply(mut self, works: &[Work]) -> Result<(Vec<Reply>, bool), StoreError> {
+        if let Some(finding) = self.clock {
+            self.clock_found(&finding)?;
+        }
         let mut replies: Vec<Reply> = works.iter().map(|_| Reply::Done).collect();
         for (work, reply) in works.iter().zip(&mut replies) {
             self.bookkeeping(work, reply)?;

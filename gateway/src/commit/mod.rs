@@ -10,6 +10,7 @@
 mod act;
 mod again;
 mod attribute;
+mod clock;
 mod context;
 mod decide;
 mod desk;
@@ -23,6 +24,7 @@ mod merge;
 mod nobody;
 mod packs;
 mod people;
+mod rebase;
 mod receive;
 mod repeat;
 mod roster;
@@ -33,6 +35,7 @@ mod work;
 mod writer;
 
 pub use attribute::BENCH_SESSION_LIMIT;
+pub use clock::Trust;
 pub use health::Health;
 pub use roster::BY_ROSTER;
 pub use work::{

@@ -6,9 +6,10 @@ use std::collections::HashMap;
 use smol_str::ToSmolStr;
 
 use crate::{
+    admit::Stated,
     domain::{
-        Attribution, ContentDigest, EventId, Numbering, Reading, ReadingId, Setting, SiteRole,
-        Standing, quarantine_digest, reading_id, received_digest,
+        Attribution, ContentDigest, EventId, Grade, Numbering, Reading, ReadingId, Setting,
+        SiteRole, Standing, quarantine_digest, reading_id, received_digest,
     },
     intake::Item,
     store::{
@@ -192,11 +193,15 @@ impl Group<'_> {
         let id = Some(reading.id);
         reading.written = None;
         let lateness = reading.received_at.since(reading.effective_at(self.pack.future_skew()));
+        if self.doubted && reading.measured.grade < Grade::C && !knows_time(&reading) {
+            reading.measured.grade = Grade::C;
+        }
         let mut stored = Box::new(StoredReading {
             late: lateness > self.pack.stale_after(),
             standing,
             possible_duplicate: false,
             server_at: self.now,
+            rebased_at: None,
             attribution,
             context: None,
             told_symptoms: Vec::new(),
@@ -250,6 +255,13 @@ impl Group<'_> {
         counts.received = counts.received.saturating_add(1);
         Outcome { id, status, reason: why.map(str::to_owned) }
     }
+}
+
+/// Whether a reading's time is its sender's alone: an older one that states its offset. What was taken
+/// live, and what was corrected, is measured by the gateway's clock.
+fn knows_time(reading: &Reading) -> bool {
+    let stated = reading.device_time.as_deref().and_then(Stated::read);
+    reading.measured.grade == Grade::B && matches!(stated, Some(Stated::Absolute(_)))
 }
 
 /// On the wire a reading without a setting is `clinic` where staff work, else `home`.

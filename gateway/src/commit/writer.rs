@@ -20,7 +20,8 @@ use crate::{
 };
 
 use super::{
-    Health, Work,
+    Health, Trust, Work,
+    clock::{WatchedClock, newest},
     desk::Desk,
     group::{self, Group, Reply},
     packs,
@@ -52,6 +53,8 @@ pub struct Settings {
     pub people_cached: usize,
     /// The time.
     pub clock: Clock,
+    /// How it comes to be believed.
+    pub trust: Trust,
 }
 
 /// What the rest of the process needs of the writer.
@@ -76,8 +79,9 @@ pub fn start(
     settings: Settings,
     supervisor: &Supervisor,
 ) -> Result<WriterHandle, StoreError> {
-    let Settings { pack, people_cached, clock } = settings;
+    let Settings { pack, people_cached, clock, trust } = settings;
     let mut store = store;
+    let began = store.reader().last()?;
     let packs = packs::put_in_force(store.as_mut(), &pack, clock.now())?;
     let reader = store.reader();
     let (work_tx, work) = mpsc::channel(INLET_DEPTH);
@@ -85,6 +89,8 @@ pub fn start(
     let (registered_tx, registered) = watch::channel(*committed.borrow());
     let (health_tx, health) = watch::channel(Health::Ready);
     let gateway = reader.gateway()?;
+    let newest = newest(reader.as_ref(), began)?;
+    let clock = WatchedClock::new(clock, trust, (began, newest));
     let (ended_tx, ended) = oneshot::channel();
     let mut writer = Writer {
         desk: Desk::new(People::new(people_cached)),
@@ -145,7 +151,7 @@ fn supervise(supervisor: &Supervisor, inlet: &Inlet, ended: oneshot::Receiver<()
 struct Writer {
     store: Box<dyn Store>,
     packs: Packs,
-    clock: Clock,
+    clock: WatchedClock,
     desk: Desk,
     work: mpsc::Receiver<Work>,
     committed: watch::Sender<CommitSeq>,
@@ -215,7 +221,7 @@ impl Writer {
     /// Commits a group, waiting as long as there is no room.
     fn commit(&mut self, works: Vec<Work>) -> Result<(), StoreError> {
         loop {
-            let now = self.clock.now();
+            let now = self.clock.look(*self.committed.borrow());
             match self.attempt(&works, now) {
                 Ok(None) => return Ok(()),
                 Ok(Some((replies, proof))) => {
@@ -234,6 +240,11 @@ impl Writer {
                         self.registered.send_replace(proof.last());
                     }
                     self.announce(proof.last());
+                    if self.clock.is_told() {
+                        // Instants in memory were those of the clock before.
+                        self.desk.forget();
+                        self.remember_instants()?;
+                    }
                     return Ok(());
                 }
                 Err(error) if error.is_full() => self.wait_for_room(&error)?,
@@ -249,7 +260,8 @@ impl Writer {
         now: Timestamp,
     ) -> Result<Option<(Vec<Reply>, Committed)>, StoreError> {
         let mut unit = self.store.begin(now)?;
-        let group = Group::new(unit.as_mut(), &mut self.desk, &self.packs, &self.gateway, now);
+        let mut group = Group::new(unit.as_mut(), &mut self.desk, &self.packs, &self.gateway, now);
+        (group.clock, group.doubted) = (self.clock.found(), self.clock.is_doubted());
         let (replies, dirty) = group.apply(works)?;
         if !dirty && works.iter().all(owes_nothing) {
             return Ok(None);

@@ -24,6 +24,8 @@ pub(super) enum Kind {
     Name,
     /// Names with commas between them.
     Names,
+    /// One of these words.
+    Choice(&'static [&'static str]),
 }
 
 impl Kind {
@@ -44,6 +46,10 @@ impl Kind {
             Self::Switch => ("true or false", "true 或 false"),
             Self::Names => ("names with commas between them", "以逗号分隔的名称"),
             Self::Name => ("letters, digits, _ . -, at most 64", "字母、数字、_ . -，最多 64 个"),
+            Self::Choice(words) => {
+                let words = words.join(", ");
+                return (format!("one of {words}"), format!("{words} 之一"));
+            }
             Self::Count(low, high) => {
                 return (
                     format!("a whole number from {low} to {high}"),
@@ -211,6 +217,13 @@ pub(super) const KEYS: &[Key] = &[
         "",
         "van-1,clinic-2",
         "it judges who is measured at these sites; absent: everybody / 试用站点",
+    ),
+    key(
+        ("clock", "trust"),
+        Kind::Choice(&["system", "always"]),
+        "system",
+        "always",
+        "system: doubted while it shows a time that has been; always: believed / 时钟信任方式",
     ),
     key(
         ("notify", "allow_private"),

@@ -13,7 +13,10 @@ pub use read::{Problem, Sources, read};
 pub use settings::Settings;
 pub use show::{default_file, effective};
 
-use crate::domain::{BenchId, DeviceId, SiteId};
+use crate::{
+    commit::Trust,
+    domain::{BenchId, DeviceId, SiteId},
+};
 
 /// Everything that can be set.
 #[derive(Debug, Clone)]
@@ -30,6 +33,8 @@ pub struct Config {
     pub pack_file: Option<PathBuf>,
     /// A pack that runs beside it.
     pub shadow: Option<Shadow>,
+    /// How the gateway's own clock comes to be believed.
+    pub clock_trust: Trust,
     /// Webhooks may go to private addresses.
     pub notify_allow_private: bool,
     /// The time-series export.

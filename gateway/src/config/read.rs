@@ -264,6 +264,7 @@ fn literal(kind: Kind, value: &DeValue<'_>) -> Option<String> {
         | Kind::Url
         | Kind::Broker
         | Kind::Name
+        | Kind::Choice(_)
         | Kind::Names => value.as_str().map(str::to_owned),
     }
 }
@@ -273,6 +274,7 @@ fn fits(kind: Kind, text: &str) -> bool {
         Kind::Listen => text.parse::<SocketAddr>().is_ok(),
         Kind::Path => !text.is_empty(),
         Kind::Text => true,
+        Kind::Choice(words) => words.contains(&text),
         Kind::Url => text.starts_with("http://") || text.starts_with("https://"),
         Kind::Broker => broker_address(text).is_some(),
         Kind::Switch => matches!(text, "true" | "false"),

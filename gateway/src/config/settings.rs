@@ -6,6 +6,7 @@ use super::{
     Broker, BrokerTls, Config, Http, Influx, Mqtt, Serial, Shadow, Store,
     keys::{Key, SERIAL_KEYS},
 };
+use crate::commit::Trust;
 
 /// One value in force and where it came from.
 #[derive(Debug, Clone)]
@@ -102,6 +103,10 @@ impl Settings {
                     .filter_map(|name| name.parse().ok())
                     .collect(),
             }),
+            clock_trust: match self.text("clock.trust") {
+                "always" => Trust::Always,
+                _ => Trust::System,
+            },
             notify_allow_private: self.text("notify.allow_private") == "true",
             influx: self.optional("influx.url").map(|url| Influx {
                 url,

@@ -67,6 +67,7 @@ fn quoted(key: &Key, value: &str) -> String {
         | Kind::Url
         | Kind::Broker
         | Kind::Name
+        | Kind::Choice(_)
         | Kind::Names => {
             format!("{value:?}")
         }

@@ -188,19 +188,28 @@ pub struct Measured {
 #[derive(Debug, Clone)]
 pub struct Clock {
     read: fn() -> Timestamp,
+    /// Absent: nobody ever sets the clock.
+    elapsed: Option<fn() -> Millis>,
 }
 
 impl Clock {
     /// The machine's clock.
     #[must_use]
     pub const fn system() -> Self {
-        Self { read: system_now }
+        Self { read: system_now, elapsed: Some(since_boot) }
     }
 
-    /// A clock that a test controls.
+    /// A clock that a test controls, and that nobody sets.
     #[must_use]
     pub const fn scripted(read: fn() -> Timestamp) -> Self {
-        Self { read }
+        Self { read, elapsed: None }
+    }
+
+    /// Time that has passed since some instant of the past, whatever the clock was set to meanwhile;
+    /// it passes while the machine sleeps, too.
+    #[must_use]
+    pub fn elapsed(&self) -> Millis {
+        self.elapsed.map_or_else(|| Millis(self.now().as_millis()), |elapsed| elapsed())
     }
 
     /// The present instant.
@@ -216,6 +225,12 @@ fn system_now() -> Timestamp {
     #[cfg(feature = "faults")]
     let now = now.plus(Millis(crate::fault::clock_ahead_ms()));
     now
+}
+
+/// Time since the machine was started: no setting of the clock moves it.
+fn since_boot() -> Millis {
+    let passed = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    Millis(passed.tv_sec.saturating_mul(1000).saturating_add(passed.tv_nsec / 1_000_000))
 }
 
 #[cfg(test)]

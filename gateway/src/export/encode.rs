@@ -58,6 +58,8 @@ pub(super) fn encode(
             | Fact::Decided(_)
             | Fact::Attributed(_)
             | Fact::Merged(_)
+            | Fact::Retimed(_)
+            | Fact::Clock(_)
             | Fact::Event(_)
             | Fact::Crossing(_)
             | Fact::Alert(_)

@@ -262,6 +262,7 @@ pub(crate) mod tests {
             late: false,
             possible_duplicate: false,
             server_at: at,
+            rebased_at: None,
         }
     }
 

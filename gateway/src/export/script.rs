@@ -16,7 +16,8 @@ use crate::{
     },
     store::{
         Attempt, Attributed, BenchSession, CardScan, CommitSeq, Counts, Crossing, Decided, Fact,
-        HeldMerge, Owed, Reader, RegistryKey, RosterReader, StoreError, StoredReading, TokenRow,
+        HeldMerge, Owed, Reader, RegistryKey, Retimed, RosterReader, StoreError, StoredReading,
+        TokenRow,
         view::{
             AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
             HeldState, Page, Paging, ReadingFilter, Scope,
@@ -190,6 +191,10 @@ impl Reader for Scripted {
 
     fn quarantined(&self, _: &Scope, _: CommitSeq) -> Result<Option<HeldQuarantine>, StoreError> {
         unscripted()
+    }
+
+    fn retimings(&self, _: &PersonId) -> Result<Vec<Retimed>, StoreError> {
+        Ok(Vec::new())
     }
 
     fn attributions(&self, _: &PersonId) -> Result<Vec<Attributed>, StoreError> {

@@ -58,10 +58,15 @@ impl Sessions {
         Self { clock, idle_out, open: Mutex::default(), links: Mutex::default() }
     }
 
+    /// Time as it passes: setting the machine's clock ends nobody's session.
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.clock.elapsed().0)
+    }
+
     /// A code that opens one session. Without randomness it is a code that opens none.
     pub(super) fn make_link(&self, grant: Grant, lifetime: Millis) -> String {
         let Ok(code) = secret::text() else { return "unavailable".to_owned() };
-        let now = self.clock.now();
+        let now = self.now();
         let mut links = lock(&self.links);
         links.retain(|_, link| link.until > now);
         if links.len() < HELD_MAX {
@@ -72,7 +77,7 @@ impl Sessions {
 
     /// Opens a session by a code, which thereby ends. `None`: no such code, or it was used.
     pub(super) fn log_in(&self, code: &str) -> Option<(String, Grant)> {
-        let now = self.clock.now();
+        let now = self.now();
         let link = lock(&self.links).remove(&secret::hash(code))?;
         if link.until <= now {
             return None;
@@ -83,7 +88,7 @@ impl Sessions {
 
     /// Opens a session, which ends with the token it was opened with. `None`: no randomness.
     pub(super) fn open(&self, grant: Grant, token: Option<[u8; 32]>) -> Option<String> {
-        let now = self.clock.now();
+        let now = self.now();
         let (id, csrf) = (secret::text().ok()?, secret::text().ok()?);
         let session = Session { grant, token, csrf, opened_at: now, used_at: now };
         let mut open = lock(&self.open);
@@ -100,7 +105,7 @@ impl Sessions {
 
     /// The session of an id. `touch`: a person did something, which keeps it open.
     pub(super) fn find(&self, id: &[u8; 32], touch: bool) -> Option<Found> {
-        let now = self.clock.now();
+        let now = self.now();
         let mut open = lock(&self.open);
         let session = open.get_mut(id)?;
         if !self.lives(session, now) {

@@ -6,7 +6,7 @@
 use firmware_protocols::Meal;
 use smol_str::SmolStr;
 
-use super::{Attributed, Decided, Merged, Quarantined, Refused};
+use super::{Attributed, ClockNote, Decided, Merged, Quarantined, Refused, Retimed, Timing};
 use crate::domain::{
     Alert, AlertId, AlertState, Attribution, BenchId, ContentDigest, DeviceId, Level,
     NotificationKey, PersonEvent, PersonId, Reading, ReadingId, Registered, Road, SiteId, Standing,
@@ -38,9 +38,31 @@ pub struct StoredReading {
     pub possible_duplicate: bool,
     /// When this gateway had it.
     pub server_at: Timestamp,
+    /// When the first gateway really had it, once its clock of then was found wrong.
+    pub rebased_at: Option<Timestamp>,
 }
 
 impl StoredReading {
+    /// When the first gateway had it, by a clock that was right as far as is known.
+    #[must_use]
+    pub fn received_at(&self) -> Timestamp {
+        self.rebased_at.unwrap_or(self.reading.received_at)
+    }
+
+    /// Its times, as far as they are known.
+    #[must_use]
+    pub fn timing(&self) -> Timing {
+        let (measured, late) = (self.reading.measured, self.late);
+        Timing { measured, received_at: self.received_at(), late }
+    }
+
+    /// The same with other times.
+    pub fn retime(&mut self, timing: &Timing) {
+        let Timing { measured, received_at, late } = *timing;
+        (self.reading.measured, self.late) = (measured, late);
+        self.rebased_at = (received_at != self.reading.received_at).then_some(received_at);
+    }
+
     /// When the value was taken relative to food: as the measurement says, else as its context does.
     #[must_use]
     pub fn meal(&self) -> Meal {
@@ -315,6 +337,10 @@ pub enum Fact {
     Attributed(Box<Attributed>),
     /// Two files are one person's, or are not after all.
     Merged(Box<Merged>),
+    /// A reading was taken at another time than was believed.
+    Retimed(Box<Retimed>),
+    /// Something was found of the gateway's own clock.
+    Clock(ClockNote),
     /// Circumstances of a measurement.
     Context(Box<Context>),
     /// Something happened to a person that no device measured.

@@ -78,6 +78,7 @@ pub(crate) fn reading(
         late: false,
         possible_duplicate: false,
         server_at: after_noon(minutes),
+        rebased_at: None,
     }
 }
 
@@ -367,6 +368,8 @@ pub(crate) fn counted(facts: &[Fact]) -> Counts {
             | Fact::Decided(_)
             | Fact::Attributed(_)
             | Fact::Merged(_)
+            | Fact::Retimed(_)
+            | Fact::Clock(_)
             | Fact::Crossing(_)
             | Fact::Alert(_)
             | Fact::Attempt(_) => continue,

@@ -22,6 +22,7 @@ mod rows;
 pub mod sqlite;
 mod staff;
 mod terms;
+mod timing;
 pub mod view;
 
 pub use error::StoreError;
@@ -43,3 +44,4 @@ pub use rows::{
 };
 pub use sqlite::{Options, SqliteStore, Verified, read_beside, restore_backup, verify_backup};
 pub use staff::{Holders, Staff};
+pub use timing::{CameSince, ClockFound, ClockNote, Retimed, Timing};

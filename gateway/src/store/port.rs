@@ -7,10 +7,10 @@
 use std::sync::Arc;
 
 use super::{
-    AlertEvent, Answer, Awaiting, BenchSession, CardScan, CommitSeq, Committed, Concerned, Counts,
-    Crossing, Decided, Fact, HeldMerge, KeptState, Numbered, Owed, PackInForce, Reader,
-    RegistryKey, Resumed, RosterHeld, Staff, StoreError, StoredReading, Timer, TokenRow,
-    view::HeldQuarantine,
+    AlertEvent, Answer, Awaiting, BenchSession, CameSince, CardScan, CommitSeq, Committed,
+    Concerned, Counts, Crossing, Decided, Fact, HeldMerge, KeptState, Numbered, Owed, PackInForce,
+    Reader, RegistryKey, Resumed, RosterHeld, Staff, StoreError, StoredReading, Timer, Timing,
+    TokenRow, view::HeldQuarantine,
 };
 use crate::domain::{
     Alert, AlertId, BenchId, CareLevel, ContentDigest, DeviceId, Doctor, EventId, Level, Millis,
@@ -97,6 +97,10 @@ pub enum Change {
     /// A reading belongs to somebody else from now on, or to nobody; nothing that was kept of
     /// either holds.
     Reattribute(ReadingId, Option<crate::domain::Attribution>),
+    /// A reading has other times from now on; nothing that was kept of its owner holds.
+    Retime(ReadingId, Timing),
+    /// The card scan at a position happened at another time than was believed.
+    MoveScan(CommitSeq, Timestamp),
 }
 
 /// One transaction. Dropped without [`Unit::commit`], nothing of it happened.
@@ -153,6 +157,12 @@ pub trait Unit: Staff {
         site: &SiteId,
         span: (Timestamp, Timestamp),
     ) -> Result<Vec<StoredReading>, StoreError>;
+
+    /// Readings and cards that came after a position.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn came_since(&mut self, after: CommitSeq) -> Result<CameSince, StoreError>;
 
     /// The decision at a position.
     ///

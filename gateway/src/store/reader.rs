@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{
     Attributed, BenchSession, CardScan, CommitSeq, Counts, Crossing, Decided, HeldMerge, Holders,
-    Owed, RegistryKey, RosterReader, StoreError, StoredReading, TokenRow, staff,
+    Owed, RegistryKey, Retimed, RosterReader, StoreError, StoredReading, TokenRow, staff,
     view::{
         AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
         HeldState, Message, Page, Paging, ReadingFilter, Scope,
@@ -337,6 +337,12 @@ pub trait Reader: RosterReader + Send + Sync {
     /// # Errors
     /// Any error of the store.
     fn survivor(&self, person: &PersonId) -> Result<Option<PersonId>, StoreError>;
+
+    /// Every correction of time of the readings that are a person's now, in the order of the log.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn retimings(&self, person: &PersonId) -> Result<Vec<Retimed>, StoreError>;
 
     /// The decision at a position.
     ///

@@ -214,9 +214,11 @@ impl Bench {
             Fact::Merged(merged) => {
                 self.records.knows(&merged.survivor).then(|| merged.survivor.clone())
             }
-            // A context shows at the next reading of whom it concerns.
+            // A context, or another time, shows at the next reading of whom it concerns.
             Fact::Context(_)
             | Fact::Pack(_)
+            | Fact::Retimed(_)
+            | Fact::Clock(_)
             | Fact::Decided(_)
             | Fact::Refused(_)
             | Fact::Quarantined(_)

@@ -55,6 +55,7 @@ pub(super) fn reading(
         late: false,
         possible_duplicate: false,
         server_at: at,
+        rebased_at: None,
         reading: *reading,
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     admit::{self, Source},
     assess::Pack,
     cli::Failure,
-    commit::{self, Settings},
+    commit::{self, Settings, Trust},
     domain::{Attribution, Basis, Clock, Millis, PersonId, Reading, Road, Standing, Timestamp},
     intake::{Inlet, Item, Pending},
     store::{CommitSeq, Fact, Registration, Store, StoreError, StoredReading, sqlite::SqliteStore},
@@ -51,6 +51,7 @@ pub(super) fn fill(
         pack: Arc::new(Pack::built_in().map_err(|error| Failure::of(&error))?),
         people_cached: usize::try_from(world.people).unwrap_or(usize::MAX).saturating_mul(2),
         clock: Clock::scripted(past),
+        trust: Trust::default(),
     };
     let writer = commit::start(Box::new(store), settings, &supervisor)?;
     let delivered = runtime.block_on(deliver(&writer.inlet, stored..wanted, world, random));
@@ -163,6 +164,7 @@ fn stored(reading: Reading, person: PersonId) -> StoredReading {
         late: false,
         possible_duplicate: false,
         server_at: reading.received_at,
+        rebased_at: None,
         reading,
     }
 }

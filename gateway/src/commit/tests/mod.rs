@@ -9,6 +9,7 @@ mod events;
 mod merges;
 mod nobody;
 mod once;
+mod rebase;
 mod tracked;
 mod visits;
 mod watch;

@@ -24,6 +24,7 @@ pub(in crate::serve) fn reading(seq: CommitSeq, stored: &StoredReading) -> wire:
         device_time: reading.device_time.as_ref().map(ToString::to_string),
         received_at: reading.received_at.to_string(),
         server_at: stored.server_at.to_string(),
+        rebased_at: stored.rebased_at.map(|at| at.to_string()),
         grade: grade(reading.measured.grade),
         unit: "",
         systolic: None,
@@ -81,7 +82,7 @@ fn with_glucose(plain: wire::Reading, glucose: &Glucose) -> wire::Reading {
     }
 }
 
-const fn grade(grade: Grade) -> &'static str {
+pub(super) const fn grade(grade: Grade) -> &'static str {
     match grade {
         Grade::A => "A",
         Grade::B => "B",

@@ -122,6 +122,8 @@ fn prepare(
         | Fact::Pack(_)
         | Fact::Attributed(_)
         | Fact::Merged(_)
+        | Fact::Retimed(_)
+        | Fact::Clock(_)
         | Fact::Event(_)
         | Fact::Crossing(_)
         | Fact::Attempt(_) => None,

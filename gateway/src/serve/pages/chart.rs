@@ -40,6 +40,8 @@ pub(super) struct Bar {
     pub(super) bottom: i64,
     pub(super) rejected: bool,
     pub(super) typed: bool,
+    /// Its time is only in an order, or unknown: drawn with a broken line.
+    pub(super) unsure: bool,
     pub(super) title: String,
 }
 
@@ -137,13 +139,15 @@ fn bar(point: &Point<'_>, scale: &Scale, t: &Words) -> Bar {
     let by_hand = if typed { format!(" {}", t.typed) } else { String::new() };
     let when = super::page::clock_time(&point.reading.measured_at);
     let (systolic, diastolic) = (point.systolic, point.diastolic);
+    let grade = t.grade(point.reading.grade).map(|grade| format!(" · {grade}")).unwrap_or_default();
     Bar {
         x: scale.x(point.at),
         top: scale.y(systolic),
         bottom: scale.y(diastolic),
         rejected: point.reading.status == "rejected",
         typed,
-        title: format!("{when} {systolic}/{diastolic} {}{by_hand}", point.reading.site),
+        unsure: matches!(point.reading.grade, "C" | "D"),
+        title: format!("{when} {systolic}/{diastolic} {}{grade}{by_hand}", point.reading.site),
     }
 }
 

@@ -36,6 +36,8 @@ pub(super) struct Shown {
     pub(super) late: bool,
     pub(super) rejected: bool,
     pub(super) typed: bool,
+    /// What its time is worth, where that is not everything.
+    pub(super) grade: Option<&'static str>,
 }
 
 /// A reading for people.
@@ -48,6 +50,7 @@ pub(super) fn shown(reading: &Reading, t: &Words) -> Shown {
         late: reading.late,
         rejected: reading.status == "rejected",
         typed: reading.source == "typed",
+        grade: t.grade(reading.grade),
     }
 }
 

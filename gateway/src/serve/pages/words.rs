@@ -40,6 +40,8 @@ pub(in crate::serve) struct Words {
     pub(super) owner: &'static str,
     pub(super) nobody: &'static str,
     pub(super) late: &'static str,
+    /// What a time of grade B, C and D is worth; one of grade A needs no word.
+    pub(super) grades: [&'static str; 3],
     pub(super) years: &'static str,
     pub(super) male: &'static str,
     pub(super) female: &'static str,
@@ -127,6 +129,7 @@ pub(super) const ZH: Words = Words {
     owner: "责任人",
     nobody: "暂无",
     late: "补传",
+    grades: ["时间 B 级：按校准", "时间 C 级：仅顺序可靠", "时间 D 级：时间不详"],
     years: "岁",
     male: "男",
     female: "女",
@@ -214,6 +217,7 @@ pub(super) const EN: Words = Words {
     owner: "Owner",
     nobody: "nobody yet",
     late: "came late",
+    grades: ["time B: corrected", "time C: order only", "time D: unknown"],
     years: "years",
     male: "male",
     female: "female",
@@ -265,6 +269,17 @@ pub(super) const EN: Words = Words {
 };
 
 impl Words {
+    /// What a grade of time says, where it says less than everything.
+    pub(super) fn grade(&self, grade: &str) -> Option<&'static str> {
+        let [b, c, d] = self.grades;
+        match grade {
+            "B" => Some(b),
+            "C" => Some(c),
+            "D" => Some(d),
+            _ => None,
+        }
+    }
+
     /// The word for a state of an alert.
     pub(super) fn alert_state(&self, state: crate::domain::AlertState) -> &'static str {
         use crate::domain::AlertState as S;

@@ -371,6 +371,7 @@ fn stored(reading: Reading) -> StoredReading {
         late: false,
         possible_duplicate: false,
         server_at: reading.received_at,
+        rebased_at: None,
         reading,
     }
 }

@@ -561,6 +561,10 @@ impl Reader for World {
         Ok(held.filter(reached).cloned())
     }
 
+    fn retimings(&self, _: &PersonId) -> Result<Vec<Retimed>, StoreError> {
+        Ok(Vec::new())
+    }
+
     fn attributions(&self, _: &PersonId) -> Result<Vec<Attributed>, StoreError> {
         Ok(Vec::new())
     }

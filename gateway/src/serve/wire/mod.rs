@@ -39,8 +39,8 @@ pub use live::{LiveEvent, Ring, Snapshot};
 pub use me::Me;
 pub use merge::{Evidence, Merge, MergeAsked, MergeProposed, MergeTold, Suggestion, Undone};
 pub use person::{
-    Contradiction, Correction, Latest, Line, Message, Person, PersonRow, Plan, TimelineItem,
-    Tracking,
+    Contradiction, Correction, Estimate, Latest, Line, Message, Person, PersonRow, Plan,
+    TimelineItem, Tracking,
 };
 pub use query::{
     AlertsAsked, BenchForm, BoardAsked, EventsAsked, FormSent, HeldAsked, IndicatorsAsked,

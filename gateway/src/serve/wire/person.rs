@@ -155,7 +155,8 @@ pub struct TimelineItem {
     pub at: String,
     /// `reading`, `alert`, `act`, `message` about an alert, `event` where no device measured what
     /// happened, or `correction` where a reading that was stored before was given to the person or
-    /// taken from them, or where two files are one person's.
+    /// taken from them, or was taken at another time than was believed, or where two files are one
+    /// person's.
     pub kind: &'static str,
     /// The reading, for `reading`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -204,13 +205,29 @@ pub struct Message {
     pub again_at: Option<String>,
 }
 
-/// A reading that was stored before is somebody's, or not theirs any more.
+/// A reading that was stored before is somebody's, or not theirs any more, or of another time.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Correction {
     /// The reading's id.
     pub reading: String,
-    /// `given` or `taken`.
+    /// `given`, `taken` or `retimed`.
     pub what: &'static str,
     /// `payload`, `bench_session`, `device_owner` or `claim`: what it rests on, or rested on.
+    /// `gateway_clock` for `retimed`: the gateway's clock was set.
     pub basis: &'static str,
+    /// What was believed before, for `retimed`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub was: Option<Estimate>,
+    /// What is believed now, for `retimed`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub now: Option<Estimate>,
+}
+
+/// When a reading was taken, as far as is known.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Estimate {
+    /// The estimate.
+    pub measured_at: String,
+    /// How far it can be trusted, `A` to `D`.
+    pub grade: &'static str,
 }

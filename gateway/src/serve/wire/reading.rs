@@ -63,6 +63,9 @@ pub struct Reading {
     pub received_at: String,
     /// When this gateway had it.
     pub server_at: String,
+    /// When the first gateway really had it, where its clock of then was found wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rebased_at: Option<String>,
     /// How far `measured_at` can be trusted, `A` to `D`.
     pub grade: &'static str,
     /// `mmHg`, `kPa`, `mg/dL` or `mmol/L`, as sent.

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use firmware_protocols::Meal;
 
 use super::{
-    ANSWER_KEPT, AlertChange, Answer, Attempt, Change, CommitSeq, Committed, Done, Fact, KeptState,
-    Merged, ModelStore, Options, Outcome, Owed, QuarantineReason, Reader, RegistryKey, Request,
-    Sending, SqliteStore, Status, Store, StoreError, StoredReading, Timer, TimerKind,
+    ANSWER_KEPT, AlertChange, Answer, Attempt, CardScan, Change, ClockFound, ClockNote, CommitSeq,
+    Committed, Done, Fact, KeptState, Merged, ModelStore, Options, Outcome, Owed, QuarantineReason,
+    Reader, RegistryKey, Request, Retimed, Sending, SqliteStore, Status, Store, StoreError,
+    StoredReading, Timer, TimerKind, Timing,
     fixtures::{
         NOON, after_noon, alert, card, commit, context, context_fact, crossing, doctor, event,
         glucose, happened, household, id, key, owed, person, person_with_cards, plan, quarantined,
@@ -18,7 +19,9 @@ use super::{
     },
     view::{AlertFilter, HeldState, Paging, ReadingFilter, Scope},
 };
-use crate::domain::{Attribution, Basis, CareLevel, IdNumber, Level, Millis, Registered, Sequence};
+use crate::domain::{
+    Attribution, Basis, CareLevel, Grade, IdNumber, Level, Measured, Millis, Registered, Sequence,
+};
 
 /// Runs a case against each store.
 #[track_caller]
@@ -437,6 +440,35 @@ fn what_came_under_a_merged_file_counts_as_the_survivors_until_that_is_taken_bac
     });
 }
 
+/// The times of the readings as a list of all, of a device, of a person and of a site tells them.
+fn found_by_every_road(store: &mut dyn Store) -> Vec<Vec<Timing>> {
+    let reader = store.reader();
+    let device = ReadingFilter { device: Some(id("cuff1")), ..ReadingFilter::default() };
+    let person = ReadingFilter { person: Some(id("P1")), ..ReadingFilter::default() };
+    let site = ReadingFilter { site: Some(id("clinic1")), ..ReadingFilter::default() };
+    let page = |filter: &ReadingFilter| {
+        let paging = Paging { limit: 10, after: None };
+        let page = reader.readings(&Scope::Everything, filter, &paging).unwrap();
+        page.items.iter().map(|(_, stored)| stored.timing()).collect()
+    };
+    [ReadingFilter::default(), device, person, site].iter().map(page).collect()
+}
+
+#[test]
+fn only_what_is_there_can_be_corrected() {
+    check(|store| {
+        commit(store, &[reading_fact(1, "P1", "clinic1", 0)], &[]);
+        let mut unit = store.begin(NOON).unwrap();
+        let missing = unit.change(&[Change::MoveScan(CommitSeq(1), NOON)]);
+        assert!(missing.is_err_and(|error| error.is_asked()));
+        drop(unit);
+        let timing = reading(1, None, "clinic1", 0).timing();
+        let mut unit = store.begin(NOON).unwrap();
+        let missing = unit.change(&[Change::Retime(key(99), timing)]);
+        assert!(missing.is_err_and(|error| error.is_asked()));
+    });
+}
+
 #[test]
 fn merges_have_no_chains_and_are_never_forgotten() {
     check(|store| {
@@ -508,6 +540,69 @@ fn two_rows_with_one_whole_number_are_found_within_a_scope() {
         // A row that says otherwise later, and a merge, end it.
         commit(store, &[numbered("N3", "Far", ""), merged("N1", "N2", None)], &[]);
         assert_eq!(pairs(&Scope::Everything), []);
+    });
+}
+
+#[test]
+fn a_correction_of_time_moves_a_reading_wherever_it_is_looked_for() {
+    let other = |stored: &StoredReading| Timing {
+        measured: Measured { at: after_noon(-3000), grade: Grade::B },
+        received_at: after_noon(-2990),
+        late: !stored.late,
+    };
+    check(|store| {
+        let reader = township(store);
+        let facts = [
+            reading_fact(1, "P1", "clinic1", 30),
+            reading_fact(2, "P1", "clinic1", 40),
+            Fact::CardScan(CardScan {
+                site: id("clinic1"),
+                bench: id("B1"),
+                card: "K1".to_owned(),
+                person: None,
+                at: after_noon(1),
+                received_at: after_noon(1),
+                out: false,
+            }),
+        ];
+        let begun = reader.last().unwrap();
+        commit(store, &facts, &[]);
+        store.roll_up(1000).unwrap();
+        let mut unit = store.begin(NOON).unwrap();
+        let came = unit.came_since(begun).unwrap();
+        drop(unit);
+        let [first, second] = &came.readings[..] else { panic!("{came:?}") };
+        let [(scan, _)] = came.scans[..] else { panic!("{came:?}") };
+        let retimed = Retimed {
+            reading: first.reading.id,
+            before: first.timing(),
+            after: other(first),
+            at: NOON,
+        };
+        let note = ClockFound::Right { since: begun, by: Millis::days(-2) };
+        let notes = [ClockFound::Doubted, note];
+        let mut facts = notes.map(|found| Fact::Clock(ClockNote { found, at: NOON })).to_vec();
+        facts.push(Fact::Retimed(Box::new(retimed)));
+        let changes =
+            [Change::Retime(key(1), other(first)), Change::MoveScan(scan, after_noon(-3000))];
+        commit(store, &facts, &changes);
+        let both = vec![second.timing(), other(first)];
+        let expected = vec![both.clone(), vec![other(first)], both.clone(), both];
+        assert_eq!(found_by_every_road(store), expected);
+        let reader = store.reader();
+        assert_eq!(reader.retimings(&id("P1")).unwrap(), [retimed]);
+        assert_eq!(reader.retimings(&id("P2")).unwrap(), []);
+        let day = |minutes| {
+            let at = after_noon(minutes);
+            reader.board(&Scope::Everything, None, at).unwrap().readings_today
+        };
+        assert_eq!((day(0), day(-3000)), (1, 1));
+        let after = reader.last().unwrap();
+        let told = reader.feed(CommitSeq(after.0 - 3), 9).unwrap();
+        assert_eq!(told.into_iter().map(|entry| entry.fact).collect::<Vec<_>>(), facts);
+        let mut unit = store.begin(NOON).unwrap();
+        let span = (after_noon(-3000), after_noon(-3000));
+        assert_eq!(unit.scans((&id("clinic1"), &id("B1")), span).unwrap().len(), 1);
     });
 }
 

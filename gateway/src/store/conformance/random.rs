@@ -12,14 +12,14 @@ use proptest::{
 use super::staff::{NUMBERS, dated, duty, place as place_row, team};
 use crate::{
     domain::{
-        Alert, AlertState, Attribution, Basis, CareLevel, Device, Level, PlaceKind, Plan,
-        Registered, Standing, TenthsMmol, Visit, VisitRejected,
+        Alert, AlertState, Attribution, Basis, CareLevel, Device, Grade, Level, Measured, Millis,
+        PlaceKind, Plan, Registered, Standing, TenthsMmol, Visit, VisitRejected,
     },
     store::{
-        AlertChange, Answer, Attempt, BenchSession, CardScan, Change, CommitSeq, Done, Fact,
-        KeptState, Merged, ModelStore, Options, Outcome, PackInForce, Presence, Reader,
-        RegistryKey, Request, Role, Sending, SqliteStore, Status, Store, Timer, TimerKind,
-        TokenRow, Unit,
+        AlertChange, Answer, Attempt, BenchSession, CardScan, Change, ClockFound, ClockNote,
+        CommitSeq, Done, Fact, KeptState, Merged, ModelStore, Options, Outcome, PackInForce,
+        Presence, Reader, RegistryKey, Request, Retimed, Role, Sending, SqliteStore, Status, Store,
+        Timer, TimerKind, Timing, TokenRow, Unit,
         fixtures::{
             NOON, after_noon, alert, card, context, context_fact, counted, crossing, doctor, event,
             glucose, happened, household, id, key, owed, person_with_cards, quarantined, reading,
@@ -77,6 +77,14 @@ fn name(prefix: &str, number: u8, of: u8) -> String {
     format!("{prefix}{}", number % of)
 }
 
+/// Something found of the gateway's own clock.
+fn clock_note((since, what): (u8, u8), minutes: i64) -> Fact {
+    let since = CommitSeq(i64::from(since));
+    let right = ClockFound::Right { since, by: Millis::minutes(minutes) };
+    let found = if what % 3 == 0 { ClockFound::Doubted } else { right };
+    Fact::Clock(ClockNote { found, at: after_noon(minutes) })
+}
+
 impl History {
     fn plan(&mut self, steps: &[Step]) -> Work {
         let mut work = Work::default();
@@ -90,9 +98,11 @@ impl History {
         let who = name("P", a, 7);
         let at = name("S", b, 5);
         let minutes = i64::from(c) * 23 - 2000;
-        match what % 26 {
+        match what % 28 {
             23 | 24 => work.facts.push(merged((a, b, c))),
             25 => work.changes.push(Change::HandOver(after_noon(minutes))),
+            26 => self.retime((a, b, c), work),
+            27 => work.facts.push(clock_note((a, b), minutes)),
             22 => {
                 // Sometimes one that came before: the unit must then fail in both.
                 let number = if c == 0 { u64::from(a % 4) } else { self.events };
@@ -154,6 +164,27 @@ impl History {
             19 => self.join((a, b, c), work),
             _ => working(&who, (a, b, c), work),
         }
+    }
+
+    /// Moves a reading in time, where it surely exists.
+    fn retime(&self, (a, b, c): (u8, u8, u8), work: &mut Work) {
+        let number = u64::from(a) % self.readings.max(1);
+        if !self.stored(number) {
+            return;
+        }
+        let grades = [Grade::A, Grade::B, Grade::C, Grade::D];
+        let timing = |by: i64| Timing {
+            measured: Measured {
+                at: after_noon(i64::from(c) * 31 - 3000 + by),
+                grade: grades[usize::from(b % 4)],
+            },
+            received_at: after_noon(i64::from(c) * 29 + by),
+            late: b % 2 == 0,
+        };
+        let (reading, before, after) = (key(number), timing(0), timing(i64::from(b)));
+        let retimed = Retimed { reading, before, after, at: NOON };
+        work.facts.push(Fact::Retimed(Box::new(retimed)));
+        work.changes.push(Change::Retime(reading, after));
     }
 
     fn join(&mut self, (a, b, c): (u8, u8, u8), work: &mut Work) {
@@ -336,7 +367,7 @@ fn found(store: &dyn Store, fact: &Fact) -> Fact {
 /// A pack, or what a site says of itself.
 fn said_at(site: &str, (what, a, b): (u8, u8, u8), minutes: i64) -> Fact {
     let at = after_noon(minutes);
-    if what % 23 == 17 {
+    if what % 25 == 17 {
         return Fact::CardScan(CardScan {
             site: id(site),
             bench: id("B1"),

@@ -225,6 +225,8 @@ fn heard((_, fact): (CommitSeq, &Fact), wanted: &SiteId) -> Option<Timestamp> {
         | Fact::Decided(_)
         | Fact::Attributed(_)
         | Fact::Merged(_)
+        | Fact::Retimed(_)
+        | Fact::Clock(_)
         | Fact::Event(_)
         | Fact::Crossing(_)
         | Fact::Alert(_)

@@ -5,7 +5,7 @@ use super::{
     state::{Promise, State},
 };
 use crate::{
-    domain::{Alert, Attribution, ContentDigest, NotificationKey, ReadingId, Timestamp},
+    domain::{Alert, ContentDigest, NotificationKey, ReadingId, Timestamp},
     store::{Answer, Change, CommitSeq, Context, Counts, KeptState, Owed, StoreError},
 };
 
@@ -70,8 +70,8 @@ pub(super) fn apply(state: &mut State, change: &Change) -> Result<(), StoreError
         }
         Change::Join(content, id) => join(state, content, id)?,
         Change::Count(more) => count(&mut state.counts, more),
-        Change::Reattribute(id, attribution) => {
-            return reattribute(state, *id, attribution.as_ref());
+        Change::Reattribute(..) | Change::Retime(..) | Change::MoveScan(..) => {
+            correct(state, change)?;
         }
     }
     Ok(())
@@ -92,15 +92,23 @@ fn resend(
     Ok(())
 }
 
-fn reattribute(
-    state: &mut State,
-    id: ReadingId,
-    attribution: Option<&Attribution>,
-) -> Result<(), StoreError> {
-    if !state.ids.contains_key(&id) {
-        return Err(StoreError::Asked { what: "no such reading to attribute" });
+/// Changes what is stored of a reading or a scan, if it is there.
+fn correct(state: &mut State, change: &Change) -> Result<(), StoreError> {
+    let reading = |state: &State, id: &ReadingId| match state.ids.contains_key(id) {
+        true => Ok(()),
+        false => Err(StoreError::Asked { what: "no such reading to change" }),
+    };
+    if let Change::Reattribute(id, attribution) = change {
+        reading(state, id)?;
+        state.reattribute(*id, attribution.clone());
+    } else if let Change::Retime(id, timing) = change {
+        reading(state, id)?;
+        state.retime(*id, *timing);
+    } else if let Change::MoveScan(seq, at) = change
+        && !state.move_scan(*seq, *at)
+    {
+        return Err(StoreError::Asked { what: "no such card scan" });
     }
-    state.reattribute(id, attribution.cloned());
     Ok(())
 }
 

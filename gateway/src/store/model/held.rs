@@ -40,6 +40,7 @@ pub(super) fn quarantined(state: &State, scope: &Scope) -> Vec<HeldQuarantine> {
                 late: false,
                 possible_duplicate: false,
                 server_at: item.received_at,
+                rebased_at: None,
             }),
         }
     });

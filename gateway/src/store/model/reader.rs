@@ -10,7 +10,7 @@ use crate::{
     },
     store::{
         Attributed, BenchSession, CardScan, CommitSeq, Counts, Crossing, Decided, Fact, HeldMerge,
-        Owed, Reader, RegistryKey, StoreError, StoredReading, TokenRow, paging,
+        Owed, Reader, RegistryKey, Retimed, StoreError, StoredReading, TokenRow, paging,
         view::{
             AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
             HeldState, Message, Page, Paging, ReadingFilter, Scope,
@@ -343,6 +343,18 @@ impl Reader for ModelReader {
 
     fn survivor(&self, person: &PersonId) -> Result<Option<PersonId>, StoreError> {
         Ok(self.shared.now().merged().remove(person))
+    }
+
+    fn retimings(&self, person: &PersonId) -> Result<Vec<Retimed>, StoreError> {
+        let state = self.shared.now();
+        let is_theirs = |id: &ReadingId| {
+            let whose = state.reading(id).and_then(|stored| stored.attribution);
+            whose.is_some_and(|whose| whose.person == *person)
+        };
+        let all = state.log().filter_map(|(_, fact)| {
+            if let Fact::Retimed(retimed) = fact { Some(**retimed) } else { None }
+        });
+        Ok(all.filter(|retimed| is_theirs(&retimed.reading)).collect())
     }
 
     fn decision(&self, at: CommitSeq) -> Result<Option<Decided>, StoreError> {

@@ -16,8 +16,8 @@ use crate::{
     store::{
         AlertEvent, Answer, BenchSession, CardScan, CommitSeq, Context, Counts, Crossing, Decided,
         Fact, HeldMerge, KeptState, Merged, Owed, PackInForce, Quarantined, Refused, Registration,
-        Resumed, RosterHeld, SESSION_MAX, StoreError, StoredReading, Timer, TimerKind, TokenRow,
-        view::Scope,
+        Resumed, RosterHeld, SESSION_MAX, StoreError, StoredReading, Timer, TimerKind, Timing,
+        TokenRow, view::Scope,
     },
 };
 
@@ -37,6 +37,8 @@ pub(super) struct State {
     pub(super) ids: HashMap<ReadingId, usize>,
     /// Attributions that are later than the reading.
     pub(super) attributed: HashMap<ReadingId, Option<Attribution>>,
+    /// Times of readings that are later than the reading.
+    pub(super) retimed: HashMap<ReadingId, Timing>,
     /// Readings that contexts are joined to, by the contexts' positions, in the order of joining.
     pub(super) joins: Vec<(CommitSeq, ReadingId)>,
     /// Symptoms told of at the bench, by the stored reading that they are of.
@@ -92,6 +94,9 @@ impl State {
         let mut stored = stored.clone();
         if let Some(later) = self.attributed.get(&stored.reading.id) {
             stored.attribution.clone_from(later);
+        }
+        if let Some(later) = self.retimed.get(&stored.reading.id) {
+            stored.retime(later);
         }
         let joins = self.joins.iter().rev();
         let joined = joins.clone().find(|(_, id)| *id == stored.reading.id);
@@ -326,6 +331,21 @@ impl State {
             || known.values().any(|other| other == person);
         let what = "a merge of a merge";
         if chained { Err(StoreError::Asked { what }) } else { Ok(()) }
+    }
+
+    /// A reading has other times from now on.
+    pub(super) fn retime(&mut self, id: ReadingId, timing: Timing) {
+        self.forget_owner(&id);
+        self.retimed.insert(id, timing);
+    }
+
+    /// A card scan happened at another time; says whether there is one at the position.
+    pub(super) fn move_scan(&mut self, seq: CommitSeq, at: Timestamp) -> bool {
+        let index = usize::try_from(seq.0).ok().and_then(|place| place.checked_sub(1));
+        let fact = index.and_then(|index| self.facts.get_mut(index));
+        let Some(Fact::CardScan(scan)) = fact.map(Arc::make_mut) else { return false };
+        scan.at = at;
+        true
     }
 
     pub(super) fn reading(&self, id: &ReadingId) -> Option<StoredReading> {

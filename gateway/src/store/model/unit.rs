@@ -12,9 +12,9 @@ use crate::{
         PersonEvent, PersonId, ReadingId, Registered, SiteId, Timestamp,
     },
     store::{
-        ANSWER_KEPT, AlertEvent, Answer, Awaiting, BenchSession, CardScan, Change, CommitSeq,
-        Committed, Concerned, Crossing, Decided, Fact, HeldMerge, Numbered, Owed, PackInForce,
-        RegistryKey, Resumed, StoreError, StoredReading, Timer, Unit,
+        ANSWER_KEPT, AlertEvent, Answer, Awaiting, BenchSession, CameSince, CardScan, Change,
+        CommitSeq, Committed, Concerned, Crossing, Decided, Fact, HeldMerge, Numbered, Owed,
+        PackInForce, RegistryKey, Resumed, StoreError, StoredReading, Timer, Unit,
         view::{HeldQuarantine, Scope},
     },
 };
@@ -154,6 +154,11 @@ impl Unit for ModelUnit<'_> {
     ) -> Result<Vec<StoredReading>, StoreError> {
         self.unspoiled()?;
         Ok(asked::readings_at(&self.state, site, span))
+    }
+
+    fn came_since(&mut self, after: CommitSeq) -> Result<CameSince, StoreError> {
+        self.unspoiled()?;
+        Ok(asked::came_since(&self.state, after))
     }
 
     fn decision(&mut self, at: CommitSeq) -> Result<Option<Decided>, StoreError> {

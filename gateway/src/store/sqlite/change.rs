@@ -6,7 +6,7 @@ use smol_str::SmolStr;
 use super::{
     alert, answer, code, kept, roll, roster,
     row::{Cells, fetch, fetch_one, number, run},
-    staff, watch,
+    staff, timing, watch,
 };
 use crate::{
     domain::{BenchId, Id, SiteId, Timestamp},
@@ -64,6 +64,8 @@ pub(super) fn apply(connection: &Connection, change: &port::Change) -> Result<()
         Change::Reattribute(id, attribution) => {
             roll::reattribute(connection, id, attribution.as_ref())
         }
+        Change::Retime(id, timing) => timing::retime(connection, id, timing),
+        Change::MoveScan(scan, at) => timing::move_scan(connection, *scan, *at),
     }
 }
 

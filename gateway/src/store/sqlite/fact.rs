@@ -7,6 +7,7 @@ use smol_str::SmolStr;
 
 use super::{
     alert, code, context, decision, event, identity::Keys, merge, reading, registry, row::run,
+    timing,
 };
 use crate::{
     domain::{Id, PersonId, Reading, SiteId, Timestamp},
@@ -98,6 +99,8 @@ impl Tally {
                     *waiting = waiting.saturating_add(if waits { 1 } else { -1 });
                 }
                 Fact::Attributed(moved) => decision::attribute(connection, seq, moved)?,
+                Fact::Retimed(retimed) => timing::keep(connection, seq, retimed)?,
+                Fact::Clock(note) => timing::note(connection, seq, note)?,
                 Fact::Context(waiting) => {
                     context::insert(connection, seq, waiting)?;
                     let heard = self.heard(Some(waiting.site.as_str()), waiting.received_at);
@@ -225,6 +228,7 @@ fn held_reading(held: &Reading, received_at: Timestamp) -> StoredReading {
         late: false,
         possible_duplicate: false,
         server_at: received_at,
+        rebased_at: None,
     }
 }
 

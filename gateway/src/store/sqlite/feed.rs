@@ -6,6 +6,7 @@ use smol_str::SmolStr;
 use super::{
     alert, code, context, decision, event, fact, identity, merge, reading, registry,
     row::{Cells, cell, fetch, fetch_one},
+    timing,
 };
 use crate::store::{
     Attempt, CardScan, CommitSeq, Fact, Origin, Presence, Quarantined, Refused, Registration,
@@ -33,6 +34,8 @@ pub(super) fn feed(
     entries.extend(decision::decisions(connection, span)?);
     entries.extend(decision::attributions(connection, span)?);
     entries.extend(merge::span(connection, span)?);
+    entries.extend(timing::retimings(connection, span)?);
+    entries.extend(timing::notes(connection, span)?);
     entries.extend(contexts(connection, span)?);
     entries.extend(events(connection, span)?);
     entries.extend(card_scans(connection, span)?);

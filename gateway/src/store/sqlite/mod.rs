@@ -45,6 +45,7 @@ mod schema;
 mod scope;
 mod seal;
 mod staff;
+mod timing;
 mod unit;
 mod watch;
 
@@ -62,7 +63,7 @@ use super::{CommitSeq, Reader, Store, StoreError, Unit};
 use crate::domain::Timestamp;
 
 /// The format of the file that this program writes.
-pub const FORMAT_VERSION: i64 = 10;
+pub const FORMAT_VERSION: i64 = 11;
 
 /// How to open a store.
 #[derive(Debug, Clone)]

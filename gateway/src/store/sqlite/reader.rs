@@ -9,7 +9,7 @@ use super::{
     pool::Pool,
     reading, recount, registry, roll,
     row::{cell, fetch, fetch_one, number},
-    scope, staff,
+    scope, staff, timing,
 };
 use crate::{
     domain::{
@@ -18,7 +18,8 @@ use crate::{
     },
     store::{
         AlertChange, Attributed, BenchSession, CardScan, CommitSeq, Counts, Crossing, Decided,
-        HeldMerge, Holders, Owed, Reader, RegistryKey, StoreError, StoredReading, TokenRow,
+        HeldMerge, Holders, Owed, Reader, RegistryKey, Retimed, StoreError, StoredReading,
+        TokenRow,
         view::{
             AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
             HeldState, Message, Page, Paging, ReadingFilter, Scope,
@@ -287,6 +288,10 @@ impl Reader for SqliteReader {
 
     fn survivor(&self, person: &PersonId) -> Result<Option<PersonId>, StoreError> {
         self.see(|connection| merge::survivor(connection, person))
+    }
+
+    fn retimings(&self, person: &PersonId) -> Result<Vec<Retimed>, StoreError> {
+        self.see(|connection| timing::of_person(connection, person))
     }
 
     fn decision(&self, at: CommitSeq) -> Result<Option<Decided>, StoreError> {

@@ -23,7 +23,8 @@ pub(super) const COLUMNS: &str = "seq, id, content, kind, unit, value, value2, v
      flags, meal, control, sample_type, sample_location, status, clock, record, slot, device, \
      site, bench, epoch, number, device_time, received_at, measured_at, grade, named, setting, \
      symptoms, attributes, road, unnumbered, raw, person, basis, standing, late, \
-     possible_duplicate, server_at, context_meal, context_told, told_symptoms, filed";
+     possible_duplicate, server_at, context_meal, context_told, told_symptoms, filed, \
+     rebased_at";
 
 /// The code of the kind of a measurement in `reading.kind` and `rollup.kind`.
 pub(super) const BLOOD_PRESSURE: i64 = 0;
@@ -126,6 +127,7 @@ pub(super) fn insert(
         late,
         possible_duplicate,
         server_at,
+        rebased_at,
     } = stored;
     let Native { kind, unit, values: [value, value2, value3, pulse], control, sample, status } =
         native(&reading.measurement);
@@ -134,7 +136,7 @@ pub(super) fn insert(
     let remarks = &reading.remarks;
     let filed = attribution.as_ref().map(|attribution| attribution.person.as_str());
     let person = survivor.map(crate::domain::Id::as_str).or(filed);
-    let params: [&dyn ToSql; 44] = [
+    let params: [&dyn ToSql; 45] = [
         &seq.0,
         reading.id.as_bytes(),
         reading.content.as_bytes(),
@@ -179,6 +181,7 @@ pub(super) fn insert(
         &context.as_ref().and_then(|told| told.attributes.as_deref()),
         &symptoms(told_symptoms)?,
         &filed.filter(|_| survivor.is_some()),
+        &rebased_at.map(Timestamp::as_millis),
     ];
     match statement.execute(&params[..]) {
         Ok(_) => Ok(()),
@@ -265,6 +268,7 @@ pub(super) fn decode(cells: &mut Cells<'_, '_>) -> Result<(CommitSeq, StoredRead
         (None, None) => None,
         (Some(_), None) | (None, Some(_)) => return Err(cells.damaged("half an attribution")),
     };
+    let rebased_at = cells.time_or_none()?;
     let stored = StoredReading {
         reading,
         attribution,
@@ -274,6 +278,7 @@ pub(super) fn decode(cells: &mut Cells<'_, '_>) -> Result<(CommitSeq, StoredRead
         late,
         possible_duplicate,
         server_at,
+        rebased_at,
     };
     Ok((seq, stored))
 }

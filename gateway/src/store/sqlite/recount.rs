@@ -25,7 +25,7 @@ pub(super) fn counts(connection: &Connection) -> Result<Counts, StoreError> {
 }
 
 /// The tables of facts.
-const FACTS: [&str; 15] = [
+const FACTS: [&str; 17] = [
     "reading",
     "refused",
     "quarantine",
@@ -41,6 +41,8 @@ const FACTS: [&str; 15] = [
     "decision",
     "attribution",
     "merge",
+    "retiming",
+    "gateway_clock",
 ];
 
 /// Calendar day and hour of a time on the clocks of China, also before 1970.
@@ -173,7 +175,7 @@ static SAME: LazyLock<Vec<Same>> =
     LazyLock::new(|| rollups().into_iter().chain(registry()).chain(working_state()).collect());
 
 /// Queries that must find nothing, and what it means if they do.
-const NONE: [(&str, &str); 22] = [
+const NONE: [(&str, &str); 23] = [
     (
         "registrations have lost who they name",
         "SELECT count(*) FROM registration WHERE (identity IS NULL AND kind = 'person') \
@@ -207,6 +209,13 @@ const NONE: [(&str, &str); 22] = [
     (
         "merges are of one that counts as another's",
         "SELECT count(*) FROM merged m JOIN merged o ON o.person = m.survivor",
+    ),
+    (
+        "readings have other times than their latest correction says",
+        "SELECT count(*) FROM retiming t JOIN reading r ON r.id = t.reading \
+         WHERE t.seq = (SELECT max(seq) FROM retiming WHERE reading = t.reading) \
+         AND (r.measured_at <> t.now_at OR r.grade <> t.now_grade OR r.late <> t.now_late \
+         OR coalesce(r.rebased_at, r.received_at) <> t.now_received)",
     ),
     (
         "contexts are joined to a reading that is missing, or tells otherwise",

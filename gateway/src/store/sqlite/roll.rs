@@ -240,6 +240,27 @@ pub(super) fn reattribute(
     id: &ReadingId,
     attribution: Option<&Attribution>,
 ) -> Result<(), StoreError> {
+    let file = attribution.map(|attribution| &attribution.person);
+    let survivor = match file {
+        Some(file) => merge::survivor(connection, file)?,
+        None => None,
+    };
+    moved(connection, id, || {
+        let set = "UPDATE reading SET person = ?, filed = ?, basis = ? WHERE id = ?";
+        let filed = file.filter(|_| survivor.is_some()).map(Id::as_str);
+        let person = survivor.as_ref().or(file).map(Id::as_str);
+        let basis = attribution.map(|attribution| super::code::basis(attribution.basis));
+        let params = params![person, filed, basis, id.as_bytes()];
+        run(connection, "attributing a reading", set, params).map(|_| ())
+    })
+}
+
+/// Changes a stored reading: what was counted of it before is taken back, and counted as it is then.
+pub(super) fn moved(
+    connection: &Connection,
+    id: &ReadingId,
+    change: impl FnOnce() -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
     let done = cursor(connection, FOLLOWER)?.0;
     let sql = "SELECT r.site, coalesce(p.village, ''), r.measured_at, r.kind, r.person, \
                CASE WHEN r.seq <= ?2 THEN 1 ELSE 0 END, \
@@ -247,20 +268,11 @@ pub(super) fn reattribute(
                FROM reading r LEFT JOIN person p ON p.person = r.person WHERE r.id = ?1";
     let before = fetch(connection, "reading", (sql, params![id.as_bytes(), done]), counted)?;
     let Some(_) = before.first() else {
-        return Err(StoreError::Asked { what: "no such reading to attribute" });
+        return Err(StoreError::Asked { what: "no such reading to change" });
     };
     take_back(connection, before, &[SITES, VILLAGES])?;
-    let set = "UPDATE reading SET person = ?, filed = ?, basis = ? WHERE id = ?";
-    let file = attribution.map(|attribution| &attribution.person);
-    let survivor = match file {
-        Some(file) => merge::survivor(connection, file)?,
-        None => None,
-    };
-    let filed = file.filter(|_| survivor.is_some()).map(Id::as_str);
-    let person = survivor.as_ref().or(file).map(Id::as_str);
-    let basis = attribution.map(|attribution| super::code::basis(attribution.basis));
     forget_owner(connection, id)?;
-    run(connection, "attributing a reading", set, params![person, filed, basis, id.as_bytes()])?;
+    change()?;
     forget_owner(connection, id)?;
     let after = fetch(connection, "reading", (sql, params![id.as_bytes(), done]), counted)?;
     add(connection, &after, &[SITES, VILLAGES])

@@ -8,7 +8,7 @@ use super::{
     fault::failed,
     feed, held, kept, list, merge, reading, registry,
     row::{Cells, cell, fetch_one, key_cell, number},
-    watch,
+    timing, watch,
 };
 use crate::{
     domain::{
@@ -16,9 +16,9 @@ use crate::{
         PersonEvent, PersonId, ReadingId, Registered, SiteId, Timestamp,
     },
     store::{
-        AlertEvent, Answer, Awaiting, BenchSession, CardScan, Change, CommitSeq, Committed,
-        Concerned, Counts, Crossing, Decided, Fact, HeldMerge, Numbered, Owed, PackInForce,
-        RegistryKey, Resumed, StoreError, StoredReading, Timer, Unit,
+        AlertEvent, Answer, Awaiting, BenchSession, CameSince, CardScan, Change, CommitSeq,
+        Committed, Concerned, Counts, Crossing, Decided, Fact, HeldMerge, Numbered, Owed,
+        PackInForce, RegistryKey, Resumed, StoreError, StoredReading, Timer, Unit,
         view::{HeldQuarantine, Scope},
     },
 };
@@ -233,6 +233,10 @@ impl Unit for SqliteUnit<'_> {
         span: (Timestamp, Timestamp),
     ) -> Result<Vec<StoredReading>, StoreError> {
         self.work(|connection, _| list::readings_at(connection, site, span))
+    }
+
+    fn came_since(&mut self, after: CommitSeq) -> Result<CameSince, StoreError> {
+        self.work(|connection, _| timing::came_since(connection, after))
     }
 
     fn decision(&mut self, at: CommitSeq) -> Result<Option<Decided>, StoreError> {

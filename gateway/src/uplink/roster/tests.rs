@@ -17,7 +17,7 @@ use tokio::{runtime::Runtime, sync::oneshot};
 use super::{Asked, Header, Opened, TakeError, make, take};
 use crate::{
     assess::Pack,
-    commit::{self, BY_ROSTER, Registering, Settings, Work, WriterHandle},
+    commit::{self, BY_ROSTER, Registering, Settings, Trust, Work, WriterHandle},
     domain::{
         Attributes, Card, CareLevel, Clock, Dated, Device, Doctor, Household, Millis, Person,
         PersonId, Registered, Site, SiteRole, Timestamp,
@@ -61,6 +61,7 @@ impl Gateway {
             pack: Arc::new(Pack::built_in().unwrap()),
             people_cached: 100,
             clock: Clock::scripted(ticking),
+            trust: Trust::Always,
         };
         let started =
             runtime.block_on(async { commit::start(Box::new(store), settings, &supervisor) });

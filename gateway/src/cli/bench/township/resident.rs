@@ -220,6 +220,7 @@ impl Resident {
             late: false,
             possible_duplicate: false,
             server_at: at,
+            rebased_at: None,
         })
     }
 }

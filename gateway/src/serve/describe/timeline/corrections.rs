@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Items, Part};
 use crate::{
-    domain::{Attribution, Basis, PersonId, ReadingId},
+    domain::{Attribution, Basis, PersonId, ReadingId, Timestamp},
     serve::{describe::Describer, wire},
     store::{Attributed, StoreError},
 };
@@ -72,10 +72,15 @@ fn of_move(moved: &Attributed, what: &'static str, basis: Basis) -> wire::Timeli
         Basis::Claim => "claim",
     };
     let reading = moved.reading.to_string();
+    let correction = wire::Correction { reading, what, basis, was: None, now: None };
+    of_correction(moved.at, correction)
+}
+
+pub(super) fn of_correction(at: Timestamp, correction: wire::Correction) -> wire::TimelineItem {
     wire::TimelineItem {
-        at: moved.at.to_string(),
+        at: at.to_string(),
         kind: "correction",
-        correction: Some(wire::Correction { reading, what, basis }),
+        correction: Some(correction),
         ..wire::TimelineItem::default()
     }
 }

@@ -9,6 +9,7 @@ mod events;
 mod files;
 mod messages;
 mod readings;
+mod times;
 
 use super::Describer;
 use crate::{
@@ -50,10 +51,13 @@ impl Describer<'_> {
         part: &Part,
     ) -> Result<wire::List<wire::TimelineItem>, StoreError> {
         let files = self.files(&of.person, part)?;
+        let times = self.times(&files)?;
         let mut items = Items::new();
         for file in &files.own {
             let moves = self.moves(file)?;
-            items.extend(self.timeline_readings(&moves, part)?);
+            items.extend(self.timeline_readings((&moves, &times), part)?);
+            items.extend(times.moved(&moves, part));
+            items.extend(times.corrections(file, part));
             items.extend(moves.corrections(part));
         }
         items.extend(self.timeline_alerts(&files, part)?);

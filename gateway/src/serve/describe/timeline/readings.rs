@@ -1,6 +1,6 @@
 //! Readings: those that are the person's, and those that were at the instant asked.
 
-use super::{Items, Part, corrections::Moves};
+use super::{Items, Part, corrections::Moves, times::Times};
 use crate::{
     domain::Timestamp,
     serve::{
@@ -17,7 +17,7 @@ impl Describer<'_> {
     /// Readings that came under the file and were its own at the instant asked.
     pub(super) fn timeline_readings(
         &self,
-        moves: &Moves,
+        (moves, times): (&Moves, &Times),
         part: &Part,
     ) -> Result<Items, StoreError> {
         let filter = ReadingFilter {
@@ -29,7 +29,9 @@ impl Describer<'_> {
         let mut found: Vec<(CommitSeq, StoredReading)> = Vec::new();
         let held = |stored: &StoredReading| {
             let then = moves.owner(&stored.reading.id, part);
-            part.is_known(stored.server_at) && then.is_none_or(|whose| moves.is_theirs(whose))
+            part.is_known(stored.server_at)
+                && then.is_none_or(|whose| moves.is_theirs(whose))
+                && times.then(&stored.reading.id, part).is_none()
         };
         loop {
             let page = self.reader().readings(&Scope::Everything, &filter, &paging)?;
@@ -72,7 +74,10 @@ impl Describer<'_> {
     }
 }
 
-fn of_reading(seq: CommitSeq, stored: &StoredReading) -> (Timestamp, wire::TimelineItem) {
+pub(super) fn of_reading(
+    seq: CommitSeq,
+    stored: &StoredReading,
+) -> (Timestamp, wire::TimelineItem) {
     let at = stored.reading.measured.at;
     let item = wire::TimelineItem {
         at: at.to_string(),
