@@ -12,7 +12,9 @@
 //! 5. [`pty`] and [`mqtt`]: the two wires.
 //! 6. [`world`]: a township, its places, and a day compressed into minutes.
 //! 7. [`township`]: a whole township and its year, with the truth about everybody in it.
+//! 8. [`benches`]: the benches of a van through a day, with the truth about every measurement.
 
+pub mod benches;
 pub mod body;
 pub mod chance;
 pub mod clock;

@@ -123,6 +123,7 @@ mod tests {
             township: "Qingshi".to_owned(),
             lat: String::new(),
             lon: String::new(),
+            session_minutes: None,
             attributes: [("county".to_owned(), "Yun".to_owned())].into(),
         }
     }

@@ -9,8 +9,8 @@ use jiff::civil::Date;
 
 use super::plan_row::{PLAN_COLUMNS, plan, plan_cells};
 use crate::domain::{
-    Attributes, Card, CareLevel, Dated, Device, Doctor, Household, Person, Registered, Sex, Site,
-    SiteRole,
+    Attributes, Card, CareLevel, Dated, Device, Doctor, Household, Person, PersonId, Registered,
+    Sex, Site, SiteRole,
 };
 
 /// Which rows a file holds.
@@ -71,8 +71,17 @@ impl Kind {
             Self::Doctors => {
                 &["doctor", "name", "phone", "level", "place", "webhook", "webhook_secret", "mqtt"]
             }
-            Self::Devices => &["device", "model", "site", "bench", "owner"],
-            Self::Sites => &["site", "kind", "name", "village", "township", "lat", "lon"],
+            Self::Devices => &["device", "model", "site", "bench", "owner", "slots"],
+            Self::Sites => &[
+                "site",
+                "kind",
+                "name",
+                "village",
+                "township",
+                "lat",
+                "lon",
+                "session_minutes",
+            ],
             Self::Cards => &["card", "person"],
             Self::Plans => &PLAN_COLUMNS,
         }
@@ -207,6 +216,7 @@ pub(super) fn row(kind: Kind, mut cells: Cells<'_>) -> Result<Registered, CellEr
             site: cells.optional("site")?,
             bench: cells.optional("bench")?,
             owner: cells.optional("owner")?,
+            slots: slots(&mut cells)?,
             attributes: cells.attributes(),
         }),
         Kind::Sites => Registered::Site(site(cells)?),
@@ -285,8 +295,37 @@ fn site(mut cells: Cells<'_>) -> Result<Site, CellError> {
         township: cells.owned("township"),
         lat: cells.owned("lat"),
         lon: cells.owned("lon"),
+        session_minutes: session_minutes(&mut cells)?,
         attributes: cells.attributes(),
     })
+}
+
+/// Whose the user slots of a device are: `1=P000001|2=P000002`.
+fn slots(cells: &mut Cells<'_>) -> Result<Vec<(u8, PersonId)>, CellError> {
+    let text = cells.text("slots");
+    let mut slots: Vec<(u8, PersonId)> = Vec::new();
+    for item in text.split('|').map(str::trim).filter(|item| !item.is_empty()) {
+        let (slot, person) = item.split_once('=').ok_or_else(|| wrong("slots", "expected 1=P1"))?;
+        let slot = slot.trim().parse().map_err(|error| wrong("slots", error))?;
+        let person = person.trim().parse().map_err(|error| wrong("slots", error))?;
+        if slots.iter().any(|(known, _)| *known == slot) {
+            return Err(wrong("slots", "one slot of two people"));
+        }
+        slots.push((slot, person));
+    }
+    slots.sort_unstable();
+    Ok(slots)
+}
+
+/// Longest session at a bench that a row may ask for, in minutes. Our choice.
+const SESSION_MINUTES_MAX: u16 = 240;
+
+fn session_minutes(cells: &mut Cells<'_>) -> Result<Option<u16>, CellError> {
+    let minutes: Option<u16> = cells.optional("session_minutes")?;
+    if minutes.is_none_or(|minutes| (1..=SESSION_MINUTES_MAX).contains(&minutes)) {
+        return Ok(minutes);
+    }
+    Err(wrong("session_minutes", format!("expected 1 to {SESSION_MINUTES_MAX}")))
 }
 
 /// A row's cells, in the order of [`Kind::columns`], and its attributes.
@@ -312,6 +351,11 @@ pub(super) fn cells(row: &Registered) -> (Vec<String>, Attributes) {
                 text(row.site.as_ref().map(ToString::to_string)),
                 text(row.bench.as_ref().map(ToString::to_string)),
                 text(row.owner.as_ref().map(ToString::to_string)),
+                row.slots
+                    .iter()
+                    .map(|(slot, person)| format!("{slot}={person}"))
+                    .collect::<Vec<_>>()
+                    .join("|"),
             ],
             row.attributes.clone(),
         ),
@@ -376,6 +420,7 @@ fn site_cells(row: &Site) -> Vec<String> {
         row.township.clone(),
         row.lat.clone(),
         row.lon.clone(),
+        row.session_minutes.map_or_else(String::new, |minutes| minutes.to_string()),
     ]
 }
 
@@ -417,7 +462,14 @@ mod tests {
             Ok("P1,张三,,,,c1|c2,,,,,,,C2@2026-01-01..2026-12-31|C1,;小组=三组"),
         );
         check(Kind::Cards, "person,card\nP1,6217\n", Ok("6217,P1;"));
-        check(Kind::Devices, "device,owner\nBP-1,P1\n", Ok("BP-1,,,,P1;"));
+        check(Kind::Devices, "device,owner\nBP-1,P1\n", Ok("BP-1,,,,P1,;"));
+        let slots = "device,slots\nBP-1,2=P2| 1=P1\n";
+        check(Kind::Devices, slots, Ok("BP-1,,,,,1=P1|2=P2;"));
+        let why = "slots: one slot of two people";
+        check(Kind::Devices, "device,slots\nBP-1,1=P1|1=P2\n", Err(why));
+        check(Kind::Sites, "site,kind,session_minutes\nV1,van,6\n", Ok("V1,van,,,,,,6;"));
+        let why = "session_minutes: expected 1 to 240";
+        check(Kind::Sites, "site,kind,session_minutes\nV1,van,0\n", Err(why));
     }
 
     #[test]

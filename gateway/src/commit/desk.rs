@@ -5,13 +5,15 @@ use std::collections::HashMap;
 
 use crate::{
     domain::{
-        BenchId, CareLevel, Device, DeviceId, Doctor, Household, Person, PersonId, Registered,
-        Site, SiteId, SiteRole,
+        BenchId, CareLevel, Device, DeviceId, Doctor, Household, Millis, Person, PersonId,
+        Registered, Site, SiteId, SiteRole,
     },
     store::{CommitSeq, RegistryKey, StoreError, Unit},
 };
 
-use super::{people::People, watch::Watch};
+use super::{
+    attribute::BENCH_SESSION_LIMIT, heard::Hearings, people::People, watch::Watch, window::Pace,
+};
 
 /// Registry rows kept in memory, counted as rows: devices and sites, and people until their file is
 /// open. Full: all are forgotten and read again.
@@ -25,17 +27,28 @@ pub(super) struct Desk {
     pub(super) people: People,
     /// How looking at everybody goes on.
     pub(super) watch: Watch,
+    /// What devices at benches tell of their clocks.
+    pub(super) hearings: Hearings,
+    /// How long things take at a bench.
+    pub(super) pace: Pace,
 }
 
 impl Desk {
     pub(super) fn new(people: People) -> Self {
-        Self { registry: HashMap::new(), people, watch: Watch::new(CommitSeq::default()) }
+        Self {
+            registry: HashMap::new(),
+            people,
+            watch: Watch::new(CommitSeq::default()),
+            hearings: Hearings::default(),
+            pace: Pace::REAL,
+        }
     }
 
     /// Forgets everything: a unit failed, or the registry changed under us.
     pub(super) fn forget(&mut self) {
         self.registry.clear();
         self.people.forget();
+        self.hearings.forget();
     }
 
     /// A row changed: what was known of it, and of whom it concerns, is out of date.
@@ -124,6 +137,18 @@ impl Desk {
     ) -> Result<Option<PersonId>, StoreError> {
         let row = self.row(unit, &RegistryKey::Card(card.to_owned()))?;
         Ok(if let Some(Registered::Card(card)) = row { Some(card.person.clone()) } else { None })
+    }
+
+    /// After how long a session at a bench of a site ends by itself.
+    pub(super) fn session_limit(
+        &mut self,
+        unit: &mut dyn Unit,
+        id: &SiteId,
+    ) -> Result<Millis, StoreError> {
+        let row = self.row(unit, &RegistryKey::Site(id.clone()))?;
+        let minutes =
+            if let Some(Registered::Site(site)) = row { site.session_minutes } else { None };
+        Ok(minutes.map_or(BENCH_SESSION_LIMIT, |minutes| Millis::minutes(minutes.into())))
     }
 
     /// What kind of place a site is; `None` for a site that nobody registered.

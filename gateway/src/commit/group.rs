@@ -11,7 +11,7 @@ use std::{
 
 use crate::{
     assess::{Pack, Packs},
-    domain::{PersonEvent, PersonId, Registered, Road, Timestamp, card_digest},
+    domain::{PersonEvent, PersonId, ReadingId, Registered, Road, Timestamp, card_digest},
     intake::{Item, KeyReused, Receipt},
     store::{
         Attempt, CardScan, Change, CommitSeq, Committed, Counts, Fact, Origin, Outcome,
@@ -81,6 +81,8 @@ pub(super) struct Group<'a> {
     pub(super) past: BTreeMap<PersonId, Vec<Box<StoredReading>>>,
     /// Where cards told of sessions.
     pub(super) stretches: Vec<Stretch>,
+    /// Readings of which another frame of their device told something new.
+    pub(super) heard_anew: Vec<ReadingId>,
     /// Rows that something may wait for.
     pub(super) bound: Vec<RegistryKey>,
     pub(super) counts: Counts,
@@ -111,6 +113,7 @@ impl<'a> Group<'a> {
             joins: Vec::new(),
             past: BTreeMap::new(),
             stretches: Vec::new(),
+            heard_anew: Vec::new(),
             bound: Vec::new(),
             counts: Counts::default(),
             dirty: false,
@@ -236,10 +239,18 @@ impl Group<'_> {
         self.flush()
     }
 
+    /// Keeps new readings of people without asking the lines what they mean.
+    #[cfg(test)]
+    pub(super) fn keep_touched(&mut self) {
+        let touched = std::mem::take(&mut self.touched);
+        self.facts.extend(touched.into_iter().map(Fact::Reading));
+    }
+
     fn card(&mut self, scan: &CardScan) -> Result<(), StoreError> {
         let person = self.desk.card(self.unit, &scan.card)?;
         let scan = CardScan { person, ..scan.clone() };
-        let Some(changes) = attribute::scan(self.unit, &scan)? else { return Ok(()) };
+        let limit = self.desk.session_limit(self.unit, &scan.site)?;
+        let Some(changes) = attribute::scan(self.unit, &scan, limit)? else { return Ok(()) };
         self.changes.extend(changes);
         self.stretches.push(Stretch::of(&scan));
         if scan.person.is_none() && !scan.out {

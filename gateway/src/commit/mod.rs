@@ -18,6 +18,7 @@ mod entered;
 mod event;
 mod group;
 mod health;
+mod heard;
 mod judge;
 mod packs;
 mod people;
@@ -26,10 +27,12 @@ mod repeat;
 #[cfg(test)]
 mod tests;
 mod watch;
+mod window;
 mod work;
 mod writer;
 
 pub use attribute::BENCH_SESSION_LIMIT;
+pub use window::Pace;
 pub use health::Health;
 pub use work::{Act, ActRefused, Acted, Decide, DecideRefused, Deed, Registering, Wish, Work};
 pub use writer::{Settings, WriterHandle, start};

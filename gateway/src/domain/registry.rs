@@ -174,6 +174,9 @@ pub struct Device {
     /// The person it belongs to, if it is not shared.
     #[serde(default)]
     pub owner: Option<PersonId>,
+    /// Whose its user slots are, by the number that the device sends.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub slots: Vec<(u8, PersonId)>,
     /// Unknown columns.
     #[serde(default)]
     pub attributes: Attributes,
@@ -215,6 +218,9 @@ pub struct Site {
     /// Longitude in degrees, WGS-84, as written.
     #[serde(default)]
     pub lon: String,
+    /// After how many minutes a session at one of its benches ends by itself, 1 to 240.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_minutes: Option<u16>,
     /// Unknown columns.
     #[serde(default)]
     pub attributes: Attributes,

@@ -87,6 +87,7 @@ impl World {
             township: "青石镇 1, 2".to_owned(),
             lat: String::new(),
             lon: String::new(),
+            session_minutes: None,
             attributes: Attributes::new(),
         };
         let key = RegistryKey::Site(site.site.clone());

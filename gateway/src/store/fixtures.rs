@@ -220,6 +220,7 @@ pub(crate) fn site(name: &str, village: &str, township: &str, county: &str) -> F
         township: township.to_owned(),
         lat: String::new(),
         lon: String::new(),
+        session_minutes: None,
         attributes: BTreeMap::from([("county".to_owned(), county.to_owned())]),
     }))
 }

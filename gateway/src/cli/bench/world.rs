@@ -68,6 +68,7 @@ fn site(number: u32) -> Result<Registered, Failure> {
         township: TOWNSHIP.to_owned(),
         lat: String::new(),
         lon: String::new(),
+        session_minutes: None,
         attributes: Attributes::from([("county".to_owned(), COUNTY.to_owned())]),
     }))
 }
@@ -130,6 +131,7 @@ fn device(number: u32) -> Result<Registered, Failure> {
         site: Some(site_name(number)?),
         bench: None,
         owner: None,
+        slots: Vec::new(),
         attributes: Attributes::new(),
     }))
 }

@@ -82,6 +82,7 @@ impl Bench {
             site: None,
             bench: None,
             owner: Some("P1".parse().unwrap()),
+            slots: Vec::new(),
             attributes: std::collections::BTreeMap::new(),
         };
         let rows = vec![

@@ -4,6 +4,7 @@ mod anew;
 mod benches;
 mod claims;
 mod context;
+mod days;
 mod events;
 mod once;
 mod tracked;

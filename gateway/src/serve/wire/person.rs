@@ -178,6 +178,6 @@ pub struct Correction {
     pub reading: String,
     /// `given` or `taken`.
     pub what: &'static str,
-    /// `payload`, `bench_session`, `device_owner` or `claim`: what it rests on, or rested on.
+    /// `payload`, `bench_session`, `device_owner`, `device_slot` or `claim`: what it rests on, or rested on.
     pub basis: &'static str,
 }

@@ -192,6 +192,7 @@ impl History {
                 site: None,
                 bench: None,
                 owner: (c % 2 == 0).then(|| id(&name("P", c, 7))),
+                slots: if c % 3 == 0 { vec![(1, id(&name("P", c, 7)))] } else { Vec::new() },
                 attributes: std::collections::BTreeMap::new(),
             })),
         }

@@ -13,12 +13,13 @@ const APPLICATION: i64 = 0x5855_4e5a;
 
 /// Each step leads from the format before it to its own, in one transaction. Steps are only added:
 /// changing one that was released changes nothing in the stores that took it.
-const STEPS: [(&str, &str); 5] = [
+const STEPS: [(&str, &str); 6] = [
     ("the first tables", include_str!("schema/0001_first.sql")),
     ("answers that say what was done", include_str!("schema/0002_answers.sql")),
     ("decisions about quarantine", include_str!("schema/0003_decisions.sql")),
     ("whom to look at when", include_str!("schema/0004_watch.sql")),
     ("events of people", include_str!("schema/0005_events.sql")),
+    ("what was received at a site", include_str!("schema/0008_bench.sql")),
 ];
 
 /// The format that this program writes.

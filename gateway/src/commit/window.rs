@@ -1,0 +1,111 @@
+//! When a measurement may have been going on: from the earliest instant at which it may have begun
+//! to the latest at which it may have ended.
+//!
+//! A value belongs to the session of a bench only if that session was open all that time. So what
+//! matters here is how wrong a time may be, not how likely it is right.
+
+use firmware_protocols::Measurement;
+
+use super::heard::{Hearing, STEADY, Told};
+use crate::{
+    admit::Stated,
+    domain::{Grade, Millis, Reading, Timestamp},
+};
+
+/// A clock without seconds states the minute that has begun.
+const MINUTE: Millis = Millis::minutes(1);
+
+/// How long things take at a bench.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// A cuff measures for at most so long: a value that comes sooner after a card than that may be
+    /// the value of whoever sat there before.
+    pub cuff: Millis,
+    /// A meter counts for at most so long after it has its drop of blood.
+    pub meter: Millis,
+    /// From the end of a measurement to the receipt of its frame, where nothing holds it up. Time
+    /// of senders that know their own is right within the same.
+    pub transfer: Millis,
+}
+
+impl Pace {
+    /// A cuff inflates and deflates for 30 to 60 s, a meter counts down from 5 (issue 4, part 3;
+    /// other meters 10; 5 s for putting it down are ours); a Bluetooth bridge needs a few seconds
+    /// (our choice).
+    pub const REAL: Self = Self {
+        cuff: Millis::seconds(60),
+        meter: Millis::seconds(15),
+        transfer: Millis::seconds(5),
+    };
+
+    /// Where a day passes within minutes, as in a demonstration: nothing takes time.
+    pub const COMPRESSED: Self = Self { cuff: Millis(0), meter: Millis(0), transfer: Millis(0) };
+
+    const fn takes(&self, measurement: &Measurement) -> Millis {
+        match measurement {
+            Measurement::BloodPressure(_) => self.cuff,
+            Measurement::Glucose(_) => self.meter,
+        }
+    }
+}
+
+/// From when to when a measurement may have been going on, both included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Window {
+    pub(super) from: Timestamp,
+    pub(super) to: Timestamp,
+}
+
+/// The window of a reading; `None` where nothing tells when it was taken. It never ends after the
+/// receipt.
+pub(super) fn window(reading: &Reading, (told, coarse): Hearing, pace: &Pace) -> Option<Window> {
+    let ended = ended(reading, (told, coarse), pace)?;
+    let from = ended.from.minus(pace.takes(&reading.measurement));
+    Some(Window { from, to: ended.to.min(reading.received_at).max(from) })
+}
+
+/// When it may have ended.
+fn ended(reading: &Reading, (told, coarse): Hearing, pace: &Pace) -> Option<Window> {
+    let received = reading.received_at;
+    let just_now = Window { from: received.minus(pace.transfer), to: received };
+    let Some(text) = reading.device_time.as_deref() else {
+        // Whatever may have waited in a queue says nothing of when it was taken.
+        return (reading.measured.grade == Grade::A).then_some(just_now);
+    };
+    let stated = Stated::read(text)?;
+    let knows = matches!(stated, Stated::Absolute(_)) || reading.measured.grade == Grade::B;
+    let lag = received.since(reading.measured.at);
+    if knows && reading.measured.grade != Grade::D && lag >= Millis(0).minus(STEADY) {
+        return Some(by_its_own(reading, told, pace));
+    }
+    match told {
+        Told::AtOnce(behind) => {
+            let from = just_now.from.minus(behind).minus(coarse);
+            Some(Window { from, to: received })
+        }
+        Told::KeptBack(by) => {
+            let (from, to) = (just_now.from.minus(by), received.minus(by));
+            Some(Window { from: from.minus(coarse), to: to.plus(STEADY).plus(coarse) })
+        }
+        Told::Open if reading.measured.grade != Grade::D => {
+            // Right and kept back, or slow and at once; if it runs ahead, by as much it may be late.
+            let ahead = stated.instant().since(received).max(Millis(0));
+            let from = stated.instant().min(just_now.from.minus(ahead));
+            Some(Window { from, to: received })
+        }
+        Told::Open | Told::Odd => None,
+    }
+}
+
+/// The window of a sender who knows its own time.
+fn by_its_own(reading: &Reading, told: Told, pace: &Pace) -> Window {
+    let (at, received) = (reading.measured.at, reading.received_at);
+    let whole_minute = at.as_millis() % MINUTE.0 == 0;
+    let until = if whole_minute { at.plus(MINUTE) } else { at };
+    let to = match told {
+        // Every frame comes so late, or its clock is behind.
+        Told::AtOnce(_) if received.since(until) > STEADY => received,
+        Told::AtOnce(_) | Told::KeptBack(_) | Told::Open | Told::Odd => until.plus(pace.transfer),
+    };
+    Window { from: at.min(received).minus(pace.transfer), to }
+}
