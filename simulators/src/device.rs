@@ -64,7 +64,11 @@ pub fn raycome(pressure: Pressure, time: DateTime, user: u8) -> Vec<Vec<u8>> {
 /// The result of a Sinocare meter.
 #[must_use]
 pub fn sinocare(glucose_tenths: u16, time: DateTime) -> Vec<u8> {
-    sinocare_result(glucose_tenths, time, Some(sinocare::LongBody { second: time.second(), code: 0 }))
+    sinocare_result(
+        glucose_tenths,
+        time,
+        Some(sinocare::LongBody { second: time.second(), code: 0 }),
+    )
 }
 
 /// The result of an older one, whose clock shows no seconds.

@@ -72,16 +72,9 @@ impl Kind {
                 &["doctor", "name", "phone", "level", "place", "webhook", "webhook_secret", "mqtt"]
             }
             Self::Devices => &["device", "model", "site", "bench", "owner", "slots"],
-            Self::Sites => &[
-                "site",
-                "kind",
-                "name",
-                "village",
-                "township",
-                "lat",
-                "lon",
-                "session_minutes",
-            ],
+            Self::Sites => {
+                &["site", "kind", "name", "village", "township", "lat", "lon", "session_minutes"]
+            }
             Self::Cards => &["card", "person"],
             Self::Plans => &PLAN_COLUMNS,
         }

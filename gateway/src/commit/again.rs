@@ -77,7 +77,9 @@ pub(super) fn binds(row: &Registered) -> Vec<RegistryKey> {
             row.cards.iter().map(card).chain([own]).collect()
         }
         Registered::Card(row) => vec![card(&row.card)],
-        Registered::Device(row) if row.owner.is_some() || row.bench.is_some() || !row.slots.is_empty() => {
+        Registered::Device(row)
+            if row.owner.is_some() || row.bench.is_some() || !row.slots.is_empty() =>
+        {
             vec![RegistryKey::Device(row.device.clone())]
         }
         Registered::Device(_)

@@ -51,7 +51,7 @@ pub(super) fn attribute(
         let Some(window) = window(reading, hearing, &desk.pace) else {
             return Ok(Whose::Nobody(QuarantineReason::UnprovenTime));
         };
-        match session_of(unit, (&reading.site, &bench), window)? {
+        match session_of(desk, unit, (&reading.site, &bench), window)? {
             Meant::One(person) => return known(desk, unit, &person, Basis::BenchSession),
             Meant::Several => return Ok(Whose::Nobody(QuarantineReason::BetweenPeople)),
             Meant::None => {}
@@ -94,14 +94,17 @@ enum Meant {
     None,
 }
 
-/// Whose session was open all through a window.
+/// Whose session was open as long as the measurement may have been going on. It had begun a while
+/// before its end: a card that is taken out meanwhile changes nothing, another that is held to the
+/// reader leaves open whose it is.
 fn session_of(
+    desk: &mut Desk,
     unit: &mut dyn Unit,
     (site, bench): (&SiteId, &BenchId),
     window: Window,
 ) -> Result<Meant, StoreError> {
     let mut person: Option<PersonId> = None;
-    let mut at = window.to;
+    let mut at = window.begun;
     for _ in 0..CARDS_MAX {
         let mut sessions = unit.sessions(site, bench, at)?;
         let (Some(session), true) = (sessions.pop(), sessions.is_empty()) else {
@@ -113,12 +116,32 @@ fn session_of(
             return Ok(Meant::Several);
         }
         if session.from <= window.from {
-            return Ok(Meant::One(session.person));
+            let other = other_came(desk, unit, &session, window)?;
+            return Ok(if other { Meant::Several } else { Meant::One(session.person) });
         }
         person = Some(session.person);
         at = session.from.minus(Millis(1));
     }
     Ok(Meant::Several)
+}
+
+/// Whether a card other than that of a session was held to the reader before the measurement ended.
+fn other_came(
+    desk: &mut Desk,
+    unit: &mut dyn Unit,
+    session: &BenchSession,
+    window: Window,
+) -> Result<bool, StoreError> {
+    if window.begun >= window.to {
+        return Ok(false);
+    }
+    let span = (window.begun.plus(Millis(1)), window.to);
+    for scan in unit.scans((&session.site, &session.bench), span)? {
+        if !scan.out && desk.card(unit, &scan.card)?.as_ref() != Some(&session.person) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Whether anybody's session was open at some time of a window at whose end none was.
@@ -183,7 +206,8 @@ pub(super) fn session_of_scan(
 /// A session ends at the next scan at its bench, or after its limit; at once, where another card
 /// was read in the same instant: nobody knows which came first.
 fn end_of(scan: &CardScan, scans: &[CardScan], limit: Millis) -> Timestamp {
-    let other = |it: &&CardScan| it.at > scan.at || (it.card.as_str(), it.out) != (&scan.card, false);
+    let other =
+        |it: &&CardScan| it.at > scan.at || (it.card.as_str(), it.out) != (&scan.card, false);
     let next = scans.iter().find(other).map(|later| later.at);
     next.unwrap_or(scan.at.plus(limit))
 }

@@ -44,6 +44,11 @@ impl Desk {
         }
     }
 
+    /// Where things take so long.
+    pub(super) fn at(self, pace: Pace) -> Self {
+        Self { pace, ..self }
+    }
+
     /// Forgets everything: a unit failed, or the registry changed under us.
     pub(super) fn forget(&mut self) {
         self.registry.clear();

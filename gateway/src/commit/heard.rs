@@ -80,7 +80,8 @@ pub(super) enum Told {
     Odd,
 }
 
-/// How coarse the clock is, beside what is told.
+/// What is told, and how much earlier than it seems a frame may have been taken because the clock
+/// is coarse.
 pub(super) type Hearing = (Told, Millis);
 
 /// What was heard at the sites that have benches, around the time of what comes now.
@@ -120,7 +121,8 @@ impl Hearings {
             frames.entry(reading.device.clone()).or_default().extend(frame);
         }
         for (device, heard) in self.sites.remove(site).into_iter().flat_map(|old| old.devices) {
-            let near = |frame: &Frame| apart(frame.received_at.since(at)) <= SAME_DAY.plus(SAME_DAY);
+            let near =
+                |frame: &Frame| apart(frame.received_at.since(at)) <= SAME_DAY.plus(SAME_DAY);
             frames.entry(device).or_default().extend(heard.frames().filter(near));
         }
         if self.sites.len() >= SITES_MAX {
@@ -147,7 +149,7 @@ impl Hearings {
     pub(super) fn told(&self, reading: &Reading) -> Hearing {
         let around = self.sites.get(&reading.site);
         let heard = around.and_then(|around| around.devices.get(&reading.device));
-        heard.map_or((Told::Open, Millis(0)), |heard| heard.told(&reading.id))
+        heard.map_or((Told::Open, Millis::ZERO), |heard| heard.told(&reading.id))
     }
 }
 
@@ -162,7 +164,7 @@ impl Heard {
     pub(super) fn new(mut frames: Vec<Frame>) -> Self {
         frames.sort_by_key(|frame| (frame.received_at, frame.id));
         frames.dedup_by_key(|frame| frame.id);
-        let open = (Told::Open, Millis(0));
+        let open = (Told::Open, Millis::ZERO);
         let mut heard = Self { frames: frames.into_iter().map(|frame| (frame, open)).collect() };
         heard.listen(|_, _| true);
         heard
@@ -179,15 +181,16 @@ impl Heard {
             return Vec::new();
         }
         let at = self.frames.partition_point(|(known, _)| (known.received_at, known.id) < key);
-        self.frames.insert(at, (frame, (Told::Open, Millis(0))));
+        self.frames.insert(at, (frame, (Told::Open, Millis::ZERO)));
         self.forget_oldest();
         let least = self.frames().map(|frame| frame.lag).min().unwrap_or(frame.lag);
-        // Of a frame that surely came at once only a quicker one, or a finer clock, tells more.
-        let may_change = |other: &Frame, (told, coarse): Hearing| {
+        // Of a frame that surely came at once only a quicker one tells more; of a clock without
+        // seconds, every other one.
+        let may_change = |other: &Frame, (told, _): Hearing| {
             let Told::AtOnce(behind) = told else { return true };
             frame.lag < other.lag.minus(behind)
                 || least < other.lag.minus(STEADY)
-                || (coarse.0 > 0 && !frame.whole_minute)
+                || other.whole_minute
         };
         let mut changed = self.listen(may_change);
         changed.retain(|id| *id != frame.id);
@@ -197,7 +200,7 @@ impl Heard {
     /// What is told of a frame that was heard.
     pub(super) fn told(&self, reading: &ReadingId) -> Hearing {
         let found = self.frames.iter().rev().find(|(frame, _)| frame.id == *reading);
-        found.map_or((Told::Open, Millis(0)), |(_, told)| *told)
+        found.map_or((Told::Open, Millis::ZERO), |(_, told)| *told)
     }
 
     /// More than any bench device sends; beyond it the oldest say nothing any more.
@@ -226,9 +229,12 @@ impl Heard {
     fn ask(&self, of: &Frame) -> Hearing {
         let day: Vec<Frame> = self.frames().filter(|other| of_one_day(of, other)).collect();
         let minutes_only = day.iter().all(|frame| frame.whole_minute);
-        let coarse = if minutes_only { MINUTE } else { Millis(0) };
+        let coarse = if minutes_only { MINUTE } else { Millis::ZERO };
         let day = Day { frames: &day, alike: STEADY.plus(coarse) };
-        (day.ask(of), coarse)
+        match day.ask(of) {
+            told @ Told::AtOnce(_) => (told, coarse.minus(day.spread(of)).max(Millis::ZERO)),
+            told => (told, coarse),
+        }
     }
 }
 
@@ -285,6 +291,15 @@ impl Day<'_> {
         of.lag.minus(least)
     }
 
+    /// How far the middle lag lies above the least. Most frames come at once; so the seconds that
+    /// the clock does not show were known this much better than by one frame alone.
+    fn spread(&self, of: &Frame) -> Millis {
+        let mut lags: Vec<Millis> = self.like(of).map(|frame| frame.lag).collect();
+        lags.sort_unstable();
+        let (least, middle) = (lags.first(), lags.get(lags.len() / 2));
+        middle.zip(least).map_or(Millis::ZERO, |(middle, least)| middle.minus(*least))
+    }
+
     /// By how much the frame lags behind those that came at once before it was taken and after: the
     /// clock was not set in between.
     fn kept_back(&self, of: &Frame, quicker: &[&Frame]) -> Option<Millis> {
@@ -336,4 +351,83 @@ fn proven<'f>(frames: impl Iterator<Item = &'f Frame>, enough: usize) -> bool {
         }
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::fixtures::{NOON, key};
+
+    /// A frame received so many seconds after noon, of a clock that is so many seconds ahead, kept
+    /// back for so many.
+    fn frame((received, ahead, kept_back): (i64, i64, i64)) -> Frame {
+        let received_at = NOON.plus(Millis::seconds(received));
+        let stated = received_at.plus(Millis::seconds(ahead - kept_back));
+        Frame {
+            id: key(u64::try_from(received).unwrap()),
+            received_at,
+            lag: received_at.since(stated),
+            whole_minute: stated.as_millis() % MINUTE.0 == 0,
+        }
+    }
+
+    /// What is told of the last of some frames, in whatever order they are heard.
+    #[track_caller]
+    fn check(frames: &[(i64, i64, i64)], expected: Told) {
+        let all: Vec<Frame> = frames.iter().copied().map(frame).collect();
+        let asked = all.last().unwrap().id;
+        for turn in 0..all.len() {
+            let mut heard = Heard::default();
+            for frame in all.iter().cycle().skip(turn).take(all.len()) {
+                heard.hear(*frame);
+            }
+            assert_eq!(heard.told(&asked).0, expected, "heard from {turn} on: {frames:?}");
+            assert_eq!(Heard::new(all.clone()).told(&asked).0, expected, "read: {frames:?}");
+        }
+    }
+
+    const DECADE: i64 = 3652 * 86_400;
+
+    #[test]
+    fn three_frames_with_one_lag_prove_a_clock_however_wrong_it_is() {
+        for ahead in [0, 7300, -7300, -DECADE] {
+            check(&[(60, ahead, 0), (200, ahead, 0)], Told::Open);
+            let frames = [(60, ahead, 0), (200, ahead, 2), (400, ahead, 1)];
+            check(&frames, Told::AtOnce(Millis::seconds(1)));
+        }
+    }
+
+    #[test]
+    fn a_queue_that_is_emptied_proves_nothing() {
+        check(&[(100, 7300, 0), (101, 7300, 1), (102, 7300, 2)], Told::Open);
+    }
+
+    #[test]
+    fn a_frame_that_was_kept_back_tells_for_how_long() {
+        for ahead in [0, 7300, -DECADE] {
+            let live = [(60, ahead, 0), (200, ahead, 0), (400, ahead, 0), (3700, ahead, 0)];
+            let with = |one| live.into_iter().chain([one]).collect::<Vec<_>>();
+            check(&with((3600, ahead, 900)), Told::KeptBack(Millis::seconds(900)));
+        }
+    }
+
+    #[test]
+    fn a_frame_kept_back_beyond_what_was_heard_of_the_clock_is_odd() {
+        let live = [(60, 0, 0), (200, 0, 0), (400, 0, 0)];
+        let with = |one| live.into_iter().chain([one]).collect::<Vec<_>>();
+        check(&with((3600, 0, 900)), Told::Odd);
+        check(&with((3600, 500, 0)), Told::Odd);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_proves_itself_anew() {
+        let before: Vec<_> = (1..6).map(|number| (number * 100, -300, 0)).collect();
+        let after: Vec<_> = (10..15).map(|number| (number * 100, 0, 0)).collect();
+        let all = |last| before.iter().chain(&after).copied().chain([last]).collect::<Vec<_>>();
+        check(&all((50, -300, 0)), Told::AtOnce(Millis::ZERO));
+        check(&all((1500, 0, 0)), Told::AtOnce(Millis::ZERO));
+        // Taken before the clock was set, received after: by the lag of that time.
+        check(&all((1450, -300, 1200)), Told::KeptBack(Millis::seconds(1200)));
+        check(&all((1450, 0, 200)), Told::KeptBack(Millis::seconds(200)));
+    }
 }

@@ -32,7 +32,7 @@ mod work;
 mod writer;
 
 pub use attribute::BENCH_SESSION_LIMIT;
-pub use window::Pace;
 pub use health::Health;
+pub use window::Pace;
 pub use work::{Act, ActRefused, Acted, Decide, DecideRefused, Deed, Registering, Wish, Work};
 pub use writer::{Settings, WriterHandle, start};

@@ -18,30 +18,35 @@ const MINUTE: Millis = Millis::minutes(1);
 /// How long things take at a bench.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pace {
-    /// A cuff measures for at most so long: a value that comes sooner after a card than that may be
-    /// the value of whoever sat there before.
-    pub cuff: Millis,
-    /// A meter counts for at most so long after it has its drop of blood.
-    pub meter: Millis,
+    /// How long a cuff measures, at least and at most: a value that comes sooner after a card than
+    /// the most may be the value of whoever sat there before, and one that comes sooner than the
+    /// least cannot be anybody's who sat down then.
+    pub cuff: (Millis, Millis),
+    /// How long a meter counts after it has its drop of blood, at least and at most.
+    pub meter: (Millis, Millis),
     /// From the end of a measurement to the receipt of its frame, where nothing holds it up. Time
     /// of senders that know their own is right within the same.
     pub transfer: Millis,
 }
 
 impl Pace {
-    /// A cuff inflates and deflates for 30 to 60 s, a meter counts down from 5 (issue 4, part 3;
-    /// other meters 10; 5 s for putting it down are ours); a Bluetooth bridge needs a few seconds
-    /// (our choice).
+    /// A cuff inflates for 20 s at least and takes 30 to 60 s in all, a meter counts down from 5
+    /// (issue 4, part 3; other meters 10; 5 s for putting it down are ours); a Bluetooth bridge
+    /// needs a few seconds (our choice).
     pub const REAL: Self = Self {
-        cuff: Millis::seconds(60),
-        meter: Millis::seconds(15),
+        cuff: (Millis::seconds(20), Millis::seconds(60)),
+        meter: (Millis::seconds(5), Millis::seconds(15)),
         transfer: Millis::seconds(5),
     };
 
     /// Where a day passes within minutes, as in a demonstration: nothing takes time.
-    pub const COMPRESSED: Self = Self { cuff: Millis(0), meter: Millis(0), transfer: Millis(0) };
+    pub const COMPRESSED: Self = Self {
+        cuff: (Millis::ZERO, Millis::ZERO),
+        meter: (Millis::ZERO, Millis::ZERO),
+        transfer: Millis::ZERO,
+    };
 
-    const fn takes(&self, measurement: &Measurement) -> Millis {
+    const fn takes(&self, measurement: &Measurement) -> (Millis, Millis) {
         match measurement {
             Measurement::BloodPressure(_) => self.cuff,
             Measurement::Glucose(_) => self.meter,
@@ -54,20 +59,30 @@ impl Pace {
 pub(super) struct Window {
     pub(super) from: Timestamp,
     pub(super) to: Timestamp,
+    /// At the latest then it had begun.
+    pub(super) begun: Timestamp,
+}
+
+/// From when to when something may have happened.
+struct Span {
+    from: Timestamp,
+    to: Timestamp,
 }
 
 /// The window of a reading; `None` where nothing tells when it was taken. It never ends after the
 /// receipt.
 pub(super) fn window(reading: &Reading, (told, coarse): Hearing, pace: &Pace) -> Option<Window> {
     let ended = ended(reading, (told, coarse), pace)?;
-    let from = ended.from.minus(pace.takes(&reading.measurement));
-    Some(Window { from, to: ended.to.min(reading.received_at).max(from) })
+    let (least, most) = pace.takes(&reading.measurement);
+    let from = ended.from.minus(most);
+    let to = ended.to.min(reading.received_at).max(from);
+    Some(Window { from, to, begun: to.minus(least).max(from) })
 }
 
 /// When it may have ended.
-fn ended(reading: &Reading, (told, coarse): Hearing, pace: &Pace) -> Option<Window> {
+fn ended(reading: &Reading, (told, coarse): Hearing, pace: &Pace) -> Option<Span> {
     let received = reading.received_at;
-    let just_now = Window { from: received.minus(pace.transfer), to: received };
+    let just_now = Span { from: received.minus(pace.transfer), to: received };
     let Some(text) = reading.device_time.as_deref() else {
         // Whatever may have waited in a queue says nothing of when it was taken.
         return (reading.measured.grade == Grade::A).then_some(just_now);
@@ -81,24 +96,24 @@ fn ended(reading: &Reading, (told, coarse): Hearing, pace: &Pace) -> Option<Wind
     match told {
         Told::AtOnce(behind) => {
             let from = just_now.from.minus(behind).minus(coarse);
-            Some(Window { from, to: received })
+            Some(Span { from, to: received })
         }
         Told::KeptBack(by) => {
             let (from, to) = (just_now.from.minus(by), received.minus(by));
-            Some(Window { from: from.minus(coarse), to: to.plus(STEADY).plus(coarse) })
+            Some(Span { from: from.minus(coarse), to: to.plus(STEADY).plus(coarse) })
         }
         Told::Open if reading.measured.grade != Grade::D => {
             // Right and kept back, or slow and at once; if it runs ahead, by as much it may be late.
             let ahead = stated.instant().since(received).max(Millis(0));
             let from = stated.instant().min(just_now.from.minus(ahead));
-            Some(Window { from, to: received })
+            Some(Span { from, to: received })
         }
         Told::Open | Told::Odd => None,
     }
 }
 
 /// The window of a sender who knows its own time.
-fn by_its_own(reading: &Reading, told: Told, pace: &Pace) -> Window {
+fn by_its_own(reading: &Reading, told: Told, pace: &Pace) -> Span {
     let (at, received) = (reading.measured.at, reading.received_at);
     let whole_minute = at.as_millis() % MINUTE.0 == 0;
     let until = if whole_minute { at.plus(MINUTE) } else { at };
@@ -107,5 +122,5 @@ fn by_its_own(reading: &Reading, told: Told, pace: &Pace) -> Window {
         Told::AtOnce(_) if received.since(until) > STEADY => received,
         Told::AtOnce(_) | Told::KeptBack(_) | Told::Open | Told::Odd => until.plus(pace.transfer),
     };
-    Window { from: at.min(received).minus(pace.transfer), to }
+    Span { from: at.min(received).minus(pace.transfer), to }
 }

@@ -20,7 +20,7 @@ use crate::{
 };
 
 use super::{
-    Health, Work,
+    Health, Pace, Work,
     desk::Desk,
     group::{self, Group, Reply},
     packs,
@@ -52,6 +52,8 @@ pub struct Settings {
     pub people_cached: usize,
     /// The time.
     pub clock: Clock,
+    /// How long things take at a bench.
+    pub pace: Pace,
 }
 
 /// What the rest of the process needs of the writer.
@@ -76,7 +78,7 @@ pub fn start(
     settings: Settings,
     supervisor: &Supervisor,
 ) -> Result<WriterHandle, StoreError> {
-    let Settings { pack, people_cached, clock } = settings;
+    let Settings { pack, people_cached, clock, pace } = settings;
     let mut store = store;
     let packs = packs::put_in_force(store.as_mut(), &pack, clock.now())?;
     let reader = store.reader();
@@ -87,7 +89,7 @@ pub fn start(
     let gateway = reader.gateway()?;
     let (ended_tx, ended) = oneshot::channel();
     let mut writer = Writer {
-        desk: Desk::new(People::new(people_cached)),
+        desk: Desk::new(People::new(people_cached)).at(pace),
         packs,
         store,
         clock,

@@ -9,7 +9,7 @@ use crate::chance::happens;
 const SECOND: i64 = 1000;
 
 /// From the card to the start of the cuff, in seconds: sitting down, the sleeve, the cuff; assumed.
-const BEFORE_CUFF: std::ops::RangeInclusive<i64> = 25..=45;
+const BEFORE_CUFF: std::ops::RangeInclusive<i64> = 30..=60;
 /// A cuff measures so long, in seconds (issue 4, part 3).
 const CUFF_TAKES: std::ops::RangeInclusive<i64> = 30..=60;
 /// A meter counts down so long, in seconds; assumed from 5 and 10 s meters.
@@ -53,13 +53,7 @@ struct Left {
 
 impl<'r> Visits<'r> {
     pub(super) fn new(settings: Settings, rng: &'r mut Rng) -> Self {
-        Self {
-            settings,
-            rng,
-            visitors: Vec::new(),
-            scans: Vec::new(),
-            measurements: Vec::new(),
-        }
+        Self { settings, rng, visitors: Vec::new(), scans: Vec::new(), measurements: Vec::new() }
     }
 
     pub(super) fn end(self) -> (Vec<Visitor>, Vec<Scan>, Vec<Measured>) {

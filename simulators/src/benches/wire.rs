@@ -5,10 +5,7 @@ use std::collections::BTreeMap;
 
 use fastrand::Rng;
 
-use super::{
-    Day, Event, Frame, Scan, Settings, Visitor,
-    visit::Measured,
-};
+use super::{Day, Event, Frame, Scan, Settings, Visitor, visit::Measured};
 use crate::{body::Pressure, chance::happens, clock::shanghai, device};
 
 const SECOND: i64 = 1000;
@@ -53,9 +50,8 @@ fn name(bench: u8, cuff: bool) -> String {
 
 /// Two devices have wrong clocks, one of them was never set; one meter shows no seconds.
 fn clocks(settings: &Settings, begins_at: i64, rng: &mut Rng) -> Vec<(String, Clock)> {
-    let mut devices: Vec<String> = (0..settings.benches)
-        .flat_map(|bench| [name(bench, true), name(bench, false)])
-        .collect();
+    let mut devices: Vec<String> =
+        (0..settings.benches).flat_map(|bench| [name(bench, true), name(bench, false)]).collect();
     rng.shuffle(&mut devices);
     let mut clocks = Vec::new();
     for (place, device) in devices.into_iter().enumerate() {

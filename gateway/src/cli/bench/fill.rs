@@ -51,6 +51,7 @@ pub(super) fn fill(
         pack: Arc::new(Pack::built_in().map_err(|error| Failure::of(&error))?),
         people_cached: usize::try_from(world.people).unwrap_or(usize::MAX).saturating_mul(2),
         clock: Clock::scripted(past),
+        pace: commit::Pace::REAL,
     };
     let writer = commit::start(Box::new(store), settings, &supervisor)?;
     let delivered = runtime.block_on(deliver(&writer.inlet, stored..wanted, world, random));

@@ -9,7 +9,7 @@ use std::{
 
 use simulators::benches::{Day, Event, Frame, Settings};
 
-use super::super::{desk::Desk, group::Group, people::People};
+use super::super::{Pace, desk::Desk, group::Group, people::People};
 use crate::{
     admit::{Source, cut_frame},
     assess::{Pack, Packs},
@@ -128,10 +128,15 @@ fn registry(day: &Day) -> Vec<Fact> {
 
 /// Takes everything that came, so many items a group. The lines judge nobody here.
 fn live(store: &mut dyn Store, day: &Day, together: usize) {
+    live_at((store, Pace::REAL), day, together);
+}
+
+fn live_at((store, pace): (&mut dyn Store, Pace), day: &Day, together: usize) {
     commit(store, &registry(day), &[]);
     let packs = Packs::new(Arc::new(Pack::built_in().unwrap()));
     let gateway = ("G1".to_owned(), 1);
     let mut desk = Desk::new(People::new(100));
+    desk.pace = pace;
     let items: Vec<Item> = day.events.iter().map(item).collect();
     for items in items.chunks(together) {
         let now = NOON.plus(Millis::days(1));
@@ -274,4 +279,17 @@ fn whoever_sits_down_unseen_where_a_card_was_left_cannot_be_told_from_its_owner(
     // staff's eyes.
     let unseen = Settings { unseen: 1000, without_card: 100, forgotten: 1000, ..Settings::DAY };
     assert!(check("unseen", &unseen, 0..2).wrong > 0);
+}
+
+#[test]
+fn without_the_time_that_measurements_take_readings_go_to_the_next_person() {
+    // What the figures above are made of: the same days catch an attribution that knows no time.
+    let mut tally = Tally::default();
+    for seed in 0..3 {
+        let (mut store, day) = (ModelStore::new(), day(&Settings::DAY, seed));
+        live_at((&mut store, Pace::COMPRESSED), &day, 1);
+        tally.add(compare(&store, &day));
+    }
+    tally.print("hasty, seeds 0..3");
+    assert!(tally.wrong > 0);
 }

@@ -45,13 +45,8 @@ pub(super) const fn road(road: Road) -> i64 {
     }
 }
 
-pub(super) const BASES: [Basis; 5] = [
-    Basis::Payload,
-    Basis::BenchSession,
-    Basis::DeviceOwner,
-    Basis::Claim,
-    Basis::DeviceSlot,
-];
+pub(super) const BASES: [Basis; 5] =
+    [Basis::Payload, Basis::BenchSession, Basis::DeviceOwner, Basis::Claim, Basis::DeviceSlot];
 pub(super) const fn basis(basis: Basis) -> i64 {
     match basis {
         Basis::Payload => 0,
