@@ -300,8 +300,9 @@ impl Day<'_> {
         middle.zip(least).map_or(Millis::ZERO, |(middle, least)| middle.minus(*least))
     }
 
-    /// By how much the frame lags behind those that came at once before it was taken and after: the
-    /// clock was not set in between.
+    /// By how much the frame lags behind those that came at once before it was taken and after it
+    /// was received: all that time the clock was not set. A clock that was set back looks the same
+    /// from one side.
     fn kept_back(&self, of: &Frame, quicker: &[&Frame]) -> Option<Millis> {
         let around = |frame: &&&Frame| {
             let taken = of.received_at.minus(of.lag.minus(frame.lag));
@@ -309,7 +310,7 @@ impl Day<'_> {
             let (mut before, mut after) = (false, false);
             like.any(|other| {
                 before |= other.received_at < taken;
-                after |= other.received_at > taken;
+                after |= other.received_at > of.received_at;
                 before && after
             })
         };
@@ -426,8 +427,17 @@ mod tests {
         let all = |last| before.iter().chain(&after).copied().chain([last]).collect::<Vec<_>>();
         check(&all((50, -300, 0)), Told::AtOnce(Millis::ZERO));
         check(&all((1500, 0, 0)), Told::AtOnce(Millis::ZERO));
-        // Taken before the clock was set, received after: by the lag of that time.
-        check(&all((1450, -300, 1200)), Told::KeptBack(Millis::seconds(1200)));
-        check(&all((1450, 0, 200)), Told::KeptBack(Millis::seconds(200)));
+        // Taken before the clock was set, received after: nobody knows by which clock.
+        check(&all((1350, -300, 1000)), Told::Odd);
+        check(&all((1350, 0, 200)), Told::KeptBack(Millis::seconds(200)));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_is_no_frame_kept_back() {
+        let before: Vec<_> = (1..40).map(|number| (number * 100, 2000, 0)).collect();
+        let after = |count: i64| (41..41 + count).map(|number| (number * 100, 0, 0));
+        let with = |count| before.iter().copied().chain(after(count)).collect::<Vec<_>>();
+        check(&with(3), Told::Odd);
+        check(&with(5), Told::AtOnce(Millis::ZERO));
     }
 }
