@@ -16,7 +16,7 @@ mod time;
 use smol_str::SmolStr;
 
 pub use self::{
-    card::{card, presence},
+    card::{card, presence, read_card},
     event::{EventProblem, follow_up, happened_at, money},
     frame::{cut_frame, frame, left, memory},
     json::{posted, readings},

@@ -74,7 +74,7 @@ pub(super) fn binds(row: &Registered) -> Vec<RegistryKey> {
     match row {
         Registered::Person(row) => {
             let own = RegistryKey::Person(row.person.clone());
-            row.cards.iter().map(card).chain([own]).collect()
+            row.card_numbers().map(card).chain([own]).collect()
         }
         Registered::Card(row) => vec![card(&row.card)],
         Registered::Device(row)

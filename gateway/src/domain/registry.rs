@@ -99,6 +99,15 @@ pub struct Person {
     pub attributes: Attributes,
 }
 
+impl Person {
+    /// The numbers that a reader may read of this person: their cards, and the resident identity
+    /// card itself.
+    pub fn card_numbers(&self) -> impl Iterator<Item = &String> {
+        let own = Some(&self.id_number).filter(|number| !number.is_empty());
+        self.cards.iter().chain(own.filter(|number| !self.cards.contains(number)))
+    }
+}
+
 /// People under one contract.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Household {

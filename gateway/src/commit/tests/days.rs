@@ -293,32 +293,3 @@ fn without_the_time_that_measurements_take_readings_go_to_the_next_person() {
     tally.print("hasty, seeds 0..3");
     assert!(tally.wrong > 0);
 }
-
-#[test]
-fn debug_wrong() {
-    let seeds = std::env::var("SEEDS").unwrap_or("15".to_owned());
-    for seed in seeds.split(',') {
-        let seed: u64 = seed.parse().unwrap();
-        let settings = if std::env::var_os("STRESS").is_some() { Settings::STRESS } else { Settings::DAY };
-        let (mut store, day) = (ModelStore::new(), day(&settings, seed));
-        live(&mut store, &day, 1 + usize::try_from(seed % 7).unwrap());
-        let tally = compare(&store, &day);
-        for event in &day.events {
-            let Event::Frame(it) = event else { continue };
-            let Item::Reading(reading) = frame(it) else { panic!() };
-            let v = &day.visitors[it.of];
-            let Some(whose) = tally.whose[&reading.id].as_ref() else { continue };
-            if v.registered && v.card.is_some() && *whose == v.person { continue }
-            let clock = day.clocks.iter().find(|c| c.0 == it.device).unwrap().1;
-            let mut near: Vec<(i64, String)> = Vec::new();
-            for e in &day.events {
-                let Event::Scan(s) = e else { continue };
-                if s.bench == it.bench && (s.at - it.ended_at).abs() < 900_000 {
-                    near.push(((s.at - it.ended_at) / 1000, format!("{}{}{}", if s.received_at != s.at { format!("late {} ", (s.received_at - s.at) / 1000) } else { String::new() }, if s.out { "out " } else { "" }, if Some(&s.card) == v.card.as_ref() { "OWN" } else { &s.card })));
-                }
-            }
-            near.sort();
-            writeln!(std::io::stdout(), "seed {seed} {} of {} given {whose} stated {:?} grade {:?} received +{} ahead {}s set {:?} min {} delay {}s: {:?}", it.device, v.person, reading.device_time, reading.measured.grade, (it.received_at - NOON.as_millis()) / 1000, clock.ahead_by / 1000, clock.set_right_at.map(|s| (s - it.ended_at) / 1000), clock.minutes_only, (it.received_at - it.ended_at) / 1000, near).unwrap();
-        }
-    }
-}

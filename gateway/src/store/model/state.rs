@@ -247,7 +247,7 @@ impl State {
         }
         // A card that two people name is nobody's.
         let mut holders =
-            self.people().filter(|person| person.cards.iter().any(|card| card == name));
+            self.people().filter(|person| person.card_numbers().any(|card| card == name));
         let person = holders.next().filter(|_| holders.next().is_none())?;
         Some(Registered::Card(Card { card: name.to_owned(), person: person.person.clone() }))
     }

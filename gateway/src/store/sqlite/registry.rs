@@ -96,7 +96,7 @@ fn put_person(connection: &Connection, seq: CommitSeq, person: &Person) -> Resul
     let (own, name) = (&person.village, &person.name);
     run(connection, WHAT, sql, params![id.as_str(), seq.0, household, own, village, name])?;
     run(connection, WHAT, "DELETE FROM person_card WHERE person = ?", [id.as_str()])?;
-    for card in &person.cards {
+    for card in person.card_numbers() {
         let sql = "INSERT OR REPLACE INTO person_card (card, person, seq) VALUES (?, ?, ?)";
         run(connection, WHAT, sql, params![card, id.as_str(), seq.0])?;
     }
