@@ -27,10 +27,11 @@ const fn ends(byte: u8) -> bool {
 }
 
 fn scan(bytes: &[u8]) -> Scan {
-    match bytes.iter().position(|byte| ends(*byte)) {
-        Some(at) => Scan::Length(at.saturating_add(1)),
-        None if bytes.len() > LINE_MAX => Scan::NotHere,
-        None => Scan::More,
+    // Asked with every byte that comes: an end can only be the last one.
+    match bytes.last() {
+        Some(last) if ends(*last) => Scan::Length(bytes.len()),
+        Some(_) | None if bytes.len() > LINE_MAX => Scan::NotHere,
+        Some(_) | None => Scan::More,
     }
 }
 
