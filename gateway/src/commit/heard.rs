@@ -233,7 +233,7 @@ impl Heard {
         let day = Day { frames: &day, alike: STEADY.plus(coarse) };
         match day.ask(of) {
             told @ Told::AtOnce(_) => (told, coarse.minus(day.spread(of)).max(Millis::ZERO)),
-            told => (told, coarse),
+            told @ (Told::KeptBack(_) | Told::Open | Told::Odd) => (told, coarse),
         }
     }
 }
