@@ -148,6 +148,12 @@ impl Format {
         (self.decode)(bytes, selector, out)
     }
 
+    /// Whether it is what readers of cards send: its frames tell a `card` and measure nothing.
+    #[must_use]
+    pub fn is_of_cards(&self) -> bool {
+        [crate::card_line::FORMAT.name, crate::resident_id::FORMAT.name].contains(&self.name)
+    }
+
     /// How frames of this format are found in a line's bytes; `None` where a serial line never
     /// carries them.
     #[must_use]

@@ -57,8 +57,10 @@ pub use measurement::{
 };
 pub use time::DateTime;
 
+pub mod card_line;
 pub mod ieee11073;
 pub mod raycome;
+pub mod resident_id;
 pub mod sig;
 pub mod sinocare;
 pub mod taidoc;
@@ -78,6 +80,8 @@ static FORMATS: &[Format] = &[
     taidoc::FORMAT,
     raycome::FORMAT,
     sinocare::FORMAT,
+    card_line::FORMAT,
+    resident_id::FORMAT,
 ];
 
 /// All formats of this crate.

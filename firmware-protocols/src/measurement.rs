@@ -20,6 +20,7 @@ pub enum Meaning {
     /// - about the device: `device_clock`, `battery`, `model`, `serial_number`, `record_count`,
     ///   `glucose_feature`, `connected`, `acknowledged`, `power_off`, `memory_cleared`,
     ///   `record_access_response`;
+    /// - from a reader of cards: `card`, `line_end`, `reader_state`;
     /// - from the host: `command`;
     /// - a bare number: `number`;
     /// - valid, with codes that have no name here: `unknown_frame`, `unknown_answer`.

@@ -64,6 +64,24 @@ pub fn raycome(pressure: Pressure, time: DateTime, user: u8) -> Vec<Vec<u8>> {
 /// The result of a Sinocare meter.
 #[must_use]
 pub fn sinocare(glucose_tenths: u16, time: DateTime) -> Vec<u8> {
+    sinocare_result(
+        glucose_tenths,
+        time,
+        Some(sinocare::LongBody { second: time.second(), code: 0 }),
+    )
+}
+
+/// The result of an older one, whose clock shows no seconds.
+#[must_use]
+pub fn sinocare_minutes(glucose_tenths: u16, time: DateTime) -> Vec<u8> {
+    sinocare_result(glucose_tenths, time, None)
+}
+
+fn sinocare_result(
+    glucose_tenths: u16,
+    time: DateTime,
+    long: Option<sinocare::LongBody>,
+) -> Vec<u8> {
     sinocare::ResultFrame {
         machine: SINOCARE_MACHINE,
         history: false,
@@ -71,7 +89,7 @@ pub fn sinocare(glucose_tenths: u16, time: DateTime) -> Vec<u8> {
         glucose_tenths,
         sample_type: 0,
         temperature_tenths: SINOCARE_TEMPERATURE_TENTHS,
-        long: Some(sinocare::LongBody { second: time.second(), code: 0 }),
+        long,
     }
     .emit()
     .as_bytes()

@@ -13,7 +13,9 @@
 //! 6. [`world`]: a township, its places, and a day compressed into minutes.
 //! 7. [`census`]: a registry of any size, as files.
 //! 8. [`township`]: a whole township and its year, with the truth about everybody in it.
+//! 9. [`benches`]: the benches of a van through a day, with the truth about every measurement.
 
+pub mod benches;
 pub mod body;
 pub mod census;
 pub mod chance;

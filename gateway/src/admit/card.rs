@@ -1,9 +1,11 @@
 //! Card scans and presence as JSON (DESIGN section 9, MQTT).
 
+use firmware_protocols::{Format, Selector, Value};
 use serde_json::value::RawValue;
 use smol_str::SmolStr;
 
 use super::{
+    Source,
     fields::{Fields, text},
     measured, refuse,
 };
@@ -55,6 +57,39 @@ fn scan(payload: &[u8]) -> Result<(String, Option<SmolStr>, bool), String> {
         Some(_) => return Err("out: expected true or false".to_owned()),
     };
     Ok((card, at, out))
+}
+
+/// Admits a frame of a reader that types or speaks itself; `None` for one that tells no card.
+#[must_use]
+pub fn read_card(format: &Format, bytes: &[u8], source: &Source<'_>) -> Option<Item> {
+    let mut card: Option<String> = None;
+    let mut fields = |name: &'static str, value: Value<'_>| {
+        if let ("card", Value::Text(text)) = (name, value) {
+            card = Some(text.to_owned());
+        }
+    };
+    if let Err(error) = format.decode(bytes, Selector::default(), &mut fields) {
+        return Some(source.refuse(error.name(), kept(format, bytes)));
+    }
+    let card = card?;
+    if card.chars().count() > CARD_MAX {
+        let reason = format!("card: expected 1 to {CARD_MAX} characters");
+        return Some(source.refuse(reason, kept(format, bytes)));
+    }
+    let Some(bench) = source.bench else {
+        return Some(source.refuse("card: the reader stands at no bench", kept(format, bytes)));
+    };
+    let (site, bench) = (source.site.clone(), bench.clone());
+    let (at, received_at) = (source.received_at, source.received_at);
+    Some(Item::Card(CardScan { site, bench, card, person: None, at, received_at, out: false }))
+}
+
+/// What may be kept of a frame that cannot be used: of an identity card, neither name nor face.
+fn kept<'b>(format: &Format, bytes: &'b [u8]) -> &'b [u8] {
+    const HEADER_AND_STATE: usize = 10;
+    let personal = format.name == firmware_protocols::resident_id::FORMAT.name;
+    let length = if personal { HEADER_AND_STATE.min(bytes.len()) } else { bytes.len() };
+    bytes.get(..length).unwrap_or_default()
 }
 
 /// Admits what a site says of itself: `{"online":true,…}`, or the words `online` and `offline`.
@@ -131,6 +166,44 @@ mod tests {
         check_card(r#"{"card":""}"#, Err("card: expected 1 to 128 characters"));
         check_card(r#"{"card":1}"#, Err("card: expected a text"));
         check_card(r#"{"card":"1","out":"yes"}"#, Err("out: expected true or false"));
+    }
+
+    #[track_caller]
+    fn check_read(format: &str, bytes: &[u8], bench: Option<&str>, expected: Option<&str>) {
+        let (site, device) = (SiteId::new("V03").unwrap(), "reader-1".parse().unwrap());
+        let bench = bench.map(|bench| BenchId::new(bench).unwrap());
+        let source = Source {
+            road: Road::Serial,
+            site: &site,
+            device: &device,
+            bench: bench.as_ref(),
+            model: None,
+            received_at: received(),
+            live: true,
+        };
+        let format = firmware_protocols::format(format).unwrap();
+        let told = read_card(format, bytes, &source).map(|item| match item {
+            Item::Card(scan) => format!("{} {}", scan.card, scan.at),
+            Item::Refused(refused) => format!("refused {}", refused.reason),
+            Item::Reading(_)
+            | Item::Quarantined(_)
+            | Item::Unnumbered(_)
+            | Item::Event(_)
+            | Item::Presence(_)
+            | Item::Context(_) => panic!("no card"),
+        });
+        assert_eq!(told.as_deref(), expected, "{bytes:?}");
+    }
+
+    #[test]
+    fn a_reader_that_types_tells_a_card_a_line() {
+        let told = format!("621700000001 {RECEIVED}");
+        check_read("card-line", b"621700000001\r", Some("B1"), Some(&told));
+        check_read("card-line", b"\n", Some("B1"), None);
+        check_read("card-line", &[b'1'; 200], Some("B1"), Some("refused bad_terminator"));
+        check_read("card-line", b"\xFF\r", Some("B1"), Some("refused bad_format"));
+        let nowhere = "refused card: the reader stands at no bench";
+        check_read("card-line", b"621700000001\r", None, Some(nowhere));
     }
 
     #[track_caller]

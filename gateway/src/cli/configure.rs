@@ -103,6 +103,13 @@ pub(super) fn formats(config: &Config) -> Vec<String> {
                 line.format
             )),
             Some(format) => {
+                if format.is_of_cards() && line.bench.is_none() {
+                    problems.push(format!(
+                        "serial.bench: missing for {}: a reader of cards needs the bench whose \
+                         visits it begins / 读卡器必须写明所在工位 bench",
+                        line.device
+                    ));
+                }
                 if let Some(model) = &line.model
                     && !format.models.contains(&model.as_str())
                 {

@@ -74,7 +74,7 @@ pub(super) struct Core {
 /// Opens the store, and starts the writer and the device book.
 pub(super) fn core(
     config: &Config,
-    practice: bool,
+    (practice, pace): (bool, commit::Pace),
     supervisor: &Supervisor,
 ) -> Result<Core, Failure> {
     let pack = Arc::new(pack(config.pack_file.as_deref(), Pack::laid_over)?);
@@ -88,6 +88,7 @@ pub(super) fn core(
         people_cached: config.store.people_cached,
         clock: clock.clone(),
         trust: config.clock_trust,
+        pace,
     };
     let writer = commit::start(store, settings, supervisor)?;
     let book = DeviceBook::default();
@@ -175,7 +176,7 @@ fn summary(pack: &Pack) -> serve::PackSummary {
 
 /// The operator's door over a store that no server holds.
 pub(super) fn admin_here(config: &Config, supervisor: &Supervisor) -> Result<Router, Failure> {
-    let core = core(config, false, supervisor)?;
+    let core = core(config, (false, commit::Pace::REAL), supervisor)?;
     // No page is asked for here, so nothing is counted for one.
     let (_, uncounted) = watch::channel(None);
     Ok(serve::admin_router(shared(&core, config, false, uncounted, supervisor)?))

@@ -409,6 +409,8 @@ mod tests {
         );
         check(Kind::Cards, "person,card\nP1,6217\n", Ok("6217,P1;"));
         check(Kind::Devices, "device,owner\nBP-1,P1\n", Ok("BP-1,,,,P1,,;"));
+        let slots = "device,slots\nBP-1,1=P1|2=P2\n";
+        check(Kind::Devices, slots, Ok("BP-1,,,,,,1=P1|2=P2;"));
     }
 
     #[test]

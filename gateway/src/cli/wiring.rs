@@ -209,6 +209,9 @@ fn admit_line(arrival: SerialArrival) -> Vec<Item> {
         live: true,
     };
     match arrival.arrived {
+        Arrived::Frame(bytes) if line.format.is_of_cards() => {
+            admit::read_card(line.format, &bytes, &source).into_iter().collect()
+        }
         Arrived::Frame(bytes) => {
             admit::cut_frame(line.format, &bytes, &source).into_iter().collect()
         }

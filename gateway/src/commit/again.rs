@@ -9,7 +9,11 @@
 use smol_str::SmolStr;
 
 use crate::{
-    domain::{Attribution, Basis, BenchId, Millis, Registered, SiteId, Timestamp, card_digest},
+    domain::{
+        Attribution, Basis, BenchId, IdNumber, Millis, Reading, Registered, SiteId, Timestamp,
+        card_digest,
+    },
+    intake::Item,
     store::{
         Awaiting, CardScan, CommitSeq, Decided, Decision, Fact, QuarantineReason, RegistryKey,
         StoreError, StoredReading,
@@ -18,7 +22,7 @@ use crate::{
 };
 
 use super::{
-    attribute::{self, BENCH_SESSION_LIMIT, Whose},
+    attribute::{self, Whose},
     desk::bench_of,
     group::Group,
     receive::waiting,
@@ -28,22 +32,21 @@ use super::{
 /// (DESIGN section 2, attribution).
 const APART_MAX: Millis = Millis::hours(24);
 
-/// Clocks that tell no seconds name the minute in which something was measured.
-const WHOLE_MINUTE: Millis = Millis::minutes(1);
-
 /// Who decides where a scan does.
 const BY_CARD: &str = "card";
 
 /// Who decides where a row of the registry does.
 const BY_REGISTRY: &str = "registry";
 
-/// A stretch of time at a bench whose sessions changed.
+/// Who decides where other frames of the same device told how wrong its clock is.
+const BY_CLOCK: &str = "clock";
+
+/// A bench whose sessions changed from an instant on.
 #[derive(Debug)]
 pub(super) struct Stretch {
     site: SiteId,
     bench: BenchId,
     from: Timestamp,
-    to: Timestamp,
     received_at: Timestamp,
 }
 
@@ -53,15 +56,16 @@ impl Stretch {
         Self {
             site: scan.site.clone(),
             bench: scan.bench.clone(),
-            from: scan.at.minus(WHOLE_MINUTE),
-            to: scan.at.plus(BENCH_SESSION_LIMIT).plus(WHOLE_MINUTE),
+            from: scan.at.min(scan.received_at),
             received_at: scan.received_at,
         }
     }
 
-    fn is_near(&self, stored: &StoredReading) -> bool {
-        let other = stored.reading.received_at;
-        self.received_at.since(other) <= APART_MAX && other.since(self.received_at) <= APART_MAX
+    /// When that was received which the sessions may decide about: nothing before it was taken,
+    /// whatever its clock says.
+    fn receipts(&self) -> (Timestamp, Timestamp) {
+        let (from, to) = (self.received_at.minus(APART_MAX), self.received_at.plus(APART_MAX));
+        (from.max(self.from), to.plus(Millis(1)))
     }
 }
 
@@ -71,10 +75,14 @@ pub(super) fn binds(row: &Registered) -> Vec<RegistryKey> {
     match row {
         Registered::Person(row) => {
             let own = RegistryKey::Person(row.person.clone());
-            row.cards.iter().map(card).chain([own]).collect()
+            let number = IdNumber::parse(&row.id_number).ok();
+            let by_number = number.map(|number| RegistryKey::Card(number.card()));
+            row.cards.iter().map(card).chain(by_number).chain([own]).collect()
         }
         Registered::Card(row) => vec![card(&row.card)],
-        Registered::Device(row) if row.owner.is_some() || row.bench.is_some() => {
+        Registered::Device(row)
+            if row.owner.is_some() || row.bench.is_some() || !row.slots.is_empty() =>
+        {
             vec![RegistryKey::Device(row.device.clone())]
         }
         Registered::Device(_)
@@ -109,7 +117,8 @@ impl Group<'_> {
     /// A card that nobody knew is somebody's: its scan begins their session after all.
     fn know(&mut self, scan: &CardScan) -> Result<(), StoreError> {
         let Some(person) = self.desk.card(self.unit, &scan.card)? else { return Ok(()) };
-        self.changes.push(attribute::session_of_scan(self.unit, scan, &person)?);
+        let limit = self.desk.session_limit(self.unit, &scan.site)?;
+        self.changes.push(attribute::session_of_scan(self.unit, scan, &person, limit)?);
         let content = card_digest(&scan.site, &scan.bench, &scan.card, scan.at);
         let waits = |held: &HeldQuarantine| held.state() == HeldState::Waiting;
         if let Some(item) = self.unit.item_with(&content)?.filter(waits) {
@@ -120,21 +129,54 @@ impl Group<'_> {
         self.flush()
     }
 
-    /// Attributes anew whatever was stored of the stretches whose sessions changed.
+    /// Attributes anew whatever was stored of the stretches whose sessions changed, and of devices
+    /// of whose clocks something new was heard.
     pub(super) fn attribute_stretches(&mut self) -> Result<(), StoreError> {
         for stretch in std::mem::take(&mut self.stretches) {
             self.flush()?;
-            let span = (stretch.from, stretch.to);
-            for stored in self.unit.readings_at(&stretch.site, span)? {
-                let by_session = match &stored.attribution {
-                    None => stored.reading.remarks.person.is_none(),
-                    Some(whose) => whose.basis == Basis::BenchSession,
-                };
-                if by_session && stretch.is_near(&stored) && self.was_at(&stretch, &stored)? {
+            for stored in self.unit.received(&stretch.site, stretch.receipts())? {
+                if is_by_session(&stored) && self.was_at(&stretch, &stored)? {
                     self.ask_again(stored, BY_CARD)?;
                 }
             }
         }
+        for id in std::mem::take(&mut self.heard_anew) {
+            self.flush()?;
+            if let Some(stored) = self.unit.reading(&id)?.filter(is_by_session) {
+                self.listen_at(&came(&stored))?;
+                self.ask_again(stored, BY_CLOCK)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Hears what the frames of devices at benches tell of their clocks, before any of them is
+    /// attributed.
+    pub(super) fn hear(&mut self, items: &[&Item]) -> Result<(), StoreError> {
+        let readings = || {
+            items.iter().filter_map(|it| if let Item::Reading(it) = it { Some(it) } else { None })
+        };
+        for reading in readings() {
+            let device = self.desk.device(self.unit, &reading.device)?;
+            if bench_of(reading.bench.as_ref(), device).is_some() {
+                self.listen_at(reading)?;
+            }
+        }
+        for reading in readings() {
+            let anew = self.desk.hearings.hear(reading);
+            self.heard_anew.extend(anew);
+        }
+        Ok(())
+    }
+
+    /// Sees to it that what was heard around the receipt of a reading is in mind.
+    fn listen_at(&mut self, reading: &Reading) -> Result<(), StoreError> {
+        let (site, at) = (&reading.site, reading.received_at);
+        let Some(span) = self.desk.hearings.wanted(site, at) else { return Ok(()) };
+        self.flush()?;
+        let held = self.unit.received(site, span)?;
+        let held: Vec<Reading> = held.iter().map(came).collect();
+        self.desk.hearings.begin((site, at), held.iter());
         Ok(())
     }
 
@@ -144,9 +186,10 @@ impl Group<'_> {
     }
 
     fn ask_again(&mut self, stored: StoredReading, by: &'static str) -> Result<(), StoreError> {
-        let after = match attribute::attribute(self.desk, self.unit, &stored.reading)? {
+        let came = came(&stored);
+        let after = match attribute::attribute(self.desk, self.unit, &came)? {
             Whose::Known(attribution) => Some(attribution),
-            Whose::Nobody | Whose::Unknown(_) => None,
+            Whose::Nobody(_) | Whose::Unknown(_) => None,
         };
         let person = |whose: &Option<Attribution>| whose.as_ref().map(|of| of.person.clone());
         if person(&after) == person(&stored.attribution) {
@@ -192,9 +235,22 @@ impl Group<'_> {
     }
 }
 
+/// A reading with the receipt that is known now: the gateway's clock may have been wrong.
+pub(super) fn came(stored: &StoredReading) -> Reading {
+    Reading { received_at: stored.received_at(), ..stored.reading.clone() }
+}
+
+/// Whether sessions decide whose a reading is.
+fn is_by_session(stored: &StoredReading) -> bool {
+    match &stored.attribution {
+        None => stored.reading.remarks.person.is_none(),
+        Some(whose) => whose.basis == Basis::BenchSession,
+    }
+}
+
 /// What somebody put aside, or took from the person to whom a card or a row had given it, is for
 /// people to decide: no later card gives it back.
 fn is_for_people(held: &HeldQuarantine) -> bool {
-    let by_people = |by: &SmolStr| ![BY_CARD, BY_REGISTRY].contains(&by.as_str());
+    let by_people = |by: &SmolStr| ![BY_CARD, BY_REGISTRY, BY_CLOCK].contains(&by.as_str());
     held.state() == HeldState::Dismissed || held.taken_back_by.as_ref().is_some_and(by_people)
 }

@@ -1,27 +1,35 @@
 //! Whose a reading is: the right person, or nobody (promise P4).
 //!
 //! The bases are asked in this order: the person in the payload, the bench session that was open
-//! when the value was taken, the owner of the device. A person who is named and not known is not
-//! replaced by anybody else.
+//! while the value was taken, the owner of the device, the user slot that the device names. A
+//! person who is named and not known is not replaced by anybody else. A session decides only if it
+//! was open as long as the measurement may have been going on ([`super::window`]): what may belong
+//! to two people, or to one and somebody without a card, waits.
 
 use crate::{
-    admit::{Stated, only_ordered},
-    domain::{Attribution, Basis, BenchId, Grade, Measured, Millis, PersonId, Reading, Timestamp},
-    store::{BenchSession, CardScan, Change, StoreError, Unit},
+    domain::{Attribution, Basis, BenchId, Device, Millis, PersonId, Reading, SiteId, Timestamp},
+    store::{BenchSession, CardScan, Change, QuarantineReason, StoreError, Unit},
 };
 
-use super::desk::{Desk, bench_of};
+use super::{
+    desk::{Desk, bench_of},
+    window::{Window, window},
+};
 
-/// A bench session ends by itself after this long (proposed; issue text "default 10 min").
+/// A bench session ends by itself after this long, where its site's row says nothing (proposed;
+/// issue text "default 10 min").
 pub const BENCH_SESSION_LIMIT: Millis = Millis::minutes(10);
+
+/// Cards in the time of one measurement, at most: a bench where more are read tells nothing.
+const CARDS_MAX: usize = 256;
 
 /// What attribution found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Whose {
     /// A person, and why.
     Known(Attribution),
-    /// Nobody could be named.
-    Nobody,
+    /// Nobody could be named, and why not.
+    Nobody(QuarantineReason),
     /// Somebody is named whom the registry lacks.
     Unknown(PersonId),
 }
@@ -37,71 +45,115 @@ pub(super) fn attribute(
     }
     let device = desk.device(unit, &reading.device)?;
     let bench = bench_of(reading.bench.as_ref(), device);
-    let owner = device.and_then(|device| device.owner.clone());
+    let own = device.map_or(Own::Nobody, |device| own(device, reading));
     if let Some(bench) = bench {
-        match session_of(unit, reading, &bench)? {
+        let hearing = desk.hearings.told(reading);
+        let Some(window) = window(reading, hearing, &desk.pace) else {
+            return Ok(Whose::Nobody(QuarantineReason::UnprovenTime));
+        };
+        match session_of(desk, unit, (&reading.site, &bench), window)? {
             Meant::One(person) => return known(desk, unit, &person, Basis::BenchSession),
-            Meant::Several => return Ok(Whose::Nobody),
+            Meant::Several => return Ok(Whose::Nobody(QuarantineReason::BetweenPeople)),
             Meant::None => {}
         }
     }
-    match owner {
-        Some(owner) => known(desk, unit, &owner, Basis::DeviceOwner),
-        None => Ok(Whose::Nobody),
+    match own {
+        Own::Of(person, basis) => known(desk, unit, &person, basis),
+        Own::Nobody => Ok(Whose::Nobody(QuarantineReason::NoPerson)),
+    }
+}
+
+/// To whom a device belongs.
+enum Own {
+    Of(PersonId, Basis),
+    Nobody,
+}
+
+/// The owner, unless users have keys of their own on the device and it names another one's: then
+/// that user, and nobody where the key is no registered user's.
+fn own(device: &Device, reading: &Reading) -> Own {
+    let owner = || match &device.owner {
+        Some(owner) => Own::Of(owner.clone(), Basis::DeviceOwner),
+        None => Own::Nobody,
+    };
+    let Some(slot) = reading.measurement.user().filter(|_| !device.slots.is_empty()) else {
+        return owner();
+    };
+    match device.slots.iter().find(|(number, _)| *number == slot) {
+        Some((_, person)) if device.owner.as_ref() == Some(person) => owner(),
+        Some((_, person)) => Own::Of(person.clone(), Basis::DeviceSlot),
+        None => Own::Nobody,
     }
 }
 
 /// Whose session a reading at a bench belongs to.
 enum Meant {
     One(PersonId),
-    /// Two people could be meant, so nobody is.
+    /// Two people could be meant, or one and somebody without a card, so nobody is.
     Several,
     None,
 }
 
-/// Many clocks tell no seconds: a reading that states a whole minute was taken at some time within
-/// it, and the card may have changed hands in that minute. An offset that was measured on such a
-/// clock is as coarse, both ways. What is only in an order was at no known time at the bench.
+/// Whose session was open as long as the measurement may have been going on. It had begun a while
+/// before its end: a card that is taken out meanwhile changes nothing, another that is held to the
+/// reader leaves open whose it is.
 fn session_of(
+    desk: &mut Desk,
     unit: &mut dyn Unit,
-    reading: &Reading,
-    bench: &BenchId,
+    (site, bench): (&SiteId, &BenchId),
+    window: Window,
 ) -> Result<Meant, StoreError> {
-    const MINUTE: Millis = Millis::minutes(1);
-    if only_ordered(reading) {
-        return Ok(Meant::None);
+    let mut person: Option<PersonId> = None;
+    let mut at = window.begun;
+    for _ in 0..CARDS_MAX {
+        let mut sessions = unit.sessions(site, bench, at)?;
+        let (Some(session), true) = (sessions.pop(), sessions.is_empty()) else {
+            let nobody = person.is_none() && sessions.is_empty();
+            let anybody = !nobody || touched(unit, (site, bench), window)?;
+            return Ok(if anybody { Meant::Several } else { Meant::None });
+        };
+        if person.as_ref().is_some_and(|person| *person != session.person) {
+            return Ok(Meant::Several);
+        }
+        if session.from <= window.from {
+            let before = unit.sessions(site, bench, window.others_from)?;
+            let other = before.iter().any(|other| other.person != session.person)
+                || other_came(desk, unit, &session, window)?;
+            return Ok(if other { Meant::Several } else { Meant::One(session.person) });
+        }
+        person = Some(session.person);
+        at = session.from.minus(Millis(1));
     }
-    let Measured { at, grade } = reading.measured;
-    let stated = reading.device_time.as_deref().and_then(Stated::read);
-    let naive = matches!(stated, Some(Stated::Naive(_)));
-    let told_at = stated.map_or(at, Stated::instant);
-    let mut instants = vec![at];
-    if reading.device_time.is_some() && told_at.as_millis() % MINUTE.0 == 0 {
-        instants.push(at.plus(MINUTE).minus(Millis(1)));
+    Ok(Meant::Several)
+}
+
+/// Whether a card other than that of a session was held to the reader before the measurement ended.
+fn other_came(
+    desk: &mut Desk,
+    unit: &mut dyn Unit,
+    session: &BenchSession,
+    window: Window,
+) -> Result<bool, StoreError> {
+    if window.begun >= window.to {
+        return Ok(false);
     }
-    if naive && grade == Grade::B {
-        instants.extend([at.minus(MINUTE), at.plus(MINUTE)]);
+    let span = (window.begun.plus(Millis(1)), window.to);
+    for scan in unit.scans((&session.site, &session.bench), span)? {
+        if !scan.out && desk.card(unit, &scan.card)?.as_ref() != Some(&session.person) {
+            return Ok(true);
+        }
     }
-    let mut sessions = Vec::new();
-    for instant in instants {
-        sessions.extend(unit.sessions(&reading.site, bench, instant)?);
-    }
-    if sessions.is_empty() {
-        return Ok(Meant::None);
-    }
-    // A clock that tells no zone may be minutes off, and still look live: whoever is at the bench
-    // when the value comes must be the same person.
-    if naive && grade == Grade::A {
-        sessions.extend(unit.sessions(&reading.site, bench, reading.received_at)?);
-    }
-    let mut people: Vec<_> = sessions.into_iter().map(|session| session.person).collect();
-    people.sort_unstable();
-    people.dedup();
-    Ok(match (people.pop(), people.is_empty()) {
-        (Some(person), true) => Meant::One(person),
-        (Some(_), false) => Meant::Several,
-        (None, _) => Meant::None,
-    })
+    Ok(false)
+}
+
+/// Whether anybody's session was open at some time of a window at whose end none was.
+fn touched(
+    unit: &mut dyn Unit,
+    (site, bench): (&SiteId, &BenchId),
+    window: Window,
+) -> Result<bool, StoreError> {
+    Ok(!unit.sessions(site, bench, window.from)?.is_empty()
+        || !unit.scans((site, bench), (window.from, window.to))?.is_empty())
 }
 
 fn known(
@@ -124,9 +176,9 @@ fn known(
 pub(super) fn scan(
     unit: &mut dyn Unit,
     scan: &CardScan,
+    limit: Millis,
 ) -> Result<Option<Vec<Change>>, StoreError> {
-    let limit = scan.at.plus(BENCH_SESSION_LIMIT);
-    let scans = unit.scans((&scan.site, &scan.bench), (scan.at, limit))?;
+    let scans = unit.scans((&scan.site, &scan.bench), (scan.at, scan.at.plus(limit)))?;
     let same =
         |other: &CardScan| (other.at, &other.card, other.out) == (scan.at, &scan.card, scan.out);
     if scans.iter().any(same) {
@@ -134,12 +186,10 @@ pub(super) fn scan(
     }
     let mut changes = Vec::new();
     for session in unit.sessions(&scan.site, &scan.bench, scan.at)? {
-        if session.from < scan.at {
-            changes.push(Change::Session(BenchSession { until: scan.at, ..session }));
-        }
+        changes.push(Change::Session(BenchSession { until: scan.at, ..session }));
     }
     if let (false, Some(person)) = (scan.out, &scan.person) {
-        changes.push(Change::Session(session(scan, person, end_of(scan, &scans))));
+        changes.push(Change::Session(session(scan, person, end_of(scan, &scans, limit))));
     }
     Ok(Some(changes))
 }
@@ -149,16 +199,19 @@ pub(super) fn session_of_scan(
     unit: &mut dyn Unit,
     scan: &CardScan,
     person: &PersonId,
+    limit: Millis,
 ) -> Result<Change, StoreError> {
-    let limit = scan.at.plus(BENCH_SESSION_LIMIT);
-    let scans = unit.scans((&scan.site, &scan.bench), (scan.at, limit))?;
-    Ok(Change::Session(session(scan, person, end_of(scan, &scans))))
+    let scans = unit.scans((&scan.site, &scan.bench), (scan.at, scan.at.plus(limit)))?;
+    Ok(Change::Session(session(scan, person, end_of(scan, &scans, limit))))
 }
 
-/// A session ends at the next scan at its bench, or after its limit.
-fn end_of(scan: &CardScan, scans: &[CardScan]) -> Timestamp {
-    let next = scans.iter().map(|later| later.at).find(|at| *at > scan.at);
-    next.unwrap_or(scan.at.plus(BENCH_SESSION_LIMIT))
+/// A session ends at the next scan at its bench, or after its limit; at once, where another card
+/// was read in the same instant: nobody knows which came first.
+fn end_of(scan: &CardScan, scans: &[CardScan], limit: Millis) -> Timestamp {
+    let other =
+        |it: &&CardScan| it.at > scan.at || (it.card.as_str(), it.out) != (&scan.card, false);
+    let next = scans.iter().find(other).map(|later| later.at);
+    next.unwrap_or(scan.at.plus(limit))
 }
 
 fn session(scan: &CardScan, person: &PersonId, until: Timestamp) -> BenchSession {

@@ -5,13 +5,15 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::{
     domain::{
-        BenchId, CareLevel, Device, DeviceId, Doctor, DoctorId, Household, Person, PersonId,
-        Registered, Site, SiteId, SiteRole, TeamOf, Timestamp,
+        BenchId, CareLevel, Device, DeviceId, Doctor, DoctorId, Household, Millis, Person,
+        PersonId, Registered, Site, SiteId, SiteRole, TeamOf, Timestamp, number_of_card,
     },
     store::{CommitSeq, RegistryKey, StoreError, Unit},
 };
 
-use super::{people::People, watch::Watch};
+use super::{
+    attribute::BENCH_SESSION_LIMIT, heard::Hearings, people::People, watch::Watch, window::Pace,
+};
 
 /// Registry rows kept in memory, counted as rows: devices and sites, and people until their file is
 /// open. Full: all are forgotten and read again.
@@ -28,6 +30,10 @@ pub(super) struct Desk {
     pub(super) people: People,
     /// How looking at everybody goes on.
     pub(super) watch: Watch,
+    /// What devices at benches tell of their clocks.
+    pub(super) hearings: Hearings,
+    /// How long things take at a bench.
+    pub(super) pace: Pace,
 }
 
 impl Desk {
@@ -37,7 +43,14 @@ impl Desk {
             merged: None,
             people,
             watch: Watch::new(CommitSeq::default()),
+            hearings: Hearings::default(),
+            pace: Pace::REAL,
         }
+    }
+
+    /// Where things take so long.
+    pub(super) fn at(self, pace: Pace) -> Self {
+        Self { pace, ..self }
     }
 
     /// Forgets everything: a unit failed, or the registry changed under us.
@@ -45,6 +58,7 @@ impl Desk {
         self.registry.clear();
         self.merged = None;
         self.people.forget();
+        self.hearings.forget();
     }
 
     /// Two files were merged, or a merge was taken back.
@@ -155,7 +169,22 @@ impl Desk {
         card: &str,
     ) -> Result<Option<PersonId>, StoreError> {
         let row = self.row(unit, &RegistryKey::Card(card.to_owned()))?;
-        Ok(if let Some(Registered::Card(card)) = row { Some(card.person.clone()) } else { None })
+        if let Some(Registered::Card(card)) = row {
+            return Ok(Some(card.person.clone()));
+        }
+        number_of_card(card).map_or(Ok(None), |number| unit.person_with_id_number(&number))
+    }
+
+    /// After how long a session at a bench of a site ends by itself.
+    pub(super) fn session_limit(
+        &mut self,
+        unit: &mut dyn Unit,
+        id: &SiteId,
+    ) -> Result<Millis, StoreError> {
+        let row = self.row(unit, &RegistryKey::Site(id.clone()))?;
+        let minutes =
+            if let Some(Registered::Site(site)) = row { site.session_minutes } else { None };
+        Ok(minutes.map_or(BENCH_SESSION_LIMIT, |minutes| Millis::minutes(minutes.into())))
     }
 
     /// What kind of place a site is; `None` for a site that nobody registered.

@@ -11,7 +11,10 @@ use std::{
 
 use crate::{
     assess::{Pack, Packs},
-    domain::{Millis, PersonEvent, PersonId, Registered, Road, Timestamp, card_digest},
+    domain::{
+        IdNumber, Millis, PersonEvent, PersonId, ReadingId, Registered, Road, Timestamp,
+        card_digest,
+    },
     intake::{Item, KeyReused, Receipt},
     store::{
         Attempt, CardScan, Change, CommitSeq, Committed, Counts, Fact, Origin, Outcome,
@@ -85,6 +88,8 @@ pub(super) struct Group<'a> {
     pub(super) merging: Option<Merging>,
     /// Where cards told of sessions.
     pub(super) stretches: Vec<Stretch>,
+    /// Readings of which another frame of their device told something new.
+    pub(super) heard_anew: Vec<ReadingId>,
     /// Rows that something may wait for.
     pub(super) bound: Vec<RegistryKey>,
     pub(super) counts: Counts,
@@ -120,6 +125,7 @@ impl<'a> Group<'a> {
             past: BTreeMap::new(),
             merging: None,
             stretches: Vec::new(),
+            heard_anew: Vec::new(),
             bound: Vec::new(),
             counts: Counts::default(),
             dirty: false,
@@ -260,10 +266,23 @@ impl Group<'_> {
         self.flush()
     }
 
+    /// Keeps new readings of people without asking the lines what they mean.
+    #[cfg(test)]
+    pub(super) fn keep_touched(&mut self) {
+        let touched = std::mem::take(&mut self.touched);
+        self.facts.extend(touched.into_iter().map(Fact::Reading));
+    }
+
     fn card(&mut self, scan: &CardScan) -> Result<(), StoreError> {
-        let person = self.desk.card(self.unit, &scan.card)?;
-        let scan = CardScan { person, ..scan.clone() };
-        let Some(changes) = attribute::scan(self.unit, &scan)? else { return Ok(()) };
+        let mut person = self.desk.card(self.unit, &scan.card)?;
+        let mut card = scan.card.clone();
+        if let Ok(number) = IdNumber::parse(&scan.card) {
+            card = number.card();
+            person = person.map_or_else(|| self.desk.card(self.unit, &card), |it| Ok(Some(it)))?;
+        }
+        let scan = CardScan { card, person, ..scan.clone() };
+        let limit = self.desk.session_limit(self.unit, &scan.site)?;
+        let Some(changes) = attribute::scan(self.unit, &scan, limit)? else { return Ok(()) };
         self.changes.extend(changes);
         self.stretches.push(Stretch::of(&scan));
         if scan.person.is_none() && !scan.out {

@@ -19,6 +19,7 @@ mod entered;
 mod event;
 mod group;
 mod health;
+mod heard;
 mod judge;
 mod merge;
 mod nobody;
@@ -31,6 +32,7 @@ mod roster;
 #[cfg(test)]
 mod tests;
 mod watch;
+mod window;
 mod work;
 mod writer;
 
@@ -38,6 +40,7 @@ pub use attribute::BENCH_SESSION_LIMIT;
 pub use clock::Trust;
 pub use health::Health;
 pub use roster::BY_ROSTER;
+pub use window::Pace;
 pub use work::{
     Act, ActRefused, Acted, Decide, DecideRefused, Deed, Registering, Rostering, Wish, Work,
 };

@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-use super::{again::Stretch, attribute::BENCH_SESSION_LIMIT, clock::Finding, group::Group};
+use super::{again::Stretch, clock::Finding, group::Group};
 
 /// Timers that are looked through for those of alerts that opened in a session: more alerts than a
 /// gateway has open.
@@ -79,7 +79,7 @@ impl Group<'_> {
         let mut moved: Vec<CardScan> = Vec::new();
         for (seq, scan) in scans {
             // A reader that states a time has a clock of its own.
-            if scan.at.since(scan.received_at).0 % by.0 != 0 {
+            if scan.at != scan.received_at && scan.at.since(scan.received_at) != by {
                 continue;
             }
             for session in self.unit.sessions(&scan.site, &scan.bench, scan.at)? {
@@ -96,7 +96,8 @@ impl Group<'_> {
         for scan in &moved {
             self.stretches.push(Stretch::of(scan));
             let (false, Some(person)) = (scan.out, &scan.person) else { continue };
-            let span = (scan.at, scan.at.plus(BENCH_SESSION_LIMIT));
+            let limit = self.desk.session_limit(self.unit, &scan.site)?;
+            let span = (scan.at, scan.at.plus(limit));
             let others = self.unit.scans((&scan.site, &scan.bench), span)?;
             let next = others.iter().map(|other| other.at).find(|at| *at > scan.at);
             self.changes.push(Change::Session(BenchSession {

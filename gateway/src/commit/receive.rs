@@ -44,6 +44,7 @@ impl Group<'_> {
     /// Receives items, in order, and says what became of each.
     pub(super) fn receive(&mut self, items: &[&Item]) -> Result<Vec<Outcome>, StoreError> {
         let mut known = self.look_up(items)?;
+        self.hear(items)?;
         let mut outcomes = Vec::with_capacity(items.len());
         for item in items {
             let outcome = match item {
@@ -164,8 +165,8 @@ impl Group<'_> {
             Whose::Known(attribution) => {
                 return Ok(self.store(reading, Some(attribution), standing, known));
             }
-            Whose::Nobody if implausible => (QuarantineReason::Implausible, String::new()),
-            Whose::Nobody => (QuarantineReason::NoPerson, String::new()),
+            Whose::Nobody(_) if implausible => (QuarantineReason::Implausible, String::new()),
+            Whose::Nobody(reason) => (reason, String::new()),
             Whose::Unknown(person) => (QuarantineReason::UnknownPerson, person.to_string()),
         };
         let id = reading.id;

@@ -20,7 +20,7 @@ use crate::{
 };
 
 use super::{
-    Health, Trust, Work,
+    Health, Pace, Trust, Work,
     clock::{WatchedClock, newest},
     desk::Desk,
     group::{self, Group, Reply},
@@ -55,6 +55,8 @@ pub struct Settings {
     pub clock: Clock,
     /// How it comes to be believed.
     pub trust: Trust,
+    /// How long things take at a bench.
+    pub pace: Pace,
 }
 
 /// What the rest of the process needs of the writer.
@@ -79,7 +81,7 @@ pub fn start(
     settings: Settings,
     supervisor: &Supervisor,
 ) -> Result<WriterHandle, StoreError> {
-    let Settings { pack, people_cached, clock, trust } = settings;
+    let Settings { pack, people_cached, clock, trust, pace } = settings;
     let mut store = store;
     let began = store.reader().last()?;
     let packs = packs::put_in_force(store.as_mut(), &pack, clock.now())?;
@@ -93,7 +95,7 @@ pub fn start(
     let clock = WatchedClock::new(clock, trust, (began, newest));
     let (ended_tx, ended) = oneshot::channel();
     let mut writer = Writer {
-        desk: Desk::new(People::new(people_cached)),
+        desk: Desk::new(People::new(people_cached)).at(pace),
         packs,
         store,
         clock,

@@ -101,6 +101,22 @@ impl IdNumber {
     pub fn digest(&self) -> ContentDigest {
         id_number_digest(self.as_str())
     }
+
+    /// The name under which an identity card that was held to a reader is kept: the number itself
+    /// stands with the person's identity and nowhere else.
+    #[must_use]
+    pub fn card(&self) -> String {
+        format!("{CARD}{}", self.digest())
+    }
+}
+
+/// How the names of identity cards begin.
+const CARD: &str = "id-";
+
+/// The digest of the number of an identity card, by [`IdNumber::card`]; `None` for any other card.
+#[must_use]
+pub fn number_of_card(card: &str) -> Option<ContentDigest> {
+    card.strip_prefix(CARD)?.parse().ok()
 }
 
 /// The check character of 17 digits: place i from the right, counted from 1, weighs 2^(i-1) mod 11.

@@ -30,7 +30,7 @@ pub use id::{
     NAME_MAX, NOBODY, NameError, NotificationKey, NotificationKind, PersonId, PersonKind,
     ReadingId, ReadingKind, SiteId, SiteKind,
 };
-pub use id_number::{IdNumber, NoIdNumber};
+pub use id_number::{IdNumber, NoIdNumber, number_of_card};
 pub use identity::{
     Numbering, alert_id, card_digest, content_digest, event_content, event_id, id_number_digest,
     notification_key, quarantine_digest, raw_digest, reading_id, received_digest,

@@ -141,6 +141,8 @@ pub enum Basis {
     BenchSession,
     /// The device belongs to a person.
     DeviceOwner,
+    /// The device named the user slot of a person.
+    DeviceSlot,
     /// A nurse or a doctor claimed it from quarantine.
     Claim,
 }

@@ -44,6 +44,18 @@ impl Millis {
         Self::minutes(count.saturating_mul(60))
     }
 
+    /// Both together.
+    #[must_use]
+    pub const fn plus(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+
+    /// So much longer than another.
+    #[must_use]
+    pub const fn minus(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
+
     /// The whole minutes in it.
     #[must_use]
     pub const fn whole_minutes(self) -> i64 {

@@ -51,6 +51,10 @@ pub enum QuarantineReason {
     UnknownCard,
     /// A card that came later tells of another session: it is not surely theirs any more.
     SessionChanged,
+    /// It may have been taken from one of two people, or from somebody who had no card.
+    BetweenPeople,
+    /// Nothing tells when it was taken, so nobody can say in whose session.
+    UnprovenTime,
     /// The context of a measurement that has not come. It waits for that, and for no decision.
     NoMeasurement,
 }
@@ -74,6 +78,8 @@ impl QuarantineReason {
             Self::Implausible => "implausible",
             Self::UnknownCard => "unknown_card",
             Self::SessionChanged => "session_changed",
+            Self::BetweenPeople => "between_people",
+            Self::UnprovenTime => "unproven_time",
             Self::NoMeasurement => "no_measurement",
         }
     }

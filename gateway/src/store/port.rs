@@ -148,11 +148,12 @@ pub trait Unit: Staff {
     /// Any error of the store.
     fn awaiting(&mut self, key: &RegistryKey, since: Timestamp) -> Result<Awaiting, StoreError>;
 
-    /// Readings of a site measured within a span, its end excluded, by (measured time, id).
+    /// Readings of a site that the first gateway received within a span, its end excluded, by
+    /// (receipt, id).
     ///
     /// # Errors
     /// Any error of the store.
-    fn readings_at(
+    fn received(
         &mut self,
         site: &SiteId,
         span: (Timestamp, Timestamp),

@@ -199,7 +199,7 @@ pub trait Reader: RosterReader + Send + Sync {
     /// # Errors
     /// Any error of the store.
     fn person_with_id_number(&self, number: &IdNumber) -> Result<Option<PersonId>, StoreError> {
-        Ok(staff::numbered(staff::every(self, "person")?, number))
+        Ok(staff::numbered(staff::every(self, "person")?, &number.digest()))
     }
 
     /// Who holds a card.

@@ -5,8 +5,8 @@ use super::{
     view::{Paging, Scope},
 };
 use crate::domain::{
-    DoctorId, Duty, Household, HouseholdId, IdNumber, Person, PersonId, Registered, TeamOf,
-    Timestamp, answered,
+    ContentDigest, DoctorId, Duty, Household, HouseholdId, IdNumber, Person, PersonId, Registered,
+    TeamOf, Timestamp, answered,
 };
 
 /// What a unit knows of who answers.
@@ -43,7 +43,10 @@ pub trait Staff {
     ///
     /// # Errors
     /// Any error of the store.
-    fn person_with_id_number(&mut self, number: &IdNumber) -> Result<Option<PersonId>, StoreError>;
+    fn person_with_id_number(
+        &mut self,
+        number: &ContentDigest,
+    ) -> Result<Option<PersonId>, StoreError>;
 
     /// The first instant after the last [`Change::HandOver`](super::Change::HandOver) at which
     /// another doctor answers for some household.
@@ -129,9 +132,10 @@ pub(super) fn holders<R: Reader + ?Sized>(reader: &R, card: &str) -> Result<Hold
 }
 
 /// Whose identity number it is, from the rows of people.
-pub(super) fn numbered(rows: Vec<Registered>, number: &IdNumber) -> Option<PersonId> {
+pub(super) fn numbered(rows: Vec<Registered>, number: &ContentDigest) -> Option<PersonId> {
     let own = |row| if let Registered::Person(row) = row { Some(row) } else { None };
-    let wanted = |row: &Person| IdNumber::parse(&row.id_number).as_ref() == Ok(number);
+    let digest = |row: &Person| IdNumber::parse(&row.id_number).map(|own| own.digest());
+    let wanted = |row: &Person| digest(row).as_ref() == Ok(number);
     rows.into_iter().filter_map(own).filter(wanted).map(|row| row.person).min()
 }
 

@@ -52,6 +52,7 @@ pub(super) fn fill(
         people_cached: usize::try_from(world.people).unwrap_or(usize::MAX).saturating_mul(2),
         clock: Clock::scripted(past),
         trust: Trust::default(),
+        pace: commit::Pace::REAL,
     };
     let writer = commit::start(Box::new(store), settings, &supervisor)?;
     let delivered = runtime.block_on(deliver(&writer.inlet, stored..wanted, world, random));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use firmware_protocols::Meal;
 use tokio::sync::oneshot;
 
-use super::super::{Registering, Settings, Trust, Work, WriterHandle, start};
+use super::super::{Pace, Registering, Settings, Trust, Work, WriterHandle, start};
 use crate::{
     admit::{self, Source},
     assess::Pack,
@@ -151,6 +151,7 @@ fn begin(open: &dyn Fn() -> Box<dyn Store>) -> (Supervisor, WriterHandle, Arc<dy
         people_cached: 100,
         clock: Clock::scripted(|| at("2026-03-03T09:00:00+08:00")),
         trust: Trust::default(),
+        pace: Pace::REAL,
     };
     let store = open();
     let reader = store.reader();

@@ -5,6 +5,7 @@ mod at_bench;
 mod benches;
 mod claims;
 mod context;
+mod days;
 mod events;
 mod merges;
 mod nobody;

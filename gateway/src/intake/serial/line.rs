@@ -35,6 +35,19 @@ const WRITE_LIMIT: Duration = Duration::from_secs(1);
 /// shortest again.
 const GOOD_CONNECTION: Duration = Duration::from_secs(5);
 
+/// A card that is read again so soon was not taken away meanwhile: readers read several times a
+/// second. Our choice.
+const AGAIN: Duration = Duration::from_secs(2);
+/// Time after which a card that still lies on the reader is told again; shorter than the shortest
+/// session. Our choice.
+const STILL_THERE: Duration = Duration::from_secs(30);
+/// Header, length and state of an identity card reader's frame: all that is kept of a broken one.
+const RESIDENT_ID_KEPT: usize = 10;
+
+fn is_resident_id(line: &SerialLine) -> bool {
+    line.format.name == firmware_protocols::resident_id::FORMAT.name
+}
+
 /// What can happen to an open line.
 enum Event {
     Read(io::Result<usize>),
@@ -64,6 +77,8 @@ pub(super) struct LineTask {
     /// When the device last said something of use.
     heard_at: Instant,
     silent: bool,
+    /// The card that was read last, when it was told, and when it was read.
+    last_card: Option<(Vec<u8>, Instant, Instant)>,
 }
 
 /// What belongs to one connection.
@@ -89,6 +104,7 @@ impl LineTask {
             watch,
             heard_at: now,
             silent: false,
+            last_card: None,
         })
     }
 
@@ -135,7 +151,11 @@ impl LineTask {
         let now = Instant::now();
         let mut connection = Connection {
             port,
-            sorter: Sorter::new(self.framing, self.line.timing.idle_gap, now),
+            sorter: Sorter::new(
+                (self.framing, is_resident_id(&self.line)),
+                self.line.timing.idle_gap,
+                now,
+            ),
             pace: Pace::new(self.line.baud, now),
             buffer: [0; READ_BYTES],
         };
@@ -291,10 +311,34 @@ impl LineTask {
                 self.carry_out(deeds, batch, writes);
             }
             None => {
+                if self.is_repeat(&frame, now.instant) {
+                    return;
+                }
                 batch.bytes = batch.bytes.saturating_add(frame.len());
                 batch.items.append(&mut self.admit(Arrived::Frame(frame)));
             }
         }
+    }
+
+    /// A reader reads a card again as long as it lies there. Within [`AGAIN`] that says nothing new,
+    /// but that the card is still there is told every [`STILL_THERE`].
+    fn is_repeat(&mut self, frame: &[u8], now: Instant) -> bool {
+        if !self.line.format.is_of_cards() {
+            return false;
+        }
+        if let Some((card, told_at, read_at)) = &mut self.last_card
+            && card == frame
+            && now.duration_since(*read_at) <= AGAIN
+            && now.duration_since(*told_at) < STILL_THERE
+        {
+            *read_at = now;
+            return true;
+        }
+        // The second character of a line's end is no other card.
+        if frame.len() > 1 {
+            self.last_card = Some((frame.to_vec(), now, now));
+        }
+        false
     }
 
     fn carry_out(&mut self, deeds: Vec<Deed>, batch: &mut Batch, writes: &mut Vec<[u8; 8]>) {
@@ -339,6 +383,12 @@ impl LineTask {
             device: Some(SmolStr::new(self.line.device.as_str())),
         };
         let received_at = self.intake.clock.now();
+        // A broken frame of an identity card still holds a name, an address and a face.
+        let bytes = if is_resident_id(&self.line) {
+            bytes.get(..RESIDENT_ID_KEPT.min(bytes.len())).unwrap_or_default().to_vec()
+        } else {
+            bytes
+        };
         batch.items.push(Item::Refused(Refused { reason, raw: bytes, origin, received_at }));
     }
 

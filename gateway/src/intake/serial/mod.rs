@@ -104,11 +104,16 @@ impl SerialLine {
     }
 }
 
-/// Bits per second where the configuration names none: TaiDoc 19200 (FORMATS section 4). The others
+/// Bits per second where the configuration names none: TaiDoc 19200 (FORMATS section 4), identity
+/// card readers 115200 (the module's description). The others
 /// come over Bluetooth bridges, which are set to 9600 when new; our choice.
 #[must_use]
 pub fn default_baud(format: &str) -> u32 {
-    if format == "taidoc-51" { 19_200 } else { 9600 }
+    match format {
+        "taidoc-51" => 19_200,
+        "resident-id" => 115_200,
+        _ => 9600,
+    }
 }
 
 /// What a line brought, for admission.

@@ -1,6 +1,6 @@
 //! Bytes of a line become frames and kept refusals, in the order in which they came.
 
-use firmware_protocols::{Deframer, Piece, Refusal, deframe::Framing};
+use firmware_protocols::{Deframer, Piece, Refusal, deframe::Framing, resident_id};
 use tokio::time::{Duration, Instant};
 
 /// Most refused bytes kept as one piece.
@@ -33,10 +33,48 @@ impl Held {
     }
 }
 
+/// Most frames are short; those of identity card readers hold a picture.
+#[derive(Debug)]
+enum Cutter {
+    Short(Box<Deframer<512>>),
+    Long(Box<Deframer<{ resident_id::FRAME_MAX }>>),
+}
+
+impl Cutter {
+    fn new(framing: Framing, long: bool) -> Self {
+        if long {
+            Self::Long(Box::new(Deframer::new(framing)))
+        } else {
+            Self::Short(Box::new(Deframer::new(framing)))
+        }
+    }
+
+    fn push(&mut self, bytes: &[u8], out: &mut dyn FnMut(Piece<'_>)) {
+        match self {
+            Self::Short(deframer) => deframer.push(bytes, out),
+            Self::Long(deframer) => deframer.push(bytes, out),
+        }
+    }
+
+    fn idle(&mut self, out: &mut dyn FnMut(Piece<'_>)) {
+        match self {
+            Self::Short(deframer) => deframer.idle(out),
+            Self::Long(deframer) => deframer.idle(out),
+        }
+    }
+
+    fn waiting(&self) -> usize {
+        match self {
+            Self::Short(deframer) => deframer.waiting(),
+            Self::Long(deframer) => deframer.waiting(),
+        }
+    }
+}
+
 /// Finds frames, keeps the rest.
 #[derive(Debug)]
 pub(super) struct Sorter {
-    deframer: Deframer<512>,
+    deframer: Cutter,
     idle_gap: Duration,
     last_byte: Option<Instant>,
     held: Held,
@@ -45,9 +83,9 @@ pub(super) struct Sorter {
 }
 
 impl Sorter {
-    pub(super) fn new(framing: Framing, idle_gap: Duration, now: Instant) -> Self {
+    pub(super) fn new((framing, long): (Framing, bool), idle_gap: Duration, now: Instant) -> Self {
         Self {
-            deframer: Deframer::new(framing),
+            deframer: Cutter::new(framing, long),
             idle_gap,
             last_byte: None,
             held: Held::default(),
@@ -125,7 +163,8 @@ fn take(
             out.push(Sorted::Frame(frame.to_vec()));
         }
         Piece::Refused { bytes, reason } => {
-            if held.bytes.len().saturating_add(bytes.len()) > REFUSED_CHUNK {
+            let full = held.bytes.len().saturating_add(bytes.len()) > REFUSED_CHUNK;
+            if full && !held.bytes.is_empty() {
                 out.push(held.take());
                 *release_from = now + REFUSED_EVERY;
             }

@@ -113,6 +113,7 @@ const fn basis(basis: Basis) -> &'static str {
         Basis::Payload => "payload",
         Basis::BenchSession => "bench_session",
         Basis::DeviceOwner => "device_owner",
+        Basis::DeviceSlot => "device_slot",
         Basis::Claim => "claim",
     }
 }

@@ -358,6 +358,13 @@ impl Words {
             R::SessionChanged => {
                 ["补到的刷卡改变了归属", "A late card says that it is not surely theirs"]
             }
+            R::BetweenPeople => {
+                ["换人前后测得，可能是前一位或后一位", "Between two people: it may be either's"]
+            }
+            R::UnprovenTime => [
+                "设备时钟未核实，不知何时测得",
+                "Its clock is not proven: nobody knows when it was",
+            ],
             R::NoMeasurement => {
                 ["等待对应的测量值，无需处理", "It waits for its measurement, not for you"]
             }

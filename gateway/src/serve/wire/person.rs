@@ -212,8 +212,8 @@ pub struct Correction {
     pub reading: String,
     /// `given`, `taken` or `retimed`.
     pub what: &'static str,
-    /// `payload`, `bench_session`, `device_owner` or `claim`: what it rests on, or rested on.
-    /// `gateway_clock` for `retimed`: the gateway's clock was set.
+    /// `payload`, `bench_session`, `device_owner`, `device_slot` or `claim`: what it rests on, or
+    /// rested on. `gateway_clock` for `retimed`: the gateway's clock was set.
     pub basis: &'static str,
     /// What was believed before, for `retimed`.
     #[serde(skip_serializing_if = "Option::is_none")]

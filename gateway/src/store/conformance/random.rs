@@ -260,7 +260,7 @@ impl History {
                 bench: None,
                 owner: (c % 2 == 0).then(|| id(&name("P", c, 7))),
                 epoch: None,
-                slots: Vec::new(),
+                slots: if c % 3 == 0 { vec![(1, id(&name("P", c, 7)))] } else { Vec::new() },
                 attributes: std::collections::BTreeMap::new(),
             })),
         }

@@ -84,7 +84,7 @@ pub(super) fn look_within(unit: &mut dyn Unit, seen: &mut Vec<String>) {
     }
     for number in NUMBERS {
         let number = IdNumber::parse(number).unwrap();
-        seen.push(format!("{:?}", unit.person_with_id_number(&number).unwrap()));
+        seen.push(format!("{:?}", unit.person_with_id_number(&number.digest()).unwrap()));
     }
     for alert in 0..5 {
         seen.push(format!("{:?}", unit.steps(alert).unwrap()));

@@ -117,19 +117,19 @@ pub(super) fn awaiting(state: &State, key: &RegistryKey, since: Timestamp) -> Aw
     awaiting
 }
 
-/// Readings of a site measured within a span, its end excluded.
-pub(super) fn readings_at(
+/// Readings of a site received within a span, its end excluded.
+pub(super) fn received(
     state: &State,
     site: &SiteId,
     (from, to): (Timestamp, Timestamp),
 ) -> Vec<StoredReading> {
     let there = |stored: &StoredReading| {
-        let at = stored.reading.measured.at;
+        let at = stored.reading.received_at;
         stored.reading.site == *site && from <= at && at < to
     };
     let all = state.readings().map(|(_, stored)| stored);
     let mut found: Vec<_> = all.filter(there).collect();
-    found.sort_by_key(|stored| (stored.reading.measured.at, stored.reading.id));
+    found.sort_by_key(|stored| (stored.reading.received_at, stored.reading.id));
     found
 }
 

@@ -6,8 +6,8 @@ use super::{
 };
 use crate::{
     domain::{
-        DoctorId, Duty, Household, HouseholdId, IdNumber, PersonId, Registered, TeamOf, Timestamp,
-        answered, answering,
+        ContentDigest, DoctorId, Duty, Household, HouseholdId, PersonId, Registered, TeamOf,
+        Timestamp, answered, answering,
     },
     store::{
         Registration, Staff, StoreError,
@@ -124,7 +124,10 @@ impl Staff for ModelUnit<'_> {
         Ok(team_of(rows(&self.state, "team"), place))
     }
 
-    fn person_with_id_number(&mut self, number: &IdNumber) -> Result<Option<PersonId>, StoreError> {
+    fn person_with_id_number(
+        &mut self,
+        number: &ContentDigest,
+    ) -> Result<Option<PersonId>, StoreError> {
         self.unspoiled()?;
         Ok(numbered(rows(&self.state, "person"), number))
     }

@@ -147,13 +147,13 @@ impl Unit for ModelUnit<'_> {
         Ok(asked::awaiting(&self.state, key, since))
     }
 
-    fn readings_at(
+    fn received(
         &mut self,
         site: &SiteId,
         span: (Timestamp, Timestamp),
     ) -> Result<Vec<StoredReading>, StoreError> {
         self.unspoiled()?;
-        Ok(asked::readings_at(&self.state, site, span))
+        Ok(asked::received(&self.state, site, span))
     }
 
     fn came_since(&mut self, after: CommitSeq) -> Result<CameSince, StoreError> {

@@ -47,14 +47,15 @@ pub(super) const fn road(road: Road) -> i64 {
     }
 }
 
-pub(super) const BASES: [Basis; 4] =
-    [Basis::Payload, Basis::BenchSession, Basis::DeviceOwner, Basis::Claim];
+pub(super) const BASES: [Basis; 5] =
+    [Basis::Payload, Basis::BenchSession, Basis::DeviceOwner, Basis::Claim, Basis::DeviceSlot];
 pub(super) const fn basis(basis: Basis) -> i64 {
     match basis {
         Basis::Payload => 0,
         Basis::BenchSession => 1,
         Basis::DeviceOwner => 2,
         Basis::Claim => 3,
+        Basis::DeviceSlot => 4,
     }
 }
 
@@ -124,7 +125,7 @@ pub(super) const fn site_role(role: SiteRole) -> &'static str {
     }
 }
 
-pub(super) const REASONS: [QuarantineReason; 9] = [
+pub(super) const REASONS: [QuarantineReason; 11] = [
     QuarantineReason::NoPerson,
     QuarantineReason::UnknownPerson,
     QuarantineReason::UnknownUnit,
@@ -134,6 +135,8 @@ pub(super) const REASONS: [QuarantineReason; 9] = [
     QuarantineReason::UnknownCard,
     QuarantineReason::SessionChanged,
     QuarantineReason::NoMeasurement,
+    QuarantineReason::BetweenPeople,
+    QuarantineReason::UnprovenTime,
 ];
 
 pub(super) const DISPOSITIONS: [Disposition; 3] =

@@ -1,6 +1,6 @@
 //! Lists: pages by key, bounded by their limit, each within a scope.
 
-use rusqlite::{Connection, params_from_iter, types::Value};
+use rusqlite::{Connection, params, params_from_iter, types::Value};
 
 use super::{
     alert, code,
@@ -83,29 +83,20 @@ fn paged(found: Vec<Found>, limit: usize) -> Page<Found> {
     })
 }
 
-/// Every reading of a site measured within a span, its end excluded, by (measured time, id).
-pub(super) fn readings_at(
+/// Every reading of a site that was received within a span, its end excluded, by (receipt, id).
+pub(super) fn received(
     connection: &Connection,
     site: &SiteId,
     (from, to): (Timestamp, Timestamp),
 ) -> Result<Vec<StoredReading>, StoreError> {
-    let filter = ReadingFilter {
-        site: Some(site.clone()),
-        from: Some(from),
-        to: Some(to),
-        ..ReadingFilter::default()
-    };
-    let mut page = Paging { limit: Paging::LIMIT_MAX, after: None };
-    let mut all = Vec::new();
-    loop {
-        let found = readings((connection, 0), &Scope::Everything, &filter, &page)?;
-        all.extend(found.items.into_iter().map(|(_, stored)| stored));
-        page.after = found.next;
-        if page.after.is_none() {
-            all.sort_by_key(|stored| (stored.reading.measured.at, stored.reading.id));
-            return Ok(all);
-        }
-    }
+    let sql = format!(
+        "SELECT {} FROM reading r WHERE r.site = ? AND r.received_at >= ? AND r.received_at < ? \
+         ORDER BY r.received_at, r.id",
+        reading::COLUMNS
+    );
+    let params = params![site.as_str(), from.as_millis(), to.as_millis()];
+    let found = fetch(connection, "reading", (&sql, params), reading::decode)?;
+    Ok(found.into_iter().map(|(_, stored)| stored).collect())
 }
 
 /// One reading.

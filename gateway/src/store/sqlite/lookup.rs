@@ -18,7 +18,7 @@ use super::{
     row::{cell, fetch, fetch_one, number, run},
 };
 use crate::{
-    domain::{Person, PersonId, Registered},
+    domain::{ContentDigest, Person, PersonId, Registered},
     store::{CommitSeq, RegistryKey, StoreError, terms},
 };
 
@@ -53,7 +53,7 @@ impl Tokens {
 
     /// What an identity number is found by: 128 bits under the store's key, for there are few enough
     /// numbers to try them all without one.
-    pub(super) fn digest(&self, number: &str) -> [u8; 16] {
+    pub(super) fn digest(&self, number: &ContentDigest) -> [u8; 16] {
         let mut digest = [0; 16];
         let mut hasher = blake3::Hasher::new_keyed(self.0.as_bytes());
         hasher.update(b"id number").update(number.as_bytes());

@@ -177,7 +177,7 @@ pub(super) fn with_id_number(
     scope: &Scope,
     number: &IdNumber,
 ) -> Result<Vec<PersonId>, StoreError> {
-    let digest = Tokens::of(connection)?.digest(number.as_str()).to_vec();
+    let digest = Tokens::of(connection)?.digest(&number.digest()).to_vec();
     let sql = "SELECT p.person FROM person p WHERE p.id_digest = ?";
     let mut clause = Clause::new(sql, [Value::Blob(digest)]);
     clause.and(scope::people(scope, "p.person"));

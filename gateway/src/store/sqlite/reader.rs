@@ -392,7 +392,7 @@ impl Reader for SqliteReader {
     }
 
     fn person_with_id_number(&self, number: &IdNumber) -> Result<Option<PersonId>, StoreError> {
-        self.see(|connection| staff::person_with_id_number(connection, number))
+        self.see(|connection| staff::person_with_id_number(connection, &number.digest()))
     }
 
     fn holders(&self, card: &str) -> Result<Holders, StoreError> {

@@ -12,8 +12,8 @@ use super::{
 };
 use crate::{
     domain::{
-        Assigned, DoctorId, Duty, HouseholdId, Id, IdNumber, Person, PersonId, Place, PlaceKind,
-        Registered, Span, TeamOf, Timestamp, answering,
+        Assigned, ContentDigest, DoctorId, Duty, HouseholdId, Id, IdNumber, Person, PersonId,
+        Place, PlaceKind, Registered, Span, TeamOf, Timestamp, answering,
     },
     store::{
         CommitSeq, RegistryKey, Staff, StoreError,
@@ -191,17 +191,18 @@ pub(super) fn id_digest(
     connection: &Connection,
     person: &Person,
 ) -> Result<Option<[u8; 16]>, StoreError> {
-    IdNumber::parse(&person.id_number).ok().map(|number| digest(connection, &number)).transpose()
+    let number = IdNumber::parse(&person.id_number).ok();
+    number.map(|number| digest(connection, &number.digest())).transpose()
 }
 
-fn digest(connection: &Connection, number: &IdNumber) -> Result<[u8; 16], StoreError> {
-    Ok(Tokens::of(connection)?.digest(number.as_str()))
+fn digest(connection: &Connection, number: &ContentDigest) -> Result<[u8; 16], StoreError> {
+    Ok(Tokens::of(connection)?.digest(number))
 }
 
 /// Whose identity number it is.
 pub(super) fn person_with_id_number(
     connection: &Connection,
-    number: &IdNumber,
+    number: &ContentDigest,
 ) -> Result<Option<PersonId>, StoreError> {
     let sql = "SELECT person FROM person WHERE id_digest = ? ORDER BY person LIMIT 1";
     fetch_one(connection, "person", (sql, [digest(connection, number)?]), name)
@@ -294,7 +295,7 @@ pub(super) fn recount(connection: &Connection) -> Result<Vec<String>, StoreError
         let kept: Option<[u8; 16]> = cells.take()?;
         let Registered::Person(row) = identity::row(cells)? else { return Ok(true) };
         let number = IdNumber::parse(&row.id_number).ok();
-        Ok(kept != number.map(|number| tokens.digest(number.as_str())))
+        Ok(kept != number.map(|number| tokens.digest(&number.digest())))
     })?;
     let wrong = numbers.into_iter().filter(|wrong| *wrong).count();
     if wrong > 0 {
@@ -324,7 +325,10 @@ impl Staff for SqliteUnit<'_> {
         self.work(|connection, _| team_of(connection, place))
     }
 
-    fn person_with_id_number(&mut self, number: &IdNumber) -> Result<Option<PersonId>, StoreError> {
+    fn person_with_id_number(
+        &mut self,
+        number: &ContentDigest,
+    ) -> Result<Option<PersonId>, StoreError> {
         self.work(|connection, _| person_with_id_number(connection, number))
     }
 
@@ -360,7 +364,7 @@ mod tests {
         assert_eq!(recount(connection).unwrap(), Vec::<String>::new());
         assert_eq!(doctor_of(connection, &id("H1"), NOON).unwrap(), Some(id("DR1")));
         let number = IdNumber::parse("11010519491231002X").unwrap();
-        assert_eq!(person_with_id_number(connection, &number).unwrap(), Some(id("P1")));
+        assert_eq!(person_with_id_number(connection, &number.digest()).unwrap(), Some(id("P1")));
         // Not even by a hand of its own does a second doctor come in.
         let sql = "INSERT INTO assignment (household, doctor, from_at, until_at) \
                    VALUES ('H1', 'DR2', ?1, ?1 + 1)";

@@ -227,12 +227,12 @@ impl Unit for SqliteUnit<'_> {
         self.work(|connection, _| held::awaiting(connection, key, since))
     }
 
-    fn readings_at(
+    fn received(
         &mut self,
         site: &SiteId,
         span: (Timestamp, Timestamp),
     ) -> Result<Vec<StoredReading>, StoreError> {
-        self.work(|connection, _| list::readings_at(connection, site, span))
+        self.work(|connection, _| list::received(connection, site, span))
     }
 
     fn came_since(&mut self, after: CommitSeq) -> Result<CameSince, StoreError> {

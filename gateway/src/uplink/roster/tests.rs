@@ -17,7 +17,7 @@ use tokio::{runtime::Runtime, sync::oneshot};
 use super::{Asked, Header, Opened, TakeError, make, take};
 use crate::{
     assess::Pack,
-    commit::{self, BY_ROSTER, Registering, Settings, Trust, Work, WriterHandle},
+    commit::{self, BY_ROSTER, Pace, Registering, Settings, Trust, Work, WriterHandle},
     domain::{
         Attributes, Card, CareLevel, Clock, Dated, Device, Doctor, Household, Millis, Person,
         PersonId, Registered, Site, SiteRole, Timestamp,
@@ -62,6 +62,7 @@ impl Gateway {
             people_cached: 100,
             clock: Clock::scripted(ticking),
             trust: Trust::Always,
+            pace: Pace::REAL,
         };
         let started =
             runtime.block_on(async { commit::start(Box::new(store), settings, &supervisor) });

@@ -69,6 +69,7 @@ fn of_move(moved: &Attributed, what: &'static str, basis: Basis) -> wire::Timeli
         Basis::Payload => "payload",
         Basis::BenchSession => "bench_session",
         Basis::DeviceOwner => "device_owner",
+        Basis::DeviceSlot => "device_slot",
         Basis::Claim => "claim",
     };
     let reading = moved.reading.to_string();
