@@ -16,8 +16,8 @@ use crate::{
     },
     store::{
         Attempt, Attributed, BenchSession, CardScan, CommitSeq, Counts, Crossing, Decided, Fact,
-        HeldMerge, Owed, Reader, RegistryKey, Retimed, RosterReader, StoreError, StoredReading,
-        TokenRow,
+        FileReader, HeldMerge, Owed, Reader, RegistryKey, Retimed, RosterReader, StoreError,
+        StoredReading, TokenRow,
         view::{
             AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
             HeldState, Page, Paging, ReadingFilter, Scope,
@@ -201,58 +201,6 @@ impl Reader for Scripted {
         unscripted()
     }
 
-    fn merges(&self, _: &Scope, _: &Paging) -> Result<Page<HeldMerge>, StoreError> {
-        unscripted()
-    }
-
-    fn merge(&self, _: CommitSeq) -> Result<Option<HeldMerge>, StoreError> {
-        unscripted()
-    }
-
-    fn merges_of(&self, _: &PersonId) -> Result<Vec<HeldMerge>, StoreError> {
-        unscripted()
-    }
-
-    fn reached(&self, _: &Scope, _: &[PersonId]) -> Result<Vec<PersonId>, StoreError> {
-        unscripted()
-    }
-
-    fn card_holders(&self, _: &[String]) -> Result<Vec<(String, PersonId)>, StoreError> {
-        unscripted()
-    }
-
-    fn sessions(
-        &self,
-        _: (&SiteId, &BenchId),
-        _: (Timestamp, Timestamp),
-    ) -> Result<Vec<BenchSession>, StoreError> {
-        unscripted()
-    }
-
-    fn scans(
-        &self,
-        _: (&SiteId, &BenchId),
-        _: (Timestamp, Timestamp),
-    ) -> Result<Vec<CardScan>, StoreError> {
-        unscripted()
-    }
-
-    fn with_id_number(&self, _: &Scope, _: &IdNumber) -> Result<Vec<PersonId>, StoreError> {
-        unscripted()
-    }
-
-    fn same_numbers(
-        &self,
-        _: &Scope,
-        _: &Paging,
-    ) -> Result<Page<(PersonId, PersonId)>, StoreError> {
-        unscripted()
-    }
-
-    fn survivor(&self, _: &PersonId) -> Result<Option<PersonId>, StoreError> {
-        unscripted()
-    }
-
     fn decision(&self, _: CommitSeq) -> Result<Option<Decided>, StoreError> {
         unscripted()
     }
@@ -307,3 +255,57 @@ pub(crate) fn log(store: &Arc<Scripted>, commits: &watch::Sender<CommitSeq>) -> 
 
 /// Nobody asks it for a roster.
 impl RosterReader for Scripted {}
+
+impl FileReader for Scripted {
+    fn merges(&self, _: &Scope, _: &Paging) -> Result<Page<HeldMerge>, StoreError> {
+        unscripted()
+    }
+
+    fn merge(&self, _: CommitSeq) -> Result<Option<HeldMerge>, StoreError> {
+        unscripted()
+    }
+
+    fn merges_of(&self, _: &PersonId) -> Result<Vec<HeldMerge>, StoreError> {
+        unscripted()
+    }
+
+    fn reached(&self, _: &Scope, _: &[PersonId]) -> Result<Vec<PersonId>, StoreError> {
+        unscripted()
+    }
+
+    fn card_holders(&self, _: &[String]) -> Result<Vec<(String, PersonId)>, StoreError> {
+        unscripted()
+    }
+
+    fn sessions(
+        &self,
+        _: (&SiteId, &BenchId),
+        _: (Timestamp, Timestamp),
+    ) -> Result<Vec<BenchSession>, StoreError> {
+        unscripted()
+    }
+
+    fn scans(
+        &self,
+        _: (&SiteId, &BenchId),
+        _: (Timestamp, Timestamp),
+    ) -> Result<Vec<CardScan>, StoreError> {
+        unscripted()
+    }
+
+    fn with_id_number(&self, _: &Scope, _: &IdNumber) -> Result<Vec<PersonId>, StoreError> {
+        unscripted()
+    }
+
+    fn same_numbers(
+        &self,
+        _: &Scope,
+        _: &Paging,
+    ) -> Result<Page<(PersonId, PersonId)>, StoreError> {
+        unscripted()
+    }
+
+    fn survivor(&self, _: &PersonId) -> Result<Option<PersonId>, StoreError> {
+        unscripted()
+    }
+}

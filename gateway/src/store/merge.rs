@@ -2,8 +2,11 @@
 
 use smol_str::SmolStr;
 
-use super::CommitSeq;
-use crate::domain::{PersonId, Timestamp};
+use super::{
+    BenchSession, CardScan, CommitSeq, StoreError,
+    view::{Page, Paging, Scope},
+};
+use crate::domain::{BenchId, IdNumber, PersonId, SiteId, Timestamp};
 
 /// Two files of the registry are one person's, or, where it undoes that, are not. Nothing moves: what
 /// came under either file stays under it, and counts as the surviving one's while the merge stands.
@@ -45,3 +48,85 @@ impl HeldMerge {
 
 /// Files with one number that are looked at, at most: it is two where it is not a placeholder.
 pub(super) const SAME_MAX: usize = 8;
+
+/// What is asked about files: merges of them, and who stood around a reading of nobody.
+pub trait FileReader {
+    /// Merges of two people whom the scope reaches both, newest first, with those that were taken
+    /// back.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn merges(&self, scope: &Scope, paging: &Paging) -> Result<Page<HeldMerge>, StoreError>;
+
+    /// The merge at a position.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn merge(&self, at: CommitSeq) -> Result<Option<HeldMerge>, StoreError>;
+
+    /// Every merge that names a person on either side, in force or not, oldest first. The caller may
+    /// know of the person: there is no scope.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn merges_of(&self, person: &PersonId) -> Result<Vec<HeldMerge>, StoreError>;
+
+    /// The people of a list whom the registry has and the scope reaches.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn reached(&self, scope: &Scope, people: &[PersonId]) -> Result<Vec<PersonId>, StoreError>;
+
+    /// The cards of a list that the registry knows, each with whose it is. There is no scope: the caller
+    /// shows nobody whom it has not asked [`FileReader::reached`] for.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn card_holders(&self, cards: &[String]) -> Result<Vec<(String, PersonId)>, StoreError>;
+
+    /// Sessions of a bench that touch a span, by beginning. There is no scope, as above.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn sessions(
+        &self,
+        bench: (&SiteId, &BenchId),
+        span: (Timestamp, Timestamp),
+    ) -> Result<Vec<BenchSession>, StoreError>;
+
+    /// Cards held to the readers of a bench from one instant to another, both included, by time. There
+    /// is no scope, as above.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn scans(
+        &self,
+        bench: (&SiteId, &BenchId),
+        span: (Timestamp, Timestamp),
+    ) -> Result<Vec<CardScan>, StoreError>;
+
+    /// People within a scope whose row in force carries a resident identity number, by name, a few at
+    /// most.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn with_id_number(&self, scope: &Scope, number: &IdNumber)
+    -> Result<Vec<PersonId>, StoreError>;
+
+    /// Pairs of people within a scope whose rows in force carry the same resident identity number,
+    /// neither of whom counts as another, by name.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn same_numbers(
+        &self,
+        scope: &Scope,
+        paging: &Paging,
+    ) -> Result<Page<(PersonId, PersonId)>, StoreError>;
+
+    /// The file that survives, if this one counts as another's.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn survivor(&self, person: &PersonId) -> Result<Option<PersonId>, StoreError>;
+}

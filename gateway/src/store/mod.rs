@@ -3,6 +3,7 @@
 //! The port has two implementations that pass one conformance suite: SQLite, and a model in memory
 //! that is the suite's oracle.
 
+mod change;
 #[cfg(test)]
 mod conformance;
 mod error;
@@ -25,6 +26,7 @@ mod terms;
 mod timing;
 pub mod view;
 
+pub use change::Change;
 pub use error::StoreError;
 pub use facts::{
     AlertChange, AlertEvent, Attempt, CardScan, CommitSeq, Context, Crossing, Disposition, Fact,
@@ -32,9 +34,9 @@ pub use facts::{
 };
 pub use held::{Attributed, Decided, Decision, Origin, QuarantineReason, Quarantined, Refused};
 pub use look::{Awaiting, Concerned, Numbered, RegistryKey};
-pub use merge::{HeldMerge, Merged};
+pub use merge::{FileReader, HeldMerge, Merged};
 pub use model::ModelStore;
-pub use port::{ANSWER_KEPT, Change, SESSION_MAX, Store, Unit};
+pub use port::{ANSWER_KEPT, SESSION_MAX, Store, Unit};
 pub use proof::Committed;
 pub use reader::Reader;
 pub use roster::{RosterHeld, RosterReader};

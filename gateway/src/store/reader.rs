@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::{
-    Attributed, BenchSession, CardScan, CommitSeq, Counts, Crossing, Decided, HeldMerge, Holders,
-    Owed, RegistryKey, Retimed, RosterReader, StoreError, StoredReading, TokenRow, staff,
+    Attributed, BenchSession, CommitSeq, Counts, Crossing, Decided, FileReader, Holders, Owed,
+    RegistryKey, Retimed, RosterReader, StoreError, StoredReading, TokenRow, staff,
     view::{
         AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
         HeldState, Message, Page, Paging, ReadingFilter, Scope,
@@ -18,7 +18,7 @@ use crate::domain::{
 /// The reading side: many at a time, always a consistent state, never in the writer's way.
 /// Every query about people takes a [`Scope`]. Every call blocks: async callers use
 /// `spawn_blocking`, and lists are bounded by their limit.
-pub trait Reader: RosterReader + Send + Sync {
+pub trait Reader: FileReader + RosterReader + Send + Sync {
     /// The last position.
     ///
     /// # Errors
@@ -258,85 +258,6 @@ pub trait Reader: RosterReader + Send + Sync {
     /// # Errors
     /// Any error of the store.
     fn attributions(&self, person: &PersonId) -> Result<Vec<Attributed>, StoreError>;
-
-    /// Merges of two people whom the scope reaches both, newest first, with those that were taken
-    /// back.
-    ///
-    /// # Errors
-    /// Any error of the store.
-    fn merges(&self, scope: &Scope, paging: &Paging) -> Result<Page<HeldMerge>, StoreError>;
-
-    /// The merge at a position.
-    ///
-    /// # Errors
-    /// Any error of the store.
-    fn merge(&self, at: CommitSeq) -> Result<Option<HeldMerge>, StoreError>;
-
-    /// Every merge that names a person on either side, in force or not, oldest first. The caller may
-    /// know of the person: there is no scope.
-    ///
-    /// # Errors
-    /// Any error of the store.
-    fn merges_of(&self, person: &PersonId) -> Result<Vec<HeldMerge>, StoreError>;
-
-    /// The people of a list whom the registry has and the scope reaches.
-    ///
-    /// # Errors
-    /// Any error of the store.
-    fn reached(&self, scope: &Scope, people: &[PersonId]) -> Result<Vec<PersonId>, StoreError>;
-
-    /// The cards of a list that the registry knows, each with whose it is. There is no scope: the caller
-    /// shows nobody whom it has not asked [`Reader::reached`] for.
-    ///
-    /// # Errors
-    /// Any error of the store.
-    fn card_holders(&self, cards: &[String]) -> Result<Vec<(String, PersonId)>, StoreError>;
-
-    /// Sessions of a bench that touch a span, by beginning. There is no scope, as above.
-    ///
-    /// # Errors
-    /// Any error of the store.
-    fn sessions(
-        &self,
-        bench: (&SiteId, &BenchId),
-        span: (Timestamp, Timestamp),
-    ) -> Result<Vec<BenchSession>, StoreError>;
-
-    /// Cards held to the readers of a bench from one instant to another, both included, by time. There
-    /// is no scope, as above.
-    ///
-    /// # Errors
-    /// Any error of the store.
-    fn scans(
-        &self,
-        bench: (&SiteId, &BenchId),
-        span: (Timestamp, Timestamp),
-    ) -> Result<Vec<CardScan>, StoreError>;
-
-    /// People within a scope whose row in force carries a resident identity number, by name, a few at
-    /// most.
-    ///
-    /// # Errors
-    /// Any error of the store.
-    fn with_id_number(&self, scope: &Scope, number: &IdNumber)
-    -> Result<Vec<PersonId>, StoreError>;
-
-    /// Pairs of people within a scope whose rows in force carry the same resident identity number,
-    /// neither of whom counts as another, by name.
-    ///
-    /// # Errors
-    /// Any error of the store.
-    fn same_numbers(
-        &self,
-        scope: &Scope,
-        paging: &Paging,
-    ) -> Result<Page<(PersonId, PersonId)>, StoreError>;
-
-    /// The file that survives, if this one counts as another's.
-    ///
-    /// # Errors
-    /// Any error of the store.
-    fn survivor(&self, person: &PersonId) -> Result<Option<PersonId>, StoreError>;
 
     /// Every correction of time of the readings that are a person's now, in the order of the log.
     ///

@@ -3,7 +3,6 @@
 use std::{io, sync::Arc, time::Duration};
 
 use firmware_protocols::deframe::Framing;
-use smol_str::SmolStr;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     time::{Instant, sleep, sleep_until, timeout},
@@ -13,6 +12,7 @@ use tracing::{info, warn};
 
 use super::{
     Arrived, LineState, LineWatch, SerialArrival, SerialIntake, SerialLine,
+    cards::{self, LastCard},
     figures::count,
     pace::{Pace, reopen_delay},
     poll::{Deed, Moment, Poller},
@@ -21,9 +21,8 @@ use super::{
     unsaved::{Batch, Unsaved},
 };
 use crate::{
-    domain::Road,
     intake::{Item, NotCommitted},
-    store::{Origin, Presence, Refused},
+    store::Presence,
     supervise::Stop,
 };
 
@@ -34,19 +33,6 @@ const WRITE_LIMIT: Duration = Duration::from_secs(1);
 /// A connection that brought a frame or lasted so long was a good one: the next wait is the
 /// shortest again.
 const GOOD_CONNECTION: Duration = Duration::from_secs(5);
-
-/// A card that is read again so soon was not taken away meanwhile: readers read several times a
-/// second. Our choice.
-const AGAIN: Duration = Duration::from_secs(2);
-/// Time after which a card that still lies on the reader is told again; shorter than the shortest
-/// session. Our choice.
-const STILL_THERE: Duration = Duration::from_secs(30);
-/// Header, length and state of an identity card reader's frame: all that is kept of a broken one.
-const RESIDENT_ID_KEPT: usize = 10;
-
-fn is_resident_id(line: &SerialLine) -> bool {
-    line.format.name == firmware_protocols::resident_id::FORMAT.name
-}
 
 /// What can happen to an open line.
 enum Event {
@@ -78,7 +64,7 @@ pub(super) struct LineTask {
     heard_at: Instant,
     silent: bool,
     /// The card that was read last, when it was told, and when it was read.
-    last_card: Option<(Vec<u8>, Instant, Instant)>,
+    last_card: LastCard,
 }
 
 /// What belongs to one connection.
@@ -104,7 +90,7 @@ impl LineTask {
             watch,
             heard_at: now,
             silent: false,
-            last_card: None,
+            last_card: LastCard::default(),
         })
     }
 
@@ -152,7 +138,7 @@ impl LineTask {
         let mut connection = Connection {
             port,
             sorter: Sorter::new(
-                (self.framing, is_resident_id(&self.line)),
+                (self.framing, cards::is_resident_id(&self.line)),
                 self.line.timing.idle_gap,
                 now,
             ),
@@ -311,34 +297,13 @@ impl LineTask {
                 self.carry_out(deeds, batch, writes);
             }
             None => {
-                if self.is_repeat(&frame, now.instant) {
+                if self.last_card.is_repeat(&self.line, &frame, now.instant) {
                     return;
                 }
                 batch.bytes = batch.bytes.saturating_add(frame.len());
                 batch.items.append(&mut self.admit(Arrived::Frame(frame)));
             }
         }
-    }
-
-    /// A reader reads a card again as long as it lies there. Within [`AGAIN`] that says nothing new,
-    /// but that the card is still there is told every [`STILL_THERE`].
-    fn is_repeat(&mut self, frame: &[u8], now: Instant) -> bool {
-        if !self.line.format.is_of_cards() {
-            return false;
-        }
-        if let Some((card, told_at, read_at)) = &mut self.last_card
-            && card == frame
-            && now.duration_since(*read_at) <= AGAIN
-            && now.duration_since(*told_at) < STILL_THERE
-        {
-            *read_at = now;
-            return true;
-        }
-        // The second character of a line's end is no other card.
-        if frame.len() > 1 {
-            self.last_card = Some((frame.to_vec(), now, now));
-        }
-        false
     }
 
     fn carry_out(&mut self, deeds: Vec<Deed>, batch: &mut Batch, writes: &mut Vec<[u8; 8]>) {
@@ -377,19 +342,8 @@ impl LineTask {
         count(&self.watch.refused, 1);
         count(&self.watch.refused_bytes, bytes.len());
         batch.bytes = batch.bytes.saturating_add(bytes.len());
-        let origin = Origin {
-            road: Road::Serial,
-            site: Some(self.line.site.clone()),
-            device: Some(SmolStr::new(self.line.device.as_str())),
-        };
-        let received_at = self.intake.clock.now();
-        // A broken frame of an identity card still holds a name, an address and a face.
-        let bytes = if is_resident_id(&self.line) {
-            bytes.get(..RESIDENT_ID_KEPT.min(bytes.len())).unwrap_or_default().to_vec()
-        } else {
-            bytes
-        };
-        batch.items.push(Item::Refused(Refused { reason, raw: bytes, origin, received_at }));
+        let refused = cards::refused(&self.line, bytes, reason, self.intake.clock.now());
+        batch.items.push(Item::Refused(refused));
     }
 
     async fn hear(&mut self) -> Result<(), NotCommitted> {

@@ -10,6 +10,7 @@
 //!
 //! Never: start a cuff, switch a device off, read faster than the line's own speed.
 
+mod cards;
 mod figures;
 mod line;
 mod pace;

@@ -281,67 +281,19 @@ impl Words {
     }
 
     /// The word for a state of an alert.
-    pub(super) fn alert_state(&self, state: crate::domain::AlertState) -> &'static str {
+    pub(super) const fn alert_state(&self, state: crate::domain::AlertState) -> &'static str {
         use crate::domain::AlertState as S;
-        let zh = self.lang == "zh";
-        match state {
-            S::Open => {
-                if zh {
-                    "待确认"
-                } else {
-                    "open"
-                }
-            }
-            S::Acknowledged => {
-                if zh {
-                    "已确认"
-                } else {
-                    "taken"
-                }
-            }
-            S::Planned => {
-                if zh {
-                    "已安排随访"
-                } else {
-                    "visit planned"
-                }
-            }
-            S::Visited => {
-                if zh {
-                    "已随访"
-                } else {
-                    "visited"
-                }
-            }
-            S::Closed => {
-                if zh {
-                    "已结案"
-                } else {
-                    "closed"
-                }
-            }
-            S::Withdrawn => {
-                if zh {
-                    "已撤回"
-                } else {
-                    "withdrawn"
-                }
-            }
-            S::Superseded => {
-                if zh {
-                    "已升级替代"
-                } else {
-                    "superseded"
-                }
-            }
-            S::Merged => {
-                if zh {
-                    "已合并"
-                } else {
-                    "merged"
-                }
-            }
-        }
+        let [zh, en] = match state {
+            S::Open => ["待确认", "open"],
+            S::Acknowledged => ["已确认", "taken"],
+            S::Planned => ["已安排随访", "visit planned"],
+            S::Visited => ["已随访", "visited"],
+            S::Closed => ["已结案", "closed"],
+            S::Withdrawn => ["已撤回", "withdrawn"],
+            S::Superseded => ["已升级替代", "superseded"],
+            S::Merged => ["已合并", "merged"],
+        };
+        if self.is_english() { en } else { zh }
     }
 
     /// Why something waits, in words.

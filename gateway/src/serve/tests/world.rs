@@ -569,67 +569,6 @@ impl Reader for World {
         Ok(Vec::new())
     }
 
-    fn merges(&self, scope: &Scope, paging: &Paging) -> Result<Page<HeldMerge>, StoreError> {
-        let rows = self.rows();
-        let both = |held: &&HeldMerge| {
-            rows.reaches(scope, &held.merged.person) && rows.reaches(scope, &held.merged.survivor)
-        };
-        Ok(page(rows.merges.iter().filter(both).cloned().collect(), paging))
-    }
-
-    fn merge(&self, at: CommitSeq) -> Result<Option<HeldMerge>, StoreError> {
-        Ok(self.rows().merges.iter().find(|held| held.seq == at).cloned())
-    }
-
-    fn merges_of(&self, _: &PersonId) -> Result<Vec<HeldMerge>, StoreError> {
-        Ok(Vec::new())
-    }
-
-    fn reached(&self, scope: &Scope, people: &[PersonId]) -> Result<Vec<PersonId>, StoreError> {
-        let rows = self.rows();
-        Ok(people.iter().filter(|person| rows.reaches(scope, person)).cloned().collect())
-    }
-
-    fn card_holders(&self, _: &[String]) -> Result<Vec<(String, PersonId)>, StoreError> {
-        Ok(Vec::new())
-    }
-
-    fn sessions(
-        &self,
-        _: (&SiteId, &BenchId),
-        _: (Timestamp, Timestamp),
-    ) -> Result<Vec<BenchSession>, StoreError> {
-        Ok(self.rows().sessions.clone())
-    }
-
-    fn scans(
-        &self,
-        _: (&SiteId, &BenchId),
-        _: (Timestamp, Timestamp),
-    ) -> Result<Vec<CardScan>, StoreError> {
-        Ok(Vec::new())
-    }
-
-    fn with_id_number(&self, _: &Scope, _: &IdNumber) -> Result<Vec<PersonId>, StoreError> {
-        Ok(Vec::new())
-    }
-
-    fn same_numbers(
-        &self,
-        scope: &Scope,
-        paging: &Paging,
-    ) -> Result<Page<(PersonId, PersonId)>, StoreError> {
-        let rows = self.rows();
-        let pairs = rows.merges.iter().map(|held| &held.merged);
-        let pairs = pairs.filter(|merged| rows.reaches(scope, &merged.person));
-        let pairs = pairs.map(|merged| (merged.person.clone(), merged.survivor.clone()));
-        Ok(page(pairs.collect(), paging))
-    }
-
-    fn survivor(&self, _: &PersonId) -> Result<Option<PersonId>, StoreError> {
-        Ok(None)
-    }
-
     /// Item n was decided about at n.
     fn decision(&self, at: CommitSeq) -> Result<Option<Decided>, StoreError> {
         Ok(self.rows().quarantine.iter().find(|held| held.seq == at).map(|held| Decided {
@@ -784,3 +723,66 @@ impl crate::serve::Lines for FixedLines {
 
 /// Nobody asks it for a roster.
 impl RosterReader for World {}
+
+impl FileReader for World {
+    fn merges(&self, scope: &Scope, paging: &Paging) -> Result<Page<HeldMerge>, StoreError> {
+        let rows = self.rows();
+        let both = |held: &&HeldMerge| {
+            rows.reaches(scope, &held.merged.person) && rows.reaches(scope, &held.merged.survivor)
+        };
+        Ok(page(rows.merges.iter().filter(both).cloned().collect(), paging))
+    }
+
+    fn merge(&self, at: CommitSeq) -> Result<Option<HeldMerge>, StoreError> {
+        Ok(self.rows().merges.iter().find(|held| held.seq == at).cloned())
+    }
+
+    fn merges_of(&self, _: &PersonId) -> Result<Vec<HeldMerge>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn reached(&self, scope: &Scope, people: &[PersonId]) -> Result<Vec<PersonId>, StoreError> {
+        let rows = self.rows();
+        Ok(people.iter().filter(|person| rows.reaches(scope, person)).cloned().collect())
+    }
+
+    fn card_holders(&self, _: &[String]) -> Result<Vec<(String, PersonId)>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn sessions(
+        &self,
+        _: (&SiteId, &BenchId),
+        _: (Timestamp, Timestamp),
+    ) -> Result<Vec<BenchSession>, StoreError> {
+        Ok(self.rows().sessions.clone())
+    }
+
+    fn scans(
+        &self,
+        _: (&SiteId, &BenchId),
+        _: (Timestamp, Timestamp),
+    ) -> Result<Vec<CardScan>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn with_id_number(&self, _: &Scope, _: &IdNumber) -> Result<Vec<PersonId>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn same_numbers(
+        &self,
+        scope: &Scope,
+        paging: &Paging,
+    ) -> Result<Page<(PersonId, PersonId)>, StoreError> {
+        let rows = self.rows();
+        let pairs = rows.merges.iter().map(|held| &held.merged);
+        let pairs = pairs.filter(|merged| rows.reaches(scope, &merged.person));
+        let pairs = pairs.map(|merged| (merged.person.clone(), merged.survivor.clone()));
+        Ok(page(pairs.collect(), paging))
+    }
+
+    fn survivor(&self, _: &PersonId) -> Result<Option<PersonId>, StoreError> {
+        Ok(None)
+    }
+}

@@ -251,7 +251,8 @@ pub(super) fn crossings_of(state: &State, alert: i64) -> Vec<(Crossing, Option<S
     let crossings = state.crossings().rev().filter(|crossing| crossing.alert == alert);
     let reading = |found: &Crossing| {
         let stored = state.reading(&found.reading?)?;
-        (state.owner(&stored).as_ref() == person && person.is_some()).then_some(stored)
+        let whose = state.owner(&stored).unwrap_or_else(|| PersonId::of_nobody(&stored.reading.id));
+        (person == Some(&whose)).then_some(stored)
     };
     crossings.map(|found| (found.clone(), reading(found))).collect()
 }

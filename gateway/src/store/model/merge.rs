@@ -1,9 +1,20 @@
 //! Two files of one person, and who is whose.
 
-use super::state::State;
+use std::collections::BTreeMap;
+
+use super::{
+    asked,
+    reader::{ModelReader, page_by_name, page_of},
+    state::State,
+};
 use crate::{
-    domain::{IdNumber, Person, PersonId, Registered},
-    store::{HeldMerge, merge::SAME_MAX, view::Scope},
+    domain::{BenchId, IdNumber, Person, PersonId, Registered, SiteId, Timestamp},
+    store::{
+        BenchSession, CardScan, CommitSeq, Fact, FileReader, HeldMerge, Merged, StoreError,
+        StoredReading,
+        merge::SAME_MAX,
+        view::{Page, Paging, Scope},
+    },
 };
 
 /// Merges of people whom a scope reaches both.
@@ -64,4 +75,119 @@ pub(super) fn same_numbers(state: &State, scope: &Scope) -> Vec<(PersonId, Perso
         }
     }
     pairs
+}
+
+impl FileReader for ModelReader {
+    fn merges(&self, scope: &Scope, paging: &Paging) -> Result<Page<HeldMerge>, StoreError> {
+        page_of(merges(&self.shared().now(), scope), paging, |held| [held.seq.0])
+    }
+
+    fn merge(&self, at: CommitSeq) -> Result<Option<HeldMerge>, StoreError> {
+        Ok(self.shared().now().merges().into_iter().find(|held| held.seq == at))
+    }
+
+    fn merges_of(&self, person: &PersonId) -> Result<Vec<HeldMerge>, StoreError> {
+        Ok(merges_of(&self.shared().now(), person))
+    }
+
+    fn reached(&self, scope: &Scope, people: &[PersonId]) -> Result<Vec<PersonId>, StoreError> {
+        Ok(reached(&self.shared().now(), scope, people))
+    }
+
+    fn card_holders(&self, cards: &[String]) -> Result<Vec<(String, PersonId)>, StoreError> {
+        Ok(card_holders(&self.shared().now(), cards))
+    }
+
+    fn sessions(
+        &self,
+        bench: (&SiteId, &BenchId),
+        span: (Timestamp, Timestamp),
+    ) -> Result<Vec<BenchSession>, StoreError> {
+        Ok(asked::sessions(&self.shared().now(), bench, span))
+    }
+
+    fn scans(
+        &self,
+        bench: (&SiteId, &BenchId),
+        span: (Timestamp, Timestamp),
+    ) -> Result<Vec<CardScan>, StoreError> {
+        Ok(asked::scans(&self.shared().now(), bench, span))
+    }
+
+    fn with_id_number(
+        &self,
+        scope: &Scope,
+        number: &IdNumber,
+    ) -> Result<Vec<PersonId>, StoreError> {
+        Ok(with_id_number(&self.shared().now(), scope, number))
+    }
+
+    fn same_numbers(
+        &self,
+        scope: &Scope,
+        paging: &Paging,
+    ) -> Result<Page<(PersonId, PersonId)>, StoreError> {
+        let pairs = same_numbers(&self.shared().now(), scope);
+        Ok(page_by_name(pairs, paging, |(one, other)| format!("{one} {other}")))
+    }
+
+    fn survivor(&self, person: &PersonId) -> Result<Option<PersonId>, StoreError> {
+        Ok(self.shared().now().merged().remove(person))
+    }
+}
+
+impl State {
+    /// Every merge with what took it back, oldest first.
+    pub(super) fn merges(&self) -> Vec<HeldMerge> {
+        let mut all: Vec<HeldMerge> = Vec::new();
+        for (seq, fact) in self.log() {
+            let Fact::Merged(merged) = fact else { continue };
+            let merged = Merged::clone(merged);
+            if let Some(undone) = merged.undoes {
+                let of = all.iter_mut().find(|held| held.seq == undone);
+                of.into_iter().for_each(|held| held.undone = Some((seq, merged.clone())));
+            } else {
+                all.push(HeldMerge { seq, merged, undone: None });
+            }
+        }
+        all
+    }
+
+    /// The merges in force: the file that counts as another's, and that other.
+    pub(super) fn merged(&self) -> BTreeMap<PersonId, PersonId> {
+        let standing = self.merges().into_iter().filter(|held| held.undone.is_none());
+        standing.map(|held| (held.merged.person, held.merged.survivor)).collect()
+    }
+
+    /// Whom a reading counts as: the survivor of the file it came under.
+    pub(super) fn owner(&self, stored: &StoredReading) -> Option<PersonId> {
+        let file = &stored.attribution.as_ref()?.person;
+        Some(self.merged().remove(file).unwrap_or_else(|| file.clone()))
+    }
+
+    /// A merge is of two files that count as nobody else's; what is undone must be in force.
+    pub(super) fn check_merge(&self, merged: &Merged) -> Result<(), StoreError> {
+        let Merged { person, survivor, undoes, .. } = merged;
+        let known = self.merged();
+        if let Some(undone) = undoes {
+            let stands = |held: &HeldMerge| {
+                held.seq == *undone
+                    && held.undone.is_none()
+                    && (&held.merged.person, &held.merged.survivor) == (person, survivor)
+            };
+            let what = "no such merge is in force";
+            return self
+                .merges()
+                .iter()
+                .any(stands)
+                .then_some(())
+                .ok_or(StoreError::Asked { what });
+        }
+        let chained = person == survivor
+            || known.contains_key(person)
+            || known.contains_key(survivor)
+            || known.values().any(|other| other == person);
+        let what = "a merge of a merge";
+        if chained { Err(StoreError::Asked { what }) } else { Ok(()) }
+    }
 }

@@ -6,6 +6,7 @@
 mod asked;
 mod board;
 mod change;
+mod correct;
 mod held;
 mod merge;
 mod message;

@@ -2,15 +2,15 @@
 
 use std::{cmp::Reverse, collections::BTreeSet, path::Path};
 
-use super::{Shared, asked, board, held::quarantined, merge, state::State, unit};
+use super::{Shared, asked, board, held::quarantined, state::State, unit};
 use crate::{
     domain::{
-        Alert, AlertId, Attribution, BenchId, DoctorId, EventId, IdNumber, Person, PersonEvent,
-        PersonId, ReadingId, Registered, SiteId, Timestamp,
+        Alert, AlertId, Attribution, BenchId, DoctorId, EventId, Person, PersonEvent, PersonId,
+        ReadingId, Registered, SiteId, Timestamp,
     },
     store::{
-        Attributed, BenchSession, CardScan, CommitSeq, Counts, Crossing, Decided, Fact, HeldMerge,
-        Owed, Reader, RegistryKey, Retimed, StoreError, StoredReading, TokenRow, paging,
+        Attributed, BenchSession, CommitSeq, Counts, Crossing, Decided, Fact, Owed, Reader,
+        RegistryKey, Retimed, StoreError, StoredReading, TokenRow, paging,
         view::{
             AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
             HeldState, Message, Page, Paging, ReadingFilter, Scope,
@@ -34,7 +34,7 @@ impl ModelReader {
 }
 
 /// Cuts a sorted list by a key that descends, at the cursor of the page.
-fn page_of<T, const N: usize>(
+pub(super) fn page_of<T, const N: usize>(
     mut items: Vec<T>,
     page: &Paging,
     key: impl Fn(&T) -> [i64; N],
@@ -46,7 +46,11 @@ fn page_of<T, const N: usize>(
 }
 
 /// Cuts a list sorted by name at the cursor of the page.
-fn page_by_name<T>(mut items: Vec<T>, page: &Paging, name: impl Fn(&T) -> String) -> Page<T> {
+pub(super) fn page_by_name<T>(
+    mut items: Vec<T>,
+    page: &Paging,
+    name: impl Fn(&T) -> String,
+) -> Page<T> {
     let after = page.after.as_deref().unwrap_or_default();
     items.retain(|item| name(item).as_str() > after);
     paging::cut(items, paging::limit_of(page), name)
@@ -286,63 +290,6 @@ impl Reader for ModelReader {
         let concerned = |moved: &&Attributed| is_theirs(&moved.before) || is_theirs(&moved.after);
         let readings: BTreeSet<_> = all().filter(concerned).map(|moved| moved.reading).collect();
         Ok(all().filter(|moved| readings.contains(&moved.reading)).cloned().collect())
-    }
-
-    fn merges(&self, scope: &Scope, paging: &Paging) -> Result<Page<HeldMerge>, StoreError> {
-        page_of(merge::merges(&self.shared.now(), scope), paging, |held| [held.seq.0])
-    }
-
-    fn merge(&self, at: CommitSeq) -> Result<Option<HeldMerge>, StoreError> {
-        Ok(self.shared.now().merges().into_iter().find(|held| held.seq == at))
-    }
-
-    fn merges_of(&self, person: &PersonId) -> Result<Vec<HeldMerge>, StoreError> {
-        Ok(merge::merges_of(&self.shared.now(), person))
-    }
-
-    fn reached(&self, scope: &Scope, people: &[PersonId]) -> Result<Vec<PersonId>, StoreError> {
-        Ok(merge::reached(&self.shared.now(), scope, people))
-    }
-
-    fn card_holders(&self, cards: &[String]) -> Result<Vec<(String, PersonId)>, StoreError> {
-        Ok(merge::card_holders(&self.shared.now(), cards))
-    }
-
-    fn sessions(
-        &self,
-        bench: (&SiteId, &BenchId),
-        span: (Timestamp, Timestamp),
-    ) -> Result<Vec<BenchSession>, StoreError> {
-        Ok(asked::sessions(&self.shared.now(), bench, span))
-    }
-
-    fn scans(
-        &self,
-        bench: (&SiteId, &BenchId),
-        span: (Timestamp, Timestamp),
-    ) -> Result<Vec<CardScan>, StoreError> {
-        Ok(asked::scans(&self.shared.now(), bench, span))
-    }
-
-    fn with_id_number(
-        &self,
-        scope: &Scope,
-        number: &IdNumber,
-    ) -> Result<Vec<PersonId>, StoreError> {
-        Ok(merge::with_id_number(&self.shared.now(), scope, number))
-    }
-
-    fn same_numbers(
-        &self,
-        scope: &Scope,
-        paging: &Paging,
-    ) -> Result<Page<(PersonId, PersonId)>, StoreError> {
-        let pairs = merge::same_numbers(&self.shared.now(), scope);
-        Ok(page_by_name(pairs, paging, |(one, other)| format!("{one} {other}")))
-    }
-
-    fn survivor(&self, person: &PersonId) -> Result<Option<PersonId>, StoreError> {
-        Ok(self.shared.now().merged().remove(person))
     }
 
     fn retimings(&self, person: &PersonId) -> Result<Vec<Retimed>, StoreError> {

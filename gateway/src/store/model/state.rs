@@ -11,13 +11,12 @@ use crate::{
     domain::{
         Alert, AlertId, Attribution, BenchId, Card, Doctor, DoctorId, Household, HouseholdId,
         NotificationKey, Person, PersonEvent, PersonId, ReadingId, Registered, Site, SiteId,
-        Timestamp, standing,
+        Timestamp,
     },
     store::{
         AlertEvent, Answer, BenchSession, CardScan, CommitSeq, Context, Counts, Crossing, Decided,
-        Fact, HeldMerge, KeptState, Merged, Owed, PackInForce, Quarantined, Refused, Registration,
-        Resumed, RosterHeld, SESSION_MAX, StoreError, StoredReading, Timer, TimerKind, Timing,
-        TokenRow, view::Scope,
+        Fact, KeptState, Owed, PackInForce, Quarantined, Refused, Registration, Resumed,
+        RosterHeld, SESSION_MAX, StoredReading, Timer, TimerKind, Timing, TokenRow, view::Scope,
     },
 };
 
@@ -105,28 +104,6 @@ impl State {
         }
         stored.tell(&self.told_of(&stored.reading.id));
         stored
-    }
-
-    /// An act at the bench, or its voiding, tells a stored reading of other symptoms.
-    pub(super) fn tell_anew(&mut self, event: &PersonEvent) {
-        let mistake = event.what.voids().and_then(|id| {
-            let mut all = self.person_events();
-            all.find(|(_, known)| known.id == *id).map(|(_, known)| known.what.clone())
-        });
-        let what = mistake.as_ref().unwrap_or(&event.what);
-        let Some((reading, _)) = what.told() else { return };
-        if !self.ids.contains_key(reading) {
-            return;
-        }
-        let standing = standing(self.person_events().map(|(_, event)| event));
-        let acts = standing.into_iter().filter_map(|event| event.what.told());
-        let named = acts.filter(|(other, _)| *other == reading);
-        let told = named.flat_map(|(_, symptoms)| symptoms.to_vec()).collect();
-        self.told.insert(*reading, told);
-    }
-
-    fn told_of(&self, reading: &ReadingId) -> Vec<SmolStr> {
-        self.told.get(reading).into_iter().flatten().cloned().collect()
     }
 
     /// The decision at a position.
@@ -266,7 +243,7 @@ impl State {
     }
 
     /// What was kept of the person whom a reading belongs to now holds no more.
-    fn forget_owner(&mut self, id: &ReadingId) {
+    pub(super) fn forget_owner(&mut self, id: &ReadingId) {
         if let Some(whose) = self.reading(id).and_then(|stored| self.owner(&stored)) {
             self.kept.remove(&whose);
         }
@@ -277,75 +254,6 @@ impl State {
         self.forget_owner(&id);
         self.attributed.insert(id, to);
         self.forget_owner(&id);
-    }
-
-    /// Every merge with what took it back, oldest first.
-    pub(super) fn merges(&self) -> Vec<HeldMerge> {
-        let mut all: Vec<HeldMerge> = Vec::new();
-        for (seq, fact) in self.log() {
-            let Fact::Merged(merged) = fact else { continue };
-            let merged = Merged::clone(merged);
-            if let Some(undone) = merged.undoes {
-                let of = all.iter_mut().find(|held| held.seq == undone);
-                of.into_iter().for_each(|held| held.undone = Some((seq, merged.clone())));
-            } else {
-                all.push(HeldMerge { seq, merged, undone: None });
-            }
-        }
-        all
-    }
-
-    /// The merges in force: the file that counts as another's, and that other.
-    pub(super) fn merged(&self) -> BTreeMap<PersonId, PersonId> {
-        let standing = self.merges().into_iter().filter(|held| held.undone.is_none());
-        standing.map(|held| (held.merged.person, held.merged.survivor)).collect()
-    }
-
-    /// Whom a reading counts as: the survivor of the file it came under.
-    pub(super) fn owner(&self, stored: &StoredReading) -> Option<PersonId> {
-        let file = &stored.attribution.as_ref()?.person;
-        Some(self.merged().remove(file).unwrap_or_else(|| file.clone()))
-    }
-
-    /// A merge is of two files that count as nobody else's; what is undone must be in force.
-    pub(super) fn check_merge(&self, merged: &Merged) -> Result<(), StoreError> {
-        let Merged { person, survivor, undoes, .. } = merged;
-        let known = self.merged();
-        if let Some(undone) = undoes {
-            let stands = |held: &HeldMerge| {
-                held.seq == *undone
-                    && held.undone.is_none()
-                    && (&held.merged.person, &held.merged.survivor) == (person, survivor)
-            };
-            let what = "no such merge is in force";
-            return self
-                .merges()
-                .iter()
-                .any(stands)
-                .then_some(())
-                .ok_or(StoreError::Asked { what });
-        }
-        let chained = person == survivor
-            || known.contains_key(person)
-            || known.contains_key(survivor)
-            || known.values().any(|other| other == person);
-        let what = "a merge of a merge";
-        if chained { Err(StoreError::Asked { what }) } else { Ok(()) }
-    }
-
-    /// A reading has other times from now on.
-    pub(super) fn retime(&mut self, id: ReadingId, timing: Timing) {
-        self.forget_owner(&id);
-        self.retimed.insert(id, timing);
-    }
-
-    /// A card scan happened at another time; says whether there is one at the position.
-    pub(super) fn move_scan(&mut self, seq: CommitSeq, at: Timestamp) -> bool {
-        let index = usize::try_from(seq.0).ok().and_then(|place| place.checked_sub(1));
-        let fact = index.and_then(|index| self.facts.get_mut(index));
-        let Some(Fact::CardScan(scan)) = fact.map(Arc::make_mut) else { return false };
-        scan.at = at;
-        true
     }
 
     pub(super) fn reading(&self, id: &ReadingId) -> Option<StoredReading> {

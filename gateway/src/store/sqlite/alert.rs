@@ -243,14 +243,16 @@ pub(super) fn crossings_of(
                WHERE alert = ? ORDER BY seq DESC";
     let crossings = fetch(connection, "crossing", (sql, [alert]), decode_crossing)?;
     let sql = format!(
-        "SELECT {} FROM reading WHERE id = ? AND person = (SELECT person FROM alert WHERE key = ?)",
+        "SELECT {} FROM reading WHERE id = ?1 \
+         AND coalesce(person, ?3) = (SELECT person FROM alert WHERE key = ?2)",
         super::reading::COLUMNS
     );
     crossings
         .into_iter()
         .map(|(_, crossing)| {
             let Some(id) = crossing.reading else { return Ok((crossing, None)) };
-            let asked = params![id.as_bytes(), alert];
+            let nobody = PersonId::of_nobody(&id);
+            let asked = params![id.as_bytes(), alert, nobody.as_str()];
             let reading = fetch_one(connection, "reading", (&sql, asked), super::reading::decode)?;
             Ok((crossing, reading.map(|(_, reading)| reading)))
         })

@@ -10,12 +10,11 @@ use super::{
 };
 use crate::{
     domain::{BenchId, Id, SiteId, Timestamp},
-    store::{BenchSession, CardScan, Owed, Role, StoreError, Timer, TokenRow, port},
+    store::{BenchSession, CardScan, Change, Owed, Role, SESSION_MAX, StoreError, Timer, TokenRow},
 };
 
 /// Applies one change; counts, joins and kept states are the unit's own.
-pub(super) fn apply(connection: &Connection, change: &port::Change) -> Result<(), StoreError> {
-    use port::Change;
+pub(super) fn apply(connection: &Connection, change: &Change) -> Result<(), StoreError> {
     match change {
         Change::Alert(now) => alert::put(connection, now),
         Change::Alias(id, key) => {
@@ -131,7 +130,7 @@ pub(super) fn sessions(
 ) -> Result<Vec<BenchSession>, StoreError> {
     let sql = "SELECT person, from_at, until_at FROM session WHERE site = ?1 AND bench = ?2 \
                AND from_at <= ?3 AND from_at > ?4 AND until_at > ?3 ORDER BY from_at DESC";
-    let earliest = at.minus(port::SESSION_MAX).as_millis();
+    let earliest = at.minus(SESSION_MAX).as_millis();
     let params = params![site.as_str(), bench.as_str(), at.as_millis(), earliest];
     fetch(connection, "session", (sql, params), |cells| {
         Ok(BenchSession {
@@ -189,7 +188,7 @@ pub(super) fn sessions_within(
     let sql = "SELECT site, bench, person, from_at, until_at FROM session \
                WHERE site = ? AND bench = ? AND from_at > ? AND from_at <= ? AND until_at >= ? \
                ORDER BY from_at";
-    let begun = from.minus(port::SESSION_MAX).as_millis();
+    let begun = from.minus(SESSION_MAX).as_millis();
     let span = params![site.as_str(), bench.as_str(), begun, to.as_millis(), from.as_millis()];
     fetch(connection, "session", (sql, span), |cells| {
         Ok(BenchSession {

@@ -5,17 +5,20 @@ use rusqlite::{Connection, params, types::Value};
 use smol_str::SmolStr;
 
 use super::{
+    change,
     feed::{Entries, entry},
     list::{ask, before, probe},
     lookup::Tokens,
-    roll,
+    reader::{SqliteReader, reaches},
+    registry, roll,
     row::{Cells, cell, fetch, fetch_one, name_cell, number, run},
     scope::{self, Clause},
 };
 use crate::{
-    domain::{IdNumber, PersonId},
+    domain::{BenchId, IdNumber, PersonId, Registered, SiteId, Timestamp},
     store::{
-        CommitSeq, Fact, HeldMerge, Merged, StoreError,
+        BenchSession, CardScan, CommitSeq, Fact, FileReader, HeldMerge, Merged, RegistryKey,
+        StoreError,
         merge::SAME_MAX,
         paging,
         view::{Page, Paging, Scope},
@@ -215,4 +218,82 @@ pub(super) fn span(connection: &Connection, span: [i64; 2]) -> Entries {
         let (seq, merged) = decode(cells)?;
         Ok(entry(seq, Fact::Merged(Box::new(merged))))
     })
+}
+
+impl FileReader for SqliteReader {
+    fn merges(&self, scope: &Scope, paging: &Paging) -> Result<Page<HeldMerge>, StoreError> {
+        self.see(|connection| merges(connection, scope, paging))
+    }
+
+    fn merge(&self, seq: CommitSeq) -> Result<Option<HeldMerge>, StoreError> {
+        self.see(|connection| at(connection, seq))
+    }
+
+    fn merges_of(&self, person: &PersonId) -> Result<Vec<HeldMerge>, StoreError> {
+        self.see(|connection| of_person(connection, person))
+    }
+
+    fn reached(&self, scope: &Scope, people: &[PersonId]) -> Result<Vec<PersonId>, StoreError> {
+        self.see(|connection| {
+            let mut reached = Vec::new();
+            for person in people {
+                let key = RegistryKey::Person(person.clone());
+                if reaches(connection, scope, person.as_str())?
+                    && registry::in_force(connection, &key)?.is_some()
+                {
+                    reached.push(person.clone());
+                }
+            }
+            Ok(reached)
+        })
+    }
+
+    fn card_holders(&self, cards: &[String]) -> Result<Vec<(String, PersonId)>, StoreError> {
+        self.see(|connection| {
+            let mut known = Vec::new();
+            for card in cards {
+                let row = registry::in_force(connection, &RegistryKey::Card(card.clone()))?;
+                if let Some(Registered::Card(row)) = row {
+                    known.push((card.clone(), row.person));
+                }
+            }
+            Ok(known)
+        })
+    }
+
+    fn sessions(
+        &self,
+        bench: (&SiteId, &BenchId),
+        span: (Timestamp, Timestamp),
+    ) -> Result<Vec<BenchSession>, StoreError> {
+        self.see(|connection| change::sessions_within(connection, bench, span))
+    }
+
+    fn scans(
+        &self,
+        bench: (&SiteId, &BenchId),
+        span: (Timestamp, Timestamp),
+    ) -> Result<Vec<CardScan>, StoreError> {
+        self.see(|connection| change::scans(connection, bench, span))
+    }
+
+    fn with_id_number(
+        &self,
+        scope: &Scope,
+        number: &IdNumber,
+    ) -> Result<Vec<PersonId>, StoreError> {
+        self.see(|connection| with_id_number(connection, scope, number))
+    }
+
+    fn same_numbers(
+        &self,
+        scope: &Scope,
+        paging: &Paging,
+    ) -> Result<Page<(PersonId, PersonId)>, StoreError> {
+        self.see(|connection| same_numbers(connection, scope, paging))
+    }
+
+    fn survivor(&self, person: &PersonId) -> Result<Option<PersonId>, StoreError> {
+        self.see(|connection| survivor(connection, person))
+    }
 }

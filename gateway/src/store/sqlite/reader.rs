@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 use rusqlite::{Connection, params};
 
 use super::{
-    alert, backup, board, change, decision, event, feed, find, held, list, merge, message,
+    alert, backup, board, change, decision, event, feed, find, held, list, message,
     pool::Pool,
     reading, recount, registry, roll,
     row::{cell, fetch, fetch_one, number},
@@ -17,9 +17,8 @@ use crate::{
         PersonEvent, PersonId, ReadingId, Registered, SiteId, TeamOf, Timestamp,
     },
     store::{
-        AlertChange, Attributed, BenchSession, CardScan, CommitSeq, Counts, Crossing, Decided,
-        HeldMerge, Holders, Owed, Reader, RegistryKey, Retimed, StoreError, StoredReading,
-        TokenRow,
+        AlertChange, Attributed, BenchSession, CommitSeq, Counts, Crossing, Decided, Holders, Owed,
+        Reader, RegistryKey, Retimed, StoreError, StoredReading, TokenRow,
         view::{
             AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
             HeldState, Message, Page, Paging, ReadingFilter, Scope,
@@ -46,7 +45,11 @@ impl SqliteReader {
     }
 }
 
-fn reaches(connection: &Connection, scope: &Scope, person: &str) -> Result<bool, StoreError> {
+pub(super) fn reaches(
+    connection: &Connection,
+    scope: &Scope,
+    person: &str,
+) -> Result<bool, StoreError> {
     let clause = scope::people(scope, "w.person");
     let sql = format!("SELECT 1 FROM (SELECT ? AS person) w WHERE {}", clause.sql);
     let mut values = vec![scope::text(person)];
@@ -212,82 +215,6 @@ impl Reader for SqliteReader {
 
     fn attributions(&self, person: &PersonId) -> Result<Vec<Attributed>, StoreError> {
         self.see(|connection| decision::of_person(connection, person))
-    }
-
-    fn merges(&self, scope: &Scope, paging: &Paging) -> Result<Page<HeldMerge>, StoreError> {
-        self.see(|connection| merge::merges(connection, scope, paging))
-    }
-
-    fn merge(&self, at: CommitSeq) -> Result<Option<HeldMerge>, StoreError> {
-        self.see(|connection| merge::at(connection, at))
-    }
-
-    fn merges_of(&self, person: &PersonId) -> Result<Vec<HeldMerge>, StoreError> {
-        self.see(|connection| merge::of_person(connection, person))
-    }
-
-    fn reached(&self, scope: &Scope, people: &[PersonId]) -> Result<Vec<PersonId>, StoreError> {
-        self.see(|connection| {
-            let mut reached = Vec::new();
-            for person in people {
-                let key = RegistryKey::Person(person.clone());
-                if reaches(connection, scope, person.as_str())?
-                    && registry::in_force(connection, &key)?.is_some()
-                {
-                    reached.push(person.clone());
-                }
-            }
-            Ok(reached)
-        })
-    }
-
-    fn card_holders(&self, cards: &[String]) -> Result<Vec<(String, PersonId)>, StoreError> {
-        self.see(|connection| {
-            let mut known = Vec::new();
-            for card in cards {
-                let row = registry::in_force(connection, &RegistryKey::Card(card.clone()))?;
-                if let Some(Registered::Card(row)) = row {
-                    known.push((card.clone(), row.person));
-                }
-            }
-            Ok(known)
-        })
-    }
-
-    fn sessions(
-        &self,
-        bench: (&SiteId, &BenchId),
-        span: (Timestamp, Timestamp),
-    ) -> Result<Vec<BenchSession>, StoreError> {
-        self.see(|connection| change::sessions_within(connection, bench, span))
-    }
-
-    fn scans(
-        &self,
-        bench: (&SiteId, &BenchId),
-        span: (Timestamp, Timestamp),
-    ) -> Result<Vec<CardScan>, StoreError> {
-        self.see(|connection| change::scans(connection, bench, span))
-    }
-
-    fn with_id_number(
-        &self,
-        scope: &Scope,
-        number: &IdNumber,
-    ) -> Result<Vec<PersonId>, StoreError> {
-        self.see(|connection| merge::with_id_number(connection, scope, number))
-    }
-
-    fn same_numbers(
-        &self,
-        scope: &Scope,
-        paging: &Paging,
-    ) -> Result<Page<(PersonId, PersonId)>, StoreError> {
-        self.see(|connection| merge::same_numbers(connection, scope, paging))
-    }
-
-    fn survivor(&self, person: &PersonId) -> Result<Option<PersonId>, StoreError> {
-        self.see(|connection| merge::survivor(connection, person))
     }
 
     fn retimings(&self, person: &PersonId) -> Result<Vec<Retimed>, StoreError> {

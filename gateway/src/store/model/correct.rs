@@ -1,0 +1,50 @@
+//! What is known later of a stored reading or scan: other symptoms, another time.
+
+use std::sync::Arc;
+
+use smol_str::SmolStr;
+
+use super::state::State;
+use crate::{
+    domain::{PersonEvent, ReadingId, Timestamp, standing},
+    store::{CommitSeq, Fact, Timing},
+};
+
+impl State {
+    /// An act at the bench, or its voiding, tells a stored reading of other symptoms.
+    pub(super) fn tell_anew(&mut self, event: &PersonEvent) {
+        let mistake = event.what.voids().and_then(|id| {
+            let mut all = self.person_events();
+            all.find(|(_, known)| known.id == *id).map(|(_, known)| known.what.clone())
+        });
+        let what = mistake.as_ref().unwrap_or(&event.what);
+        let Some((reading, _)) = what.told() else { return };
+        if !self.ids.contains_key(reading) {
+            return;
+        }
+        let standing = standing(self.person_events().map(|(_, event)| event));
+        let acts = standing.into_iter().filter_map(|event| event.what.told());
+        let named = acts.filter(|(other, _)| *other == reading);
+        let told = named.flat_map(|(_, symptoms)| symptoms.to_vec()).collect();
+        self.told.insert(*reading, told);
+    }
+
+    pub(super) fn told_of(&self, reading: &ReadingId) -> Vec<SmolStr> {
+        self.told.get(reading).into_iter().flatten().cloned().collect()
+    }
+
+    /// A reading has other times from now on.
+    pub(super) fn retime(&mut self, id: ReadingId, timing: Timing) {
+        self.forget_owner(&id);
+        self.retimed.insert(id, timing);
+    }
+
+    /// A card scan happened at another time; says whether there is one at the position.
+    pub(super) fn move_scan(&mut self, seq: CommitSeq, at: Timestamp) -> bool {
+        let index = usize::try_from(seq.0).ok().and_then(|place| place.checked_sub(1));
+        let fact = index.and_then(|index| self.facts.get_mut(index));
+        let Some(Fact::CardScan(scan)) = fact.map(Arc::make_mut) else { return false };
+        scan.at = at;
+        true
+    }
+}
