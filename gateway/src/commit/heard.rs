@@ -315,7 +315,25 @@ impl Day<'_> {
             })
         };
         let base = quicker.iter().find(around)?;
-        Some(of.lag.minus(base.lag))
+        let lone = !self.frames.iter().any(|other| self.may_be_of(of, other, base.lag));
+        lone.then_some(of.lag.minus(base.lag))
+    }
+
+    /// Whether a frame may as well have been taken while the clock showed another lag, by one of the
+    /// frames that came next to that time: the clock was set in between, and nothing tells when.
+    fn may_be_of(&self, of: &Frame, other: &Frame, base: Millis) -> bool {
+        if apart(other.lag.minus(base)) <= self.alike || other.lag >= of.lag.minus(self.alike) {
+            return false;
+        }
+        let taken = of.received_at.minus(of.lag.minus(other.lag));
+        let others = || self.frames.iter().filter(|frame| frame.id != of.id);
+        let before = others().filter(|frame| frame.received_at < taken);
+        let after = others().filter(|frame| frame.received_at > taken);
+        let next_to = [
+            before.max_by_key(|frame| frame.received_at),
+            after.min_by_key(|frame| frame.received_at),
+        ];
+        next_to.iter().flatten().any(|near| apart(near.lag.minus(other.lag)) <= self.alike)
     }
 
     /// Frames with a smaller lag stand on one side only. If most frames on this side have the lag
@@ -439,5 +457,17 @@ mod tests {
         let with = |count| before.iter().copied().chain(after(count)).collect::<Vec<_>>();
         check(&with(3), Told::Odd);
         check(&with(5), Told::AtOnce(Millis::ZERO));
+    }
+
+    #[test]
+    fn a_frame_of_before_the_clock_was_set_is_not_taken_for_one_of_after() {
+        // Twenty minutes ahead until it was set; one frame of then came at once, one much later.
+        let set: Vec<_> = (2..14).map(|number| (number * 300, 0, 0)).collect();
+        let before = [(100, 1200, 0)];
+        let late = [(3310, 1200, 2910)];
+        let all: Vec<_> = before.into_iter().chain(set.clone()).chain(late).collect();
+        check(&all, Told::Odd);
+        let unheard: Vec<_> = set.into_iter().chain([(3550, 0, 2900)]).collect();
+        check(&unheard, Told::KeptBack(Millis::seconds(2900)));
     }
 }
