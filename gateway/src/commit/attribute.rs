@@ -103,6 +103,9 @@ fn session_of(
     (site, bench): (&SiteId, &BenchId),
     window: Window,
 ) -> Result<Meant, StoreError> {
+    if window.exact {
+        return session_then(desk, unit, (site, bench), window);
+    }
     let mut person: Option<PersonId> = None;
     let mut at = window.begun;
     for _ in 0..CARDS_MAX {
@@ -116,15 +119,30 @@ fn session_of(
             return Ok(Meant::Several);
         }
         if session.from <= window.from {
-            let before = unit.sessions(site, bench, window.others_from)?;
-            let other = before.iter().any(|other| other.person != session.person)
-                || other_came(desk, unit, &session, window)?;
+            let other = other_came(desk, unit, &session, window)?;
             return Ok(if other { Meant::Several } else { Meant::One(session.person) });
         }
         person = Some(session.person);
         at = session.from.minus(Millis(1));
     }
     Ok(Meant::Several)
+}
+
+/// Whose session was open at the time that a sender states who knows its own: one person's, and
+/// nobody else's so short before that no measurement could have been done since.
+fn session_then(
+    desk: &mut Desk,
+    unit: &mut dyn Unit,
+    (site, bench): (&SiteId, &BenchId),
+    window: Window,
+) -> Result<Meant, StoreError> {
+    let mut open = unit.sessions(site, bench, window.from)?;
+    open.extend(unit.sessions(site, bench, window.to)?);
+    let Some(session) = open.first().cloned() else { return Ok(Meant::None) };
+    open.extend(unit.sessions(site, bench, window.others_from)?);
+    let several = open.iter().any(|other| other.person != session.person)
+        || other_came(desk, unit, &session, Window { begun: window.from, ..window })?;
+    Ok(if several { Meant::Several } else { Meant::One(session.person) })
 }
 
 /// Whether a card other than that of a session was held to the reader before the measurement ended.

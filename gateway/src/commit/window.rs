@@ -12,8 +12,9 @@ use crate::{
     domain::{Grade, Millis, Reading, Timestamp},
 };
 
-/// A clock without seconds states the minute that has begun.
+/// A clock without seconds states the minute that has begun, one with seconds the second.
 const MINUTE: Millis = Millis::minutes(1);
+const SECOND: Millis = Millis::seconds(1);
 
 /// How long things take at a bench.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +64,8 @@ pub(super) struct Window {
     pub(super) begun: Timestamp,
     /// Whoever else's session was open since then may be meant; an empty bench is not asked about.
     pub(super) others_from: Timestamp,
+    /// A sender who knows its own time says that it was then.
+    pub(super) exact: bool,
 }
 
 /// From when to when something may have happened.
@@ -79,15 +82,22 @@ pub(super) fn window(reading: &Reading, (told, coarse): Hearing, pace: &Pace) ->
     }
     let (least, most) = pace.takes(&reading.measurement);
     if let Some(at) = told_exactly(reading) {
-        let whole_minute = at.as_millis() % MINUTE.0 == 0;
-        let to = if whole_minute { at.plus(MINUTE).minus(Millis(1)) } else { at };
-        let to = to.min(reading.received_at).max(at);
-        return Some(Window { from: at, to, begun: at, others_from: at.minus(least) });
+        let to = until(at).min(reading.received_at).max(at);
+        let (begun, others_from, exact) = (to, at.minus(least), true);
+        return Some(Window { from: at, to, begun, others_from, exact });
     }
     let ended = ended(reading, (told, coarse), pace)?;
     let from = ended.from.minus(most);
     let to = ended.to.min(reading.received_at).max(from);
-    Some(Window { from, to, begun: to.minus(least).max(from), others_from: from })
+    let begun = to.minus(least).max(from);
+    Some(Window { from, to, begun, others_from: from, exact: false })
+}
+
+/// Until when a clock shows what it showed: the end of the second or of the minute that it states.
+fn until(at: Timestamp) -> Timestamp {
+    let shown = |step: Millis| at.as_millis() % step.0 == 0;
+    let step = [MINUTE, SECOND].into_iter().find(|step| shown(*step));
+    step.map_or(at, |step| at.plus(step).minus(Millis(1)))
 }
 
 /// The instant that a sender states who knows its own offset, where it is no later than the receipt:
@@ -133,7 +143,10 @@ fn ended(reading: &Reading, (told, coarse): Hearing, pace: &Pace) -> Option<Span
         Told::Open if reading.measured.grade != Grade::D => {
             // Right and kept back, or slow and at once; if it runs ahead, by as much it may be late.
             let ahead = stated.instant().since(received).max(Millis(0));
-            let from = stated.instant().min(just_now.from.minus(ahead));
+            let shown = stated.instant();
+            let whole_minute = shown.as_millis() % MINUTE.0 == 0;
+            let from = if whole_minute { shown } else { until(shown) };
+            let from = from.min(just_now.from.minus(ahead));
             Some(Span { from, to: received })
         }
         Told::Open | Told::Odd => None,
