@@ -14,10 +14,10 @@ use tokio::sync::oneshot;
 use super::super::{Decide, Registering, Wish, desk::Desk, group::Group, people::People};
 use crate::{
     assess::{Pack, Packs},
-    domain::{AlertState, Millis, PersonId, Timestamp},
+    domain::{AlertState, Millis, PersonId, Registered, Timestamp},
     intake::Item,
     store::{
-        CardScan, Change, Fact, ModelStore, Options, SqliteStore, Store,
+        CardScan, Change, CommitSeq, Fact, ModelStore, Options, SqliteStore, Store,
         fixtures::{NOON, card, commit, id, key, person, reading, systolic},
         view::{AlertFilter, HeldState, Paging, ReadingFilter, Scope},
     },
@@ -90,21 +90,28 @@ fn live(store: &mut dyn Store, items: &[Item], late: Late) -> Vec<String> {
         unit.commit().unwrap();
     }
     if late == Late::Cards {
-        let mut unit = store.begin(now).unwrap();
-        let mut group = Group::new(unit.as_mut(), &mut desk, &packs, &gateway, now);
-        let (reply, _told) = oneshot::channel();
-        let row = |fact| if let Fact::Registration(row) = fact { Some(row.row) } else { None };
-        let rows = cards.into_iter().filter_map(row).collect();
-        group.register(&Registering { rows, author: "test".into(), reply }).unwrap();
-        group.flush().unwrap();
-        group.attribute_bound().unwrap();
-        group.attribute_stretches().unwrap();
-        group.judge().unwrap();
-        group.flush().unwrap();
-        drop(group);
-        unit.commit().unwrap();
+        learn(store, &mut desk, cards.into());
     }
     told(store)
+}
+
+/// Enters rows at the end of the day.
+fn learn(store: &mut dyn Store, desk: &mut Desk, rows: Vec<Fact>) {
+    let packs = Packs::new(Arc::new(Pack::built_in().unwrap()));
+    let (gateway, now) = (("G1".to_owned(), 1), minute(240));
+    let mut unit = store.begin(now).unwrap();
+    let mut group = Group::new(unit.as_mut(), desk, &packs, &gateway, now);
+    let (reply, _told) = oneshot::channel();
+    let row = |fact| if let Fact::Registration(row) = fact { Some(row.row) } else { None };
+    let rows = rows.into_iter().filter_map(row).collect();
+    group.register(&Registering { rows, author: "test".into(), reply }).unwrap();
+    group.flush().unwrap();
+    group.attribute_bound().unwrap();
+    group.attribute_stretches().unwrap();
+    group.judge().unwrap();
+    group.flush().unwrap();
+    drop(group);
+    unit.commit().unwrap();
 }
 
 fn told(store: &dyn Store) -> Vec<String> {
@@ -230,4 +237,52 @@ fn what_a_nurse_took_back_no_later_card_gives_again() {
     let after = told(&store);
     assert!(after.contains(&format!("{reading} nobody")), "{after:?}");
     assert!(after.contains(&format!("{reading} waits")), "{after:?}");
+}
+
+/// A resident identity number (GB 11643-1999, the standard's own example).
+const NUMBER: &str = "11010519491231002X";
+
+fn with_number() -> Fact {
+    let Fact::Registration(mut row) = person("P4", None, "North") else {
+        unreachable!("a person is a registration")
+    };
+    if let Registered::Person(person) = &mut row.row {
+        person.id_number = NUMBER.to_owned();
+    }
+    Fact::Registration(row)
+}
+
+/// An identity card held to the reader at minute 0, and a reading at minute 4.
+fn identity_card() -> Vec<Item> {
+    let Item::Card(scan) = item(0, (0, false, 0, 1)) else { unreachable!("it is a card") };
+    vec![Item::Card(CardScan { card: NUMBER.to_owned(), ..scan }), item(1, (4, false, 5, 150))]
+}
+
+#[track_caller]
+fn check_identity_card(store: &mut dyn Store) {
+    let reading: crate::domain::ReadingId = key(1);
+    let after = live(store, &identity_card(), Late::Nothing);
+    assert!(after.contains(&format!("{reading} nobody")), "{after:?}");
+    learn(store, &mut Desk::new(People::new(100)), vec![with_number()]);
+    let after = told(store);
+    assert!(
+        after.contains(&format!("{reading} P4")),
+        "the row that came late says whose: {after:?}"
+    );
+    for entry in store.reader().feed(CommitSeq(0), 1000).unwrap() {
+        let names_them = matches!(entry.fact, Fact::Registration(_));
+        assert!(names_them || !format!("{entry:?}").contains(NUMBER), "{entry:?}");
+    }
+}
+
+#[test]
+fn an_identity_card_is_its_holders_and_its_number_stands_nowhere_else() {
+    let reading: crate::domain::ReadingId = key(1);
+    let mut store = ModelStore::new();
+    commit(&mut store, &[with_number()], &[]);
+    let after = live(&mut store, &identity_card(), Late::Nothing);
+    assert!(after.contains(&format!("{reading} P4")), "{after:?}");
+    check_identity_card(&mut ModelStore::new());
+    let folder = tempfile::tempdir().unwrap();
+    check_identity_card(&mut SqliteStore::open(Options::new(folder.path())).unwrap());
 }

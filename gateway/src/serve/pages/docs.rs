@@ -9,7 +9,7 @@ use utoipa::openapi::{
     path::{Operation, Parameter, ParameterIn},
 };
 
-use super::page::{Lang, Page, Refused};
+use super::page::{Lang, PLAIN_STYLE, Page, Refused};
 use crate::serve::{openapi::DOCUMENT, shared::Shared};
 
 #[derive(Debug)]
@@ -25,7 +25,7 @@ struct Route {
 #[derive(Template)]
 #[template(path = "docs.html")]
 struct DocsPage {
-    page: Page,
+    style: &'static str,
     title: String,
     says: String,
     routes: Vec<Route>,
@@ -39,13 +39,13 @@ pub(in crate::serve) async fn docs(
     let page = Page::new(&shared, lang, None, "API");
     let routes = shared.ask(|_shared| Ok(routes())).await?;
     let info = &DOCUMENT.info;
-    let page = DocsPage {
+    let described = DocsPage {
+        style: PLAIN_STYLE,
         title: info.title.clone(),
         says: info.description.clone().unwrap_or_default(),
         routes,
-        page,
     };
-    page.page.answer(&page)
+    page.answer(&described)
 }
 
 fn routes() -> Vec<Route> {

@@ -23,12 +23,17 @@ use crate::serve::{
 /// The style of every page, inside it: a second request costs a slow line two seconds.
 pub(in crate::serve) const STYLE: &str = include_str!("../../../templates/style.css");
 
+/// The style of the page that describes the interface: it has no cards, marks or tables.
+pub(in crate::serve) const PLAIN_STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;\
+max-width:60rem;margin:auto;padding:8px 12px}h2{font-size:1.05rem}span{color:#526073}";
+
 /// What pages without script may load: their own style and nothing else.
 static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
     let policy = format!(
-        "default-src 'none'; style-src '{}'; img-src data:; form-action 'self'; \
+        "default-src 'none'; style-src '{}' '{}'; img-src data:; form-action 'self'; \
          base-uri 'none'; frame-ancestors 'none'",
-        style_hash(STYLE)
+        style_hash(STYLE),
+        style_hash(PLAIN_STYLE)
     );
     HeaderValue::from_str(&policy)
         .unwrap_or(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"))

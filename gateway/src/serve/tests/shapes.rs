@@ -155,6 +155,6 @@ async fn health_metrics_and_documents_are_there_without_signing_in() {
     let document = gateway.get("", "/api/openapi.json").await.json();
     assert!(document["components"]["schemas"]["Alert"]["properties"]["case"].is_object());
     let docs = gateway.get("", "/docs").await;
-    assert!(docs.body.len() <= 16 * 1024, "{} bytes", docs.body.len());
+    assert!(docs.body.len() <= 10 * 1024, "{} bytes", docs.body.len());
     assert!(docs.text().contains("POST /api/v1/alerts/{id}/ack"));
 }
