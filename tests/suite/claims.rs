@@ -60,6 +60,11 @@ fn timeline(gateway: &Gateway, asked: &str) -> Vec<Value> {
     gateway.list(&format!("/api/v1/people/P000001/timeline{asked}"))
 }
 
+/// The bytes of the same.
+fn written(gateway: &Gateway) -> String {
+    gateway.get("/api/v1/people/P000001/timeline").body
+}
+
 fn kinds(timeline: &[Value]) -> Vec<String> {
     let mut kinds: Vec<_> =
         timeline.iter().map(|item| item["kind"].as_str().unwrap().to_owned()).collect();
@@ -83,7 +88,7 @@ fn a_claim_opens_the_alert_and_its_undoing_withdraws_it_across_kills() {
     let gateway = setup.start();
     let item = nobodys(&gateway, 1);
     assert_eq!(told(&gateway, "P000001"), (vec![], vec![Value::Null]));
-    let before = timeline(&gateway, "");
+    let (before, untouched) = (timeline(&gateway, ""), written(&gateway));
 
     let body = json!({"person": "P000001", "reason": "她的卡留在台上"});
     let (gateway, claimed) = decide(nurse, gateway, (&format!("{item}/claim"), body));
@@ -101,20 +106,66 @@ fn a_claim_opens_the_alert_and_its_undoing_withdraws_it_across_kills() {
     let withdrawn = gateway.list("/api/v1/alerts?person=P000001");
     assert_eq!((withdrawn.len(), &withdrawn[0]["state"]), (1, &json!("withdrawn")));
     assert_eq!(in_state(&gateway, "waiting"), 1);
-    // As it was known at either decision, to the byte; and now with both corrections.
+    // As it was known at either decision, to the byte; and now as if there had been none.
+    assert_eq!(written(&gateway), untouched);
     let as_of = |at: &Value| format!("?as_of={}", at.as_str().unwrap().replace('+', "%2B"));
     assert_eq!(timeline(&gateway, &as_of(&claimed["at"])), during);
     let early = instant(now() - 3600);
     assert_eq!(timeline(&gateway, &as_of(&json!(early))), before);
-    let end = timeline(&gateway, "");
-    let corrections = end.iter().filter(|item| item["kind"] == "correction");
-    let what: Vec<_> = corrections.map(|item| item["correction"]["what"].clone()).collect();
-    assert_eq!(what, ["taken", "given"]);
-    assert!(!kinds(&end).contains(&"reading".to_owned()), "{end:#?}");
 
     let reason = json!({"reason": "试机"});
     let (gateway, _) = decide(nurse, gateway, (&format!("{item}/dismiss"), reason));
     assert_eq!((in_state(&gateway, "waiting"), in_state(&gateway, "dismissed")), (0, 1));
+    gateway.stop();
+    let found = audit::itself(folder.path());
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+/// A value of a person's own, an hour before now.
+#[track_caller]
+fn own(gateway: &Gateway, seq: u64, systolic: u64) {
+    let reading = json!({"kind": "blood_pressure", "seq": seq, "epoch": 1, "systolic": systolic,
+        "diastolic": 84, "unit": "mmHg", "device": "cuff-2", "site": "home", "person": "P000001",
+        "measured_at": instant(now() - 3600)});
+    let answer = gateway.post("/api/v1/readings", &format!("own{seq}"), &reading);
+    assert_eq!(answer.json()["items"][0]["status"], "stored", "{}", answer.body);
+}
+
+#[test]
+fn an_undone_claim_leaves_an_open_alert_and_its_timeline_to_the_byte() {
+    let folder = tempdir().unwrap();
+    let setup = setup(folder.path());
+    let county = County { people: 10, village_webhook: None, township_webhook: None };
+    setup.import(&county, tempdir().unwrap().path());
+    let gateway = setup.start();
+    own(&gateway, 1, 188);
+    let live = |gateway: &Gateway| gateway.list("/api/v1/alerts?person=P000001&state=live");
+    assert_eq!(live(&gateway).len(), 1);
+    let item = nobodys(&gateway, 2);
+    let before = written(&gateway);
+    let decided = |path: &str, body: Value| {
+        let whom = body["person"].as_str().unwrap_or_default();
+        let answer = gateway.post(path, &format!("{path}{whom}"), &body);
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer.json()
+    };
+    let claim = json!({"person": "P000001", "reason": "她的卡留在台上"});
+    let claimed = decided(&format!("{item}/claim"), claim);
+    assert_ne!(written(&gateway), before);
+    let undo = format!("/api/v1/claims/{}/undo", claimed["id"].as_str().unwrap());
+    decided(&undo, json!({"reason": "认错人了"}));
+    assert_eq!(written(&gateway), before);
+    // What somebody did meanwhile is not put right: it stays, and with it what it was done about.
+    let claim = json!({"person": "P000002", "reason": "是她"});
+    let claimed = decided(&format!("{item}/claim"), claim);
+    let of_other = gateway.list("/api/v1/alerts?person=P000002&state=live").remove(0);
+    let ack = format!("/api/v1/alerts/{}/ack", of_other["id"].as_str().unwrap());
+    decided(&ack, json!({}));
+    let undo = format!("/api/v1/claims/{}/undo", claimed["id"].as_str().unwrap());
+    decided(&undo, json!({"reason": "认错人了"}));
+    let told = gateway.list("/api/v1/people/P000002/timeline");
+    assert!(kinds(&told).contains(&"act".to_owned()), "{told:#?}");
+    assert_eq!(written(&gateway), before);
     gateway.stop();
     let found = audit::itself(folder.path());
     assert!(found.is_empty(), "{found:#?}");

@@ -362,7 +362,7 @@ pub(super) fn event(
         note: None,
         from,
         alias: None,
-        merge: None,
+        cause: None,
         visit: None,
     }
 }

@@ -87,7 +87,7 @@ impl Group<'_> {
 
     /// Puts a step of an alert's life into the group.
     pub(super) fn take(&mut self, mut step: Step) {
-        step.event.merge = self.because();
+        step.event.cause = self.because();
         let (fact, changes) = step.into_parts();
         self.facts.push(fact);
         self.changes.extend(changes);

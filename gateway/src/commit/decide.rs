@@ -3,8 +3,8 @@
 //!
 //! Each is a fact with its author and reason, and the latest one about an item counts. A claim and
 //! its undoing give the reading another attribution and judge the person anew from everything that is
-//! theirs then, so that an undone claim leaves their readings and open alerts as if it had never
-//! been; what it did meanwhile stays in the history of the alerts that it opened.
+//! theirs then. Every step of an alert that follows names the decision (`commit/cause.rs`), so that an
+//! undone claim leaves the person's readings, alerts and timeline as if it had never been.
 
 use smol_str::SmolStr;
 
@@ -18,6 +18,7 @@ use crate::{
 };
 
 use super::{
+    cause::Cause,
     group::Group,
     nobody::Stands,
     repeat::Known,
@@ -28,6 +29,12 @@ type Refusable<T> = Result<Result<T, DecideRefused>, StoreError>;
 
 /// Which reading belongs to whom from now on.
 type Move = (StoredReading, Option<Attribution>);
+
+/// The person to whom a reading is given, or from whom it is taken.
+fn concerned((stored, after): &Move) -> Option<PersonId> {
+    let whose = after.as_ref().or(stored.attribution.as_ref());
+    whose.map(|whose| whose.person.clone())
+}
 
 impl Group<'_> {
     /// Does what is wished once for its request; returns the decision's position.
@@ -62,6 +69,14 @@ impl Group<'_> {
             Ok(done) => done,
             Err(refused) => return Ok(Err(refused)),
         };
+        let concerned = moved.as_ref().and_then(concerned);
+        if let Some(person) = &concerned {
+            self.settle(&[person])?;
+        }
+        let undone = match decision {
+            Decision::Undone(claim) => Some(claim),
+            Decision::Claimed(_) | Decision::Dismissed => None,
+        };
         self.facts.push(Fact::Decided(Box::new(Decided {
             item,
             decision,
@@ -71,13 +86,25 @@ impl Group<'_> {
         })));
         self.flush()?;
         let seq = self.unit.last()?;
-        if let Some((stored, after)) = moved {
-            self.attribute_anew(stored, after, &decide.by)?;
-            self.flush()?;
-        } else {
+        let Some(moved) = moved else {
             self.mind_put_aside(item, &decide.by)?;
+            return Ok(Ok(seq));
+        };
+        self.cause = Some(Cause::of_claim(seq));
+        if let Some((claim, person)) = undone.zip(concerned) {
+            let judged = self.survivor(person)?;
+            self.put_back(claim, &[judged])?;
         }
+        self.judge_moved(moved, &decide.by)?;
+        self.cause = None;
         Ok(Ok(seq))
+    }
+
+    /// What follows from a claim or its undoing, and from nothing else.
+    fn judge_moved(&mut self, (stored, after): Move, by: &SmolStr) -> Result<(), StoreError> {
+        self.attribute_anew(stored, after, by)?;
+        self.judge_pasts()?;
+        self.flush()
     }
 
     /// What was put aside calls nobody any more, and what is taken back from there does again.

@@ -27,9 +27,9 @@ use super::{
     Acted, Registering, Work,
     again::{Stretch, binds},
     attribute,
+    cause::Cause,
     clock::Finding,
     desk::Desk,
-    merge::Merging,
     repeat::taken,
     work::{ActRefused, DecideRefused},
 };
@@ -84,8 +84,8 @@ pub(super) struct Group<'a> {
     /// People of whom something stored means something else now, with what that is.
     #[expect(clippy::vec_box, reason = "they are looked at beside new ones, which are held so")]
     pub(super) past: BTreeMap<PersonId, Vec<Box<StoredReading>>>,
-    /// The merge whose consequences are being judged.
-    pub(super) merging: Option<Merging>,
+    /// The decision whose consequences are being judged.
+    pub(super) cause: Option<Cause>,
     /// Where cards told of sessions.
     pub(super) stretches: Vec<Stretch>,
     /// Readings of which another frame of their device told something new.
@@ -123,7 +123,7 @@ impl<'a> Group<'a> {
             happened: Vec::new(),
             joins: Vec::new(),
             past: BTreeMap::new(),
-            merging: None,
+            cause: None,
             stretches: Vec::new(),
             heard_anew: Vec::new(),
             bound: Vec::new(),

@@ -24,21 +24,12 @@ use crate::{
 };
 
 use super::{
+    cause::Cause,
     group::Group,
-    watch::Look,
     work::{Decide, DecideRefused},
 };
 
 type Refusable<T> = Result<Result<T, DecideRefused>, StoreError>;
-
-/// A merge while what follows from it is judged.
-#[derive(Debug)]
-pub(super) struct Merging {
-    /// The merge or its undoing.
-    because: CommitSeq,
-    /// Its two files.
-    files: [PersonId; 2],
-}
 
 impl Group<'_> {
     /// The file under which a person is judged: the survivor's, if theirs counts as another's.
@@ -62,14 +53,14 @@ impl Group<'_> {
             return Ok(Err(refused));
         }
         let merged = self.said(decide, (person, survivor), None);
-        self.settle(&merged)?;
+        self.settle(&[&merged.person, &merged.survivor])?;
         let seq = self.append_merge(merged)?;
         let files = [survivor.clone(), person.clone()];
-        self.merging = Some(Merging { because: seq, files });
+        self.cause = Some(Cause::of_files(seq, files));
         self.judge_anew(survivor.clone());
         self.judge_pasts()?;
         self.leave(person)?;
-        self.merging = None;
+        self.cause = None;
         self.flush()?;
         Ok(Ok(seq))
     }
@@ -83,16 +74,16 @@ impl Group<'_> {
         }
         let (person, survivor) = (&held.merged.person, &held.merged.survivor);
         let undoing = self.said(decide, (person, survivor), Some(merge));
-        self.settle(&undoing)?;
+        self.settle(&[person, survivor])?;
         let seq = self.append_merge(undoing)?;
         let files = [survivor.clone(), person.clone()];
-        self.merging = Some(Merging { because: seq, files: files.clone() });
+        self.cause = Some(Cause::of_files(seq, files.clone()));
         self.put_back(merge, &files)?;
         for file in files {
             self.judge_anew(file);
         }
         self.judge_pasts()?;
-        self.merging = None;
+        self.cause = None;
         self.flush()?;
         Ok(Ok(seq))
     }
@@ -130,15 +121,6 @@ impl Group<'_> {
         } else {
             None
         })
-    }
-
-    /// What came before is judged by what held before, so that nothing else is put down to the merge.
-    fn settle(&mut self, merged: &Merged) -> Result<(), StoreError> {
-        self.judge()?;
-        for person in [&merged.person, &merged.survivor] {
-            self.judge_again(person, Look::Near)?;
-        }
-        self.flush()
     }
 
     fn append_merge(&mut self, merged: Merged) -> Result<CommitSeq, StoreError> {
@@ -189,36 +171,8 @@ impl Group<'_> {
         self.flush()
     }
 
-    /// Every alert that only the merge changed stands again where it stood before.
-    fn put_back(&mut self, merge: CommitSeq, files: &[PersonId; 2]) -> Result<(), StoreError> {
-        for file in files {
-            for alert in self.alerts_of(file)? {
-                let steps = self.unit.steps(alert.key)?;
-                let (before, since) =
-                    steps.split_at(steps.partition_point(|(seq, _)| *seq < merge));
-                let only = since.iter().all(|(_, event)| event.merge == Some(merge));
-                if let (Some((_, stood)), true, false) = (before.last(), only, since.is_empty()) {
-                    let team = self.team_of(&stood.alert)?;
-                    self.take(care::stand_again(&alert, &stood.alert, &team, self.now));
-                }
-            }
-        }
-        self.flush()
-    }
-
-    fn alerts_of(&mut self, person: &PersonId) -> Result<Vec<Alert>, StoreError> {
+    pub(super) fn alerts_of(&mut self, person: &PersonId) -> Result<Vec<Alert>, StoreError> {
         self.flush()?;
         Ok(self.unit.alerts(std::slice::from_ref(person))?.pop().unwrap_or_default())
-    }
-
-    /// The merge that what is done now follows from.
-    pub(super) fn because(&self) -> Option<CommitSeq> {
-        self.merging.as_ref().map(|merging| merging.because)
-    }
-
-    /// The other file of the merge that what is done now follows from.
-    pub(super) fn other_than(&self, person: &PersonId) -> Option<PersonId> {
-        let files = &self.merging.as_ref()?.files;
-        files.contains(person).then(|| files.iter().find(|file| *file != person).cloned())?
     }
 }

@@ -10,6 +10,7 @@
 mod act;
 mod again;
 mod attribute;
+mod cause;
 mod clock;
 mod context;
 mod decide;

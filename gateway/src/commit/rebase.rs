@@ -147,7 +147,7 @@ impl Group<'_> {
             by: None,
             note: None,
             alias: None,
-            merge: None,
+            cause: None,
             visit: None,
         })));
     }

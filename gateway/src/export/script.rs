@@ -16,8 +16,8 @@ use crate::{
     },
     store::{
         Attempt, Attributed, BenchSession, CardScan, CommitSeq, Counts, Crossing, Decided, Fact,
-        FileReader, HeldMerge, Owed, Reader, RegistryKey, Retimed, RosterReader, StoreError,
-        StoredReading, TokenRow,
+        FileReader, HeldClaim, HeldMerge, Owed, Reader, RegistryKey, Retimed, RosterReader,
+        StoreError, StoredReading, TokenRow,
         view::{
             AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
             HeldState, Page, Paging, ReadingFilter, Scope,
@@ -266,6 +266,10 @@ impl FileReader for Scripted {
     }
 
     fn merges_of(&self, _: &PersonId) -> Result<Vec<HeldMerge>, StoreError> {
+        unscripted()
+    }
+
+    fn claims_of(&self, _: &PersonId) -> Result<Vec<HeldClaim>, StoreError> {
         unscripted()
     }
 

@@ -316,7 +316,7 @@ fn event(alert: &Alert, change: AlertChange) -> AlertEvent {
         note: Some("CANARY note".to_owned()),
         from: None,
         alias: None,
-        merge: None,
+        cause: None,
         visit: None,
     }
 }

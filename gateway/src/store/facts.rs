@@ -289,8 +289,8 @@ pub struct AlertEvent {
     pub from: Option<AlertState>,
     /// An id that the alert had before and still answers to.
     pub alias: Option<AlertId>,
-    /// The merge of two files, or its undoing, that it follows from.
-    pub merge: Option<CommitSeq>,
+    /// The merge of two files, the claim, or the undoing of either, that it follows from.
+    pub cause: Option<CommitSeq>,
     /// The visit that it tells of.
     pub visit: Option<Box<Visit>>,
 }

@@ -317,7 +317,7 @@ pub(crate) fn event(alert: &Alert, change: AlertChange) -> Fact {
         note: None,
         from: None,
         alias: None,
-        merge: None,
+        cause: None,
         visit: None,
     }))
 }

@@ -46,6 +46,26 @@ impl HeldMerge {
     }
 }
 
+/// A claim of an item for a person, and when it was taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeldClaim {
+    /// Its position.
+    pub seq: CommitSeq,
+    /// When it was made.
+    pub at: Timestamp,
+    /// What took it back, and when.
+    pub undone: Option<(CommitSeq, Timestamp)>,
+}
+
+impl HeldClaim {
+    /// Whether it stood as it was known at an instant; `None`: now.
+    #[must_use]
+    pub fn stood(&self, as_of: Option<Timestamp>) -> bool {
+        let known = |at: Timestamp| as_of.is_none_or(|as_of| at <= as_of);
+        known(self.at) && !self.undone.is_some_and(|(_, at)| known(at))
+    }
+}
+
 /// Files with one number that are looked at, at most: it is two where it is not a placeholder.
 pub(super) const SAME_MAX: usize = 8;
 
@@ -70,6 +90,13 @@ pub trait FileReader {
     /// # Errors
     /// Any error of the store.
     fn merges_of(&self, person: &PersonId) -> Result<Vec<HeldMerge>, StoreError>;
+
+    /// Every claim for a person, in force or not, oldest first. The caller may know of the person:
+    /// there is no scope.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn claims_of(&self, person: &PersonId) -> Result<Vec<HeldClaim>, StoreError>;
 
     /// The people of a list whom the registry has and the scope reaches.
     ///

@@ -34,7 +34,7 @@ pub use facts::{
 };
 pub use held::{Attributed, Decided, Decision, Origin, QuarantineReason, Quarantined, Refused};
 pub use look::{Awaiting, Concerned, Numbered, RegistryKey};
-pub use merge::{FileReader, HeldMerge, Merged};
+pub use merge::{FileReader, HeldClaim, HeldMerge, Merged};
 pub use model::ModelStore;
 pub use port::{ANSWER_KEPT, SESSION_MAX, Store, Unit};
 pub use proof::Committed;

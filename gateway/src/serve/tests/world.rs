@@ -61,7 +61,7 @@ impl Rows {
             note: None,
             from: Some(AlertState::Open),
             alias: None,
-            merge: None,
+            cause: None,
             visit: None,
         };
         let seq = self.append(Fact::Alert(Box::new(event.clone())));
@@ -738,6 +738,10 @@ impl FileReader for World {
     }
 
     fn merges_of(&self, _: &PersonId) -> Result<Vec<HeldMerge>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn claims_of(&self, _: &PersonId) -> Result<Vec<HeldClaim>, StoreError> {
         Ok(Vec::new())
     }
 

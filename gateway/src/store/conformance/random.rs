@@ -564,6 +564,7 @@ fn look(reader: &dyn Reader) -> Vec<String> {
     for person in &people {
         let merges = reader.merges_of(person).unwrap();
         seen.push(format!("{merges:?} {:?}", reader.survivor(person).unwrap()));
+        seen.push(format!("{:?}", reader.claims_of(person).unwrap()));
     }
     let mut owed = reader.owed(after_noon(400), 1000).unwrap();
     owed.sort_by_key(|owed| owed.key);

@@ -10,8 +10,8 @@ use super::{
 use crate::{
     domain::{BenchId, IdNumber, Person, PersonId, Registered, SiteId, Timestamp},
     store::{
-        BenchSession, CardScan, CommitSeq, Fact, FileReader, HeldMerge, Merged, StoreError,
-        StoredReading,
+        BenchSession, CardScan, CommitSeq, Decision, Fact, FileReader, HeldClaim, HeldMerge,
+        Merged, StoreError, StoredReading,
         merge::SAME_MAX,
         view::{Page, Paging, Scope},
     },
@@ -31,6 +31,25 @@ pub(super) fn merges(state: &State, scope: &Scope) -> Vec<HeldMerge> {
 pub(super) fn merges_of(state: &State, person: &PersonId) -> Vec<HeldMerge> {
     let mut all = state.merges();
     all.retain(|held| [&held.merged.person, &held.merged.survivor].contains(&person));
+    all
+}
+
+/// Claims for a person.
+pub(super) fn claims_of(state: &State, person: &PersonId) -> Vec<HeldClaim> {
+    let mut all: Vec<HeldClaim> = Vec::new();
+    for (seq, fact) in state.log() {
+        let Fact::Decided(decided) = fact else { continue };
+        match &decided.decision {
+            Decision::Claimed(of) if of == person => {
+                all.push(HeldClaim { seq, at: decided.at, undone: None });
+            }
+            Decision::Undone(claim) => {
+                let of = all.iter_mut().find(|held| held.seq == *claim);
+                of.into_iter().for_each(|held| held.undone = Some((seq, decided.at)));
+            }
+            Decision::Claimed(_) | Decision::Dismissed => {}
+        }
+    }
     all
 }
 
@@ -88,6 +107,10 @@ impl FileReader for ModelReader {
 
     fn merges_of(&self, person: &PersonId) -> Result<Vec<HeldMerge>, StoreError> {
         Ok(merges_of(&self.shared().now(), person))
+    }
+
+    fn claims_of(&self, person: &PersonId) -> Result<Vec<HeldClaim>, StoreError> {
+        Ok(claims_of(&self.shared().now(), person))
     }
 
     fn reached(&self, scope: &Scope, people: &[PersonId]) -> Result<Vec<PersonId>, StoreError> {

@@ -352,7 +352,7 @@ impl State {
         self.events().any(|(_, event)| {
             event.alert.owner.as_ref() == Some(doctor)
                 && event.alert.person == *person
-                && !event.merge.is_some_and(undone)
+                && !event.cause.is_some_and(undone)
         })
     }
 

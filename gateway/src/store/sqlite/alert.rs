@@ -21,7 +21,7 @@ pub(super) const COLUMNS: &str = "key, id, concept, level, state, person, owner,
      alert_at, deadline, late, reasons, pack, ladder";
 pub(super) const EVENT_COLUMNS: &str = "key, id, concept, level, state, person, owner, step, \
      opened_at, alert_at, deadline, late, reasons, pack, ladder, seq, change, at, claimed_at, by, note, \
-     was, alias, merge, visit";
+     was, alias, cause, visit";
 pub(super) const OWED_COLUMNS: &str = "key, alert, alert_id, change, level, recipient, channel, \
      due_at, deadline, attempts, last_error";
 
@@ -84,7 +84,7 @@ pub(super) fn add_event(
 ) -> Result<(), StoreError> {
     let sql = "INSERT INTO alert_event (key, id, concept, level, state, person, owner, step, \
                opened_at, alert_at, deadline, late, reasons, pack, ladder, seq, change, at, claimed_at, \
-                by, note, was, alias, merge, visit) \
+                by, note, was, alias, cause, visit) \
                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, \
                ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     let alert = &event.alert;
@@ -115,7 +115,7 @@ pub(super) fn add_event(
         &event.note,
         &event.from.map(code::state),
         &event.alias.as_ref().map(crate::domain::Key::as_bytes),
-        &event.merge.map(|merge| merge.0),
+        &event.cause.map(|cause| cause.0),
         &visit,
     ];
     run(connection, "adding a step of an alert", sql, params)?;
@@ -144,7 +144,7 @@ pub(super) fn decode_event(
             code::STATES.into_iter().find(|state| code::state(*state) == text)
         })?,
         alias: cells.key_or_none()?,
-        merge: cells.take::<Option<i64>>()?.map(CommitSeq),
+        cause: cells.take::<Option<i64>>()?.map(CommitSeq),
         visit: cells.text_or_none(|text| serde_json::from_str(text).ok())?,
     };
     Ok((seq, event))

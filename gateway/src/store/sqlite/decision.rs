@@ -10,7 +10,9 @@ use super::{
 };
 use crate::{
     domain::{Attribution, Id, PersonId},
-    store::{Attributed, CommitSeq, Decided, Decision, Fact, StoreError, view::HeldState},
+    store::{
+        Attributed, CommitSeq, Decided, Decision, Fact, HeldClaim, StoreError, view::HeldState,
+    },
 };
 
 /// The kind of the latest decision about the item `q`; `undone` while there is none in force.
@@ -105,6 +107,20 @@ pub(super) fn at(connection: &Connection, seq: CommitSeq) -> Result<Option<Decid
     let sql = format!("SELECT {COLUMNS} FROM decision WHERE seq = ?");
     let found = fetch_one(connection, "decision", (&sql, [seq.0]), decode)?;
     Ok(found.map(|(_, decided)| decided))
+}
+
+/// Every claim for a person, oldest first.
+pub(super) fn claims_of(
+    connection: &Connection,
+    person: &PersonId,
+) -> Result<Vec<HeldClaim>, StoreError> {
+    let sql = "SELECT d.seq, d.at, u.seq, u.at FROM decision d LEFT JOIN decision u \
+               ON u.undoes = d.seq WHERE d.person = ? ORDER BY d.seq";
+    fetch(connection, "decision", (sql, [person.as_str()]), |cells| {
+        let (seq, at) = (cells.seq()?, cells.time()?);
+        let undone = cells.take::<Option<i64>>()?.map(CommitSeq).zip(cells.time_or_none()?);
+        Ok(HeldClaim { seq, at, undone })
+    })
 }
 
 pub(super) fn decisions(connection: &Connection, span: [i64; 2]) -> Entries {

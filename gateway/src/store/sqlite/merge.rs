@@ -5,7 +5,7 @@ use rusqlite::{Connection, params, types::Value};
 use smol_str::SmolStr;
 
 use super::{
-    change,
+    change, decision,
     feed::{Entries, entry},
     list::{ask, before, probe},
     lookup::Tokens,
@@ -17,8 +17,8 @@ use super::{
 use crate::{
     domain::{BenchId, IdNumber, PersonId, Registered, SiteId, Timestamp},
     store::{
-        BenchSession, CardScan, CommitSeq, Fact, FileReader, HeldMerge, Merged, RegistryKey,
-        StoreError,
+        BenchSession, CardScan, CommitSeq, Fact, FileReader, HeldClaim, HeldMerge, Merged,
+        RegistryKey, StoreError,
         merge::SAME_MAX,
         paging,
         view::{Page, Paging, Scope},
@@ -86,7 +86,7 @@ fn forget_owners(connection: &Connection, merged: &Merged) -> Result<(), StoreEr
 }
 
 /// Steps `e` by which an alert came to its owner: not those of a merge that was taken back.
-pub(super) const OWNED: &str = "(e.merge IS NULL OR e.merge NOT IN \
+pub(super) const OWNED: &str = "(e.cause IS NULL OR e.cause NOT IN \
                                 (SELECT undoes FROM merge WHERE undoes IS NOT NULL))";
 
 /// The file that survives, if another one counts as its.
@@ -231,6 +231,10 @@ impl FileReader for SqliteReader {
 
     fn merges_of(&self, person: &PersonId) -> Result<Vec<HeldMerge>, StoreError> {
         self.see(|connection| of_person(connection, person))
+    }
+
+    fn claims_of(&self, person: &PersonId) -> Result<Vec<HeldClaim>, StoreError> {
+        self.see(|connection| decision::claims_of(connection, person))
     }
 
     fn reached(&self, scope: &Scope, people: &[PersonId]) -> Result<Vec<PersonId>, StoreError> {

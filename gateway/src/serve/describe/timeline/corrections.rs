@@ -38,7 +38,8 @@ impl Moves {
     }
 
     pub(super) fn corrections(&self, part: &Part) -> Items {
-        let of_them = self.all.values().flatten().filter_map(|moved| {
+        let stand = self.all.values().flat_map(|moves| standing(moves, part));
+        let of_them = stand.filter_map(|moved| {
             let (given, taken) =
                 (self.is_theirs(moved.after.as_ref()), self.is_theirs(moved.before.as_ref()));
             let (what, whose) = match (given, taken) {
@@ -52,6 +53,21 @@ impl Moves {
         });
         of_them.collect()
     }
+}
+
+/// The moves of a reading that were known then, without claims that were taken back by then.
+fn standing<'m>(moves: &'m [Attributed], part: &Part) -> Vec<&'m Attributed> {
+    let mut stand: Vec<&Attributed> = Vec::new();
+    for moved in moves.iter().filter(|moved| part.is_known(moved.at)) {
+        let claimed = moved.before.as_ref().is_some_and(|whose| whose.basis == Basis::Claim);
+        let back = |last: &&Attributed| last.after == moved.before && last.before == moved.after;
+        if claimed && stand.last().is_some_and(back) {
+            stand.pop();
+        } else {
+            stand.push(moved);
+        }
+    }
+    stand
 }
 
 impl Describer<'_> {

@@ -1,9 +1,11 @@
-//! Two files of one person: whose facts a timeline holds, and what of a merge shows in it.
+//! Two files of one person, and claims: whose facts a timeline holds, and what of a decision that was
+//! taken back shows in it.
 //!
 //! While a merge stands, the surviving file's timeline holds what came under both, and the other one's
-//! only says where to look. A merge that was taken back shows in neither, nor does what it did to
-//! their alerts and its undoing put right again: both are byte for byte what they would be without
-//! it, unless somebody acted on it meanwhile. `GET /api/v1/merges` tells of every merge.
+//! only says where to look. A merge or a claim that was taken back shows nowhere, nor does what it did
+//! to alerts and its undoing put right again: timelines are byte for byte what they would be without
+//! it, unless somebody acted on it meanwhile. As it was known in between they show it, and
+//! `GET /api/v1/merges` and `GET /api/v1/quarantine` tell of every decision.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +13,7 @@ use super::{Items, Part};
 use crate::{
     domain::{PersonId, Timestamp},
     serve::{describe::Describer, wire},
-    store::{AlertEvent, HeldMerge, StoreError},
+    store::{AlertEvent, CommitSeq, HeldClaim, HeldMerge, StoreError},
 };
 
 /// The files whose facts are a person's, and what was said about them.
@@ -19,6 +21,7 @@ pub(super) struct Files {
     /// As it was known then: nobody's, where the person counted as another.
     pub(super) own: BTreeSet<PersonId>,
     merges: Vec<HeldMerge>,
+    claims: Vec<HeldClaim>,
 }
 
 impl Files {
@@ -32,11 +35,9 @@ impl Files {
     /// Where the steps of an alert stand that a merge made and its undoing put right.
     pub(super) fn put_right(&self, events: &[AlertEvent], part: &Part) -> BTreeSet<usize> {
         let mut all = BTreeSet::new();
-        for held in self.merges.iter().filter(|held| !held.stood(part.as_of)) {
-            let undone = held.undone.as_ref().map(|(seq, _)| *seq);
-            let of_it = |event: &AlertEvent| {
-                event.merge.is_some_and(|merge| merge == held.seq || Some(merge) == undone)
-            };
+        for decisions in self.taken_back(part) {
+            let of_it =
+                |event: &AlertEvent| event.cause.is_some_and(|cause| decisions.contains(&cause));
             let at = |(at, event): (usize, &AlertEvent)| of_it(event).then_some(at);
             let steps: Vec<usize> = events.iter().enumerate().filter_map(at).collect();
             let (Some(first), Some(last)) = (steps.first(), steps.last()) else { continue };
@@ -55,6 +56,14 @@ impl Files {
         all
     }
 
+    /// Decisions that did not stand then, each with what took it back.
+    fn taken_back(&self, part: &Part) -> impl Iterator<Item = [CommitSeq; 2]> {
+        let merges = self.merges.iter().filter(|held| !held.stood(part.as_of));
+        let merges = merges.filter_map(|held| Some([held.seq, held.undone.as_ref()?.0]));
+        let claims = self.claims.iter().filter(|held| !held.stood(part.as_of));
+        merges.chain(claims.filter_map(|held| Some([held.seq, held.undone?.0])))
+    }
+
     /// Merges that stood then.
     pub(super) fn merged(&self, part: &Part) -> Items {
         let stood = self.merges.iter().filter(|held| held.stood(part.as_of));
@@ -71,7 +80,11 @@ impl Describer<'_> {
             own.insert(of.clone());
             own.extend(stood().map(|merged| merged.person.clone()));
         }
-        Ok(Files { own, merges })
+        let mut claims = Vec::new();
+        for file in merges.iter().map(|held| &held.merged.person).chain([of]) {
+            claims.extend(self.reader().claims_of(file)?);
+        }
+        Ok(Files { own, merges, claims })
     }
 }
 
