@@ -90,11 +90,7 @@ pub(super) struct Card {
 pub(super) fn card(alert: &Alert, t: &Words) -> Card {
     let english = t.lang == "en";
     let concept = if english { &alert.concept_en } else { &alert.concept_zh };
-    let sex = match alert.sex {
-        Some("male") => Some(t.male),
-        Some("female") => Some(t.female),
-        Some(_) | None => None,
-    };
+    let sex = t.sex(alert.sex);
     let age = alert.age.map(|age| format!("{age} {}", t.years));
     let name = alert.person_name.clone().or_else(|| alert.person.clone());
     let name = name.or_else(|| alert.household.clone());

@@ -142,11 +142,7 @@ pub(in crate::serve) async fn person(
     let Found { person, readings, timeline } = found.await?.ok_or(Refusal::not_found())?;
     let english = t.lang == "en";
     let page = PersonPage {
-        sex: match person.sex {
-            Some("male") => t.male,
-            Some("female") => t.female,
-            Some(_) | None => "",
-        },
+        sex: t.sex(person.sex).unwrap_or_default(),
         chart: draw(&readings, &person.lines, t),
         lines: person.lines.iter().map(|line| line_shown(line, t)).collect(),
         notes: person.contradictions.iter().map(|it| if english { it.en } else { it.zh }).collect(),

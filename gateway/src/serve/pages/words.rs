@@ -269,6 +269,15 @@ pub(super) const EN: Words = Words {
 };
 
 impl Words {
+    /// The word for a sex, by its code.
+    pub(super) fn sex(&self, code: Option<&str>) -> Option<&'static str> {
+        match code? {
+            "male" => Some(self.male),
+            "female" => Some(self.female),
+            _ => None,
+        }
+    }
+
     /// What a grade of time says, where it says less than everything.
     pub(super) fn grade(&self, grade: &str) -> Option<&'static str> {
         let [b, c, d] = self.grades;
