@@ -19,7 +19,7 @@ use crate::{
     store::{
         Attempt, CardScan, Change, CommitSeq, Committed, Counts, Fact, Origin, Outcome,
         QuarantineReason, Quarantined, Registration, RegistryKey, Sending, StoreError,
-        StoredReading, Unit,
+        StoredReading, Unit, Watermark,
     },
 };
 
@@ -27,11 +27,12 @@ use super::{
     Acted, Registering, Work,
     again::{Stretch, binds},
     attribute,
+    carry::Pending,
     cause::Cause,
     clock::Finding,
     desk::Desk,
     repeat::taken,
-    work::{ActRefused, DecideRefused},
+    work::{ActRefused, CarryRefused, DecideRefused},
 };
 
 /// What a sender is told once the group is on disk.
@@ -47,6 +48,8 @@ pub(super) enum Reply {
     Decided(Result<CommitSeq, DecideRefused>),
     /// How many rows were new or changed.
     Registered(usize),
+    /// Up to where another gateway's facts are here.
+    Carried(Result<Watermark, CarryRefused>),
     /// It is done.
     Done,
 }
@@ -54,7 +57,7 @@ pub(super) enum Reply {
 impl Reply {
     /// Rows entered the registry.
     pub(super) const fn entered_rows(&self) -> bool {
-        matches!(self, Self::Registered(1..))
+        matches!(self, Self::Registered(1..) | Self::Carried(Ok(_)))
     }
 }
 
@@ -99,6 +102,10 @@ pub(super) struct Group<'a> {
     pub(super) clock: Option<Finding>,
     /// The clock is not believed.
     pub(super) doubted: bool,
+    /// What other gateways brought and is not in the log yet.
+    pub(super) pending: Pending,
+    /// When it was said what is done now, at the gateway where it was said first.
+    pub(super) said_at: Option<Timestamp>,
 }
 
 impl<'a> Group<'a> {
@@ -131,6 +138,8 @@ impl<'a> Group<'a> {
             dirty: false,
             clock: None,
             doubted: false,
+            pending: Pending::default(),
+            said_at: None,
         }
     }
 }
@@ -153,6 +162,11 @@ impl Group<'_> {
         for (work, reply) in works.iter().zip(&mut replies) {
             if let Work::Decide(decide) = work {
                 *reply = Reply::Decided(self.decide_once(decide)?);
+            }
+        }
+        for (work, reply) in works.iter().zip(&mut replies) {
+            if let Work::Carry(carrying) = work {
+                *reply = Reply::Carried(self.carry(carrying)?);
             }
         }
         self.attribute_bound()?;
@@ -199,7 +213,12 @@ impl Group<'_> {
             Work::Advance { follower, to, .. } => {
                 self.changes.push(Change::Cursor { follower: follower.clone(), to: *to });
             }
-            Work::Deliver(_) | Work::Act(_) | Work::Decide(_) | Work::Tick | Work::Close => {}
+            Work::Deliver(_)
+            | Work::Act(_)
+            | Work::Carry(_)
+            | Work::Decide(_)
+            | Work::Tick
+            | Work::Close => {}
         }
         Ok(())
     }
@@ -325,6 +344,7 @@ pub(super) fn answer(works: Vec<Work>, replies: Vec<Reply>, proof: &Committed) {
             (Work::Decide(decide), Reply::Decided(result)) => tell(decide.reply, result),
             (Work::Register(rows), Reply::Registered(count)) => tell(rows.reply, (*proof, count)),
             (Work::Roster(rows), Reply::Registered(count)) => tell(rows.reply, (*proof, count)),
+            (Work::Carry(carrying), Reply::Carried(result)) => tell(carrying.reply, result),
             (Work::Attempted { reply, .. } | Work::Token { reply, .. }, _) => tell(reply, *proof),
             (Work::Advance { reply, .. }, _) => tell(reply, ()),
             (
@@ -332,6 +352,7 @@ pub(super) fn answer(works: Vec<Work>, replies: Vec<Reply>, proof: &Committed) {
                 | Work::Decide(_)
                 | Work::Register(_)
                 | Work::Roster(_)
+                | Work::Carry(_)
                 | Work::Tick
                 | Work::Close,
                 _,

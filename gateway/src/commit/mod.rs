@@ -10,6 +10,7 @@
 mod act;
 mod again;
 mod attribute;
+mod carry;
 mod cause;
 mod clock;
 mod context;
@@ -43,6 +44,7 @@ pub use health::Health;
 pub use roster::BY_ROSTER;
 pub use window::Pace;
 pub use work::{
-    Act, ActRefused, Acted, Decide, DecideRefused, Deed, Registering, Rostering, Wish, Work,
+    Act, ActRefused, Acted, CarryRefused, Carrying, Decide, DecideRefused, Deed, Link, Registering,
+    Rostering, Wish, Work,
 };
 pub use writer::{Settings, WriterHandle, start};

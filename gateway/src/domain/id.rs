@@ -36,6 +36,9 @@ pub enum BenchKind {}
 /// Marks the names of doctors.
 #[derive(Debug)]
 pub enum DoctorKind {}
+/// Marks the names of gateways.
+#[derive(Debug)]
+pub enum BoxKind {}
 
 /// A person of the registry.
 pub type PersonId = Id<PersonKind>;
@@ -49,6 +52,8 @@ pub type SiteId = Id<SiteKind>;
 pub type BenchId = Id<BenchKind>;
 /// A doctor of any level.
 pub type DoctorId = Id<DoctorKind>;
+/// A gateway, as its neighbours know it.
+pub type BoxId = Id<BoxKind>;
 
 /// Why a text is not a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -114,6 +119,19 @@ impl PersonId {
     #[must_use]
     pub fn nobodys_reading(&self) -> Option<ReadingId> {
         self.text.strip_prefix(NOBODY)?.parse().ok()
+    }
+}
+
+impl BoxId {
+    /// The name of a store in memory; the first one's is 0.
+    #[must_use]
+    pub fn of_model(number: u32) -> Self {
+        let text = if number == 0 {
+            SmolStr::new_static("gw-model")
+        } else {
+            SmolStr::new(format!("gw-model-{number}"))
+        };
+        Self { text, kind: PhantomData }
     }
 }
 

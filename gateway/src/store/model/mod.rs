@@ -5,6 +5,7 @@
 
 mod asked;
 mod board;
+mod carry;
 mod change;
 mod correct;
 mod held;
@@ -47,6 +48,16 @@ impl ModelStore {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// An empty store with a name of its own.
+    #[cfg(test)]
+    pub(crate) fn numbered(number: u32) -> Self {
+        let mut state = State::default();
+        state.carried.number = number;
+        let store = Self::default();
+        store.shared.replace(state);
+        store
     }
 
     fn move_follower(&self, follower: &str, to: CommitSeq) {

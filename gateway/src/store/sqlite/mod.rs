@@ -12,6 +12,7 @@ mod apart;
 mod backup;
 mod bare;
 mod board;
+mod carry;
 mod change;
 mod code;
 mod context;
@@ -63,7 +64,7 @@ use super::{CommitSeq, Reader, Store, StoreError, Unit};
 use crate::domain::Timestamp;
 
 /// The format of the file that this program writes.
-pub const FORMAT_VERSION: i64 = 13;
+pub const FORMAT_VERSION: i64 = 14;
 
 /// How to open a store.
 #[derive(Debug, Clone)]
