@@ -19,7 +19,7 @@ use crate::{
     store::{
         Attempt, CardScan, Change, CommitSeq, Committed, Counts, Fact, Origin, Outcome,
         QuarantineReason, Quarantined, Registration, RegistryKey, Sending, StoreError,
-        StoredReading, Unit,
+        StoredReading, Unit, Watermark,
     },
 };
 
@@ -31,7 +31,7 @@ use super::{
     desk::Desk,
     merge::Merging,
     repeat::taken,
-    work::{ActRefused, DecideRefused},
+    work::{ActRefused, CarryRefused, DecideRefused},
 };
 
 /// What a sender is told once the group is on disk.
@@ -47,6 +47,8 @@ pub(super) enum Reply {
     Decided(Result<CommitSeq, DecideRefused>),
     /// How many rows were new or changed.
     Registered(usize),
+    /// Up to where another gateway's facts are here.
+    Carried(Result<Watermark, CarryRefused>),
     /// It is done.
     Done,
 }
@@ -199,6 +201,9 @@ impl Group<'_> {
             Work::Advance { follower, to, .. } => {
                 self.changes.push(Change::Cursor { follower: follower.clone(), to: *to });
             }
+            Work::Carry(_) => {
+                *reply = Reply::Carried(Err(CarryRefused::OtherEpoch { have: 0 }));
+            }
             Work::Deliver(_) | Work::Act(_) | Work::Decide(_) | Work::Tick | Work::Close => {}
         }
         Ok(())
@@ -325,6 +330,7 @@ pub(super) fn answer(works: Vec<Work>, replies: Vec<Reply>, proof: &Committed) {
             (Work::Decide(decide), Reply::Decided(result)) => tell(decide.reply, result),
             (Work::Register(rows), Reply::Registered(count)) => tell(rows.reply, (*proof, count)),
             (Work::Roster(rows), Reply::Registered(count)) => tell(rows.reply, (*proof, count)),
+            (Work::Carry(carrying), Reply::Carried(result)) => tell(carrying.reply, result),
             (Work::Attempted { reply, .. } | Work::Token { reply, .. }, _) => tell(reply, *proof),
             (Work::Advance { reply, .. }, _) => tell(reply, ()),
             (
@@ -332,6 +338,7 @@ pub(super) fn answer(works: Vec<Work>, replies: Vec<Reply>, proof: &Committed) {
                 | Work::Decide(_)
                 | Work::Register(_)
                 | Work::Roster(_)
+                | Work::Carry(_)
                 | Work::Tick
                 | Work::Close,
                 _,

@@ -42,6 +42,7 @@ pub use health::Health;
 pub use roster::BY_ROSTER;
 pub use window::Pace;
 pub use work::{
-    Act, ActRefused, Acted, Decide, DecideRefused, Deed, Registering, Rostering, Wish, Work,
+    Act, ActRefused, Acted, CarryRefused, Carrying, Decide, DecideRefused, Deed, Link, Registering,
+    Rostering, Wish, Work,
 };
 pub use writer::{Settings, WriterHandle, start};

@@ -4,9 +4,12 @@ use smol_str::SmolStr;
 use tokio::sync::oneshot;
 
 use crate::{
-    domain::{AlertId, DoctorId, PersonId, Registered, Timestamp, Visit},
+    domain::{AlertId, BoxId, DoctorId, PersonId, Registered, Timestamp, Visit},
     intake::Delivery,
-    store::{Attempt, CommitSeq, Committed, Registration, Request, RosterHeld, TokenRow},
+    store::{
+        Attempt, CommitSeq, Committed, Registration, Request, RosterHeld, TokenRow, Watermark,
+    },
+    uplink::parcel::Parcel,
 };
 
 /// One piece of work for the writer.
@@ -22,6 +25,8 @@ pub enum Work {
     Register(Registering),
     /// Rows that another gateway entered.
     Roster(Rostering),
+    /// Facts that another gateway has.
+    Carry(Carrying),
     /// A notification was tried.
     Attempted {
         /// How it ended.
@@ -216,4 +221,60 @@ pub struct Rostering {
     pub held: Option<RosterHeld>,
     /// Told when they are on disk: how many were new.
     pub reply: oneshot::Sender<(Committed, usize)>,
+}
+
+/// Facts of another gateway's log, one after the other.
+#[derive(Debug)]
+pub struct Carrying {
+    /// Whose log.
+    pub sender: BoxId,
+    /// Which life of that gateway's log.
+    pub epoch: u64,
+    /// Where they stand in it; `None`: copies that overtake the rest and come again in their turn.
+    pub link: Option<Link>,
+    /// The facts, by position.
+    pub parcels: Vec<Parcel>,
+    /// Told when they are on disk: up to where everything is.
+    pub reply: oneshot::Sender<Result<Watermark, CarryRefused>>,
+}
+
+/// How a batch continues the one before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Link {
+    /// It begins after this position.
+    pub after: CommitSeq,
+    /// It goes up to this position.
+    pub upto: CommitSeq,
+    /// The hash of the batch before it; zeros before the first.
+    pub previous: [u8; 32],
+    /// Its own hash.
+    pub hash: [u8; 32],
+}
+
+/// Why nothing of a batch was entered.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CarryRefused {
+    /// Something before it has not come.
+    #[error("the batch begins beyond position {}, up to which this gateway has everything", have.upto.0)]
+    Gap {
+        /// Up to where this gateway has everything.
+        have: Watermark,
+    },
+    /// It is of a life of the sender's log that another one followed.
+    #[error("the batch is of an earlier life of the sender's log than {have}")]
+    OtherEpoch {
+        /// The life that this gateway follows.
+        have: u64,
+    },
+    /// It does not continue what this gateway has: two chains under one name.
+    #[error("the batch does not continue the one that this gateway has")]
+    Chain,
+    /// A fact in it cannot be read.
+    #[error("the fact at position {} cannot be read: {why}", seq.0)]
+    Malformed {
+        /// Its position.
+        seq: CommitSeq,
+        /// What is wrong with it. No value.
+        why: String,
+    },
 }

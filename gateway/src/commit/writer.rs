@@ -350,6 +350,7 @@ const fn size(work: &Work) -> usize {
         Work::Deliver(delivery) => delivery.items.len(),
         Work::Register(rows) => rows.rows.len(),
         Work::Roster(rows) => rows.rows.len(),
+        Work::Carry(carrying) => carrying.parcels.len(),
         Work::Act(_)
         | Work::Decide(_)
         | Work::Attempted { .. }
@@ -373,6 +374,7 @@ const fn may_come_again(work: &Work) -> bool {
         Work::Decide(decide) => decide.request.is_some(),
         Work::Register(_)
         | Work::Roster(_)
+        | Work::Carry(_)
         | Work::Attempted { .. }
         | Work::Token { .. }
         | Work::Advance { .. }

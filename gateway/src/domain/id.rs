@@ -36,6 +36,9 @@ pub enum BenchKind {}
 /// Marks the names of doctors.
 #[derive(Debug)]
 pub enum DoctorKind {}
+/// Marks the names of gateways.
+#[derive(Debug)]
+pub enum BoxKind {}
 
 /// A person of the registry.
 pub type PersonId = Id<PersonKind>;
@@ -49,6 +52,8 @@ pub type SiteId = Id<SiteKind>;
 pub type BenchId = Id<BenchKind>;
 /// A doctor of any level.
 pub type DoctorId = Id<DoctorKind>;
+/// A gateway, as its neighbours know it.
+pub type BoxId = Id<BoxKind>;
 
 /// Why a text is not a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -25,9 +25,9 @@ pub use case::case_code;
 pub use check::{CAUSES, COHORT_TAGS, RowError};
 pub use event::{ActOutcome, Happened, Money, MoneyKind, PersonEvent, SiteAct, SiteDeed, standing};
 pub use id::{
-    AlertId, AlertKind, BenchId, BenchKind, ContentDigest, ContentKind, DeviceId, DeviceKind,
-    DoctorId, DoctorKind, EventId, EventKind, HouseholdId, HouseholdKind, Id, Key, KeyError,
-    NAME_MAX, NOBODY, NameError, NotificationKey, NotificationKind, PersonId, PersonKind,
+    AlertId, AlertKind, BenchId, BenchKind, BoxId, BoxKind, ContentDigest, ContentKind, DeviceId,
+    DeviceKind, DoctorId, DoctorKind, EventId, EventKind, HouseholdId, HouseholdKind, Id, Key,
+    KeyError, NAME_MAX, NOBODY, NameError, NotificationKey, NotificationKind, PersonId, PersonKind,
     ReadingId, ReadingKind, SiteId, SiteKind,
 };
 pub use id_number::{IdNumber, NoIdNumber, number_of_card};

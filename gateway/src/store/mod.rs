@@ -3,6 +3,7 @@
 //! The port has two implementations that pass one conformance suite: SQLite, and a model in memory
 //! that is the suite's oracle.
 
+mod carry;
 mod change;
 #[cfg(test)]
 mod conformance;
@@ -26,6 +27,7 @@ mod terms;
 mod timing;
 pub mod view;
 
+pub use carry::{Cargo, CarryReader, Toward, Watermark};
 pub use change::Change;
 pub use error::StoreError;
 pub use facts::{

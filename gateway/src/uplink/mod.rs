@@ -2,6 +2,7 @@
 //! nobody who does not trust that box's key (DESIGN section 7).
 
 mod key;
+pub mod parcel;
 pub mod roster;
 
 pub use key::{Forged, GatewayKey, NoKey, PublicKey};

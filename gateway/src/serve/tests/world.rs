@@ -203,6 +203,7 @@ impl World {
                 told(&reply.send(Committed::for_tests()));
             }
             Work::Roster(_)
+            | Work::Carry(_)
             | Work::Attempted { .. }
             | Work::Advance { .. }
             | Work::Tick
@@ -723,6 +724,8 @@ impl crate::serve::Lines for FixedLines {
 
 /// Nobody asks it for a roster.
 impl RosterReader for World {}
+
+impl CarryReader for World {}
 
 impl FileReader for World {
     fn merges(&self, scope: &Scope, paging: &Paging) -> Result<Page<HeldMerge>, StoreError> {

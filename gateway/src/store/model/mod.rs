@@ -5,6 +5,7 @@
 
 mod asked;
 mod board;
+mod carry;
 mod change;
 mod correct;
 mod held;

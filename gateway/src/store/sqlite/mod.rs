@@ -12,6 +12,7 @@ mod apart;
 mod backup;
 mod bare;
 mod board;
+mod carry;
 mod change;
 mod code;
 mod context;
