@@ -2,8 +2,12 @@
 //! nobody who does not trust that box's key (DESIGN section 7).
 
 pub mod batch;
+pub mod follower;
 mod key;
+pub mod link;
 pub mod parcel;
 pub mod roster;
+mod status;
 
 pub use key::{Forged, GatewayKey, NoKey, PublicKey};
+pub use status::{Alarm, Below, Status, Upward};

@@ -100,7 +100,7 @@ async fn check(of: &Operation, who: &str, number: u8, expected: StatusCode) {
 
 fn rights(role: &str) -> &'static [&'static str] {
     match role {
-        "device" => &["deliver"],
+        "device" => &["deliver", "uplink"],
         "nurse" => &[
             "deliver",
             "read_people",

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Most facts of one batch.
-pub(crate) const PARCELS_MAX: usize = 10_000;
+const PARCELS_MAX: usize = 10_000;
 
 /// Told with a question and repeated by its answer: an answer kept by somebody in between is of an
 /// earlier question, and proves nothing now.
@@ -81,6 +81,16 @@ pub struct RosterState {
     pub have: u64,
 }
 
+/// What a lower gateway has of its parent, and so what it lacks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wants {
+    /// Up to where the parent's log is held.
+    pub holds: Option<Holds>,
+    /// What is held of its rosters.
+    pub roster: RosterState,
+}
+
 /// What the lower gateway says about a watermark that is not of its own chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -99,10 +109,8 @@ pub struct Hello {
     pub told: Told,
     /// The end of its log.
     pub last: i64,
-    /// Up to where the parent's log is held.
-    pub holds: Option<Holds>,
-    /// What is held of its rosters.
-    pub roster: RosterState,
+    /// What is wished from above; nothing before the parent's name is known.
+    pub wants: Option<Wants>,
     /// What the parent stated last is not of this gateway's chain.
     pub dispute: Option<Dispute>,
 }
@@ -286,18 +294,18 @@ impl Message {
         })
     }
 
-    /// The box that an envelope names, before anybody believes it.
+    /// The box that an envelope names, and its question, before anybody believes it.
     ///
     /// # Errors
     /// `not_an_envelope`.
-    pub fn named(sealed: &Sealed<'_>) -> Result<BoxId, EnvelopeError> {
+    pub fn named(sealed: &Sealed<'_>) -> Result<Told, EnvelopeError> {
         #[derive(Deserialize)]
         struct Named {
             told: Told,
         }
         let named: Named = serde_json::from_slice(sealed.header())
             .map_err(|why| EnvelopeError::new(Code::NotAnEnvelope, why.to_string()))?;
-        Ok(named.told.by)
+        Ok(named.told)
     }
 }
 

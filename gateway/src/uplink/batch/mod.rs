@@ -19,5 +19,6 @@ pub use envelope::{
 };
 pub use message::{
     Batch, Dispute, Hello, Holds, Message, Nonce, Refusal, RosterPart, RosterState, Stated, Told,
+    Wants,
 };
 pub use refused::Code;

@@ -48,8 +48,10 @@ fn every_message() -> Vec<Message> {
     let hello = Hello {
         told: told(),
         last: 90,
-        holds: Some(holds),
-        roster: RosterState { villages: "青石村".to_owned(), ..RosterState::default() },
+        wants: Some(Wants {
+            holds: Some(holds),
+            roster: RosterState { villages: "青石村".to_owned(), ..RosterState::default() },
+        }),
         dispute: Some(Dispute { upto: 20, hash: Hash([8; 32]) }),
     };
     let of = "gw-van".parse().unwrap();
@@ -85,7 +87,7 @@ fn every_message_is_read_as_it_was_written() {
     for message in every_message() {
         let bytes = message.seal(&key).unwrap();
         assert_eq!(read(&bytes, &key).unwrap(), message);
-        assert_eq!(Message::named(&Sealed::read(&bytes).unwrap()).unwrap(), message.told().by);
+        assert_eq!(Message::named(&Sealed::read(&bytes).unwrap()).unwrap(), *message.told());
     }
 }
 
