@@ -164,10 +164,7 @@ pub(super) fn of_notify(registry: &Registry, board: Arc<Board>) {
 }
 
 /// Gateways above and below.
-pub(super) fn of_neighbours(
-    registry: &Registry,
-    (status, reader): (Arc<Status>, Arc<dyn Reader>),
-) {
+pub(super) fn of_neighbours(registry: &Registry, (status, reader): (Arc<Status>, Arc<dyn Reader>)) {
     registry.probe(Arc::new(move || {
         let mut all = Vec::new();
         if let Some(up) = status.up() {
@@ -178,7 +175,12 @@ pub(super) fn of_neighbours(
             all.extend(samples(
                 &[],
                 &[
-                    ("xunzhen_uplink_uploaded", "Position that the gateway above has.", "gauge", upto),
+                    (
+                        "xunzhen_uplink_uploaded",
+                        "Position that the gateway above has.",
+                        "gauge",
+                        upto,
+                    ),
                     ("xunzhen_uplink_waiting", "Positions above it.", "gauge", up.waiting(last)),
                     (
                         "xunzhen_uplink_green",
@@ -187,7 +189,12 @@ pub(super) fn of_neighbours(
                         up.is_green(last).into(),
                     ),
                     ("xunzhen_uplink_contact_seconds", "When it last answered.", "gauge", contact),
-                    ("xunzhen_uplink_failures", "Exchanges that failed since.", "gauge", up.failures),
+                    (
+                        "xunzhen_uplink_failures",
+                        "Exchanges that failed since.",
+                        "gauge",
+                        up.failures,
+                    ),
                     ("xunzhen_uplink_batches_total", "Batches taken.", "counter", up.batches),
                     ("xunzhen_uplink_bytes_total", "Bytes of them.", "counter", up.bytes),
                     (

@@ -3,8 +3,8 @@
 
 use super::table::{CellError, Cells, wrong};
 use crate::domain::{
-    Assigned, Bench, BoxState, Device, Duty, Household, Id, Neighbour, Pairing, PersonId, Place, PlaceKind, Site,
-    SiteRole, Span, TeamOf,
+    Assigned, Bench, BoxState, Device, Duty, Household, Id, Neighbour, Pairing, PersonId, Place,
+    PlaceKind, Site, SiteRole, Span, TeamOf,
 };
 
 pub(super) const HOUSEHOLD_COLUMNS: [&str; 4] = ["household", "village", "doctor", "cause"];

@@ -9,10 +9,10 @@ use jiff::civil::Date;
 
 use super::{
     place_row::{
-        BENCH_COLUMNS, BOX_COLUMNS, DEVICE_COLUMNS, DUTY_COLUMNS, HOUSEHOLD_COLUMNS, PAIRING_COLUMNS,
-        PLACE_COLUMNS, SITE_COLUMNS, TEAM_COLUMNS, bench, bench_cells, device, device_cells, duty,
-        duty_cells, household, household_cells, neighbour, neighbour_cells, pairing, pairing_cells, place, place_cells, site,
-        site_cells, team, team_cells,
+        BENCH_COLUMNS, BOX_COLUMNS, DEVICE_COLUMNS, DUTY_COLUMNS, HOUSEHOLD_COLUMNS,
+        PAIRING_COLUMNS, PLACE_COLUMNS, SITE_COLUMNS, TEAM_COLUMNS, bench, bench_cells, device,
+        device_cells, duty, duty_cells, household, household_cells, neighbour, neighbour_cells,
+        pairing, pairing_cells, place, place_cells, site, site_cells, team, team_cells,
     },
     plan_row::{PLAN_COLUMNS, plan, plan_cells},
 };

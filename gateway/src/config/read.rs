@@ -429,8 +429,14 @@ mod tests {
         check(&format!("[uplink]\nto = \"https://c\"\n{both}"), &[]);
         check(&format!("[uplink]\nto = \"mqtt://c:1883\"\n{both}"), &[]);
         check(&format!("[uplink]\nto = \"mqtts://c\"\n{both}"), &["x.toml:2:6 uplink.to"]);
-        check(&format!("[uplink]\n{both}"), &["x.toml:2:14 uplink.parent_key", "x.toml:3:14 uplink.token_file"]);
-        check("[uplink]\nto = \"c\"\nparent_key = \"k\"\n", &["x.toml:2:6 uplink.to", "x.toml:3:14 uplink.parent_key"]);
+        check(
+            &format!("[uplink]\n{both}"),
+            &["x.toml:2:14 uplink.parent_key", "x.toml:3:14 uplink.token_file"],
+        );
+        check(
+            "[uplink]\nto = \"c\"\nparent_key = \"k\"\n",
+            &["x.toml:2:6 uplink.to", "x.toml:3:14 uplink.parent_key"],
+        );
         let file = format!("[uplink]\nto = \"mqtt://c\"\n{both}");
         let uplink = read(&sources(&file)).unwrap().0.uplink.unwrap();
         let way = super::super::Way::Mqtt { host: "c".to_owned(), port: 1883, tls: false };

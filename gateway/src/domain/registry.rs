@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::{
-    Assigned, Bench, BenchId, CareLevel, DeviceId, DoctorId, Duty, HouseholdId, Neighbour, Pairing, PersonId,
-    Place, Plan, SiteId, TeamOf, Timestamp,
+    Assigned, Bench, BenchId, CareLevel, DeviceId, DoctorId, Duty, HouseholdId, Neighbour, Pairing,
+    PersonId, Place, Plan, SiteId, TeamOf, Timestamp,
 };
 
 /// Columns of a file that have no meaning to us, kept as they came.

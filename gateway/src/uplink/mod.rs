@@ -2,6 +2,8 @@
 //! nobody who does not trust that box's key (DESIGN section 7).
 
 pub mod batch;
+#[cfg(test)]
+pub(crate) mod fake;
 pub mod follower;
 mod key;
 pub mod link;

@@ -25,9 +25,10 @@ pub(super) fn alarms(shared: &Shared, lang: Lang) -> Vec<String> {
         let alarm = up.alarm.as_ref()?;
         Some(alarm_line(if lang.english() { "gateway above" } else { "上级网关" }, alarm, lang))
     });
-    let below = status.below().into_iter().filter_map(|(name, below)| {
-        Some(alarm_line(name.as_str(), below.alarm.as_ref()?, lang))
-    });
+    let below = status
+        .below()
+        .into_iter()
+        .filter_map(|(name, below)| Some(alarm_line(name.as_str(), below.alarm.as_ref()?, lang)));
     up.into_iter().chain(below).collect()
 }
 
@@ -53,10 +54,12 @@ fn upward(up: &Upward, last: CommitSeq, lang: Lang) -> LinkLine {
     let upto = up.uploaded.unwrap_or_default().0;
     let contact = contact(up.contact, lang);
     let (state, detail) = if lang.english() {
-        let state = if green { "everything is uploaded".to_owned() } else { format!("{waiting} waiting") };
+        let state =
+            if green { "everything is uploaded".to_owned() } else { format!("{waiting} waiting") };
         (state, format!("uploaded up to {upto} of {}, last contact {contact}", last.0))
     } else {
-        let state = if green { "已全部上传".to_owned() } else { format!("{waiting} 条待上传") };
+        let state =
+            if green { "已全部上传".to_owned() } else { format!("{waiting} 条待上传") };
         (state, format!("已上传至 {upto}／共 {}，最近联系 {contact}", last.0))
     };
     LinkLine { name: format!("↑ {}", up.to), green, state, detail }

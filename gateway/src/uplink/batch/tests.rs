@@ -147,8 +147,7 @@ fn a_bomb_is_refused_before_it_fills_the_memory() {
     check(&seal(2, header, &zeros, &key).unwrap(), &key, Code::Malformed);
     assert_eq!(seal(2, header, &[zeros, vec![0]].concat(), &key).unwrap_err().code, Code::TooLarge);
     // A sender of its own making, which packs a thousand times as much.
-    let mut packing =
-        flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
+    let mut packing = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
     let mebibyte = vec![0_u8; 1 << 20];
     for _ in 0..256 {
         packing.write_all(&mebibyte).unwrap();

@@ -106,9 +106,7 @@ fn enter(
     }
     let told = Opened::open(BufReader::new(File::open(path)?), &[trusted])
         .map_err(|error| error.to_string())
-        .and_then(|mut opened| {
-            take(&mut opened, reader, inlet).map_err(|error| error.to_string())
-        });
+        .and_then(|mut opened| take(&mut opened, reader, inlet).map_err(|error| error.to_string()));
     match told {
         Ok(taken) => {
             info!(rows = taken.rows, new = taken.new, "took a roster from the gateway above");

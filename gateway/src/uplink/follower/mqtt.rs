@@ -92,7 +92,6 @@ impl MqttLine {
             }
         }
     }
-
 }
 
 async fn connect(to: &MqttTo) -> Result<(AsyncClient, EventLoop), LineError> {

@@ -263,11 +263,9 @@ impl Follower {
         let wishes = incoming.wishes();
         drop(incoming);
         let roster = match held {
-            _ if !wishes => RosterState {
-                epoch: above.epoch,
-                upto: i64::MAX,
-                ..RosterState::default()
-            },
+            _ if !wishes => {
+                RosterState { epoch: above.epoch, upto: i64::MAX, ..RosterState::default() }
+            }
             Some(held) => RosterState {
                 epoch: held.epoch,
                 villages: held.villages,
@@ -343,9 +341,8 @@ impl Follower {
     /// On disk before it leaves: whatever the gateway above may ever state is known here.
     async fn record(&mut self, end: Point) -> Result<(), Trouble> {
         let sent = Arc::clone(&self.sent);
-        let kept = spawn_blocking(move || {
-            sent.lock().unwrap_or_else(PoisonError::into_inner).record(end)
-        });
+        let kept =
+            spawn_blocking(move || sent.lock().unwrap_or_else(PoisonError::into_inner).record(end));
         kept.await.map_err(io::Error::other)?.map_err(Trouble::File)
     }
 

@@ -194,10 +194,8 @@ impl Upper {
         if row.state == BoxState::Revoked {
             return Err(refused(Code::Revoked, "the registry holds it as revoked"));
         }
-        let key: PublicKey = row
-            .key
-            .parse()
-            .map_err(|_no_key| refused(Code::UnknownBox, "its row holds no key"))?;
+        let key: PublicKey =
+            row.key.parse().map_err(|_no_key| refused(Code::UnknownBox, "its row holds no key"))?;
         sealed.verify(&key)?;
         self.clear_if_mended(by)?;
         let message = Message::open(&sealed)?;
@@ -231,9 +229,9 @@ impl Upper {
         let (of, last) = (hello.told.by.clone(), CommitSeq(hello.last));
         let name = of.clone();
         let held = self.ask(move |reader| reader.watermark(&name)).await?;
-        let disputed = hello.dispute.filter(|it| {
-            held.is_some_and(|held| held.upto.0 == it.upto && held.hash == it.hash.0)
-        });
+        let disputed = hello
+            .dispute
+            .filter(|it| held.is_some_and(|held| held.upto.0 == it.upto && held.hash == it.hash.0));
         if let Some(dispute) = disputed {
             let why = format!("the box never made the batch that is held up to {}", dispute.upto);
             return Err(refused(Code::Chain, why));
@@ -303,7 +301,9 @@ impl Upper {
             }
         };
         self.heard(&of, Some(mark), last);
-        self.parts.status.change_below(&of, |below| below.batches = below.batches.saturating_add(1));
+        self.parts
+            .status
+            .change_below(&of, |below| below.batches = below.batches.saturating_add(1));
         Ok(vec![self.stated(of, Some(mark), ours)])
     }
 
