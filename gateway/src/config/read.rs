@@ -435,7 +435,7 @@ mod tests {
         );
         check(
             "[uplink]\nto = \"c\"\nparent_key = \"k\"\n",
-            &["x.toml:2:6 uplink.to", "x.toml:3:14 uplink.parent_key"],
+            &["x.toml:3:14 uplink.parent_key", "x.toml:2:6 uplink.to"],
         );
         let file = format!("[uplink]\nto = \"mqtt://c\"\n{both}");
         let uplink = read(&sources(&file)).unwrap().0.uplink.unwrap();

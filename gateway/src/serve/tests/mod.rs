@@ -287,6 +287,7 @@ fn furnish(world: &World) {
             );
             token(rows, role.as_str(), role, place.then_some("青石镇"), doctor);
         }
+        token(rows, "box", Role::Device, None, None);
         token(rows, "other", Role::Doctor, None, DoctorId::new("DR2").ok());
         token(rows, "lead", Role::Doctor, None, DoctorId::new("DR3").ok());
         token(rows, "stranger", Role::Doctor, None, DoctorId::new("DR9").ok());
@@ -331,8 +332,7 @@ fn token(
         role,
         place: place.map(str::to_owned),
         doctor,
-        // Who hands up for a box has its own token.
-        device: (role == Role::Device).then(|| "D1".parse().unwrap()),
+        device: (text == "box").then(|| "D9".parse().unwrap()),
         created_at: now(),
         revoked_at: None,
     };

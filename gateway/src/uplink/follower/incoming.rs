@@ -31,7 +31,7 @@ const REST: Duration = Duration::from_secs(600);
 
 /// What is being fetched.
 #[derive(Debug)]
-pub(super) struct Incoming {
+pub(in crate::uplink) struct Incoming {
     path: PathBuf,
     package: Option<Hash>,
     have: u64,
@@ -39,22 +39,22 @@ pub(super) struct Incoming {
 }
 
 impl Incoming {
-    pub(super) fn new(folder: &Path) -> Self {
+    pub(in crate::uplink) fn new(folder: &Path) -> Self {
         Self { path: folder.join(FILE), package: None, have: 0, not_before: None }
     }
 
     /// Whether a roster is wished for now.
-    pub(super) fn wishes(&self) -> bool {
+    pub(in crate::uplink) fn wishes(&self) -> bool {
         self.not_before.is_none_or(|at| at <= Instant::now())
     }
 
     /// The package under way and how much of it is here, for the next question.
-    pub(super) const fn state(&self) -> (Option<Hash>, u64) {
+    pub(in crate::uplink) const fn state(&self) -> (Option<Hash>, u64) {
         (self.package, self.have)
     }
 
     /// Keeps a piece, and takes the package once it is whole. Whether it was. Blocks.
-    pub(super) fn keep(
+    pub(in crate::uplink) fn keep(
         &mut self,
         part: &RosterPart,
         trusted: PublicKey,

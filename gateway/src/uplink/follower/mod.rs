@@ -9,7 +9,7 @@
 
 mod answer;
 mod http;
-mod incoming;
+pub(in crate::uplink) mod incoming;
 mod line;
 mod mqtt;
 mod pace;

@@ -152,7 +152,8 @@ impl Follower {
             dispute: None,
             expressed: CommitSeq::default(),
             more_comes_down: false,
-            nonce: chance(),
+            // A number that JSON carries exactly in every language.
+            nonce: chance() >> 12,
             told: None,
             log,
             settings,

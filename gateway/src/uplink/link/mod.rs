@@ -8,7 +8,7 @@
 
 mod down;
 mod evidence;
-mod roster;
+pub(in crate::uplink) mod roster;
 #[cfg(test)]
 mod tests;
 mod upper;

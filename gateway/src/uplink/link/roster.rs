@@ -21,7 +21,7 @@ const HELD_MAX: usize = 64 * 1024 * 1024;
 
 /// Packages on their way.
 #[derive(Debug, Default)]
-pub(super) struct Rosters {
+pub(in crate::uplink) struct Rosters {
     held: Mutex<Vec<Package>>,
 }
 
@@ -33,16 +33,16 @@ struct Package {
 }
 
 /// From what a roster is made.
-pub(super) struct Making<'a> {
-    pub(super) reader: &'a dyn Reader,
-    pub(super) key: &'a GatewayKey,
-    pub(super) row: &'a Neighbour,
-    pub(super) now: Timestamp,
+pub(in crate::uplink) struct Making<'a> {
+    pub(in crate::uplink) reader: &'a dyn Reader,
+    pub(in crate::uplink) key: &'a GatewayKey,
+    pub(in crate::uplink) row: &'a Neighbour,
+    pub(in crate::uplink) now: Timestamp,
 }
 
 impl Rosters {
     /// The next piece for a box, if its registry is behind ours. Blocks.
-    pub(super) fn piece(
+    pub(in crate::uplink) fn piece(
         &self,
         making: &Making<'_>,
         state: &RosterState,

@@ -237,7 +237,7 @@ impl Upper {
             return Err(refused(Code::Chain, why));
         }
         self.heard(&of, held, last);
-        let stated = self.stated(of, held, ours);
+        let stated = stated(of, held, ours);
         let mut answers = vec![stated];
         if let Some(wants) = hello.wants {
             let (upper, told) = (Arc::clone(self), ours.clone());
@@ -290,7 +290,7 @@ impl Upper {
             Ok(mark) => mark,
             // The sender is told where to go on from, and does.
             Err(CarryRefused::Gap { have }) => {
-                return Ok(vec![self.stated(of, Some(have), ours)]);
+                return Ok(vec![stated(of, Some(have), ours)]);
             }
             Err(why @ CarryRefused::OtherEpoch { .. }) => {
                 return Err(refused(Code::OtherEpoch, why.to_string()));
@@ -304,14 +304,7 @@ impl Upper {
         self.parts
             .status
             .change_below(&of, |below| below.batches = below.batches.saturating_add(1));
-        Ok(vec![self.stated(of, Some(mark), ours)])
-    }
-
-    #[expect(clippy::unused_self, reason = "it reads as what this end says")]
-    fn stated(&self, of: BoxId, held: Option<Watermark>, ours: &Told) -> Message {
-        // Zeros before the first batch are nothing held.
-        let holds = held.filter(|held| *held != Watermark::default()).map(Holds::from);
-        Message::Watermark(Stated { told: ours.clone(), of, holds })
+        Ok(vec![stated(of, Some(mark), ours)])
     }
 
     /// The box was heard and believed.
@@ -380,4 +373,11 @@ impl Upper {
         }
         train
     }
+}
+
+/// What is held of a box.
+fn stated(of: BoxId, held: Option<Watermark>, ours: &Told) -> Message {
+    // Zeros before the first batch are nothing held.
+    let holds = held.filter(|held| *held != Watermark::default()).map(Holds::from);
+    Message::Watermark(Stated { told: ours.clone(), of, holds })
 }
