@@ -30,6 +30,7 @@ mod rules;
 mod shown_by;
 mod silence;
 mod tidy;
+mod uplink;
 mod visits;
 
 use std::path::Path;

@@ -12,8 +12,11 @@ use clap::Subcommand;
 use super::{Common, Failure, pieces};
 use crate::{
     assess::Pack,
-    config::{self, BrokerTls, Config, Settings, Sources},
+    config::{self, BrokerTls, Config, Settings, Sources, Uplink, Way},
+    domain::BoxId,
+    store::Reader,
     tls,
+    uplink::follower::{HttpLine, Line, MqttLine, MqttTo},
 };
 
 /// The file that is read when none is named and it is there.
@@ -148,10 +151,53 @@ fn environment(config: &Config) -> Vec<String> {
     {
         problems.push(format!("http.tls_certificate: {} / 证书不可用", in_full(&error)));
     }
+    if let Some(uplink) = &config.uplink {
+        problems.extend(token_up(uplink).err());
+        problems.extend(tls_up(uplink).err());
+    }
     if let Some(tls) = config.broker.as_ref().and_then(|broker| broker.tls.as_ref()) {
         problems.extend(broker_tls(tls).err());
     }
     problems
+}
+
+/// What the gateway above lets us in by. Nobody else may read it.
+fn token_up(uplink: &Uplink) -> Result<String, String> {
+    let file = uplink.token_file.display();
+    let text = std::fs::read_to_string(&uplink.token_file)
+        .map_err(|error| format!("uplink.token_file: {file}: {error} / 令牌文件不可读"))?;
+    let token = text.trim();
+    if token.is_empty() || token.contains(char::is_whitespace) {
+        return Err(format!("uplink.token_file: {file} holds no token / 文件中没有令牌"));
+    }
+    Ok(token.to_owned())
+}
+
+/// What TLS to the gateway above needs, where somebody of our own choice vouches for it.
+fn tls_up(uplink: &Uplink) -> Result<Option<Arc<rustls::ClientConfig>>, String> {
+    let to_server = |ca: &PathBuf| {
+        tls::tls_to_server(ca, None)
+            .map_err(|error| format!("uplink.tls_ca: {} / 证书不可用", in_full(&error)))
+    };
+    uplink.tls_ca.as_ref().map(to_server).transpose()
+}
+
+/// The line to the gateway above.
+pub(super) fn line_up(uplink: &Uplink, reader: &dyn Reader) -> Result<Box<dyn Line>, String> {
+    let (token, tls) = (token_up(uplink)?, tls_up(uplink)?);
+    match &uplink.way {
+        Way::Http => {
+            let line = HttpLine::new(&uplink.to, token, tls)
+                .map_err(|error| format!("uplink.to: {}", in_full(&error)))?;
+            Ok(Box::new(line))
+        }
+        Way::Mqtt { host, port, tls: wanted } => {
+            let (name, _) = reader.gateway().map_err(|error| in_full(&error))?;
+            let name = BoxId::new(&name).map_err(|error| in_full(&error))?;
+            let (host, tls) = (host.clone(), tls.filter(|_| *wanted));
+            Ok(Box::new(MqttLine::new(MqttTo { host, port: *port, tls, name, token })))
+        }
+    }
 }
 
 /// What TLS to the broker needs, from its files.

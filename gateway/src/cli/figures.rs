@@ -11,6 +11,7 @@ use crate::{
     notify::Board,
     serve::metrics::{Registry, Sample},
     store::Reader,
+    uplink::{Below, Status},
 };
 
 type Figure = (&'static str, &'static str, &'static str, u64);
@@ -159,6 +160,74 @@ pub(super) fn of_notify(registry: &Registry, board: Arc<Board>) {
                 ),
             ],
         )
+    }));
+}
+
+/// Gateways above and below.
+pub(super) fn of_neighbours(registry: &Registry, (status, reader): (Arc<Status>, Arc<dyn Reader>)) {
+    registry.probe(Arc::new(move || {
+        let mut all = Vec::new();
+        if let Some(up) = status.up() {
+            let uploaded = up.uploaded.unwrap_or_default();
+            let last = reader.last().unwrap_or(uploaded);
+            let upto = u64::try_from(uploaded.0).unwrap_or(0);
+            let contact = up.contact.map_or(0, |at| at.as_millis().max(0).cast_unsigned() / 1000);
+            all.extend(samples(
+                &[],
+                &[
+                    (
+                        "xunzhen_uplink_uploaded",
+                        "Position that the gateway above has.",
+                        "gauge",
+                        upto,
+                    ),
+                    ("xunzhen_uplink_waiting", "Positions above it.", "gauge", up.waiting(last)),
+                    (
+                        "xunzhen_uplink_green",
+                        "1 while the gateway above said that it has everything.",
+                        "gauge",
+                        up.is_green(last).into(),
+                    ),
+                    ("xunzhen_uplink_contact_seconds", "When it last answered.", "gauge", contact),
+                    (
+                        "xunzhen_uplink_failures",
+                        "Exchanges that failed since.",
+                        "gauge",
+                        up.failures,
+                    ),
+                    ("xunzhen_uplink_batches_total", "Batches taken.", "counter", up.batches),
+                    ("xunzhen_uplink_bytes_total", "Bytes of them.", "counter", up.bytes),
+                    (
+                        "xunzhen_uplink_alarm",
+                        "1 while somebody must look at it.",
+                        "gauge",
+                        up.alarm.is_some().into(),
+                    ),
+                ],
+            ));
+        }
+        let below = status.below();
+        // By metric, as Prometheus wants them.
+        let of: [(&'static str, &'static str, &'static str, fn(&Below) -> u64); 5] = [
+            ("xunzhen_box_batches_total", "Batches taken.", "counter", |it| it.batches),
+            ("xunzhen_box_refused_total", "Envelopes refused.", "counter", |it| it.refused),
+            ("xunzhen_box_upto", "Position of its log that is here.", "gauge", |it| {
+                u64::try_from(it.upto.0).unwrap_or(0)
+            }),
+            ("xunzhen_box_waiting", "Positions that it still has for us.", "gauge", |it| {
+                u64::try_from(it.last.0.saturating_sub(it.upto.0)).unwrap_or(0)
+            }),
+            ("xunzhen_box_alarm", "1 while somebody must look at it.", "gauge", |it| {
+                it.alarm.is_some().into()
+            }),
+        ];
+        for (metric, help, kind, value) in of {
+            for (name, it) in &below {
+                let labels = [("box", SmolStr::new(name.as_str()))];
+                all.extend(samples(&labels, &[(metric, help, kind, value(it))]));
+            }
+        }
+        all
     }));
 }
 

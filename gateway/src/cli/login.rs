@@ -7,7 +7,7 @@ use smol_str::SmolStr;
 
 use super::pieces::Core;
 use crate::{
-    domain::{DeviceId, DoctorId, Registered, Site, SiteId},
+    domain::{BoxId, BoxState, DeviceId, DoctorId, Neighbour, Registered, Site, SiteId},
     intake::{
         Identity, Rights, Sites,
         mqtt::{self, Login, LoginError},
@@ -82,10 +82,28 @@ fn delivering(core: &Core, user: &str, row: &TokenRow) -> Result<Rights, LoginEr
         let sites = site.map_or(Sites::Any, |site| Sites::These([site].into()));
         return Ok(Rights::Device { device, sites, bench: registered.bench.clone() });
     }
+    if let Some(below) = neighbour(core, user)? {
+        // A box is who its own token is bound to, and one that was withdrawn is nobody.
+        let own = row.device.is_some() && below.state == BoxState::Enabled;
+        let sites = Sites::These(below.site.into_iter().collect());
+        return if own {
+            Ok(Rights::Gateway { name: device, sites })
+        } else {
+            Err(LoginError::NotAuthorized)
+        };
+    }
     let site = SiteId::new(user).map_err(wrong)?;
     let known = site_of(core, &site)?.ok_or(LoginError::NotAuthorized)?;
     within(row.place.as_deref(), Some(&site), Some(&known))?;
     Ok(Rights::Gateway { name: device, sites: Sites::These([site].into()) })
+}
+
+/// The gateway below of that name.
+fn neighbour(core: &Core, user: &str) -> Result<Option<Neighbour>, LoginError> {
+    let Ok(name) = BoxId::new(user) else { return Ok(None) };
+    let known = core.reader.registered(&Scope::Everything, &RegistryKey::neighbour(&name));
+    let row = known.map_err(|_store| LoginError::Unavailable)?;
+    Ok(if let Some(Registered::Box(row)) = row { Some(row) } else { None })
 }
 
 fn site_of(core: &Core, site: &SiteId) -> Result<Option<Site>, LoginError> {

@@ -17,7 +17,10 @@ use crate::{
     serve::{self, wire::SendingState},
     store::{Reader, Store, sqlite},
     supervise::Supervisor,
-    uplink::GatewayKey,
+    uplink::{
+        GatewayKey,
+        link::{self, Upper},
+    },
 };
 
 /// The text of a pack: that of a norm by its name, else a file's.
@@ -67,6 +70,8 @@ pub(super) struct Core {
     pub(super) links: AlertLinks,
     /// What this gateway signs with.
     pub(super) key: Arc<GatewayKey>,
+    /// The upper end of links to gateways below.
+    pub(super) upper: Arc<Upper>,
     /// `demo` and `--dev`.
     pub(super) practice: bool,
 }
@@ -100,7 +105,16 @@ pub(super) fn core(
     let metrics = serve::metrics::Registry::default();
     let links = serve::open_links(&config.store.dir)?;
     let key = Arc::new(GatewayKey::open(&config.store.dir)?);
-    Ok(Core { pack, reader, writer, book, clock, gate, metrics, links, key, practice })
+    let upper = Upper::new(link::Parts {
+        reader: Arc::clone(&reader),
+        inlet: writer.inlet.clone(),
+        key: Arc::clone(&key),
+        clock: clock.clone(),
+        registered: writer.registered.clone(),
+        status: Arc::default(),
+    });
+    super::figures::of_neighbours(&metrics, (Arc::clone(upper.status()), Arc::clone(&reader)));
+    Ok(Core { pack, reader, writer, book, clock, gate, metrics, links, key, upper, practice })
 }
 
 /// What pages and the API share.
@@ -145,6 +159,7 @@ pub(super) fn shared(
         lines: Arc::new(super::bands::PackLines(pack)),
         indicators,
         key: Arc::clone(&core.key),
+        upper: Arc::clone(&core.upper),
         alert_links: core.links.clone(),
         supervisor: supervisor.clone(),
     }))

@@ -3,8 +3,8 @@
 
 use super::table::{CellError, Cells, wrong};
 use crate::domain::{
-    Assigned, Bench, Device, Duty, Household, Id, Pairing, PersonId, Place, PlaceKind, Site,
-    SiteRole, Span, TeamOf,
+    Assigned, Bench, BoxState, Device, Duty, Household, Id, Neighbour, Pairing, PersonId, Place,
+    PlaceKind, Site, SiteRole, Span, TeamOf,
 };
 
 pub(super) const HOUSEHOLD_COLUMNS: [&str; 4] = ["household", "village", "doctor", "cause"];
@@ -17,6 +17,7 @@ pub(super) const BENCH_COLUMNS: [&str; 3] = ["bench", "site", "name"];
 pub(super) const TEAM_COLUMNS: [&str; 6] =
     ["team", "place", "village_doctor", "township", "county", "city"];
 pub(super) const DUTY_COLUMNS: [&str; 4] = ["site_or_place", "doctor", "from", "until"];
+pub(super) const BOX_COLUMNS: [&str; 6] = ["box", "key", "site", "serves", "state", "epoch"];
 pub(super) const PAIRING_COLUMNS: [&str; 3] = ["facility", "partner", "kind"];
 
 fn id<K>(value: Option<&Id<K>>) -> String {
@@ -218,4 +219,28 @@ pub(super) fn pairing(mut cells: Cells<'_>) -> Result<Pairing, CellError> {
 
 pub(super) fn pairing_cells(row: &Pairing) -> Vec<String> {
     vec![row.facility.clone(), row.partner.clone(), row.kind.clone()]
+}
+
+/// A gateway's row.
+pub(super) fn neighbour(mut cells: Cells<'_>) -> Result<Neighbour, CellError> {
+    Ok(Neighbour {
+        name: cells.required("box")?,
+        key: cells.owned("key"),
+        site: cells.optional("site")?,
+        serves: cells.list("serves"),
+        state: cells.choice("state", &BoxState::ALL)?.unwrap_or_default(),
+        epoch: cells.optional("epoch")?,
+        attributes: cells.attributes(),
+    })
+}
+
+pub(super) fn neighbour_cells(row: &Neighbour) -> Vec<String> {
+    vec![
+        row.name.to_string(),
+        row.key.clone(),
+        id(row.site.as_ref()),
+        row.serves.join("|"),
+        row.state.as_str().to_owned(),
+        number(row.epoch),
+    ]
 }

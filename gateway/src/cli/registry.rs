@@ -149,6 +149,7 @@ impl ValueEnum for Rows {
             Self::Registry(Kind::Teams),
             Self::Registry(Kind::Duty),
             Self::Registry(Kind::Pairings),
+            Self::Registry(Kind::Boxes),
             Self::Entries(EntryKind::FollowUps),
             Self::Entries(EntryKind::Money),
         ]

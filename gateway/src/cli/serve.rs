@@ -140,6 +140,7 @@ pub(super) async fn start(
     wiring::serial(config, &core, supervisor)?;
     wiring::broker(config, &core, supervisor)?;
     wiring::export(config, &core, supervisor)?;
+    wiring::uplink(config, &core, supervisor)?;
     wiring::shadow(config, &core, supervisor)?;
     notify(config, &core, links, supervisor)?;
     let scheme = if config.http.tls.is_some() { "https" } else { "http" };

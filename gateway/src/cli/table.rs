@@ -9,10 +9,10 @@ use jiff::civil::Date;
 
 use super::{
     place_row::{
-        BENCH_COLUMNS, DEVICE_COLUMNS, DUTY_COLUMNS, HOUSEHOLD_COLUMNS, PAIRING_COLUMNS,
-        PLACE_COLUMNS, SITE_COLUMNS, TEAM_COLUMNS, bench, bench_cells, device, device_cells, duty,
-        duty_cells, household, household_cells, pairing, pairing_cells, place, place_cells, site,
-        site_cells, team, team_cells,
+        BENCH_COLUMNS, BOX_COLUMNS, DEVICE_COLUMNS, DUTY_COLUMNS, HOUSEHOLD_COLUMNS,
+        PAIRING_COLUMNS, PLACE_COLUMNS, SITE_COLUMNS, TEAM_COLUMNS, bench, bench_cells, device,
+        device_cells, duty, duty_cells, household, household_cells, neighbour, neighbour_cells,
+        pairing, pairing_cells, place, place_cells, site, site_cells, team, team_cells,
     },
     plan_row::{PLAN_COLUMNS, plan, plan_cells},
 };
@@ -47,6 +47,8 @@ pub(super) enum Kind {
     Duty,
     /// Facilities that work together
     Pairings,
+    /// Gateways below this one, and the keys by which they are known
+    Boxes,
 }
 
 impl Kind {
@@ -66,6 +68,7 @@ impl Kind {
             Self::Teams => "team",
             Self::Duty => "duty",
             Self::Pairings => "pairing",
+            Self::Boxes => "box",
         }
     }
 
@@ -102,6 +105,7 @@ impl Kind {
             Self::Teams => &TEAM_COLUMNS,
             Self::Duty => &DUTY_COLUMNS,
             Self::Pairings => &PAIRING_COLUMNS,
+            Self::Boxes => &BOX_COLUMNS,
         }
     }
 }
@@ -247,6 +251,7 @@ pub(super) fn row(kind: Kind, mut cells: Cells<'_>) -> Result<Registered, CellEr
         Kind::Teams => Registered::Team(team(cells)?),
         Kind::Duty => Registered::Duty(duty(cells)?),
         Kind::Pairings => Registered::Pairing(pairing(cells)?),
+        Kind::Boxes => Registered::Box(neighbour(cells)?),
     };
     row.check()
         .map_err(|error| wrong(error.column, format_args!("{} / {}", error.en, error.zh)))?;
@@ -325,6 +330,7 @@ pub(super) fn cells(row: &Registered) -> (Vec<String>, Attributes) {
         Registered::Team(row) => (team_cells(row), row.attributes.clone()),
         Registered::Duty(row) => (duty_cells(row), row.attributes.clone()),
         Registered::Pairing(row) => (pairing_cells(row), row.attributes.clone()),
+        Registered::Box(row) => (neighbour_cells(row), row.attributes.clone()),
     }
 }
 
@@ -466,6 +472,10 @@ mod tests {
             (Kind::Teams, "team,place,village_doctor,township,county,city\nA,青石镇,DR1,T1,,CT1\n"),
             (Kind::Duty, "site_or_place,doctor,from,until\nvan1,DR1,2026-03-02T08:00,2026-03-04\n"),
             (Kind::Pairings, "facility,partner,kind\n青石卫生院,市一院,远程会诊\n"),
+            (
+                Kind::Boxes,
+                "box,key,site,serves,state,epoch\ngw-1,ed25519:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA,V03,北村|南村,revoked,7\n",
+            ),
             (
                 Kind::Sites,
                 "site,kind,name,village,township,lat,lon,session_minutes\nV1,van,,,,,,8\n",

@@ -24,6 +24,7 @@ use crate::{
     store::{CommitSeq, Origin, Reader, view::Delivered},
     supervise::Supervisor,
     trial::{SHADOW, Shadow},
+    uplink::follower::{self, Follower},
 };
 
 /// First letters of case codes.
@@ -57,6 +58,7 @@ pub(super) fn mqtt(config: &Config, core: &Arc<Core>, links: &notify::Links) -> 
         admission: admission(core.book.clone()),
         authenticate: login::authenticate(core),
         alerts: alerts(core, cursors, links.clone()),
+        uplink: Some(exchange(core)),
         clock: core.clock.clone(),
         limits: Limits {
             packet_bytes: usize::try_from(config.mqtt.packet_max).unwrap_or(usize::MAX),
@@ -65,6 +67,41 @@ pub(super) fn mqtt(config: &Config, core: &Arc<Core>, links: &notify::Links) -> 
             ..defaults
         },
     }
+}
+
+/// What answers gateways below that come over the own listener.
+fn exchange(core: &Arc<Core>) -> mqtt::Exchange {
+    let upper = Arc::clone(&core.upper);
+    Arc::new(move |by, question| {
+        let upper = Arc::clone(&upper);
+        Box::pin(async move { upper.answer(&by, Road::Mqtt, question).await })
+    })
+}
+
+/// Hands everything to the gateway above, where one is configured.
+pub(super) fn uplink(
+    config: &Config,
+    core: &Arc<Core>,
+    supervisor: &Supervisor,
+) -> Result<(), Failure> {
+    let Some(uplink) = &config.uplink else { return Ok(()) };
+    let line = configure::line_up(uplink, core.reader.as_ref()).map_err(Failure::Configuration)?;
+    let log = follower::Log {
+        reader: Arc::clone(&core.reader),
+        inlet: core.writer.inlet.clone(),
+        commits: core.writer.committed.clone(),
+        key: Arc::clone(&core.key),
+        clock: core.clock.clone(),
+        status: Arc::clone(core.upper.status()),
+    };
+    let settings = follower::Settings {
+        to: uplink.to.clone(),
+        above: uplink.parent_key,
+        folder: config.store.dir.clone(),
+    };
+    let follower = Follower::new(log, settings, line)?;
+    supervisor.spawn("uplink", follower.run(supervisor.stopping()));
+    Ok(())
 }
 
 /// Alerts for doctors' clients; none while messages may not leave (DESIGN section 11).

@@ -94,7 +94,8 @@ pub(super) fn binds(row: &Registered) -> Vec<RegistryKey> {
         | Registered::Bench(_)
         | Registered::Team(_)
         | Registered::Duty(_)
-        | Registered::Pairing(_) => Vec::new(),
+        | Registered::Pairing(_)
+        | Registered::Box(_) => Vec::new(),
     }
 }
 

@@ -96,7 +96,8 @@ impl Desk {
             | Registered::Bench(_)
             | Registered::Team(_)
             | Registered::Duty(_)
-            | Registered::Pairing(_) => {}
+            | Registered::Pairing(_)
+            | Registered::Box(_) => {}
             Registered::Plan(plan) => self.people.forget_person(&plan.person),
             Registered::Device(_) | Registered::Card(_) => {}
         }

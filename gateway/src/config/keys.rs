@@ -16,6 +16,10 @@ pub(super) enum Kind {
     Url,
     /// A broker's address: `mqtt://` or `mqtts://`, a host, and a port where it is not the usual.
     Broker,
+    /// The gateway above: an address of pages, or of a listener.
+    Uplink,
+    /// A gateway's public key.
+    Key,
     /// `true` or `false`.
     Switch,
     /// A whole number between two limits, both included.
@@ -43,6 +47,11 @@ impl Kind {
                 "mqtt://host:port, or mqtts://host:port for TLS",
                 "mqtt://主机:端口，加密用 mqtts://",
             ),
+            Self::Uplink => (
+                "https://host, http://host, mqtts://host:port or mqtt://host:port",
+                "https://、http://、mqtts:// 或 mqtt:// 开头的地址",
+            ),
+            Self::Key => ("ed25519: and 43 letters", "ed25519: 加 43 个字符"),
             Self::Switch => ("true or false", "true 或 false"),
             Self::Names => ("names with commas between them", "以逗号分隔的名称"),
             Self::Name => ("letters, digits, _ . -, at most 64", "字母、数字、_ . -，最多 64 个"),
@@ -176,6 +185,34 @@ pub(super) const KEYS: &[Key] = &[
         secret: true,
         ..key(("broker", "password"), Kind::Text, "", "…", "password there / 密码")
     },
+    key(
+        ("uplink", "to"),
+        Kind::Uplink,
+        "",
+        "https://centre.example",
+        "the gateway above, to which everything is handed up: https://, http://, mqtt:// or mqtts:// / 上级网关地址",
+    ),
+    key(
+        ("uplink", "parent_key"),
+        Kind::Key,
+        "",
+        "ed25519:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        "its public key, as roster key prints it there: nobody else is believed / 上级网关公钥",
+    ),
+    key(
+        ("uplink", "token_file"),
+        Kind::Path,
+        "",
+        "/etc/xunzhen/uplink.token",
+        "file with the token that the gateway above made for this box / 令牌文件",
+    ),
+    key(
+        ("uplink", "tls_ca"),
+        Kind::Path,
+        "",
+        "/etc/xunzhen/centre-ca.pem",
+        "PEM file of whom alone we believe about its address; must be said with mqtts:// / 信任的根证书",
+    ),
     key(
         ("store", "dir"),
         Kind::Path,

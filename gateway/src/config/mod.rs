@@ -16,6 +16,7 @@ pub use show::{default_file, effective};
 use crate::{
     commit::Trust,
     domain::{BenchId, DeviceId, SiteId},
+    uplink::PublicKey,
 };
 
 /// Everything that can be set.
@@ -27,6 +28,8 @@ pub struct Config {
     pub mqtt: Mqtt,
     /// An existing broker.
     pub broker: Option<Broker>,
+    /// The gateway above.
+    pub uplink: Option<Uplink>,
     /// The store.
     pub store: Store,
     /// Keys laid over the built-in rule pack.
@@ -98,6 +101,37 @@ pub struct BrokerTls {
     pub ca: PathBuf,
     /// Our own certificate chain and key, where it asks for them.
     pub own: Option<(PathBuf, PathBuf)>,
+}
+
+/// `[uplink]`.
+#[derive(Debug, Clone)]
+pub struct Uplink {
+    /// As written.
+    pub to: String,
+    /// How it is spoken to.
+    pub way: Way,
+    /// Whom alone we believe.
+    pub parent_key: PublicKey,
+    /// Where the token for this box stands.
+    pub token_file: PathBuf,
+    /// Who vouches for its address, where it is not the machine's usual authorities.
+    pub tls_ca: Option<PathBuf>,
+}
+
+/// How the gateway above is spoken to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Way {
+    /// Its interface, at the address as written.
+    Http,
+    /// Its listener.
+    Mqtt {
+        /// The host.
+        host: String,
+        /// The port.
+        port: u16,
+        /// It speaks TLS.
+        tls: bool,
+    },
 }
 
 /// `[store]`.

@@ -13,7 +13,10 @@ use super::{
     settings::{Setting, Settings, broker_address},
     together,
 };
-use crate::domain::{Id, SiteKind};
+use crate::{
+    domain::{Id, SiteKind},
+    uplink::PublicKey,
+};
 
 /// What the environment's names begin with.
 const ENVIRONMENT_PREFIX: &str = "XUNZHEN__";
@@ -263,6 +266,8 @@ fn literal(kind: Kind, value: &DeValue<'_>) -> Option<String> {
         | Kind::Text
         | Kind::Url
         | Kind::Broker
+        | Kind::Uplink
+        | Kind::Key
         | Kind::Name
         | Kind::Choice(_)
         | Kind::Names => value.as_str().map(str::to_owned),
@@ -275,8 +280,10 @@ fn fits(kind: Kind, text: &str) -> bool {
         Kind::Path => !text.is_empty(),
         Kind::Text => true,
         Kind::Choice(words) => words.contains(&text),
-        Kind::Url => text.starts_with("http://") || text.starts_with("https://"),
+        Kind::Url => is_url(text),
         Kind::Broker => broker_address(text).is_some(),
+        Kind::Uplink => is_url(text) || broker_address(text).is_some(),
+        Kind::Key => text.parse::<PublicKey>().is_ok(),
         Kind::Switch => matches!(text, "true" | "false"),
         Kind::Count(low, high) => {
             text.parse::<u64>().is_ok_and(|count| (low..=high).contains(&count))
@@ -284,6 +291,10 @@ fn fits(kind: Kind, text: &str) -> bool {
         Kind::Name => Id::<SiteKind>::new(text).is_ok(),
         Kind::Names => super::settings::names(text).all(|name| Id::<SiteKind>::new(name).is_ok()),
     }
+}
+
+fn is_url(text: &str) -> bool {
+    text.starts_with("http://") || text.starts_with("https://")
 }
 
 fn wrong(place: String, key: &Key, found: &str) -> Problem {
@@ -408,6 +419,28 @@ mod tests {
         );
         let full = "[broker]\nurl = \"mqtts://b\"\ntls_ca = \"c\"\ntls_certificate = \"d\"\ntls_key = \"k\"\n";
         check(full, &[]);
+    }
+
+    #[test]
+    fn the_gateway_above_needs_its_key_and_a_token() {
+        let key = "ed25519:47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU";
+        let both = format!("parent_key = \"{key}\"\ntoken_file = \"t\"\n");
+        check("[uplink]\nto = \"https://c\"\n", &["x.toml:2:6 uplink.to"; 2]);
+        check(&format!("[uplink]\nto = \"https://c\"\n{both}"), &[]);
+        check(&format!("[uplink]\nto = \"mqtt://c:1883\"\n{both}"), &[]);
+        check(&format!("[uplink]\nto = \"mqtts://c\"\n{both}"), &["x.toml:2:6 uplink.to"]);
+        check(
+            &format!("[uplink]\n{both}"),
+            &["x.toml:2:14 uplink.parent_key", "x.toml:3:14 uplink.token_file"],
+        );
+        check(
+            "[uplink]\nto = \"c\"\nparent_key = \"k\"\n",
+            &["x.toml:3:14 uplink.parent_key", "x.toml:2:6 uplink.to"],
+        );
+        let file = format!("[uplink]\nto = \"mqtt://c\"\n{both}");
+        let uplink = read(&sources(&file)).unwrap().0.uplink.unwrap();
+        let way = super::super::Way::Mqtt { host: "c".to_owned(), port: 1883, tls: false };
+        assert_eq!((uplink.way, uplink.parent_key.to_string().as_str()), (way, key));
     }
 
     #[test]

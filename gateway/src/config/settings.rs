@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use super::{
-    Broker, BrokerTls, Config, Http, Influx, Mqtt, Serial, Shadow, Store,
+    Broker, BrokerTls, Config, Http, Influx, Mqtt, Serial, Shadow, Store, Uplink, Way,
     keys::{Key, SERIAL_KEYS},
 };
 use crate::commit::Trust;
@@ -74,6 +74,24 @@ impl Settings {
         })
     }
 
+    fn uplink(&self) -> Option<Uplink> {
+        let to = self.optional("uplink.to")?;
+        let way = match broker_address(&to) {
+            Some((scheme, host, port)) => {
+                Way::Mqtt { host: host.to_owned(), port, tls: scheme == Scheme::Tls }
+            }
+            None => Way::Http,
+        };
+        Some(Uplink {
+            way,
+            // Where one is missing, that is a problem already told.
+            parent_key: self.text("uplink.parent_key").parse().ok()?,
+            token_file: PathBuf::from(self.text("uplink.token_file")),
+            tls_ca: self.optional("uplink.tls_ca").map(PathBuf::from),
+            to,
+        })
+    }
+
     pub(super) fn config(&self) -> Config {
         let path = |key| self.optional(key).map(PathBuf::from);
         Config {
@@ -89,6 +107,7 @@ impl Settings {
                 packet_max: self.number("mqtt.packet_max"),
             },
             broker: self.broker(),
+            uplink: self.uplink(),
             store: Store {
                 dir: PathBuf::from(self.text("store.dir")),
                 page_cache_bytes: self

@@ -66,6 +66,8 @@ fn quoted(key: &Key, value: &str) -> String {
         | Kind::Text
         | Kind::Url
         | Kind::Broker
+        | Kind::Uplink
+        | Kind::Key
         | Kind::Name
         | Kind::Choice(_)
         | Kind::Names => {

@@ -12,6 +12,9 @@ const PAIRS: [(&str, &str); 2] =
 /// Keys that say something about TLS to the broker.
 const BROKER_TLS: [&str; 3] = ["broker.tls_ca", "broker.tls_certificate", "broker.tls_key"];
 
+/// What the gateway above is reached and known by.
+const UPLINK: [&str; 3] = ["uplink.parent_key", "uplink.token_file", "uplink.tls_ca"];
+
 /// Every value in force that its neighbours make wrong, beside the problems that were found before.
 pub(super) fn problems(settings: &Settings, found: &[Problem]) -> Vec<Problem> {
     let mut problems: Vec<_> =
@@ -20,7 +23,29 @@ pub(super) fn problems(settings: &Settings, found: &[Problem]) -> Vec<Problem> {
     if found.iter().all(|problem| problem.key != "broker.url") {
         problems.extend(broker(settings));
     }
+    if found.iter().all(|problem| !problem.key.starts_with("uplink.")) {
+        problems.extend(uplink(settings));
+    }
     problems
+}
+
+/// A gateway above is known by its key and lets us in by a token; without it neither does anything.
+fn uplink(settings: &Settings) -> Vec<Problem> {
+    let to = settings.setting("uplink.to").map_or("", |setting| setting.value.as_str());
+    let wants = |key: &&&str| match **key {
+        "uplink.tls_ca" => to.starts_with("mqtts://"),
+        _ => !to.is_empty(),
+    };
+    let lacks = UPLINK.iter().filter(wants).filter(|key| !settings.said(key)).filter_map(|key| {
+        let expected = (format!("{key} as well"), format!("须同时设置 {key}"));
+        problem(settings, "uplink.to", "stands alone", expected, example_of(settings, key))
+    });
+    let lacks: Vec<_> = lacks.collect();
+    let idle = UPLINK.iter().filter(|key| to.is_empty() && settings.said(key)).filter_map(|key| {
+        let expected = ("uplink.to as well".to_owned(), "须同时设置 uplink.to".to_owned());
+        problem(settings, key, "stands alone", expected, example_of(settings, "uplink.to"))
+    });
+    lacks.into_iter().chain(idle).collect()
 }
 
 fn half_a_pair(settings: &Settings, one: &str, other: &str) -> Option<Problem> {

@@ -71,6 +71,7 @@ impl Registered {
             Self::Team(row) => row.check(),
             Self::Duty(row) => row.check(),
             Self::Pairing(row) => row.check(),
+            Self::Box(row) => row.check(),
             // A plan has a check of its own, which names several columns.
             Self::Doctor(_) | Self::Card(_) | Self::Plan(_) | Self::Bench(_) => Ok(()),
         }

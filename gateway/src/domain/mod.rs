@@ -12,6 +12,7 @@ mod id_number;
 mod identity;
 mod initials;
 mod link;
+mod neighbour;
 mod place;
 mod plan;
 mod reading;
@@ -37,6 +38,7 @@ pub use identity::{
 };
 pub use initials::{initials, surname_letters};
 pub use link::{AlertLinks, LINK_MAX};
+pub use neighbour::{BoxState, Neighbour};
 pub use place::{Bench, Duty, Pairing, Place, PlaceKind, TeamOf};
 pub use plan::{NoTarget, Plan, PlanError, TenthsMmol};
 pub use reading::{

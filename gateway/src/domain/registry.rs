@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::{
-    Assigned, Bench, BenchId, CareLevel, DeviceId, DoctorId, Duty, HouseholdId, Pairing, PersonId,
-    Place, Plan, SiteId, TeamOf, Timestamp,
+    Assigned, Bench, BenchId, CareLevel, DeviceId, DoctorId, Duty, HouseholdId, Neighbour, Pairing,
+    PersonId, Place, Plan, SiteId, TeamOf, Timestamp,
 };
 
 /// Columns of a file that have no meaning to us, kept as they came.
@@ -273,11 +273,13 @@ pub enum Registered {
     Duty(Duty),
     /// Two facilities that work together.
     Pairing(Pairing),
+    /// A gateway below this one.
+    Box(Neighbour),
 }
 
 impl Registered {
     /// Every kind, by name.
-    pub const KINDS: [&'static str; 12] = [
+    pub const KINDS: [&'static str; 13] = [
         "person",
         "household",
         "doctor",
@@ -290,6 +292,7 @@ impl Registered {
         "team",
         "duty",
         "pairing",
+        "box",
     ];
 
     /// The kind's name.
@@ -308,6 +311,7 @@ impl Registered {
             Self::Team(_) => "team",
             Self::Duty(_) => "duty",
             Self::Pairing(_) => "pairing",
+            Self::Box(_) => "box",
         }
     }
 
@@ -331,6 +335,7 @@ impl Registered {
                 Some(from) => smol_str::format_smolstr!("{from} {}", row.site_or_place),
                 None => smol_str::format_smolstr!("ever {}", row.site_or_place),
             },
+            Self::Box(row) => row.name.as_str().into(),
             Self::Pairing(row) => {
                 let Pairing { facility, partner, kind, .. } = row;
                 smol_str::format_smolstr!("{facility}|{partner}|{kind}")

@@ -15,9 +15,9 @@ use crate::{
         ReadingId, Registered, SiteId, Timestamp,
     },
     store::{
-        Attempt, Attributed, BenchSession, CardScan, CarryReader, CommitSeq, Counts, Crossing,
-        Decided, Fact, FileReader, HeldClaim, HeldMerge, Owed, Reader, RegistryKey, Retimed,
-        RosterReader, StoreError, StoredReading, TokenRow,
+        Attempt, Attributed, BenchSession, CardScan, CommitSeq, Counts, Crossing, Decided, Fact,
+        FileReader, HeldClaim, HeldMerge, Owed, Reader, RegistryKey, Retimed, StoreError,
+        StoredReading, TokenRow,
         view::{
             AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
             HeldState, Page, Paging, ReadingFilter, Scope,
@@ -40,6 +40,8 @@ pub(crate) struct Script {
     pub(crate) broken: bool,
     /// How often the feed was read.
     pub(crate) feed_reads: usize,
+    /// What goes to other gateways and comes from them.
+    pub(crate) carried: crate::uplink::fake::Carried,
 }
 
 /// The reading side over a [`Script`].
@@ -72,7 +74,7 @@ impl Reader for Scripted {
     }
 
     fn gateway(&self) -> Result<(String, u64), StoreError> {
-        Ok(("gw-1".to_owned(), 1))
+        Ok(self.read()?.carried.name.clone())
     }
 
     fn feed(&self, after: CommitSeq, limit: usize) -> Result<Vec<FeedEntry>, StoreError> {
@@ -252,11 +254,6 @@ pub(crate) fn log(store: &Arc<Scripted>, commits: &watch::Sender<CommitSeq>) -> 
     let reader = Arc::clone(store) as Arc<dyn Reader>;
     Log { reader, advance, commits: commits.subscribe() }
 }
-
-/// Nobody asks it for a roster.
-impl RosterReader for Scripted {}
-
-impl CarryReader for Scripted {}
 
 impl FileReader for Scripted {
     fn merges(&self, _: &Scope, _: &Paging) -> Result<Page<HeldMerge>, StoreError> {

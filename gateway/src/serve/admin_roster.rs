@@ -24,9 +24,13 @@ use crate::{
 const BODY_MAX: usize = 64 * 1024;
 
 /// The key that checks what this gateway signs.
-pub(super) async fn key(State(shared): State<Arc<Shared>>) -> Json<wire::GatewayKeyTold> {
+pub(super) async fn key(
+    State(shared): State<Arc<Shared>>,
+) -> Result<Json<wire::GatewayKeyTold>, Refusal> {
     let public = shared.key.public();
-    Json(wire::GatewayKeyTold { key: public.to_string(), fingerprint: public.fingerprint() })
+    let (gateway, epoch) = shared.ask(|shared| shared.reader.gateway()).await?;
+    let (key, fingerprint) = (public.to_string(), public.fingerprint());
+    Ok(Json(wire::GatewayKeyTold { key, fingerprint, gateway, epoch }))
 }
 
 /// Writes a roster.

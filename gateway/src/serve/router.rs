@@ -15,7 +15,7 @@ use axum::{
 use super::{
     api::{
         alerts, board, decide, happened, health, held, indicators, live, me, merge, people,
-        post as posted, readings, visits, void,
+        post as posted, readings, uplink, visits, void,
     },
     assets,
     extract::DEPTH_MAX,
@@ -27,10 +27,12 @@ use super::{
 /// Longest time for one answer.
 const ANSWER_MAX: Duration = Duration::from_secs(30);
 
-/// Longest time for posted readings, over a line of 50 KB/s.
+/// Longest time for posted readings, and for what a gateway below hands up, over a line of 50 KB/s.
 const POST_TIME_MAX: Duration = Duration::from_secs(180);
 
 const POSTED: &str = "/api/v1/readings";
+
+const UPLINK: &str = "/api/v1/uplink";
 
 /// Routes, with their names for the test that compares them with the OpenAPI document.
 struct Routes {
@@ -92,6 +94,7 @@ fn api() -> Routes {
         .post("/api/v1/quarantine/{id}/dismiss", decide::dismiss)
         .post("/api/v1/claims/{id}/undo", decide::undo)
         .get("/api/v1/refused", held::refused)
+        .post(UPLINK, uplink::exchange)
         .get("/healthz", health::alive)
         .get("/readyz", health::ready)
         .get("/metrics", health::metrics)
@@ -139,7 +142,8 @@ pub fn router(shared: Arc<Shared>) -> Router {
 /// Bounds every answer in time, counts it, and adds what every answer says.
 async fn around(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
     let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
-    let posts = path == Some(POSTED) && *request.method() == Method::POST;
+    let slow = path.is_some_and(|path| [POSTED, UPLINK].contains(&path));
+    let posts = slow && *request.method() == Method::POST;
     let limit = if posts { POST_TIME_MAX } else { ANSWER_MAX };
     let mut response = match tokio::time::timeout(limit, next.run(request)).await {
         Ok(response) => response,

@@ -40,10 +40,12 @@ pub(super) enum Right {
     SiteAct,
     /// Say that something was entered by mistake.
     Void,
+    /// Hand up what a gateway below has.
+    Uplink,
 }
 
 impl Right {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::Deliver,
         Self::ReadPeople,
         Self::ReadAlerts,
@@ -58,6 +60,7 @@ impl Right {
         Self::Money,
         Self::SiteAct,
         Self::Void,
+        Self::Uplink,
     ];
 
     /// The right's name in `GET /api/v1/me` and in the OpenAPI document.
@@ -77,6 +80,7 @@ impl Right {
             Self::Money => "money",
             Self::SiteAct => "site_act",
             Self::Void => "void",
+            Self::Uplink => "uplink",
         }
     }
 }
@@ -128,7 +132,7 @@ impl Reach {
         let place = || grant.place.clone().map_or(Scope::Nobody, Scope::Place);
         let everything_or_place = || grant.place.clone().map_or(Scope::Everything, Scope::Place);
         Ok(match grant.role {
-            Role::Device => Self::new(Scope::Nobody, View::Counts, &[Right::Deliver]),
+            Role::Device => Self::new(Scope::Nobody, View::Counts, DEVICE),
             Role::Nurse => Self::new(place(), View::Full, NURSE),
             Role::Doctor => match doctors_scope(grant, reader)? {
                 place @ Scope::Place(_) => Self::new(place, View::Full, LEAD),
@@ -157,6 +161,8 @@ impl Reach {
     }
 }
 
+/// A device; a gateway below this one has a token of that role too.
+const DEVICE: &[Right] = &[Right::Deliver, Right::Uplink];
 const NURSE: &[Right] = &[
     Right::Deliver,
     Right::ReadPeople,

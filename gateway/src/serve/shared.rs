@@ -25,7 +25,7 @@ use crate::{
     intake::{Inlet, Item},
     store::{CommitSeq, Reader, StoreError},
     supervise::Supervisor,
-    uplink::GatewayKey,
+    uplink::{GatewayKey, link::Upper},
 };
 
 /// Questions asked of the store at once; more wait. Each holds a blocking thread.
@@ -176,6 +176,8 @@ pub struct Parts {
     pub indicators: Latest,
     /// What this gateway signs with.
     pub key: Arc<GatewayKey>,
+    /// The upper end of links to gateways below.
+    pub upper: Arc<Upper>,
     /// Makes and reads the links of messages.
     pub alert_links: AlertLinks,
     /// Owner of every task.
@@ -203,6 +205,7 @@ pub struct Shared {
     pub(super) lines: Arc<dyn Lines>,
     pub(super) indicators: Latest,
     pub(super) key: Arc<GatewayKey>,
+    pub(super) upper: Arc<Upper>,
     pub(super) alert_links: AlertLinks,
     pub(super) supervisor: Supervisor,
     pub(super) sessions: Sessions,
@@ -276,6 +279,7 @@ impl Shared {
             lines: parts.lines,
             indicators: parts.indicators,
             key: parts.key,
+            upper: parts.upper,
             alert_links: parts.alert_links,
             supervisor: parts.supervisor,
         });

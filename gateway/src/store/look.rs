@@ -42,7 +42,8 @@ impl RegistryKey {
             | Registered::Bench(_)
             | Registered::Team(_)
             | Registered::Duty(_)
-            | Registered::Pairing(_) => Self::Other(row.kind(), row.name()),
+            | Registered::Pairing(_)
+            | Registered::Box(_) => Self::Other(row.kind(), row.name()),
         }
     }
 
@@ -50,6 +51,12 @@ impl RegistryKey {
     #[must_use]
     pub fn place(place: &str) -> Self {
         Self::Other("place", place.into())
+    }
+
+    /// The name of a gateway below this one.
+    #[must_use]
+    pub fn neighbour(name: &crate::domain::BoxId) -> Self {
+        Self::Other("box", name.as_str().into())
     }
 
     /// The name of a bench.

@@ -103,6 +103,12 @@ impl GatewayKey {
         Self { pair: Ed25519KeyPair::from_pkcs8(made.as_ref()).unwrap() }
     }
 
+    /// Always the same key, for samples.
+    #[cfg(test)]
+    pub(crate) fn of_seed(seed: [u8; 32]) -> Self {
+        Self { pair: Ed25519KeyPair::from_seed_unchecked(&seed).unwrap() }
+    }
+
     /// What checks its signatures.
     #[must_use]
     pub fn public(&self) -> PublicKey {

@@ -28,6 +28,7 @@ mod strict;
 mod subscribe;
 #[cfg(test)]
 mod tests;
+mod uplink;
 mod wire;
 
 use std::{
@@ -56,7 +57,7 @@ pub use self::{
     limits::Limits,
     metrics::{Counter, MqttMetrics},
     shared::{
-        AlertMessage, Alerts, AlertsAfter, Authenticate, CursorKeeper, KeepCursor, Kept,
+        AlertMessage, Alerts, AlertsAfter, Authenticate, CursorKeeper, Exchange, KeepCursor, Kept,
         LastCommit, LoadCursor, Login, LoginError, Shared, Wiring,
     },
 };

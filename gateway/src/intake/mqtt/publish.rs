@@ -48,8 +48,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 _ => Err(Violation::new(Code::NotAuthorized, "topic outside its rights").into()),
             };
         }
-        if let Some((id, digest)) = digest {
-            self.owe(Slot { id, digest, refused: None })?;
+        let slot = digest.map(|(id, digest)| Slot { id, digest, refused: None });
+        if self.asks(&topic, publish, slot) {
+            return Ok(());
+        }
+        if let Some(slot) = slot {
+            self.owe(slot)?;
         }
         let flags = (publish.retain, publish.dup);
         let items = self.admit(&publish.topic, &topic, &publish.payload, flags);
@@ -61,7 +65,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     }
 
     /// Version 5 was told how many may be owed; 3.1.1 is simply not read beyond.
-    fn owe(&mut self, slot: Slot) -> Result<(), End> {
+    pub(super) fn owe(&mut self, slot: Slot) -> Result<(), End> {
         if self.wire.version() == Version::V5 && self.in_flight.owed() >= self.owed_max() {
             let what = "more in flight than the receive maximum";
             return Err(Violation::new(Code::ReceiveMaximumExceeded, what).into());

@@ -25,6 +25,7 @@ use super::{
     shared::{Kick, Shared},
     strict::{Version, Violation},
     subscribe::Opening,
+    uplink::{Answered, Asking},
     wire::{Moved, Wire},
 };
 use crate::{
@@ -85,6 +86,8 @@ pub(super) enum Done {
     Opened(NonZeroU16, Vec<u8>, Result<(Subscription, CommitSeq), AlertsError>),
     /// A subscription is forgotten.
     Forgotten(Result<(), NotCommitted>),
+    /// A gateway below has its answer.
+    Answered(Answered),
 }
 
 /// Everything that can happen to a connection.
@@ -107,6 +110,9 @@ pub(super) struct Session<S> {
     pub(super) in_flight: InFlight,
     pub(super) doing: Option<BoxFuture<'static, Done>>,
     pub(super) opening: Option<Box<Opening>>,
+    pub(super) asking: Option<Box<Asking>>,
+    /// It reads what comes down to it.
+    pub(super) reads_down: bool,
     pub(super) alerts: Option<Box<AlertFeed>>,
     pub(super) live: Option<Box<LiveView>>,
     alarm: Pin<Box<Sleep>>,
@@ -129,6 +135,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             in_flight: InFlight::default(),
             doing: None,
             opening: None,
+            asking: None,
+            reads_down: false,
             alerts,
             live: None,
             heard_at,
@@ -215,7 +223,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     /// client keeps what it has.
     fn may_take(&self) -> bool {
         let within = self.wire.version() == Version::V5 || self.in_flight.owed() < self.owed_max();
-        let free = self.doing.is_none() && self.opening.is_none();
+        let free = self.doing.is_none() && self.opening.is_none() && self.asking.is_none();
         free && within && self.in_flight.has_room() && !self.wire.is_clogged()
     }
 
@@ -262,6 +270,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         if let Some(opening) = self.opening.take() {
             let alerts = self.shared.wiring.alerts.clone();
             self.doing = Some((*opening).open(alerts));
+            return;
+        }
+        if let Some(asking) = self.asking.take() {
+            self.doing = Some((*asking).ask());
         }
     }
 
@@ -277,6 +289,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 self.wire.suback(id, &codes);
             }
             Done::Forgotten(forgotten) => forgotten?,
+            Done::Answered(answered) => self.on_answered(answered)?,
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use smol_str::SmolStr;
 use tokio::sync::{broadcast, oneshot, watch};
@@ -18,7 +19,7 @@ use super::{
     metrics::MqttMetrics,
 };
 use crate::{
-    domain::{Clock, DoctorId},
+    domain::{BoxId, Clock, DoctorId},
     intake::{Admission, Identity, Inlet, NotCommitted},
     store::{CommitSeq, Reader, StoreError, view::Delivered},
 };
@@ -145,6 +146,10 @@ impl Alerts {
     }
 }
 
+/// Answers an envelope of the box that logged in: envelopes, after the commit of what they answer.
+/// Nothing: it cannot be answered now.
+pub type Exchange = Arc<dyn Fn(BoxId, Bytes) -> BoxFuture<'static, Vec<u8>> + Send + Sync>;
+
 /// What the listener is wired to.
 #[derive(Clone)]
 pub struct Wiring {
@@ -156,6 +161,8 @@ pub struct Wiring {
     pub authenticate: Authenticate,
     /// Where alerts come from.
     pub alerts: Alerts,
+    /// What answers gateways below, where there is anything.
+    pub uplink: Option<Exchange>,
     /// The time.
     pub clock: Clock,
     /// What a deployment may set.

@@ -98,8 +98,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             };
         }
         if matches!(&topic, Topic::Down { gateway } if rights.may_read_down(gateway)) {
-            // Nothing comes down yet; the right is there so that a box can already ask.
-            return Grant::Now(qos.less_value(QoS::AtLeastOnce));
+            // Answers come without an acknowledgement: who does not get one asks again.
+            self.reads_down = true;
+            return Grant::Now(qos.less_value(QoS::AtMostOnce));
         }
         if rights.may_read_live() && !filter.starts_with('$') {
             return self.grant_live(filter);

@@ -7,6 +7,7 @@ use axum::{extract::State, response::Response};
 
 use super::{
     marks::{Mark, mark},
+    neighbours::{self, LinkLine},
     page::{Guest, Lang, Page, Refused, clock_time},
     words::Words,
 };
@@ -60,6 +61,7 @@ struct BoardPage {
     tiles: Vec<Tile>,
     sites: Vec<SiteLine>,
     villages: Vec<VillageLine>,
+    links: Vec<LinkLine>,
 }
 
 /// `/lite`
@@ -72,12 +74,15 @@ pub(in crate::serve) async fn board(
     caller.need(Right::ReadBoard)?;
     let t = lang.words;
     let page = Page::new(&shared, lang, Some(&caller), t.board);
+    let told = Arc::clone(&shared);
     let board = shared
         .ask(move |shared| describe::board(shared, &caller.reach.board, caller.reach.view, None))
         .await?;
     let sites = board.sites.iter().map(|site| site_line(site, t)).collect();
     let villages = board.villages.iter().map(|village| village_line(village, t)).collect();
-    let page = BoardPage { tiles: tiles(&board, t), sites, villages, board, page };
+    let last = told.ask(|shared| shared.reader.last()).await?;
+    let links = neighbours::lines(&told, lang, last);
+    let page = BoardPage { tiles: tiles(&board, t), sites, villages, links, board, page };
     page.page.answer(&page)
 }
 

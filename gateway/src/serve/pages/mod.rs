@@ -10,6 +10,7 @@ pub(super) mod inbox;
 pub(super) mod indicators;
 pub(super) mod link;
 mod marks;
+mod neighbours;
 mod page;
 pub(super) mod people;
 pub(super) mod quarantine;

@@ -89,6 +89,8 @@ pub(in crate::serve) struct Page {
     pub(super) as_of: String,
     pub(super) demo: bool,
     pub(super) silent: Option<String>,
+    /// What somebody must look at between this gateway and its neighbours.
+    pub(super) links: Vec<String>,
     pub(super) who: Option<String>,
     pub(super) csrf: String,
     pub(super) reads_alerts: bool,
@@ -113,6 +115,7 @@ impl Page {
             place: shared.settings.place_name.clone(),
             as_of: clock_time(&shared.clock.now().to_string()),
             demo: shared.settings.demo,
+            links: super::neighbours::alarms(shared, lang),
             silent: (!sending.enabled).then(|| why.clone().unwrap_or_default()),
             who,
             csrf: caller.and_then(|caller| caller.csrf.clone()).unwrap_or_default(),

@@ -123,9 +123,10 @@ fn gateway_with(settings: Settings, bundle: Bundle) -> Gateway {
         setting: "any",
     }];
     let concept = ("血压急症".to_owned(), "Blood pressure emergency".to_owned());
+    let (inlet, key) = (world.writer(open, &supervisor), Arc::new(GatewayKey::for_tests()));
     let shared = Shared::start(Parts {
         reader: Arc::clone(&world) as _,
-        inlet: world.writer(open, &supervisor),
+        inlet: inlet.clone(),
         clock: Clock::scripted(now),
         committed: world.committed.subscribe(),
         health: healthy,
@@ -140,7 +141,15 @@ fn gateway_with(settings: Settings, bundle: Bundle) -> Gateway {
         admit: Arc::new(|posted| crate::admit::posted(&posted.body, posted.received_at, None)),
         lines: Arc::new(world::FixedLines(band)),
         indicators: counted(&world, now()),
-        key: Arc::new(GatewayKey::for_tests()),
+        key: Arc::clone(&key),
+        upper: crate::uplink::link::Upper::new(crate::uplink::link::Parts {
+            reader: Arc::clone(&world) as _,
+            inlet,
+            key,
+            clock: Clock::scripted(now),
+            registered: world.committed.subscribe(),
+            status: Arc::default(),
+        }),
         alert_links: AlertLinks::with_key([7; 32]),
         supervisor: supervisor.clone(),
     });
@@ -278,6 +287,7 @@ fn furnish(world: &World) {
             );
             token(rows, role.as_str(), role, place.then_some("青石镇"), doctor);
         }
+        token(rows, "box", Role::Device, None, None);
         token(rows, "other", Role::Doctor, None, DoctorId::new("DR2").ok());
         token(rows, "lead", Role::Doctor, None, DoctorId::new("DR3").ok());
         token(rows, "stranger", Role::Doctor, None, DoctorId::new("DR9").ok());
@@ -322,7 +332,7 @@ fn token(
         role,
         place: place.map(str::to_owned),
         doctor,
-        device: None,
+        device: (text == "box").then(|| "D9".parse().unwrap()),
         created_at: now(),
         revoked_at: None,
     };

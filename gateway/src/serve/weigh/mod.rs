@@ -89,7 +89,8 @@ impl Scales<'_> {
             Registered::Doctor(_)
             | Registered::Device(_)
             | Registered::Site(_)
-            | Registered::Pairing(_) => Ok(Ok(Vec::new())),
+            | Registered::Pairing(_)
+            | Registered::Box(_) => Ok(Ok(Vec::new())),
         }
     }
 

@@ -132,6 +132,10 @@ pub struct GatewayKeyTold {
     pub key: String,
     /// In short, to compare over a telephone.
     pub fingerprint: String,
+    /// The gateway's name, as others register it.
+    pub gateway: String,
+    /// One life of its log.
+    pub epoch: u64,
 }
 
 /// A roster to make.

@@ -77,7 +77,8 @@ pub(super) fn concerned(state: &State, after: CommitSeq, limit: usize) -> Concer
             | Registered::Bench(_)
             | Registered::Team(_)
             | Registered::Duty(_)
-            | Registered::Pairing(_) => {}
+            | Registered::Pairing(_)
+            | Registered::Box(_) => {}
         }
     }
     if all {

@@ -111,7 +111,8 @@ fn visible(state: &State, scope: &Scope, row: &Registered) -> bool {
         | Registered::Bench(_)
         | Registered::Team(_)
         | Registered::Duty(_)
-        | Registered::Pairing(_) => *scope != Scope::Nobody,
+        | Registered::Pairing(_)
+        | Registered::Box(_) => *scope != Scope::Nobody,
     }
 }
 

@@ -94,7 +94,8 @@ fn take_apart(row: &Registered) -> Option<(Registered, Apart)> {
         | Registered::Bench(_)
         | Registered::Team(_)
         | Registered::Duty(_)
-        | Registered::Pairing(_) => None,
+        | Registered::Pairing(_)
+        | Registered::Box(_) => None,
     }
 }
 

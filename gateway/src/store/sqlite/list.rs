@@ -298,7 +298,7 @@ pub(super) fn registry(
     let Some(kind) = Registered::KINDS.into_iter().find(|known| *known == kind) else {
         return Err(StoreError::Asked { what: "the registry has no such kind" });
     };
-    let sql = if ["plan", "place", "bench", "team", "duty", "pairing"].contains(&kind) {
+    let sql = if ["plan", "place", "bench", "team", "duty", "pairing", "box"].contains(&kind) {
         format!("SELECT {COLUMNS} FROM {ROWS} WHERE {}", NAMED.replace("KIND", kind))
     } else {
         format!(

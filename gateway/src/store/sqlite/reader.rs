@@ -360,6 +360,7 @@ fn reaches_row(
         | Registered::Bench(_)
         | Registered::Team(_)
         | Registered::Duty(_)
-        | Registered::Pairing(_) => Ok(*scope != Scope::Nobody),
+        | Registered::Pairing(_)
+        | Registered::Box(_) => Ok(*scope != Scope::Nobody),
     }
 }

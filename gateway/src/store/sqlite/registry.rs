@@ -66,7 +66,10 @@ pub(super) fn register(
         Registered::Team(team) => staff::put_team(connection, seq, team),
         Registered::Duty(duty) => staff::put_duty(connection, seq, duty),
         // The registration says it all: they are asked for by name alone.
-        Registered::Plan(_) | Registered::Bench(_) | Registered::Pairing(_) => Ok(()),
+        Registered::Plan(_)
+        | Registered::Bench(_)
+        | Registered::Pairing(_)
+        | Registered::Box(_) => Ok(()),
     }
 }
 

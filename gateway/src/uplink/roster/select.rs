@@ -290,7 +290,8 @@ impl<'a, F: FnMut(&Line) -> std::io::Result<()>> Select<'a, F> {
             Registered::Person(_)
             | Registered::Household(_)
             | Registered::Card(_)
-            | Registered::Plan(_) => false,
+            | Registered::Plan(_)
+            | Registered::Box(_) => false,
         })
     }
 

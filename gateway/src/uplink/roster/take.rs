@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 use super::package::{Header, Line, Opened, PackageError};
 use crate::{
     commit::{Rostering, Work},
+    domain::Registered,
     intake::{Inlet, NotCommitted},
     store::{CommitSeq, Reader, Registration, RosterHeld, StoreError},
 };
@@ -54,6 +55,9 @@ pub enum TakeError {
         /// What is held.
         held: i64,
     },
+    /// It would have this gateway trust another one: that is for its own operator to say.
+    #[error("the roster holds a row of boxes, which is taken from nobody / 名册不得包含网关登记")]
+    Box,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -77,6 +81,9 @@ pub fn take<R: BufRead + Seek>(
     let (mut rows, mut new) = (Vec::new(), 0_u64);
     let total = opened.lines;
     opened.each(|Line::Row { at, author, row }| {
+        if matches!(*row, Registered::Box(_)) {
+            return Err(TakeError::Box);
+        }
         rows.push(Registration { row: *row, author, at });
         if rows.len() >= ROWS_AT_ONCE {
             new = new.saturating_add(enter(inlet, std::mem::take(&mut rows), None)?);

@@ -19,15 +19,20 @@ use crate::{
     assess::Pack,
     commit::{self, BY_ROSTER, Pace, Registering, Settings, Trust, Work, WriterHandle},
     domain::{
-        Attributes, Card, CareLevel, Clock, Dated, Device, Doctor, Household, Millis, Person,
-        PersonId, Registered, Site, SiteRole, Timestamp,
+        Attributes, BoxState, Card, CareLevel, Clock, Dated, Device, Doctor, Household, Millis,
+        Neighbour, Person, PersonId, Registered, Site, SiteRole, Timestamp,
     },
     store::{
         ModelStore, Reader, RegistryKey, Store,
         view::{Paging, Scope},
     },
     supervise::Supervisor,
-    uplink::GatewayKey,
+    uplink::{
+        GatewayKey,
+        batch::{Nonce, RosterState, Told},
+        follower::incoming::Incoming,
+        link::roster::{Making, Rosters},
+    },
 };
 
 /// Change it to try other histories; a failure prints the shortest one that shows it.
@@ -259,6 +264,84 @@ fn a_later_roster_carries_what_changed_and_fits_only_where_the_one_before_it_is_
     centre.register(vec![person(3, None, "South", 2)]);
     let third = String::from_utf8(centre.roster(Some(&header(&second)))).unwrap();
     assert!(!third.contains("P3"), "{third}");
+}
+
+#[test]
+fn a_roster_goes_down_in_pieces_and_is_taken_whole_whatever_is_lost() {
+    let (centre, van) = (Gateway::start(), Gateway::start());
+    centre.register(first_rows());
+    // Telephone numbers as others have them: rows that do not all look alike.
+    centre.register((10..=250).map(|it| person(it, Some(1), "", it)).collect());
+    centre.register((10..=250).map(|it| person(it, Some(1), "", it - 1)).collect());
+    centre.register((10..=250).map(|it| person(it, Some(1), "", it - 2)).collect());
+    let folder = tempfile::tempdir().unwrap();
+    let (rosters, mut incoming) = (Rosters::default(), Incoming::new(folder.path()));
+    let below = Neighbour {
+        name: "van".parse().unwrap(),
+        key: van.key.public().to_string(),
+        site: Some("V03".parse().unwrap()),
+        serves: vec!["North".to_owned()],
+        state: BoxState::Enabled,
+        epoch: None,
+        attributes: Attributes::new(),
+    };
+    let (issuer, epoch) = centre.reader.gateway().unwrap();
+    let told = Told { by: issuer.parse().unwrap(), epoch, nonce: Nonce(1) };
+    let entered = centre.reader.last().unwrap();
+    let (mut pieces, mut lost) = (0, 0);
+    for exchange in 1..100 {
+        let held = van.reader.roster_held(&issuer).unwrap();
+        let (fetching, have) = incoming.state();
+        let state = match held {
+            Some(held) => RosterState {
+                epoch: held.epoch,
+                villages: held.villages,
+                upto: held.upto.0,
+                fetching,
+                have,
+            },
+            None => RosterState { fetching, have, ..RosterState::default() },
+        };
+        let (reader, key) = (centre.reader.as_ref(), &centre.key);
+        let making = Making { reader, key, row: &below, now: ticking() };
+        let Some(part) = rosters.piece(&making, &state, (&told, entered)).unwrap() else {
+            assert!(pieces >= 2 && lost > 0, "{pieces} pieces, {lost} lost");
+            assert_eq!(van.row(&RegistryKey::Person(name("P7"))), None);
+            let key = RegistryKey::Person(name("P100"));
+            assert_eq!(van.row(&key), centre.row(&key));
+            return;
+        };
+        if exchange % 3 == 2 {
+            // The answer did not arrive: it is asked for again.
+            lost += 1;
+            continue;
+        }
+        pieces += 1;
+        let ours = (van.reader.as_ref(), &van.writer.inlet);
+        incoming.keep(&part, centre.key.public(), ours).unwrap();
+    }
+    panic!("the roster never came to its end");
+}
+
+#[test]
+fn a_roster_that_registers_a_gateway_is_not_taken() {
+    let (centre, van) = (Gateway::start(), Gateway::start());
+    let row = Registered::Box(Neighbour {
+        name: "gw-thief".parse().unwrap(),
+        key: centre.key.public().to_string(),
+        site: None,
+        serves: Vec::new(),
+        state: BoxState::Enabled,
+        epoch: None,
+        attributes: Attributes::new(),
+    });
+    let (mut bytes, header) = (Vec::new(), header(&centre.roster(None)));
+    let mut writer = super::Writer::begin(&mut bytes, header, &centre.key).unwrap();
+    writer
+        .line(&super::Line::Row { at: ticking(), author: "x".into(), row: Box::new(row) })
+        .unwrap();
+    writer.seal(&centre.key).unwrap();
+    assert!(matches!(van.take(&bytes, &centre), Err(TakeError::Box)));
 }
 
 #[test]

@@ -207,6 +207,7 @@ fn bench_with(limits: Limits) -> Bench {
         admission: admission(),
         authenticate: authenticate(),
         alerts: alerts(&log, ticks),
+        uplink: None,
         clock: Clock::scripted(now),
         limits,
     };

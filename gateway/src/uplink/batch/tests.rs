@@ -1,0 +1,266 @@
+//! Envelopes: what was written is read, and nothing else is.
+
+use std::io::Write as _;
+
+use super::*;
+use crate::{store::CommitSeq, uplink::GatewayKey, uplink::parcel::Parcel};
+
+/// An envelope of version 1, as a gateway of today writes it. It must be read for ever.
+const SAMPLE: &str = include_str!("sample-1.hex");
+
+fn told() -> Told {
+    Told { by: "gw-van".parse().unwrap(), epoch: 7, nonce: Nonce(42) }
+}
+
+fn parcel(seq: i64, line: &str) -> Parcel {
+    Parcel { seq: CommitSeq(seq), line: line.as_bytes().to_vec() }
+}
+
+fn batch() -> Batch {
+    Batch {
+        told: told(),
+        after: CommitSeq(10),
+        upto: CommitSeq(20),
+        previous: Hash([3; 32]),
+        last: CommitSeq(90),
+        parcels: vec![parcel(11, r#"{"v":1,"t":"x"}"#), parcel(19, r#"{"v":1,"t":"y"}"#)],
+    }
+}
+
+fn every_message() -> Vec<Message> {
+    let holds = Holds { epoch: 7, upto: 20, hash: Hash([9; 32]) };
+    let refusal = Refusal {
+        told: told(),
+        of: None,
+        code: Code::Chain,
+        zh: Code::Chain.zh().into(),
+        en: Code::Chain.en().into(),
+        wait: 30,
+    };
+    let part = RosterPart {
+        told: told(),
+        of: "gw-van".parse().unwrap(),
+        package: Hash([1; 32]),
+        bytes: 900,
+        at: 300,
+        piece: vec![0xff; 300],
+    };
+    let hello = Hello {
+        told: told(),
+        last: 90,
+        wants: Some(Wants {
+            holds: Some(holds),
+            roster: RosterState { villages: "青石村".to_owned(), ..RosterState::default() },
+        }),
+        dispute: Some(Dispute { upto: 20, hash: Hash([8; 32]) }),
+    };
+    let of = "gw-van".parse().unwrap();
+    vec![
+        Message::Hello(hello),
+        Message::Batch(batch()),
+        Message::Express(batch()),
+        Message::Watermark(Stated { told: told(), of, holds: Some(holds) }),
+        Message::Refused(refusal),
+        Message::Roster(part),
+    ]
+}
+
+/// Reads bytes as the end does that trusts this key.
+fn read(bytes: &[u8], key: &GatewayKey) -> Result<Message, Code> {
+    let read = || {
+        let sealed = Sealed::read(bytes)?;
+        Message::named(&sealed)?;
+        sealed.verify(&key.public())?;
+        Message::open(&sealed)
+    };
+    read().map_err(|error: EnvelopeError| error.code)
+}
+
+#[track_caller]
+fn check(bytes: &[u8], key: &GatewayKey, expected: Code) {
+    assert_eq!(read(bytes, key), Err(expected));
+}
+
+#[test]
+fn every_message_is_read_as_it_was_written() {
+    let key = GatewayKey::for_tests();
+    for message in every_message() {
+        let bytes = message.seal(&key).unwrap();
+        assert_eq!(read(&bytes, &key).unwrap(), message);
+        assert_eq!(Message::named(&Sealed::read(&bytes).unwrap()).unwrap(), *message.told());
+    }
+}
+
+#[test]
+fn every_edited_cut_or_lengthened_byte_is_refused() {
+    let key = GatewayKey::for_tests();
+    for message in every_message() {
+        let bytes = message.seal(&key).unwrap();
+        for at in 0..bytes.len() {
+            for bit in 0..8 {
+                let mut edited = bytes.clone();
+                edited[at] ^= 1 << bit;
+                assert!(read(&edited, &key).is_err(), "byte {at}, bit {bit}");
+            }
+            check(&bytes[..at], &key, Code::NotAnEnvelope);
+            let mut longer = bytes.clone();
+            longer.insert(at, 0);
+            assert!(read(&longer, &key).is_err(), "a byte before {at}");
+        }
+        check(&[bytes.as_slice(), &[0]].concat(), &key, Code::NotAnEnvelope);
+        check(&[bytes.as_slice(), bytes.as_slice()].concat(), &key, Code::NotAnEnvelope);
+    }
+}
+
+#[test]
+fn another_key_makes_it_a_forgery() {
+    let (key, other) = (GatewayKey::for_tests(), GatewayKey::for_tests());
+    for message in every_message() {
+        check(&message.seal(&other).unwrap(), &key, Code::Forged);
+    }
+    // The signature of one over the content of another.
+    let (one, two) = (batch(), Batch { last: CommitSeq(91), ..batch() });
+    let sealed = |batch| Message::Batch(batch).seal(&key).unwrap();
+    let (one, mut two) = (sealed(one), sealed(two));
+    let at = two.len() - 64;
+    two.truncate(at);
+    two.extend_from_slice(&one[one.len() - 64..]);
+    check(&two, &key, Code::Forged);
+}
+
+#[test]
+fn a_later_version_says_so_before_anything_else_is_read() {
+    let key = GatewayKey::for_tests();
+    let mut bytes = Message::Batch(batch()).seal(&key).unwrap();
+    bytes[4] = FORMAT + 1;
+    check(&bytes, &key, Code::TooNew);
+    let unknown = seal(99, br#"{"told":{"box":"gw","epoch":1,"nonce":1}}"#, b"", &key).unwrap();
+    check(&unknown, &key, Code::TooNew);
+}
+
+#[test]
+fn a_bomb_is_refused_before_it_fills_the_memory() {
+    let key = GatewayKey::for_tests();
+    let zeros = vec![0_u8; BODY_MAX];
+    // Just what may be: unpacked, and found to be no batch.
+    let header = br#"{"told":{"box":"gw","epoch":1,"nonce":1},"after":0,"upto":9,"previous":"0000000000000000000000000000000000000000000000000000000000000000","hash":"0000000000000000000000000000000000000000000000000000000000000000","count":0,"last":9}"#;
+    check(&seal(2, header, &zeros, &key).unwrap(), &key, Code::Malformed);
+    assert_eq!(seal(2, header, &[zeros, vec![0]].concat(), &key).unwrap_err().code, Code::TooLarge);
+    // A sender of its own making, which packs a thousand times as much.
+    let mut packing = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
+    let mebibyte = vec![0_u8; 1 << 20];
+    for _ in 0..256 {
+        packing.write_all(&mebibyte).unwrap();
+    }
+    let packed = packing.finish().unwrap();
+    assert!(packed.len() < PACKED_MAX, "{}", packed.len());
+    check(&by_hand(header, &packed, &key), &key, Code::TooLarge);
+    let whole = by_hand(header, &[1, 0, 0, 0xff, 0xff, 7], &key);
+    check(&whole, &key, Code::Malformed);
+    let stated = [b"xzup".as_slice(), &[FORMAT, 2, 0, 9], &u32::MAX.to_be_bytes()].concat();
+    check(&stated, &key, Code::TooLarge);
+}
+
+/// An envelope with a body that was packed elsewhere.
+fn by_hand(header: &[u8], packed: &[u8], key: &GatewayKey) -> Vec<u8> {
+    let mut bytes = [b"xzup".as_slice(), &[FORMAT, 2]].concat();
+    bytes.extend_from_slice(&u16::try_from(header.len()).unwrap().to_be_bytes());
+    bytes.extend_from_slice(&u32::try_from(packed.len()).unwrap().to_be_bytes());
+    bytes.extend_from_slice(header);
+    bytes.extend_from_slice(packed);
+    let signature = key.sign(&[b"xunzhen envelope 1\n".as_slice(), &bytes].concat());
+    bytes.extend_from_slice(&signature);
+    bytes
+}
+
+#[test]
+fn a_rightly_signed_batch_that_is_none_is_malformed() {
+    let key = GatewayKey::for_tests();
+    let sealed = |batch: Batch| Message::Batch(batch).seal(&key).unwrap();
+    for wrong in [
+        Batch { upto: CommitSeq(9), ..batch() },
+        Batch { after: CommitSeq(-1), ..batch() },
+        Batch { parcels: vec![parcel(10, "{}")], ..batch() },
+        Batch { parcels: vec![parcel(21, "{}")], ..batch() },
+        Batch { parcels: vec![parcel(12, "{}"), parcel(12, "{}")], ..batch() },
+        Batch { parcels: vec![parcel(12, "")], ..batch() },
+        Batch { parcels: vec![parcel(12, "{\n}")], ..batch() },
+    ] {
+        check(&sealed(wrong), &key, Code::Malformed);
+    }
+    let empty = Batch { parcels: Vec::new(), ..batch() };
+    assert_eq!(read(&sealed(empty.clone()), &key), Ok(Message::Batch(empty)));
+    // A header that says other than its body.
+    let bytes = sealed(batch());
+    let taken = Sealed::read(&bytes).unwrap();
+    let text = String::from_utf8(taken.header().to_vec()).unwrap();
+    let body = taken.body().unwrap();
+    for (said, lie) in [
+        ("\"count\":2", "\"count\":3"),
+        ("\"upto\":20", "\"upto\":21"),
+        ("\"epoch\":7", "\"epoch\":8"),
+        ("\"last\":90", "\"last\":90,\"more\":1"),
+    ] {
+        let lied = text.replace(said, lie);
+        assert_ne!(lied, text);
+        check(&seal(2, lied.as_bytes(), &body, &key).unwrap(), &key, Code::Malformed);
+    }
+}
+
+#[test]
+fn an_answer_of_several_is_taken_apart_or_refused_whole() {
+    let key = GatewayKey::for_tests();
+    let all: Vec<_> = every_message().iter().map(|message| message.seal(&key).unwrap()).collect();
+    let train = all[2..5].concat();
+    let parts = split(&train).unwrap();
+    assert_eq!(parts, all[2..5].iter().map(Vec::as_slice).collect::<Vec<_>>());
+    assert_eq!(split(b"").unwrap(), Vec::<&[u8]>::new());
+    assert_eq!(split(&train[..train.len() - 1]).unwrap_err().code, Code::NotAnEnvelope);
+    assert_eq!(split(&all.concat()).unwrap_err().code, Code::TooLarge);
+}
+
+#[test]
+fn the_hash_is_of_everything_that_makes_a_batch() {
+    let told = |by: &str, epoch| Told { by: by.parse().unwrap(), epoch, nonce: Nonce(1) };
+    let all = [
+        batch(),
+        Batch { told: told("gw-van", 8), ..batch() },
+        Batch { told: told("gw-va", 7), ..batch() },
+        Batch { after: CommitSeq(9), ..batch() },
+        Batch { upto: CommitSeq(21), ..batch() },
+        Batch { previous: Hash([4; 32]), ..batch() },
+        Batch { parcels: vec![parcel(11, "{}")], ..batch() },
+        Batch { parcels: vec![parcel(11, "{}"), parcel(12, "{}")], ..batch() },
+        Batch { parcels: Vec::new(), ..batch() },
+    ];
+    let hashes: std::collections::BTreeSet<_> =
+        all.iter().map(|batch| batch.hash().to_string()).collect();
+    assert_eq!(hashes.len(), all.len());
+    // Neither the question nor what came since.
+    let again = Batch { told: self::told(), last: CommitSeq(999), ..batch() };
+    let again = Batch { told: Told { nonce: Nonce(5), ..again.told.clone() }, ..again };
+    assert_eq!(again.hash(), batch().hash());
+}
+
+#[test]
+fn a_sample_of_the_first_version_is_read() {
+    let key = GatewayKey::of_seed([5; 32]);
+    let digits: String = SAMPLE.split_whitespace().collect();
+    let bytes: Vec<u8> = (0..digits.len() / 2)
+        .map(|at| u8::from_str_radix(&digits[2 * at..2 * at + 2], 16).unwrap())
+        .collect();
+    let expected = Message::Batch(batch());
+    let today: String =
+        expected.seal(&key).unwrap().iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(read(&bytes, &key), Ok(expected), "today's is\n{today}");
+}
+
+#[test]
+fn every_code_has_its_words_and_its_name_is_its_own() {
+    let names: std::collections::BTreeSet<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+    assert_eq!(names.len(), Code::ALL.len());
+    for code in Code::ALL {
+        assert!(!code.zh().is_ascii() && code.en().is_ascii(), "{code}");
+        assert_eq!(serde_json::to_string(&code).unwrap(), format!("\"{code}\""));
+    }
+}

@@ -1,0 +1,105 @@
+//! A line over HTTP: the question is posted, the answer is its answer.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::future::BoxFuture;
+use reqwest::{StatusCode, header, redirect};
+
+use super::line::{Line, LineError};
+use crate::uplink::batch::ENVELOPE_MAX;
+
+/// Longest time until a connection stands.
+const CONNECT_MAX: Duration = Duration::from_secs(20);
+
+/// Longest time for a whole exchange; see `ANSWER_MAX`.
+const EXCHANGE_MAX: Duration = Duration::from_secs(90);
+
+/// Largest answer, in bytes.
+const ANSWER_BYTES: usize = 4 * ENVELOPE_MAX;
+
+/// The route of the interface.
+const ROUTE: &str = "/api/v1/uplink";
+
+/// A line over HTTP.
+pub struct HttpLine {
+    client: reqwest::Client,
+    url: String,
+    token: String,
+}
+
+/// Without the token.
+impl std::fmt::Debug for HttpLine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HttpLine").field("url", &self.url).finish_non_exhaustive()
+    }
+}
+
+impl HttpLine {
+    /// A line to the gateway at this address; with TLS of our own choice, who alone is believed.
+    ///
+    /// # Errors
+    /// The client could not be made.
+    pub fn new(
+        base: &str,
+        token: String,
+        tls: Option<Arc<rustls::ClientConfig>>,
+    ) -> Result<Self, reqwest::Error> {
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("xunzhen/", env!("CARGO_PKG_VERSION")))
+            .redirect(redirect::Policy::none())
+            .no_proxy()
+            .connect_timeout(CONNECT_MAX)
+            .timeout(EXCHANGE_MAX);
+        if let Some(tls) = tls {
+            builder = builder.tls_backend_preconfigured(rustls::ClientConfig::clone(&tls));
+        }
+        let url = format!("{}{ROUTE}", base.trim_end_matches('/'));
+        Ok(Self { client: builder.build()?, url, token })
+    }
+
+    async fn post(&self, question: Vec<u8>) -> Result<Vec<u8>, LineError> {
+        let request = self
+            .client
+            .post(&self.url)
+            .bearer_auth(&self.token)
+            .header(header::CONTENT_TYPE, "application/octet-stream")
+            .body(question);
+        let mut response = request.send().await.map_err(|error| broken(&error))?;
+        let status = response.status();
+        if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+            return Err(LineError::Denied(status.to_string()));
+        }
+        if !status.is_success() {
+            return Err(LineError::Broken(status.to_string()));
+        }
+        let mut answer = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| broken(&error))? {
+            if answer.len().saturating_add(chunk.len()) > ANSWER_BYTES {
+                return Err(LineError::Broken("the answer is too large".to_owned()));
+            }
+            answer.extend_from_slice(&chunk);
+        }
+        Ok(answer)
+    }
+}
+
+impl Line for HttpLine {
+    fn exchange(&mut self, question: Vec<u8>) -> BoxFuture<'_, Result<Vec<u8>, LineError>> {
+        Box::pin(self.post(question))
+    }
+}
+
+/// The causes in words, without the address.
+fn broken(error: &reqwest::Error) -> LineError {
+    let mut words = String::new();
+    let mut cause: Option<&dyn std::error::Error> = std::error::Error::source(error);
+    while let Some(error) = cause {
+        if !words.is_empty() {
+            words.push_str(": ");
+        }
+        words.push_str(&error.to_string());
+        cause = error.source();
+    }
+    if error.is_timeout() { LineError::Silent } else { LineError::Broken(words) }
+}

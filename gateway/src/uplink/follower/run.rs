@@ -1,0 +1,507 @@
+//! The follower: a greeting, then batch after batch, each from where the gateway above says it is.
+
+use std::{
+    io,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::{
+    sync::{oneshot, watch},
+    task::spawn_blocking,
+    time::{Instant, sleep, timeout},
+};
+use tracing::{debug, info, warn};
+
+use super::{
+    ANSWER_MAX, GATHER, GREET_EVERY,
+    answer::{self, Trouble},
+    incoming::Incoming,
+    line::{Line, LineError},
+    pace::{Pace, chance},
+    sent::Sent,
+};
+use crate::{
+    commit::{Carrying, Link, Work},
+    domain::{BoxId, Clock},
+    intake::{Inlet, NotCommitted},
+    store::{CommitSeq, Reader, StoreError, Toward},
+    supervise::Stop,
+    uplink::{
+        GatewayKey, PublicKey, Status,
+        batch::{
+            Batch, Code, Dispute, Hash, Hello, Holds, Message, Nonce, Point, RosterPart,
+            RosterState, Stated, Told, Wants,
+        },
+        parcel::Parcel,
+        status::{Upward, raise},
+    },
+};
+
+/// Facts of one batch.
+const COUNT: usize = 2_000;
+
+/// Largest envelope that is sent, in bytes: it fits the packet that a listener takes by default.
+const SEALED_MAX: usize = 192 * 1024;
+
+/// Positions by which the gateway above must be behind for alerts to overtake the rest.
+const EXPRESS_FROM: i64 = 200;
+
+/// Facts of one look for alerts that overtake.
+const EXPRESS_COUNT: usize = 500;
+
+/// Bytes of one express envelope, before it is packed.
+const EXPRESS_BYTES: usize = 64 * 1024;
+
+/// What the follower needs of the rest of the gateway.
+#[derive(Clone)]
+pub struct Log {
+    /// The reading side of the store.
+    pub reader: Arc<dyn Reader>,
+    /// The writer's door, for what comes down.
+    pub inlet: Inlet,
+    /// Ticks when something was committed.
+    pub commits: watch::Receiver<CommitSeq>,
+    /// What it signs with.
+    pub key: Arc<GatewayKey>,
+    /// The time, for what is shown alone.
+    pub clock: Clock,
+    /// How things stand, for pages and metrics.
+    pub status: Arc<Status>,
+}
+
+impl std::fmt::Debug for Log {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Log").field("key", &self.key).finish_non_exhaustive()
+    }
+}
+
+/// Where to.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// As it is shown.
+    pub to: String,
+    /// Whom alone it believes.
+    pub above: PublicKey,
+    /// The data folder.
+    pub folder: PathBuf,
+}
+
+/// What to do after a round.
+enum Next {
+    Again,
+    Wait,
+}
+
+/// Hands the log up.
+pub struct Follower {
+    log: Log,
+    settings: Settings,
+    line: Box<dyn Line>,
+    us: Told,
+    sent: Arc<Mutex<Sent>>,
+    incoming: Arc<Mutex<Incoming>>,
+    pace: Pace,
+    /// Who is above, once it was heard.
+    above: Option<Told>,
+    /// Where the gateway above stands; `None`: it must be asked.
+    at: Option<Point>,
+    greeted: Option<Instant>,
+    dispute: Option<Dispute>,
+    /// Alerts up to here have overtaken.
+    expressed: CommitSeq,
+    more_comes_down: bool,
+    nonce: u64,
+    /// The trouble that was told last, in its words: the same one again is only counted.
+    told: Option<String>,
+}
+
+impl std::fmt::Debug for Follower {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Follower").field("to", &self.settings.to).finish_non_exhaustive()
+    }
+}
+
+impl Follower {
+    /// A follower of this gateway's log. Blocks.
+    ///
+    /// # Errors
+    /// The store does not say who this gateway is, or the folder cannot be written.
+    pub fn new(log: Log, settings: Settings, line: Box<dyn Line>) -> Result<Self, StoreError> {
+        let (name, epoch) = log.reader.gateway()?;
+        let by = BoxId::new(&name).map_err(|_unnamed| StoreError::Asked {
+            what: "this gateway's name is none that others can call it by",
+        })?;
+        let sent = Sent::open(&settings.folder, epoch).map_err(|source| StoreError::File {
+            what: "opening what was sent",
+            path: settings.folder.clone(),
+            source,
+        })?;
+        let incoming = Incoming::new(&settings.folder);
+        let to = settings.to.clone();
+        log.status.change_up(|up| up.to = to);
+        Ok(Self {
+            us: Told { by, epoch, nonce: Nonce(0) },
+            sent: Arc::new(Mutex::new(sent)),
+            incoming: Arc::new(Mutex::new(incoming)),
+            pace: Pace::new(),
+            above: None,
+            at: None,
+            greeted: None,
+            dispute: None,
+            expressed: CommitSeq::default(),
+            more_comes_down: false,
+            // A number that JSON carries exactly in every language.
+            nonce: chance() >> 12,
+            told: None,
+            log,
+            settings,
+            line,
+        })
+    }
+
+    /// Hands the log up until the process stops.
+    pub async fn run(mut self, stop: Stop) {
+        let mut pause = Pace::start(chance());
+        loop {
+            tokio::select! {
+                () = stop.wait() => return,
+                () = sleep(pause) => {}
+            }
+            let round = tokio::select! {
+                () = stop.wait() => return,
+                round = self.round() => round,
+            };
+            pause = match round {
+                Ok(Next::Again) => Duration::ZERO,
+                Ok(Next::Wait) => {
+                    tokio::select! {
+                        () = stop.wait() => return,
+                        pause = self.idle() => pause,
+                    }
+                }
+                Err(trouble) => self.troubled(&trouble),
+            };
+        }
+    }
+
+    /// Waits for something to send, or for the time to greet; returns how long to gather what comes.
+    async fn idle(&mut self) -> Duration {
+        let since = self.greeted.map_or(GREET_EVERY, |at| at.elapsed());
+        let left = GREET_EVERY.saturating_sub(since);
+        let sending = self.at.is_some();
+        let commits = &mut self.log.commits;
+        let grown = async {
+            if !sending || commits.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            () = grown => GATHER,
+            () = sleep(left) => Duration::ZERO,
+        }
+    }
+
+    async fn round(&mut self) -> Result<Next, Trouble> {
+        let due = self.greeted.is_none_or(|at| at.elapsed() >= GREET_EVERY);
+        if self.at.is_none() || due || self.more_comes_down {
+            self.greet().await?;
+        }
+        let Some(at) = self.at else { return Ok(Next::Wait) };
+        self.log.commits.borrow_and_update();
+        let last = self.ask(|reader| reader.last()).await?;
+        if last <= at.upto {
+            return Ok(if self.more_comes_down { Next::Again } else { Next::Wait });
+        }
+        if last.0.saturating_sub(at.upto.0) > EXPRESS_FROM {
+            self.express(at).await?;
+        }
+        self.send(at, last).await
+    }
+
+    async fn ask<T: Send + 'static>(
+        &mut self,
+        question: impl FnOnce(&dyn Reader) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let reader = Arc::clone(&self.log.reader);
+        match spawn_blocking(move || question(reader.as_ref())).await {
+            Ok(answer) => answer,
+            Err(_cut_off) => Err(StoreError::Busy),
+        }
+    }
+
+    fn next_told(&mut self) -> Told {
+        self.nonce = self.nonce.wrapping_add(1);
+        Told { nonce: Nonce(self.nonce), ..self.us.clone() }
+    }
+
+    /// Asks where the gateway above stands, and takes what comes down with the answer.
+    async fn greet(&mut self) -> Result<(), Trouble> {
+        let told = self.next_told();
+        let last = self.ask(|reader| reader.last()).await?.0;
+        let wants = self.wants().await?;
+        let nonce = told.nonce;
+        let hello = Message::Hello(Hello { told, last, wants, dispute: self.dispute });
+        self.more_comes_down = false;
+        let first = self.above.is_none();
+        let answers = self.exchange(&hello, nonce).await?;
+        self.greeted = Some(Instant::now());
+        // Only now is it known whose log and rosters to ask for.
+        self.more_comes_down |= first && self.above.is_some();
+        self.take(answers).await
+    }
+
+    /// What is held of the gateway above.
+    async fn wants(&mut self) -> Result<Option<Wants>, Trouble> {
+        let Some(above) = self.above.clone() else { return Ok(None) };
+        let name = above.by.clone();
+        let (mark, held) = self
+            .ask(move |reader| Ok((reader.watermark(&name)?, reader.roster_held(name.as_str())?)))
+            .await?;
+        let incoming = self.incoming.lock().unwrap_or_else(PoisonError::into_inner);
+        let (fetching, have) = incoming.state();
+        let wishes = incoming.wishes();
+        drop(incoming);
+        let roster = match held {
+            _ if !wishes => {
+                RosterState { epoch: above.epoch, upto: i64::MAX, ..RosterState::default() }
+            }
+            Some(held) => RosterState {
+                epoch: held.epoch,
+                villages: held.villages,
+                upto: held.upto.0,
+                fetching,
+                have,
+            },
+            None => RosterState { fetching, have, ..RosterState::default() },
+        };
+        Ok(Some(Wants { holds: mark.map(Holds::from), roster }))
+    }
+
+    /// Copies of what alerts are made of, ahead of the rest.
+    async fn express(&mut self, at: Point) -> Result<(), Trouble> {
+        let after = self.expressed.max(at.upto);
+        let cargo =
+            self.ask(move |reader| reader.express(&Toward::Up, after, EXPRESS_COUNT)).await?;
+        let mut parcels = cargo.parcels;
+        parcels.sort_by_key(|parcel| parcel.seq);
+        parcels.dedup_by_key(|parcel| parcel.seq);
+        for parcels in pieces(parcels) {
+            let told = self.next_told();
+            let nonce = told.nonce;
+            let first = parcels.first().map_or(CommitSeq(0), |parcel| parcel.seq);
+            let upto = parcels.last().map_or(first, |parcel| parcel.seq);
+            let after = CommitSeq(first.0.saturating_sub(1));
+            let previous = Hash::default();
+            let batch = Batch { told, after, upto, previous, last: upto, parcels };
+            let answers = self.exchange(&Message::Express(batch), nonce).await?;
+            self.take(answers).await?;
+        }
+        self.expressed = cargo.upto.max(after);
+        Ok(())
+    }
+
+    /// The next facts in their turn.
+    async fn send(&mut self, at: Point, last: CommitSeq) -> Result<Next, Trouble> {
+        let bytes = self.pace.bytes();
+        let cargo =
+            self.ask(move |reader| reader.cargo(&Toward::Up, at.upto, COUNT, bytes)).await?;
+        if cargo.upto <= at.upto {
+            return Ok(Next::Wait);
+        }
+        let told = self.next_told();
+        let nonce = told.nonce;
+        let (after, upto, previous) = (at.upto, cargo.upto, at.hash);
+        let batch = Batch { told, after, upto, previous, last, parcels: cargo.parcels };
+        let (end, facts) = (batch.end(), batch.parcels.len());
+        let message = Message::Batch(batch);
+        let sealed = message.seal(&self.log.key);
+        let fits = sealed.as_ref().is_ok_and(|sealed| sealed.len() <= SEALED_MAX);
+        if !fits && facts > 1 {
+            self.pace.smaller();
+            if self.pace.bytes() < bytes {
+                return Ok(Next::Again);
+            }
+        }
+        let sealed = sealed?;
+        self.record(end).await?;
+        let (began, length) = (Instant::now(), sealed.len());
+        let answers = self.exchange_sealed(sealed, nonce).await?;
+        self.take(answers).await?;
+        if self.at == Some(end) {
+            self.pace.answered(began.elapsed());
+            self.log.status.change_up(|up| {
+                up.batches = up.batches.saturating_add(1);
+                up.bytes = up.bytes.saturating_add(u64::try_from(length).unwrap_or(u64::MAX));
+            });
+        }
+        Ok(Next::Again)
+    }
+
+    /// On disk before it leaves: whatever the gateway above may ever state is known here.
+    async fn record(&mut self, end: Point) -> Result<(), Trouble> {
+        let sent = Arc::clone(&self.sent);
+        let kept =
+            spawn_blocking(move || sent.lock().unwrap_or_else(PoisonError::into_inner).record(end));
+        kept.await.map_err(io::Error::other)?.map_err(Trouble::File)
+    }
+
+    async fn exchange(&mut self, message: &Message, nonce: Nonce) -> Result<Vec<Message>, Trouble> {
+        let sealed = message.seal(&self.log.key)?;
+        self.exchange_sealed(sealed, nonce).await
+    }
+
+    async fn exchange_sealed(
+        &mut self,
+        sealed: Vec<u8>,
+        nonce: Nonce,
+    ) -> Result<Vec<Message>, Trouble> {
+        let answer = timeout(ANSWER_MAX, self.line.exchange(sealed)).await;
+        let train = answer.map_err(|_elapsed| LineError::Silent)??;
+        let answers = answer::read(&train, (&self.settings.above, &self.us.by, nonce))?;
+        let now = self.log.clock.now();
+        self.log.status.change_up(|up| {
+            (up.contact, up.failures, up.refused) = (Some(now), 0, None);
+            // Two chains stay an alarm until the gateway above states one of ours.
+            up.alarm.take_if(|alarm| alarm.code != Code::Chain);
+        });
+        self.told = None;
+        Ok(answers)
+    }
+
+    async fn take(&mut self, answers: Vec<Message>) -> Result<(), Trouble> {
+        for answer in answers {
+            let told = answer.told().clone();
+            self.above = Some(told);
+            match answer {
+                Message::Watermark(stated) => self.stated(&stated).await?,
+                Message::Batch(batch) => self.enter(batch).await?,
+                Message::Roster(part) => self.keep(part).await?,
+                // None of them came through the reading of an answer.
+                Message::Hello(_) | Message::Express(_) | Message::Refused(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The gateway above says where it stands. Only where a batch of ours ended is gone on from.
+    async fn stated(&mut self, stated: &Stated) -> Result<(), Trouble> {
+        let ours = stated.holds.filter(|holds| holds.epoch == self.us.epoch);
+        let point = ours.map_or_else(Point::default, |holds| holds.point());
+        let sent = Arc::clone(&self.sent);
+        let known = spawn_blocking(move || {
+            sent.lock().unwrap_or_else(PoisonError::into_inner).knows(point)
+        });
+        if known.await.map_err(io::Error::other)?? {
+            if self.at.is_some_and(|at| at.upto > point.upto) {
+                info!(upto = point.upto.0, "the gateway above went back; offering it again");
+                self.expressed = point.upto;
+            }
+            (self.at, self.dispute) = (Some(point), None);
+            self.log.status.change_up(|up| {
+                up.uploaded = Some(point.upto);
+                up.alarm = None;
+            });
+            return Ok(());
+        }
+        warn!(upto = point.upto.0, "the gateway above holds what this gateway never sent");
+        (self.at, self.dispute) = (None, Some(Dispute { upto: point.upto.0, hash: point.hash }));
+        let now = self.log.clock.now();
+        self.log.status.change_up(|up| {
+            up.uploaded = None;
+            raise(&mut up.alarm, Code::Chain, now);
+        });
+        Ok(())
+    }
+
+    /// Enters facts that came down.
+    async fn enter(&mut self, batch: Batch) -> Result<(), Trouble> {
+        let link = Link {
+            after: batch.after,
+            upto: batch.upto,
+            previous: batch.previous.0,
+            hash: batch.hash().0,
+        };
+        self.more_comes_down |= batch.upto < batch.last;
+        let (reply, done) = oneshot::channel();
+        let Told { by: sender, epoch, .. } = batch.told;
+        let parcels = batch.parcels;
+        let work = Work::Carry(Carrying { sender, epoch, link: Some(link), parcels, reply });
+        self.log.inlet.hand_over(work).await?;
+        match done.await.map_err(|_dropped| NotCommitted)? {
+            Ok(mark) => debug!(upto = mark.upto.0, "took facts from the gateway above"),
+            Err(why) => {
+                // The next greeting says what is held, and the gateway above goes on from there.
+                warn!(%why, "facts of the gateway above were not taken");
+                self.more_comes_down = false;
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps a piece of a roster.
+    async fn keep(&mut self, part: RosterPart) -> Result<(), Trouble> {
+        let (incoming, above) = (Arc::clone(&self.incoming), self.settings.above);
+        let (reader, inlet) = (Arc::clone(&self.log.reader), self.log.inlet.clone());
+        let kept = spawn_blocking(move || {
+            let mut incoming = incoming.lock().unwrap_or_else(PoisonError::into_inner);
+            let kept = incoming.keep(&part, above, (reader.as_ref(), &inlet));
+            kept.map(|_taken| incoming.state().0.is_some())
+        });
+        self.more_comes_down |= kept.await.map_err(io::Error::other)??;
+        Ok(())
+    }
+
+    /// Something came to nothing: the gateway above is asked anew, after a pause.
+    fn troubled(&mut self, trouble: &Trouble) -> Duration {
+        self.at = None;
+        self.more_comes_down = false;
+        let words = trouble.to_string();
+        if self.told.as_ref() != Some(&words) {
+            warn!(why = %words, to = %self.settings.to, "nothing goes up at present");
+            self.told = Some(words);
+        }
+        let now = self.log.clock.now();
+        let alarm = trouble.alarm();
+        self.log.status.change_up(|up: &mut Upward| {
+            up.failures = up.failures.saturating_add(1);
+            if let Trouble::Refused { code, .. } = trouble {
+                up.refused = Some(*code);
+            }
+            if let Some(code) = alarm {
+                raise(&mut up.alarm, code, now);
+            }
+        });
+        let pause = self.pace.failed(chance());
+        match trouble {
+            Trouble::Refused { wait, .. } if *wait > 0 => Pace::asked_to_wait(*wait, chance()),
+            Trouble::Refused { .. }
+            | Trouble::Line(_)
+            | Trouble::Unbelieved(_)
+            | Trouble::Stale
+            | Trouble::OwnName
+            | Trouble::Store(_)
+            | Trouble::File(_)
+            | Trouble::NotCommitted(_) => pause,
+        }
+    }
+}
+
+/// Parcels by envelope: each fits one.
+fn pieces(parcels: Vec<Parcel>) -> Vec<Vec<Parcel>> {
+    let (mut all, mut piece, mut bytes) = (Vec::new(), Vec::new(), 0_usize);
+    for parcel in parcels {
+        let length = parcel.line.len();
+        if !piece.is_empty() && bytes.saturating_add(length) > EXPRESS_BYTES {
+            all.push(std::mem::take(&mut piece));
+            bytes = 0;
+        }
+        bytes = bytes.saturating_add(length);
+        piece.push(parcel);
+    }
+    if !piece.is_empty() {
+        all.push(piece);
+    }
+    all
+}
