@@ -94,6 +94,7 @@ fn settings() -> Settings {
             why_zh: Some("规则包未签署".to_owned()),
             why_en: Some("the rule pack is not signed".to_owned()),
         },
+        accounts: super::AccountRules::default(),
         case_prefix: "QS".into(),
     }
 }
