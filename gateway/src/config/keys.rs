@@ -254,6 +254,13 @@ pub(super) const KEYS: &[Key] = &[
         "webhooks may go to private addresses / 允许内网回调地址",
     ),
     key(
+        ("notify", "consent"),
+        Kind::Choice(&["unless_withdrawn", "required"]),
+        "unless_withdrawn",
+        "required",
+        "required: webhooks about somebody only after their consent / 须本人同意后才外发消息",
+    ),
+    key(
         ("influx", "url"),
         Kind::Url,
         "",

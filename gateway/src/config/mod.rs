@@ -39,6 +39,8 @@ pub struct Config {
     pub clock_trust: Trust,
     /// Webhooks may go to private addresses.
     pub notify_allow_private: bool,
+    /// Nothing about somebody leaves before they agreed.
+    pub notify_consent_required: bool,
     /// The time-series export.
     pub influx: Option<Influx>,
     /// Serial lines.

@@ -112,6 +112,7 @@ impl Settings {
                 "always" => Trust::Always,
                 _ => Trust::System,
             },
+            notify_consent_required: self.text("notify.consent") == "required",
             notify_allow_private: self.text("notify.allow_private") == "true",
             influx: self.optional("influx.url").map(|url| Influx {
                 url,

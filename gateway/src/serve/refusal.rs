@@ -28,6 +28,8 @@ pub(super) struct Refusal {
     message: &'static str,
     message_zh: &'static str,
     detail: Option<String>,
+    /// With 429: when to come again.
+    pub(super) wait_seconds: u64,
 }
 
 impl Refusal {
@@ -37,7 +39,7 @@ impl Refusal {
         message: &'static str,
         message_zh: &'static str,
     ) -> Self {
-        Self { status, code, message, message_zh, detail: None }
+        Self { status, code, message, message_zh, detail: None, wait_seconds: 0 }
     }
 
     pub(super) fn with(mut self, detail: impl Into<String>) -> Self {
@@ -76,13 +78,13 @@ impl Refusal {
     /// Too many attempts: when to come again.
     pub(super) fn too_many(wait: Duration) -> Self {
         let seconds = wait.as_secs().saturating_add(1);
-        Self::new(
+        let refusal = Self::new(
             StatusCode::TOO_MANY_REQUESTS,
             "too_many_attempts",
             "too many attempts: wait, then try again",
             "尝试次数过多，请稍后再试",
-        )
-        .with(format!("{seconds} s"))
+        );
+        Self { wait_seconds: seconds, ..refusal.with(format!("{seconds} s")) }
     }
 
     pub(super) fn weak_password(why: &dyn std::error::Error) -> Self {
@@ -364,6 +366,9 @@ impl IntoResponse for Refusal {
         let headers = response.headers_mut();
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER.as_secs()));
+        }
+        if self.status == StatusCode::TOO_MANY_REQUESTS {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(self.wait_seconds));
         }
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

@@ -159,3 +159,56 @@ fn trace(account: &str) -> [u8; 32] {
 fn passing(shared: &Shared) -> Timestamp {
     Timestamp::from_millis(shared.clock.elapsed().0)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    };
+
+    use super::*;
+
+    /// Forty ask at once. Two hash, sixteen wait, the others are told to come again at once; and who
+    /// hangs up frees no place while their hash goes on.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn two_hash_at_once_some_wait_and_a_flood_is_told_to_come_again() {
+        let accounts = Arc::new(Accounts::new());
+        let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let (go, hold) = mpsc::channel::<()>();
+        let hold = Arc::new(Mutex::new(hold));
+        let asked = (0..40).map(|_| {
+            let (running, most, hold) =
+                (Arc::clone(&running), Arc::clone(&most), Arc::clone(&hold));
+            let accounts = Arc::clone(&accounts);
+            Box::pin(async move {
+                let work = move || {
+                    let now = running.fetch_add(1, Ordering::SeqCst) + 1;
+                    most.fetch_max(now, Ordering::SeqCst);
+                    hold.lock().unwrap().recv().unwrap();
+                    running.fetch_sub(1, Ordering::SeqCst);
+                };
+                accounts.hashing(work).await.is_ok()
+            })
+        });
+        let mut asked: Vec<_> = asked.collect();
+        let mut turned_away = 0;
+        asked.retain_mut(|one| {
+            let told = futures_util::FutureExt::now_or_never(one.as_mut());
+            turned_away += usize::from(told == Some(false));
+            told.is_none()
+        });
+        assert_eq!((asked.len(), turned_away), (HASHES_AT_ONCE + HASHES_WAITING, 22));
+        // The first two hang up: their hashes go on and keep their turns.
+        asked.drain(..2);
+        for one in &mut asked {
+            assert!(futures_util::FutureExt::now_or_never(one.as_mut()).is_none());
+        }
+        (0..18).for_each(|_| go.send(()).unwrap());
+        for one in asked {
+            assert!(one.await);
+        }
+        assert!(most.load(Ordering::SeqCst) <= HASHES_AT_ONCE);
+    }
+}

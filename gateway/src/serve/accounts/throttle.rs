@@ -179,12 +179,12 @@ mod tests {
     #[test]
     fn a_spray_over_ten_thousand_accounts_from_one_address_is_slow() {
         // Twenty at once, then after 2, 4, 8 … seconds, at last four an hour.
-        check((0..10_000).map(|account| attempt(1, account)), 39);
+        check((0..10_000).map(|account| attempt(1, account)), 38);
     }
 
     #[test]
     fn ten_thousand_addresses_against_one_account_are_slow_too() {
-        check((0..10_000).map(|source| attempt(source, 1)), 29);
+        check((0..10_000).map(|source| attempt(source, 1)), 28);
     }
 
     #[test]
@@ -201,14 +201,15 @@ mod tests {
         throttle.begin(owner, at(0)).unwrap();
         throttle.succeeded(owner, at(0));
         for second in 1..20_000 {
-            drop(throttle.begin(attempt(100 + usize::try_from(second).unwrap(), 1), at(second)));
+            let thief = attempt(100 + usize::try_from(second).unwrap(), 1);
+            throttle.begin(thief, at(second)).unwrap_or_default();
         }
         assert!(throttle.begin(attempt(8, 1), at(20_000)).is_err(), "a new address waits");
         assert_eq!(throttle.begin(owner, at(20_000)), Ok(()), "the owner's does not");
         let marked = Attempt { marked: true, ..attempt(9, 1) };
         assert_eq!(throttle.begin(marked, at(20_000)), Ok(()), "nor the owner's browser");
         for _ in 0..4 {
-            drop(throttle.begin(marked, at(20_000)));
+            throttle.begin(marked, at(20_000)).unwrap();
         }
         assert!(throttle.begin(marked, at(20_000)).is_err(), "which answers for itself");
     }
@@ -238,7 +239,7 @@ mod tests {
     fn a_flood_of_names_is_bounded() {
         let mut throttle = Throttle::default();
         for number in 0..HELD_MAX + 50 {
-            drop(throttle.begin(attempt(number, number), at(0)));
+            throttle.begin(attempt(number, number), at(0)).unwrap_or_default();
         }
         assert!(throttle.pairs.len() <= HELD_MAX && throttle.accounts.len() <= HELD_MAX);
     }

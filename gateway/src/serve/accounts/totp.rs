@@ -157,7 +157,8 @@ mod tests {
     #[test]
     fn base_32_comes_back_and_the_address_names_everything() {
         for length in 0..=40 {
-            let bytes: Vec<u8> = (0..length).map(|byte| byte * 37 + 5).collect();
+            let bytes: Vec<u8> =
+                (0..length).map(|byte: u8| byte.wrapping_mul(37).wrapping_add(5)).collect();
             assert_eq!(from_base32(&to_base32(&bytes)), Some(bytes));
         }
         assert_eq!(to_base32(b"12345678901234567890"), SECRET);

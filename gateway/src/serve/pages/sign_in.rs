@@ -126,6 +126,7 @@ fn ask(
         Some(form) => form.clone(),
         None => secret::text().map_err(|error| Refusal::broken(&error))?,
     };
+    let wait = again.as_ref().map_or(0, |(refusal, _)| refusal.wait_seconds);
     let (status, problem, name) = match again {
         None => (StatusCode::OK, String::new(), String::new()),
         Some((refusal, name)) => (refusal.status, said(lang, refusal), name),
@@ -133,6 +134,9 @@ fn ask(
     let page = SignInPage { page, w, problem, name };
     let mut response = page.page.answer(&page)?;
     *response.status_mut() = status;
+    if wait > 0 {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait));
+    }
     add(shared, &mut response, (FORM, &page.page.csrf), "; SameSite=Strict")?;
     add(shared, &mut response, (TICKET, ""), "; SameSite=Strict; Max-Age=0")?;
     Ok(response)
