@@ -417,7 +417,7 @@ fn check_consent(consent: &str, required: bool, leaves: bool) -> impl Future<Out
     world.config.consent_required = required;
     world.owe("P1", Level::Red, "DR1");
     let row = serde_json::json!({"kind": "person", "row": {"person": "P1", "consent": consent}});
-    let row: crate::domain::Registered = serde_json::from_value(row).unwrap();
+    let row: Registered = serde_json::from_value(row).unwrap();
     world.store.script().registry.insert(RegistryKey::of(&row), row);
     let said = format!("{consent:?} {required}");
     async move {

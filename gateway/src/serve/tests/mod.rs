@@ -276,24 +276,29 @@ fn furnish(world: &World) {
                 },
             });
         }
-        put(rows, "team", &serde_json::json!({"team": "T1", "place": "青石镇"}));
-        for number in [1, 2] {
-            let row = accounts::row(&number.to_string(), Role::Doctor);
-            rows.accounts.insert(row.name.clone(), row);
-        }
-        for role in Role::ALL {
-            let doctor = (role == Role::Doctor).then(|| DoctorId::new("DR1").unwrap());
-            let place = matches!(
-                role,
-                Role::Nurse | Role::Township | Role::County | Role::Wall | Role::Assistant
-            );
-            let place = if role == Role::Team { Some("T1") } else { place.then_some("青石镇") };
-            token(rows, role.as_str(), role, place, doctor);
-        }
-        token(rows, "other", Role::Doctor, None, DoctorId::new("DR2").ok());
-        token(rows, "lead", Role::Doctor, None, DoctorId::new("DR3").ok());
-        token(rows, "stranger", Role::Doctor, None, DoctorId::new("DR9").ok());
+        sign_ins(rows);
     });
+}
+
+/// A team of 青石镇, and the accounts `1` and `2`.
+fn sign_ins(rows: &mut world::Rows) {
+    put(rows, "team", &serde_json::json!({"team": "T1", "place": "青石镇"}));
+    for number in [1, 2] {
+        let row = accounts::row(&number.to_string(), Role::Doctor);
+        rows.accounts.insert(row.name.clone(), row);
+    }
+    for role in Role::ALL {
+        let doctor = (role == Role::Doctor).then(|| DoctorId::new("DR1").unwrap());
+        let place = matches!(
+            role,
+            Role::Nurse | Role::Township | Role::County | Role::Wall | Role::Assistant
+        );
+        let place = if role == Role::Team { Some("T1") } else { place.then_some("青石镇") };
+        token(rows, role.as_str(), role, place, doctor);
+    }
+    token(rows, "other", Role::Doctor, None, DoctorId::new("DR2").ok());
+    token(rows, "lead", Role::Doctor, None, DoctorId::new("DR3").ok());
+    token(rows, "stranger", Role::Doctor, None, DoctorId::new("DR9").ok());
 }
 
 fn put(rows: &mut world::Rows, kind: &str, row: &Value) {

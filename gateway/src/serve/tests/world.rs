@@ -207,7 +207,7 @@ impl World {
             Work::Access { change, reply } => {
                 self.commit(|rows| match change {
                     AccessChange::Account(row) => {
-                        drop(rows.accounts.insert(row.name.clone(), *row))
+                        drop(rows.accounts.insert(row.name.clone(), *row));
                     }
                     AccessChange::Glass(broken) => rows.glass.push(broken),
                 });
