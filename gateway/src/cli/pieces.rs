@@ -74,6 +74,8 @@ pub(super) struct Core {
     pub(super) upper: Arc<Upper>,
     /// `demo` and `--dev`.
     pub(super) practice: bool,
+    /// The operator is split into two.
+    pub(super) separate_powers: bool,
 }
 
 /// Opens the store, and starts the writer and the device book.
@@ -114,7 +116,21 @@ pub(super) fn core(
         status: Arc::default(),
     });
     super::figures::of_neighbours(&metrics, (Arc::clone(upper.status()), Arc::clone(&reader)));
-    Ok(Core { pack, reader, writer, book, clock, gate, metrics, links, key, upper, practice })
+    let separate_powers = config.accounts.separate_powers;
+    Ok(Core {
+        pack,
+        reader,
+        writer,
+        book,
+        clock,
+        gate,
+        metrics,
+        links,
+        key,
+        upper,
+        practice,
+        separate_powers,
+    })
 }
 
 /// What pages and the API share.
@@ -141,12 +157,17 @@ pub(super) fn shared(
             place_name: if demo { simulators::world::TOWNSHIP.to_owned() } else { String::new() },
             demo,
             open_house: core.practice,
-            secure: config.http.tls.is_some(),
+            secure: config.http.tls.is_some() || behind_tls(config),
             public_url: config.http.public_url.clone(),
             sending: SendingState {
                 enabled: gate.is_open(),
                 why_zh: said(gate.why_zh()),
                 why_en: said(gate.why_en()),
+            },
+            accounts: serve::AccountRules {
+                separate_powers: config.accounts.separate_powers,
+                second_factor: config.accounts.second_factor,
+                forwarded: config.http.forwarded,
             },
             case_prefix: super::wiring::CASE_PREFIX.into(),
         },
@@ -163,6 +184,11 @@ pub(super) fn shared(
         alert_links: core.links.clone(),
         supervisor: supervisor.clone(),
     }))
+}
+
+/// Whether browsers reach us by TLS that a proxy before us ends.
+fn behind_tls(config: &Config) -> bool {
+    config.http.public_url.as_deref().is_some_and(|url| url.starts_with("https://"))
 }
 
 /// Starts the count of indicators.

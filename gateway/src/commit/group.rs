@@ -210,6 +210,7 @@ impl Group<'_> {
             Work::Roster(rows) => *reply = Reply::Registered(self.roster(rows)?),
             Work::Attempted { attempt, .. } => self.attempted(attempt),
             Work::Token { row, .. } => self.changes.push(Change::Token(Box::new(row.clone()))),
+            Work::Access { change, .. } => self.changes.push(Change::Access(change.clone())),
             Work::Advance { follower, to, .. } => {
                 self.changes.push(Change::Cursor { follower: follower.clone(), to: *to });
             }
@@ -345,7 +346,12 @@ pub(super) fn answer(works: Vec<Work>, replies: Vec<Reply>, proof: &Committed) {
             (Work::Register(rows), Reply::Registered(count)) => tell(rows.reply, (*proof, count)),
             (Work::Roster(rows), Reply::Registered(count)) => tell(rows.reply, (*proof, count)),
             (Work::Carry(carrying), Reply::Carried(result)) => tell(carrying.reply, result),
-            (Work::Attempted { reply, .. } | Work::Token { reply, .. }, _) => tell(reply, *proof),
+            (
+                Work::Attempted { reply, .. }
+                | Work::Token { reply, .. }
+                | Work::Access { reply, .. },
+                _,
+            ) => tell(reply, *proof),
             (Work::Advance { reply, .. }, _) => tell(reply, ()),
             (
                 Work::Act(_)

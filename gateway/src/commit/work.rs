@@ -7,7 +7,8 @@ use crate::{
     domain::{AlertId, BoxId, DoctorId, PersonId, Registered, Timestamp, Visit},
     intake::Delivery,
     store::{
-        Attempt, CommitSeq, Committed, Registration, Request, RosterHeld, TokenRow, Watermark,
+        AccessChange, Attempt, CommitSeq, Committed, Registration, Request, RosterHeld, TokenRow,
+        Watermark,
     },
     uplink::parcel::Parcel,
 };
@@ -38,6 +39,13 @@ pub enum Work {
     Token {
         /// The row.
         row: TokenRow,
+        /// Told when it is on disk.
+        reply: oneshot::Sender<Committed>,
+    },
+    /// An account changed, or somebody broke the glass.
+    Access {
+        /// What.
+        change: AccessChange,
         /// Told when it is on disk.
         reply: oneshot::Sender<Committed>,
     },

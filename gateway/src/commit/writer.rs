@@ -355,6 +355,7 @@ const fn size(work: &Work) -> usize {
         | Work::Decide(_)
         | Work::Attempted { .. }
         | Work::Token { .. }
+        | Work::Access { .. }
         | Work::Advance { .. }
         | Work::Tick
         | Work::Close => 1,
@@ -377,6 +378,7 @@ const fn may_come_again(work: &Work) -> bool {
         | Work::Carry(_)
         | Work::Attempted { .. }
         | Work::Token { .. }
+        | Work::Access { .. }
         | Work::Advance { .. }
         | Work::Tick
         | Work::Close => false,

@@ -15,9 +15,9 @@ use crate::{
         ReadingId, Registered, SiteId, Timestamp,
     },
     store::{
-        Attempt, Attributed, BenchSession, CardScan, CommitSeq, Counts, Crossing, Decided, Fact,
-        FileReader, HeldClaim, HeldMerge, Owed, Reader, RegistryKey, Retimed, StoreError,
-        StoredReading, TokenRow,
+        AccessReader, Attempt, Attributed, BenchSession, CardScan, CommitSeq, Counts, Crossing,
+        Decided, Fact, FileReader, HeldClaim, HeldMerge, Owed, Reader, RegistryKey, Retimed,
+        StoreError, StoredReading, TokenRow,
         view::{
             AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
             HeldState, Page, Paging, ReadingFilter, Scope,
@@ -254,6 +254,8 @@ pub(crate) fn log(store: &Arc<Scripted>, commits: &watch::Sender<CommitSeq>) -> 
     let reader = Arc::clone(store) as Arc<dyn Reader>;
     Log { reader, advance, commits: commits.subscribe() }
 }
+
+impl AccessReader for Scripted {}
 
 impl FileReader for Scripted {
     fn merges(&self, _: &Scope, _: &Paging) -> Result<Page<HeldMerge>, StoreError> {

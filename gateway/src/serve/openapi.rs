@@ -37,6 +37,8 @@ use super::{api, refusal::Refusal, shared::Shared, wire};
         api::held::quarantine, api::held::one, api::held::refused,
         api::decide::claim, api::decide::dismiss, api::decide::undo,
         api::uplink::exchange,
+        api::accounts::list, api::accounts::disable, api::accounts::enable, api::accounts::revoke,
+        api::glass::break_it, api::glass::end, api::glass::list,
         api::health::alive, api::health::ready, api::health::metrics,
     ),
     components(schemas(wire::ErrorBody)),

@@ -3,6 +3,7 @@
 //! The port has two implementations that pass one conformance suite: SQLite, and a model in memory
 //! that is the suite's oracle.
 
+mod access;
 mod cargo;
 mod carry;
 mod change;
@@ -28,6 +29,7 @@ mod terms;
 mod timing;
 pub mod view;
 
+pub use access::{AccessChange, AccessReader, AccountKind, AccountName, AccountRow, BrokenGlass};
 pub use carry::{
     Came, Cargo, CarryChange, CarryReader, CarryUnit, FactId, First, Landed, Toward, Uploaded,
     WaitingParcel, Watermark,

@@ -91,6 +91,8 @@ pub(in crate::serve) struct Page {
     pub(super) silent: Option<String>,
     /// What somebody must look at between this gateway and its neighbours.
     pub(super) links: Vec<String>,
+    /// Until when the reader looks beyond their own people.
+    pub(super) glass: Option<String>,
     pub(super) who: Option<String>,
     pub(super) csrf: String,
     pub(super) reads_alerts: bool,
@@ -117,6 +119,8 @@ impl Page {
             demo: shared.settings.demo,
             links: super::neighbours::alarms(shared, lang),
             silent: (!sending.enabled).then(|| why.clone().unwrap_or_default()),
+            glass: caller
+                .and_then(|caller| Some(clock_time(&caller.glass.as_ref()?.until.to_string()))),
             who,
             csrf: caller.and_then(|caller| caller.csrf.clone()).unwrap_or_default(),
             reads_alerts: caller

@@ -15,7 +15,7 @@ const APPLICATION: i64 = 0x5855_4e5a;
 
 /// Each step leads from the format before it to its own, in one transaction. Steps are only added:
 /// changing one that was released changes nothing in the stores that took it.
-const STEPS: [(&str, &str); 14] = [
+const STEPS: [(&str, &str); 15] = [
     ("the first tables", include_str!("schema/0001_first.sql")),
     ("answers that say what was done", include_str!("schema/0002_answers.sql")),
     ("decisions about quarantine", include_str!("schema/0003_decisions.sql")),
@@ -30,6 +30,7 @@ const STEPS: [(&str, &str); 14] = [
     ("what was received at a site", include_str!("schema/0012_bench.sql")),
     ("claims that are taken back", include_str!("schema/0013_claims.sql")),
     ("facts of other gateways", include_str!("schema/0014_carry.sql")),
+    ("accounts", include_str!("schema/0015_accounts.sql")),
 ];
 
 /// The step that moves out of the rows who they name.
