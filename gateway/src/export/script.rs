@@ -16,8 +16,8 @@ use crate::{
     },
     store::{
         Attempt, Attributed, BenchSession, CardScan, CommitSeq, Counts, Crossing, Decided, Fact,
-        FileReader, HeldMerge, Owed, Reader, RegistryKey, Retimed, RosterReader, StoreError,
-        StoredReading, TokenRow,
+        FileReader, HeldMerge, Owed, Reader, RegistryKey, Retimed, RosterReader, SealReader,
+        StoreError, StoredReading, TokenRow,
         view::{
             AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
             HeldState, Page, Paging, ReadingFilter, Scope,
@@ -255,6 +255,8 @@ pub(crate) fn log(store: &Arc<Scripted>, commits: &watch::Sender<CommitSeq>) -> 
 
 /// Nobody asks it for a roster.
 impl RosterReader for Scripted {}
+
+impl SealReader for Scripted {}
 
 impl FileReader for Scripted {
     fn merges(&self, _: &Scope, _: &Paging) -> Result<Page<HeldMerge>, StoreError> {

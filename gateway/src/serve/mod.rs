@@ -7,6 +7,7 @@
 
 mod admin;
 mod admin_events;
+mod admin_keys;
 mod admin_roster;
 mod answers;
 mod api;

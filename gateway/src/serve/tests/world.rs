@@ -724,6 +724,8 @@ impl crate::serve::Lines for FixedLines {
 /// Nobody asks it for a roster.
 impl RosterReader for World {}
 
+impl SealReader for World {}
+
 impl FileReader for World {
     fn merges(&self, scope: &Scope, paging: &Paging) -> Result<Page<HeldMerge>, StoreError> {
         let rows = self.rows();
