@@ -1,11 +1,39 @@
-//! Secrets that live as files of the data folder, readable by its owner alone.
+//! Secrets: files readable by their owner alone, and values that no log shows and no freed memory
+//! keeps.
 
 use std::{
+    fmt,
     fs::{self, File, OpenOptions},
     io::{self, Read, Write},
     os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::Path,
 };
+
+use zeroize::{Zeroize, Zeroizing};
+
+/// A value that is wiped when it is dropped, and shown by nothing.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret<T: Zeroize>(Zeroizing<T>);
+
+impl<T: Zeroize> Secret<T> {
+    /// Keeps a value.
+    #[must_use]
+    pub fn new(value: T) -> Self {
+        Self(Zeroizing::new(value))
+    }
+
+    /// The value, for whoever needs it at this place.
+    #[must_use]
+    pub fn expose(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: Zeroize> fmt::Debug for Secret<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
+}
 
 /// Largest secret that is read; keys and link secrets are under 100 bytes.
 const SECRET_MAX: u64 = 4096;
@@ -34,7 +62,11 @@ pub fn kept(path: &Path, make: impl FnOnce() -> io::Result<Vec<u8>>) -> io::Resu
     }
 }
 
-fn write(path: &Path, secret: &[u8]) -> io::Result<()> {
+/// Puts a secret in the place of what a file held, whole or not at all.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn write(path: &Path, secret: &[u8]) -> io::Result<()> {
     let half = path.with_extension("new");
     let mut file =
         OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&half)?;
@@ -61,6 +93,12 @@ mod tests {
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
         assert!(kept(&path, || Ok(vec![9])).is_err());
+    }
+
+    #[test]
+    fn a_secret_is_shown_by_nothing() {
+        assert_eq!(format!("{:?}", Some(Secret::new("whsec_1".to_owned()))), "Some(…)");
+        assert_eq!(Secret::new([7_u8; 2]).expose(), &[7, 7]);
     }
 
     #[test]

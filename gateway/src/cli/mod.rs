@@ -16,6 +16,7 @@ mod entries;
 mod figures;
 mod import;
 mod judge;
+mod key;
 mod log;
 mod login;
 mod pieces;
@@ -98,6 +99,9 @@ enum Command {
     /// Print the default configuration, or the one in force
     #[command(subcommand)]
     Config(configure::ConfigCommand),
+    /// List the keys that seal who people are, or take another one
+    #[command(subcommand)]
+    Key(key::KeyCommand),
     /// Back up, verify or restore the store
     #[command(subcommand)]
     Backup(store::BackupCommand),
@@ -207,6 +211,7 @@ fn run(command: Command, common: &Common, out: &mut dyn Write) -> Result<(), Fai
         Command::User(command) => user::run(&command, common, out),
         Command::CheckConfig(check) => configure::check(&check, common, out),
         Command::Config(command) => configure::config(&command, common, out),
+        Command::Key(command) => key::run(&command, common, out),
         Command::Backup(command) => store::backup(&command, common, out),
         Command::Db(command) => store::db(&command, common, out),
         Command::Bench(command) => bench::run(&command, out),

@@ -1,6 +1,10 @@
 //! The gateway's pieces, put together once for every command that needs them.
 
-use std::{borrow::Cow, path::Path, sync::Arc};
+use std::{
+    borrow::Cow,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use axum::Router;
 use tokio::sync::watch;
@@ -78,6 +82,28 @@ pub(super) struct Core {
     pub(super) separate_powers: bool,
 }
 
+/// Where the keys of identities lie.
+pub(super) fn key_file(config: &Config) -> Result<sqlite::KeyFile, Failure> {
+    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+    let named = config.store.identity_key_file.as_deref();
+    Ok(sqlite::KeyFile::of(named, credentials.as_deref(), &config.store.dir)?)
+}
+
+/// The keys of identities, made with a new store.
+fn key_ring(config: &Config) -> Result<sqlite::KeyRing, Failure> {
+    let sealed_under = sqlite::sealed_under(&config.store.dir)?;
+    let file = key_file(config)?;
+    if let sqlite::KeyFile::Beside(path) = &file {
+        sqlite::make_folder(&config.store.dir)?;
+        tracing::warn!(
+            file = %path.display(),
+            "the identity keys lie with the data: whoever takes the folder reads every name; a van must \
+             not be run so: name [store] identity_key_file or a systemd credential"
+        );
+    }
+    Ok(sqlite::KeyRing::open(file, &sealed_under)?)
+}
+
 /// Opens the store, and starts the writer and the device book.
 pub(super) fn core(
     config: &Config,
@@ -87,6 +113,7 @@ pub(super) fn core(
     let pack = Arc::new(pack(config.pack_file.as_deref(), Pack::laid_over)?);
     let mut options = sqlite::Options::new(&config.store.dir);
     options.page_cache_bytes = config.store.page_cache_bytes;
+    options.ring = key_ring(config)?;
     let store: Box<dyn Store> = Box::new(sqlite::SqliteStore::open(options)?);
     let reader = store.reader();
     let clock = Clock::system();

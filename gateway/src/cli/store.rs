@@ -1,13 +1,16 @@
 //! `xunzhen backup` and `xunzhen db`.
 
-use std::{io::Write, path::PathBuf};
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+};
 
 use clap::Subcommand;
 use hyper::Method;
 use serde_json::{Value, json};
 
-use super::{Common, Failure, admin::Admin, configure};
-use crate::store::sqlite;
+use super::{Common, Failure, admin::Admin, configure, pieces};
+use crate::{config::Config, store::sqlite};
 
 /// Back up, verify or restore the store
 #[derive(Debug, Clone, Subcommand)]
@@ -67,7 +70,8 @@ pub(super) fn backup(
             json!({ "backup": to })
         }
         BackupCommand::Verify { file } => {
-            let found = sqlite::verify_backup(file)?;
+            let (config, _) = configure::read(common, Vec::new())?;
+            let found = sqlite::verify_backup(file, &keys_of_copy(&config, file)?)?;
             json!({
                 "sound": true, "format": found.format, "last": found.last.0,
                 "readings": found.readings, "alerts": found.alerts, "people": found.people,
@@ -76,12 +80,18 @@ pub(super) fn backup(
         BackupCommand::Restore { file, data_dir } => {
             let flags = data_dir.as_ref().map(|dir| ("store.dir", dir.display().to_string()));
             let (config, _) = configure::read(common, flags.into_iter().collect())?;
-            sqlite::restore_backup(file, &config.store.dir)?;
+            sqlite::restore_backup(file, &config.store.dir, &keys_of_copy(&config, file)?)?;
             json!({ "restored": config.store.dir })
         }
     };
     writeln!(out, "{line}")?;
     Ok(())
+}
+
+/// The keys that open a copy: those of the store it was made of.
+fn keys_of_copy(config: &Config, copy: &Path) -> Result<sqlite::KeyRing, Failure> {
+    let sealed_under = sqlite::copy_sealed_under(copy)?;
+    Ok(sqlite::KeyRing::find(pieces::key_file(config)?, &sealed_under)?)
 }
 
 /// `db …`.

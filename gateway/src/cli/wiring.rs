@@ -277,7 +277,10 @@ pub(super) fn broker(
         host: broker.host.clone(),
         port: broker.port,
         client_id: broker.client_id.clone(),
-        credentials: broker.login.clone(),
+        credentials: broker
+            .login
+            .as_ref()
+            .map(|(user, password)| (user.clone(), password.expose().clone())),
         tls,
         group: "xunzhen".to_owned(),
     };
@@ -338,7 +341,7 @@ pub(super) fn export(
         url: influx.url.clone(),
         org: influx.org.clone(),
         bucket: influx.bucket.clone(),
-        token: influx.token.clone(),
+        token: influx.token.expose().clone(),
     };
     let exporter = export::Influx::new(&settings, log).map_err(|error| Failure::of(&error))?;
     figures::of_follower(

@@ -321,11 +321,21 @@ impl Writer {
                 }
             }
         }
+        if let Err(error) = self.seal_anew() {
+            warn!(%error, "sealing anew waits");
+            return;
+        }
         if self.work.is_empty()
             && let Err(error) = self.store.checkpoint()
         {
             warn!(%error, "the write-ahead file could not be bounded");
         }
+    }
+
+    /// Brings rows under the newest identity key, while nobody waits.
+    fn seal_anew(&mut self) -> Result<(), StoreError> {
+        while self.store.seal_anew()? && self.work.is_empty() {}
+        Ok(())
     }
 
     fn set_health(&self, now: Health) {

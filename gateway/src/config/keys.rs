@@ -256,6 +256,13 @@ pub(super) const KEYS: &[Key] = &[
         "people whose state is kept in memory; 2000 suits a van / 内存中人数",
     ),
     key(
+        ("store", "identity_key_file"),
+        Kind::Path,
+        "",
+        "/etc/xunzhen/identity-keys",
+        "keys that seal who people are; absent: the systemd credential xunzhen-identity-key, else a file beside the data, which a van must not have / 身份密钥文件",
+    ),
+    key(
         ("pack", "file"),
         Kind::Path,
         "",

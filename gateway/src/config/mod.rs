@@ -16,6 +16,7 @@ pub use show::{default_file, effective};
 use crate::{
     commit::Trust,
     domain::{BenchId, DeviceId, SiteId},
+    secrets::Secret,
     uplink::PublicKey,
 };
 
@@ -106,7 +107,7 @@ pub struct Broker {
     /// Fixed for this instance.
     pub client_id: String,
     /// Log-in.
-    pub login: Option<(String, String)>,
+    pub login: Option<(String, Secret<String>)>,
 }
 
 /// TLS to the broker.
@@ -158,6 +159,8 @@ pub struct Store {
     pub page_cache_bytes: u64,
     /// People whose state is kept in memory.
     pub people_cached: usize,
+    /// Where the keys of identities lie.
+    pub identity_key_file: Option<PathBuf>,
 }
 
 /// `[influx]`.
@@ -170,7 +173,7 @@ pub struct Influx {
     /// Bucket there.
     pub bucket: String,
     /// Token there.
-    pub token: String,
+    pub token: Secret<String>,
 }
 
 /// One `[[serial]]` line.

@@ -6,7 +6,7 @@ use super::{
     Accounts, Broker, BrokerTls, Config, Http, Influx, Mqtt, Serial, Shadow, Store, Uplink, Way,
     keys::{Key, SERIAL_KEYS},
 };
-use crate::commit::Trust;
+use crate::{commit::Trust, secrets::Secret};
 
 /// One value in force and where it came from.
 #[derive(Debug, Clone)]
@@ -64,7 +64,7 @@ impl Settings {
             ca: path("broker.tls_ca").unwrap_or_default(),
             own: path("broker.tls_certificate").zip(path("broker.tls_key")),
         });
-        let password = || self.text("broker.password").to_owned();
+        let password = || Secret::new(self.text("broker.password").to_owned());
         Some(Broker {
             host: host.to_owned(),
             port,
@@ -119,6 +119,7 @@ impl Settings {
                     .number::<u64>("store.page_cache_mib")
                     .saturating_mul(1 << 20),
                 people_cached: self.number("store.people_cached"),
+                identity_key_file: path("store.identity_key_file"),
             },
             pack_file: path("pack.file"),
             shadow: path("pack.shadow").map(|pack_file| Shadow {
@@ -137,7 +138,7 @@ impl Settings {
                 url,
                 org: self.text("influx.org").to_owned(),
                 bucket: self.text("influx.bucket").to_owned(),
-                token: self.text("influx.token").to_owned(),
+                token: Secret::new(self.text("influx.token").to_owned()),
             }),
             serial: self.serial.iter().filter_map(|line| serial(line)).collect(),
         }

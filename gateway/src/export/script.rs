@@ -17,7 +17,7 @@ use crate::{
     store::{
         AccessReader, Attempt, Attributed, BenchSession, CardScan, CommitSeq, Counts, Crossing,
         Decided, Fact, FileReader, HeldClaim, HeldMerge, Owed, Reader, RegistryKey, Retimed,
-        StoreError, StoredReading, TokenRow,
+        SealReader, StoreError, StoredReading, TokenRow,
         view::{
             AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
             HeldState, Page, Paging, ReadingFilter, Scope,
@@ -256,6 +256,8 @@ pub(crate) fn log(store: &Arc<Scripted>, commits: &watch::Sender<CommitSeq>) -> 
 }
 
 impl AccessReader for Scripted {}
+
+impl SealReader for Scripted {}
 
 impl FileReader for Scripted {
     fn merges(&self, _: &Scope, _: &Paging) -> Result<Page<HeldMerge>, StoreError> {

@@ -51,6 +51,8 @@ pub fn admin_router(shared: Arc<Shared>) -> Router {
         .route("/admin/roster/key", get(super::admin_roster::key))
         .route("/admin/roster/make", post(super::admin_roster::make))
         .route("/admin/roster/take", post(super::admin_roster::take))
+        .route("/admin/keys", get(super::admin_keys::list))
+        .route("/admin/keys/rotate", post(super::admin_keys::rotate))
         .route("/admin/tokens", post(make_token))
         .route("/admin/users", get(accounts::list).post(accounts::add))
         .route("/admin/users/change", post(accounts::change))

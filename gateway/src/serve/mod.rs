@@ -8,6 +8,7 @@
 mod accounts;
 mod admin;
 mod admin_events;
+mod admin_keys;
 mod admin_roster;
 mod answers;
 mod api;

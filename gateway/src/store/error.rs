@@ -67,10 +67,55 @@ pub enum StoreError {
         /// One of them.
         first: String,
     },
+    /// The keys of identities are not those of the store.
+    #[error("{0}")]
+    Key(#[from] KeyError),
     /// Another server holds the folder.
     #[error("{} is in use by another xunzhen", path.display())]
     Locked {
         /// The folder.
+        path: PathBuf,
+    },
+}
+
+/// What is wrong with the keys under which identities are sealed. Said to the operator as it is.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// There is none, and the store needs one.
+    #[error("there is no identity key at {}; the store is sealed with {ids}: put its key file back, or \
+             name it in [store] identity_key_file / {} 没有身份密钥，数据以 {ids} 加密：请放回密钥文件，\
+             或在 [store] identity_key_file 中指定", path.display(), path.display())]
+    Missing {
+        /// Where it should be.
+        path: PathBuf,
+        /// What the store is sealed with.
+        ids: String,
+    },
+    /// There are others.
+    #[error(
+        "the store is sealed with identity key {wanted}, and {from} has {known}: use the key file \
+             that belongs to this store / 数据以身份密钥 {wanted} 加密，而 {from} 为 {known}：请使用属于此\
+             数据的密钥文件"
+    )]
+    Wrong {
+        /// What the store is sealed with.
+        wanted: String,
+        /// What there is.
+        known: String,
+        /// Where it is from.
+        from: String,
+    },
+    /// The file holds something else.
+    #[error("{} holds no identity keys / {} 不是身份密钥文件", path.display(), path.display())]
+    NoKey {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is another program's to write.
+    #[error("{} is handed over by systemd: add a line to the credential, restart, and the store is \
+             sealed anew / {} 由 systemd 提供：请在凭据中追加一行并重启", path.display(), path.display())]
+    Handed {
+        /// The file.
         path: PathBuf,
     },
 }

@@ -23,6 +23,7 @@ mod proof;
 mod reader;
 mod roster;
 mod rows;
+mod seals;
 pub mod sqlite;
 mod staff;
 mod terms;
@@ -35,7 +36,7 @@ pub use carry::{
     WaitingParcel, Watermark,
 };
 pub use change::Change;
-pub use error::StoreError;
+pub use error::{KeyError, StoreError};
 pub use facts::{
     AlertChange, AlertEvent, Attempt, CardScan, CommitSeq, Context, Crossing, Disposition, Fact,
     PackInForce, Presence, Registration, Sending, StoredReading, Told,
@@ -52,6 +53,7 @@ pub use rows::{
     Answer, BenchSession, Channel, Counts, Done, KeptState, Outcome, Owed, Request, Resumed, Role,
     Status, Timer, TimerKind, TokenRow,
 };
+pub use seals::{KeyPlace, SealKey, SealReader, Seals};
 pub use sqlite::{Options, SqliteStore, Verified, read_beside, restore_backup, verify_backup};
 pub use staff::{Holders, Staff};
 pub use timing::{CameSince, ClockFound, ClockNote, Retimed, Timing};

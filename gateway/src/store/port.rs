@@ -325,6 +325,15 @@ pub trait Store: Send {
     /// Any error of the store.
     fn roll_up(&mut self, limit: usize) -> Result<CommitSeq, StoreError>;
 
+    /// Makes another identity key if one was asked for, and brings a bounded number of rows under the
+    /// newest one; says whether more is to be done. Goes on after a restart where it stood.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn seal_anew(&mut self) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
     /// Bounds the write-ahead file. Called when the writer is idle.
     ///
     /// # Errors

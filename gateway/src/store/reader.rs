@@ -4,8 +4,8 @@ use std::path::Path;
 
 use super::{
     AccessReader, Attributed, BenchSession, CarryReader, CommitSeq, Counts, Crossing, Decided,
-    FileReader, Holders, Owed, RegistryKey, Retimed, RosterReader, StoreError, StoredReading,
-    TokenRow, staff,
+    FileReader, Holders, Owed, RegistryKey, Retimed, RosterReader, SealReader, StoreError,
+    StoredReading, TokenRow, staff,
     view::{
         AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
         HeldState, Message, Page, Paging, ReadingFilter, Scope,
@@ -19,7 +19,9 @@ use crate::domain::{
 /// The reading side: many at a time, always a consistent state, never in the writer's way.
 /// Every query about people takes a [`Scope`]. Every call blocks: async callers use
 /// `spawn_blocking`, and lists are bounded by their limit.
-pub trait Reader: AccessReader + FileReader + RosterReader + CarryReader + Send + Sync {
+pub trait Reader:
+    AccessReader + FileReader + RosterReader + CarryReader + SealReader + Send + Sync
+{
     /// The last position.
     ///
     /// # Errors

@@ -69,6 +69,8 @@ pub(super) fn run(command: &Diff, common: &Common, out: &mut dyn Write) -> Resul
     let (config, _) = configure::read(common, flags.into_iter().collect())?;
     let mut options = sqlite::Options::new(&config.store.dir);
     options.page_cache_bytes = config.store.page_cache_bytes;
+    let sealed_under = sqlite::sealed_under(&config.store.dir)?;
+    options.ring = sqlite::KeyRing::find(pieces::key_file(&config)?, &sealed_under)?;
     let reader = read_beside(&options)?;
     let question = Question { packs: [&a, &b], until, threads: THREADS };
     let tally = watched(reader.as_ref(), question)?;

@@ -751,6 +751,7 @@ impl AccessReader for World {
 impl RosterReader for World {}
 
 impl CarryReader for World {}
+impl SealReader for World {}
 
 impl FileReader for World {
     fn merges(&self, scope: &Scope, paging: &Paging) -> Result<Page<HeldMerge>, StoreError> {

@@ -8,7 +8,10 @@ use super::{
 };
 use crate::{
     domain::{HouseholdId, PersonId, Registered},
-    store::{CommitSeq, Fact, Registration, RegistryKey, RosterHeld, RosterReader, StoreError},
+    store::{
+        CommitSeq, Fact, Registration, RegistryKey, RosterHeld, RosterReader, SealReader,
+        StoreError,
+    },
 };
 
 fn registrations(state: &State) -> impl Iterator<Item = (CommitSeq, &Registration)> {
@@ -16,6 +19,8 @@ fn registrations(state: &State) -> impl Iterator<Item = (CommitSeq, &Registratio
         if let Fact::Registration(row) = fact { Some((seq, &**row)) } else { None }
     })
 }
+
+impl SealReader for ModelReader {}
 
 impl RosterReader for ModelReader {
     fn rows_since(

@@ -20,10 +20,10 @@ use crate::{
 pub(super) const COLUMNS: &str = "key, id, concept, level, state, person, owner, step, opened_at, \
      alert_at, deadline, late, reasons, pack, ladder";
 pub(super) const EVENT_COLUMNS: &str = "key, id, concept, level, state, person, owner, step, \
-     opened_at, alert_at, deadline, late, reasons, pack, ladder, seq, change, at, claimed_at, by, note, \
-     was, alias, cause, visit";
+     opened_at, alert_at, deadline, late, reasons, pack, ladder, seq, change, at, claimed_at, by, \
+     unseal_text(seq, 'note', note), was, alias, cause, visit";
 pub(super) const OWED_COLUMNS: &str = "key, alert, alert_id, change, level, recipient, channel, \
-     due_at, deadline, attempts, last_error";
+     due_at, deadline, attempts, unseal_text(key, 'last_error', last_error)";
 
 const CHANNELS: [Channel; 2] = [Channel::Webhook, Channel::Mqtt];
 
@@ -85,8 +85,8 @@ pub(super) fn add_event(
     let sql = "INSERT INTO alert_event (key, id, concept, level, state, person, owner, step, \
                opened_at, alert_at, deadline, late, reasons, pack, ladder, seq, change, at, claimed_at, \
                 by, note, was, alias, cause, visit) \
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, \
-               ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, \
+               ?17, ?18, ?19, ?20, seal_text(?16, 'note', ?21), ?22, ?23, ?24, ?25)";
     let alert = &event.alert;
     let visit = event.visit.as_ref().map(json).transpose()?;
     let reasons = json(&alert.reasons)?;

@@ -28,7 +28,7 @@ pub(super) fn keep(connection: &Connection, answer: &Answer) -> Result<(), Store
         Done::Delivered(outcomes) => (None, Some(encode(outcomes)?)),
     };
     let sql = "INSERT OR REPLACE INTO answer (key, request, step, outcomes, at) \
-               VALUES (?, ?, ?, ?, ?)";
+               VALUES (?1, ?2, ?3, seal_text(CAST(?1 AS BLOB), 'outcomes', ?4), ?5)";
     let Answer { request: Request { key, digest }, at, .. } = answer;
     let params = params![key, digest.as_bytes(), step, outcomes, at.as_millis()];
     run(connection, "keeping an answer", sql, params).map(|_| ())
@@ -40,7 +40,8 @@ pub(super) fn find(
     key: &str,
     now: Timestamp,
 ) -> Result<Option<Answer>, StoreError> {
-    let sql = "SELECT key, request, step, outcomes, at FROM answer WHERE key = ? AND at >= ?";
+    let sql = "SELECT key, request, step, unseal_text(CAST(key AS BLOB), 'outcomes', outcomes), at \
+               FROM answer WHERE key = ? AND at >= ?";
     let since = now.minus(port::ANSWER_KEPT).as_millis();
     fetch_one(connection, "answer", (sql, params![key, since]), |cells| {
         Ok(Answer {

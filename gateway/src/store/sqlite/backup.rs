@@ -10,10 +10,11 @@ use rusqlite::{Connection, OpenFlags};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use super::{
-    Options, SqliteStore,
+    KeyRing, Options, SqliteStore,
     fault::failed,
     files::{self, file},
     recount,
+    ring::BESIDE,
     row::number,
     schema,
 };
@@ -101,24 +102,27 @@ fn give_name(partial: &Path, to: &Path) -> Result<(), StoreError> {
 ///
 /// # Errors
 /// [`StoreError::Differs`] when the recount finds a difference; any error of reading the copy.
-pub fn verify_backup(copy: &Path) -> Result<Verified, StoreError> {
+pub fn verify_backup(copy: &Path, ring: &KeyRing) -> Result<Verified, StoreError> {
     let folder = Partial(beside(copy)?);
-    bring_back(copy, &folder.0)
+    bring_back(copy, &folder.0, ring)
 }
 
-/// Makes a store from a copy, in a folder that is empty or missing. The store counts on under a
+/// Makes a store from a copy, in a folder that is empty or missing,
+/// but for the keys that lie beside it. The store counts on under a
 /// new epoch, so that no number given since the copy was made is given again.
 ///
 /// # Errors
 /// As [`verify_backup`]; the folder is left empty then.
-pub fn restore_backup(copy: &Path, folder: &Path) -> Result<Verified, StoreError> {
+pub fn restore_backup(copy: &Path, folder: &Path, ring: &KeyRing) -> Result<Verified, StoreError> {
     if folder.try_exists().map_err(file("looking for the folder", folder))? {
-        let mut entries = fs::read_dir(folder).map_err(file("listing the folder", folder))?;
-        if entries.next().is_some() {
-            return Err(exists_already("restoring into a folder that is not empty", folder));
+        for entry in fs::read_dir(folder).map_err(file("listing the folder", folder))? {
+            let name = entry.map_err(file("listing the folder", folder))?.file_name();
+            if name != BESIDE {
+                return Err(exists_already("restoring into a folder that is not empty", folder));
+            }
         }
     }
-    let found = bring_back(copy, folder);
+    let found = bring_back(copy, folder, ring);
     if found.is_err() {
         clear(folder)?;
     }
@@ -129,12 +133,15 @@ fn clear(folder: &Path) -> Result<(), StoreError> {
     let listed = fs::read_dir(folder).map_err(file("listing the folder", folder))?;
     for entry in listed {
         let path = entry.map_err(file("listing the folder", folder))?.path();
+        if path.ends_with(BESIDE) {
+            continue;
+        }
         fs::remove_file(&path).map_err(file("removing what was half restored", &path))?;
     }
     Ok(())
 }
 
-fn bring_back(copy: &Path, folder: &Path) -> Result<Verified, StoreError> {
+fn bring_back(copy: &Path, folder: &Path, ring: &KeyRing) -> Result<Verified, StoreError> {
     let mut from = File::open(copy).map_err(file("opening the copy", copy))?;
     let mut magic = [0; 16];
     from.read_exact(&mut magic).map_err(file("reading the copy", copy))?;
@@ -147,7 +154,7 @@ fn bring_back(copy: &Path, folder: &Path) -> Result<Verified, StoreError> {
     let opened = files::create(&database)?;
     opened.sync_all().map_err(file("syncing the store", &database))?;
     drop((lock, opened));
-    let mut store = SqliteStore::open(Options::new(folder))?;
+    let mut store = SqliteStore::open(Options { ring: ring.clone(), ..Options::new(folder) })?;
     let connection = store.connection()?;
     let differences = recount::recount(connection)?;
     if let Some(first) = differences.first() {

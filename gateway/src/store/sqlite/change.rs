@@ -29,8 +29,8 @@ pub(super) fn apply(connection: &Connection, change: &Change) -> Result<(), Stor
         }
         Change::Owe(owed) => owe(connection, owed),
         Change::Resend { key, due_at, last_error } => {
-            let sql = "UPDATE owed SET due_at = ?, attempts = attempts + 1, \
-                       last_error = coalesce(?, last_error) WHERE key = ?";
+            let sql = "UPDATE owed SET due_at = ?1, attempts = attempts + 1, \
+                       last_error = coalesce(seal_text(?3, 'last_error', ?2), last_error) WHERE key = ?3";
             let due_at = due_at.map(Timestamp::as_millis);
             let params = params![due_at, last_error, key.as_bytes()];
             match run(connection, "moving an owed notification", sql, params)? {
@@ -84,7 +84,8 @@ fn owe(connection: &Connection, owed: &Owed) -> Result<(), StoreError> {
     let seq = number(connection, sql, [owed.alert])?;
     let sql = "INSERT OR IGNORE INTO owed (key, alert, alert_id, change, level, recipient, \
                channel, due_at, deadline, attempts, last_error, seq) \
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, \
+               seal_text(?1, 'last_error', ?11), ?12)";
     let params = params![
         owed.key.as_bytes(),
         owed.alert,
@@ -117,7 +118,7 @@ pub(super) fn scans(
     (site, bench): (&SiteId, &BenchId),
     (from, to): (Timestamp, Timestamp),
 ) -> Result<Vec<CardScan>, StoreError> {
-    let sql = "SELECT site, bench, card, person, at, received_at, out FROM card_scan \
+    let sql = "SELECT site, bench, unseal_text(seq, 'card', card), person, at, received_at, out FROM card_scan \
                WHERE site = ? AND bench = ? AND at >= ? AND at <= ? ORDER BY at, seq";
     let params = params![site.as_str(), bench.as_str(), from.as_millis(), to.as_millis()];
     fetch(connection, "card_scan", (sql, params), super::feed::decode_scan)

@@ -11,9 +11,14 @@ use crate::{
     store::{CommitSeq, Context, Numbered, StoreError, Told},
 };
 
-/// The columns, in the order of [`insert`] and [`decode`].
-pub(super) const COLUMNS: &str =
+/// The columns, in the order of [`insert`].
+const NAMES: &str =
     "seq, device, site, road, number, meal, attributes, raw, content, received_at, reading";
+
+/// The same as [`decode`] takes them.
+pub(super) const COLUMNS: &str = "seq, device, site, road, number, meal, \
+     unseal_text(seq, 'attributes', attributes), unseal_raw(seq, 'raw', raw), content, \
+     received_at, reading";
 
 /// Adds a context at a position; joining is a change of its own.
 pub(super) fn insert(
@@ -21,8 +26,10 @@ pub(super) fn insert(
     seq: CommitSeq,
     context: &Context,
 ) -> Result<(), StoreError> {
-    let sql =
-        format!("INSERT INTO context ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)");
+    let sql = format!(
+        "INSERT INTO context ({NAMES}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, \
+             seal_text(?1, 'attributes', ?7), seal_raw(?1, 'raw', ?8), ?9, ?10, NULL)"
+    );
     let params = params![
         seq.0,
         context.device.as_str(),
@@ -87,8 +94,9 @@ pub(super) fn join(
     let Some((seq, site)) = found else { return Err(absent) };
     let sql = "UPDATE context SET reading = ? WHERE seq = ?";
     run(connection, "joining a context", sql, params![id.as_bytes(), seq.0])?;
-    let sql = "UPDATE reading SET (context_meal, context_told) = \
-               (SELECT meal, attributes FROM context WHERE seq = ?) WHERE id = ?";
+    let sql = "UPDATE reading SET (context_meal, context_told) = (SELECT c.meal, \
+               seal_text(reading.seq, 'context_told', unseal_text(c.seq, 'attributes', c.attributes)) \
+               FROM context c WHERE c.seq = ?) WHERE id = ?";
     match run(connection, "joining a context", sql, params![seq.0, id.as_bytes()])? {
         0 => Err(absent),
         _ => Ok(site),

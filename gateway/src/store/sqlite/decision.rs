@@ -40,7 +40,7 @@ pub(super) fn decide(
         Decision::Undone(claim) => (None, Some(claim.0)),
     };
     let sql = "INSERT INTO decision (seq, item, kind, person, undoes, reason, by, at) \
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+               VALUES (?1, ?2, ?3, ?4, ?5, seal_text(?1, 'reason', ?6), ?7, ?8)";
     let (kind, by) = (decided.decision.as_str(), decided.by.as_str());
     let params = params![
         seq.0,
@@ -77,7 +77,7 @@ pub(super) fn attribute(
     run(connection, "keeping an attribution", sql, params).map(|_| ())
 }
 
-const COLUMNS: &str = "seq, item, kind, person, undoes, reason, by, at";
+const COLUMNS: &str = "seq, item, kind, person, undoes, unseal_text(seq, 'reason', reason), by, at";
 
 fn decode(cells: &mut Cells<'_, '_>) -> Result<(CommitSeq, Decided), StoreError> {
     let (seq, item) = (cells.seq()?, cells.seq()?);

@@ -25,6 +25,10 @@ const KILLS: u64 = 12;
 /// Readings of a unit, so large that a unit is many pages.
 const UNIT: u64 = 40;
 
+fn ring() -> super::KeyRing {
+    super::KeyRing::for_tests(7)
+}
+
 fn unit_of(number: u64) -> Vec<Fact> {
     let first = number * UNIT;
     (first..first + UNIT).map(|reading| reading_fact(reading, "P1", "clinic1", 0)).collect()
@@ -202,12 +206,12 @@ fn a_copy_brings_everything_back_under_a_new_epoch() {
     store.reader().back_up(&copy).unwrap();
     let over = store.reader().back_up(&copy);
     assert!(matches!(over, Err(StoreError::File { .. })), "written over: {over:?}");
-    let verified = verify_backup(&copy).unwrap();
+    let verified = verify_backup(&copy, &ring()).unwrap();
     assert_eq!((verified.readings, verified.alerts, verified.people), (2, 1, 1));
     assert_eq!(verified.last, store.reader().last().unwrap());
     let back = folder.path().join("back");
-    assert_eq!(restore_backup(&copy, &back).unwrap(), verified);
-    assert!(restore_backup(&copy, &back).is_err(), "restored over another store");
+    assert_eq!(restore_backup(&copy, &back, &ring()).unwrap(), verified);
+    assert!(restore_backup(&copy, &back, &ring()).is_err(), "restored over another store");
     let restored = SqliteStore::open(Options::new(&back)).unwrap();
     let feed = |store: &SqliteStore| store.reader().feed(CommitSeq(0), 100).unwrap();
     assert_eq!(feed(&restored), feed(&store));
@@ -240,9 +244,9 @@ fn a_damaged_copy_is_refused_and_leaves_nothing() {
         ("tampered", tampered),
     ] {
         fs::write(&bad, bytes).unwrap();
-        assert!(verify_backup(&bad).is_err(), "{what}");
+        assert!(verify_backup(&bad, &ring()).is_err(), "{what}");
         let back = folder.path().join("back");
-        assert!(restore_backup(&bad, &back).is_err(), "{what}");
+        assert!(restore_backup(&bad, &back, &ring()).is_err(), "{what}");
         let left = fs::read_dir(&back).map_or(0, Iterator::count);
         assert_eq!(left, 0, "{what}: {left} files left");
     }
@@ -319,8 +323,8 @@ fn answers_of_the_first_format_are_still_known() {
             .execute(sql, rusqlite::params![key, [7_u8; 16], body, NOON.as_millis()])
             .unwrap();
     }
-    super::seal::install(&connection).unwrap();
-    super::schema::bring_up(&connection, super::Keys::System).unwrap();
+    super::seal::install(&connection, &ring()).unwrap();
+    super::schema::bring_up(&connection, (super::Keys::System, &ring())).unwrap();
     let done = |key| super::answer::find(&connection, key, NOON).unwrap().unwrap().done;
     assert_eq!(done("A"), Done::Acted(CommitSeq(41)));
     let refused = Some("json: \"中\"".to_owned());

@@ -19,10 +19,15 @@ use crate::{
     store::{CommitSeq, StoreError},
 };
 
-/// The columns, in the order of [`insert`] and [`decode`].
-pub(super) const COLUMNS: &str = "seq, id, content, person, filed, at, received_at, author, reference, note, kind, systolic, \
-     diastolic, fasting, symptoms, profile, span, yuan, concept, outcome, site, bench, deed, \
-     reading, alert, voids";
+/// The columns, in the order of [`insert`].
+const NAMES: &str = "seq, id, content, person, filed, at, received_at, author, reference, note, \
+     kind, systolic, diastolic, fasting, symptoms, profile, span, yuan, concept, outcome, site, \
+     bench, deed, reading, alert, voids";
+
+/// The same as [`decode`] takes them.
+pub(super) const COLUMNS: &str = "seq, id, content, person, filed, at, received_at, author, reference, \
+     unseal_text(seq, 'note', note), kind, systolic, diastolic, fasting, symptoms, profile, span, \
+     yuan, concept, outcome, site, bench, deed, reading, alert, voids";
 
 /// Adds an event at a position: to the file that survives, where the one it came under counts as
 /// another's.
@@ -34,9 +39,9 @@ pub(super) fn insert(
 ) -> Result<(), StoreError> {
     let what = "adding an event";
     let sql = format!(
-        "INSERT INTO person_event ({COLUMNS}) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, \
-         ?, ?)"
+        "INSERT INTO person_event ({NAMES}) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, seal_text(?1, 'note', ?10), ?11, ?12, ?13, \
+         ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26)"
     );
     let mut values: [Option<String>; 4] = Default::default();
     let (mut money, mut act, mut bench) = (None, None, None);

@@ -6,8 +6,8 @@ use rusqlite::{Connection, params};
 use smol_str::SmolStr;
 
 use super::{
-    alert, code, context, decision, event, identity::Keys, merge, reading, registry, row::run,
-    timing,
+    alert, code, context, decision, event, identity::Keys, lookup, merge, reading, registry,
+    row::run, timing,
 };
 use crate::{
     domain::{Id, PersonId, Reading, SiteId, Timestamp},
@@ -142,7 +142,7 @@ impl Tally {
         refused: &Refused,
     ) -> Result<(), StoreError> {
         let sql = "INSERT INTO refused (seq, reason, raw, road, site, device, received_at) \
-                   VALUES (?, ?, ?, ?, ?, ?, ?)";
+                   VALUES (?1, seal_text(?1, 'reason', ?2), seal_raw(?1, 'raw', ?3), ?4, ?5, ?6, ?7)";
         let Origin { road, site, device } = &refused.origin;
         let site = site.as_ref().map(Id::as_str);
         let params = params![
@@ -167,7 +167,9 @@ impl Tally {
         item: &Quarantined,
     ) -> Result<(), StoreError> {
         let sql = "INSERT INTO quarantine (seq, reason, detail, raw, road, site, device, \
-                   received_at, content) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+                   received_at, content, told) VALUES (?1, ?2, seal_text(?1, 'detail', ?3), \
+                   seal_raw(?1, 'raw', ?4), ?5, ?6, ?7, ?8, ?9, seal_raw(?1, 'told', ?10))";
+        let mark = lookup::Tokens::of(connection)?.content(&item.content);
         let Origin { road, site, device } = &item.origin;
         let site = site.as_ref().map(Id::as_str);
         let params = params![
@@ -179,6 +181,7 @@ impl Tally {
             site,
             device.as_deref(),
             item.received_at.as_millis(),
+            mark,
             item.content.as_bytes(),
         ];
         run(connection, "keeping an item of quarantine", sql, params)?;
@@ -233,8 +236,8 @@ fn held_reading(held: &Reading, received_at: Timestamp) -> StoredReading {
 }
 
 fn add_scan(connection: &Connection, seq: CommitSeq, scan: &CardScan) -> Result<(), StoreError> {
-    let sql = "INSERT INTO card_scan (seq, site, bench, card, person, at, received_at, out) \
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+    let sql = "INSERT INTO card_scan (seq, site, bench, card, person, at, received_at, out, mark) \
+               VALUES (?1, ?2, ?3, seal_text(?1, 'card', ?4), ?5, ?6, ?7, ?8, ?9)";
     let params = params![
         seq.0,
         scan.site.as_str(),
@@ -244,6 +247,7 @@ fn add_scan(connection: &Connection, seq: CommitSeq, scan: &CardScan) -> Result<
         scan.at.as_millis(),
         scan.received_at.as_millis(),
         scan.out,
+        lookup::mark_of(connection, &scan.card)?,
     ];
     run(connection, "adding a card scan", sql, params).map(|_| ())
 }
@@ -253,7 +257,8 @@ fn add_presence(
     seq: CommitSeq,
     presence: &Presence,
 ) -> Result<(), StoreError> {
-    let sql = "INSERT INTO presence (seq, site, online, detail, at) VALUES (?, ?, ?, ?, ?)";
+    let sql = "INSERT INTO presence (seq, site, online, detail, at) \
+               VALUES (?1, ?2, ?3, seal_text(?1, 'detail', ?4), ?5)";
     let Presence { site, online, detail, at } = presence;
     let params = params![seq.0, site.as_str(), online, detail, at.as_millis()];
     run(connection, "adding a presence", sql, params).map(|_| ())
@@ -275,7 +280,7 @@ fn add_attempt(
         Sending::Dropped => (DROPPED, None, None),
     };
     let sql = "INSERT INTO attempt (seq, key, sending, why, retry_at, at) \
-               VALUES (?, ?, ?, ?, ?, ?)";
+               VALUES (?1, ?2, ?3, seal_text(?1, 'why', ?4), ?5, ?6)";
     let retry_at = retry_at.map(Timestamp::as_millis);
     let params =
         params![seq.0, attempt.key.as_bytes(), word, why, retry_at, attempt.at.as_millis()];

@@ -85,7 +85,8 @@ pub(super) fn refusal(cells: &mut Cells<'_, '_>) -> Result<HeldRefusal, StoreErr
 }
 
 fn refused(connection: &Connection, span: [i64; 2]) -> Entries {
-    let sql = "SELECT seq, reason, raw, road, site, device, received_at FROM refused \
+    let sql = "SELECT seq, unseal_text(seq, 'reason', reason), unseal_raw(seq, 'raw', raw), \
+               road, site, device, received_at FROM refused \
                WHERE seq > ? AND seq <= ?";
     fetch(connection, "refused", (sql, span), |cells| {
         let HeldRefusal { seq, refused } = refusal(cells)?;
@@ -110,7 +111,8 @@ pub(super) fn item(cells: &mut Cells<'_, '_>) -> Result<(CommitSeq, Quarantined)
 }
 
 fn quarantined(connection: &Connection, span: [i64; 2]) -> Entries {
-    let sql = "SELECT seq, reason, detail, raw, road, site, device, received_at, content \
+    let sql = "SELECT seq, reason, unseal_text(seq, 'detail', detail), unseal_raw(seq, 'raw', raw), \
+               road, site, device, received_at, coalesce(unseal_raw(seq, 'told', told), content) \
                FROM quarantine WHERE seq > ? AND seq <= ?";
     let items = fetch(connection, "quarantine", (sql, span), item)?;
     items
@@ -151,7 +153,7 @@ fn events(connection: &Connection, span: [i64; 2]) -> Entries {
 }
 
 fn card_scans(connection: &Connection, span: [i64; 2]) -> Entries {
-    let sql = "SELECT seq, site, bench, card, person, at, received_at, out FROM card_scan \
+    let sql = "SELECT seq, site, bench, unseal_text(seq, 'card', card), person, at, received_at, out FROM card_scan \
                WHERE seq > ? AND seq <= ?";
     fetch(connection, "card_scan", (sql, span), |cells| {
         let seq = cells.seq()?;
@@ -173,7 +175,7 @@ pub(super) fn decode_scan(cells: &mut Cells<'_, '_>) -> Result<CardScan, StoreEr
 }
 
 fn presences(connection: &Connection, span: [i64; 2]) -> Entries {
-    let sql = "SELECT seq, site, online, detail, at FROM presence WHERE seq > ? AND seq <= ?";
+    let sql = "SELECT seq, site, online, unseal_text(seq, 'detail', detail), at FROM presence WHERE seq > ? AND seq <= ?";
     fetch(connection, "presence", (sql, span), |cells| {
         let seq = cells.seq()?;
         let presence = Presence {
@@ -234,7 +236,7 @@ fn alerts(connection: &Connection, span: [i64; 2]) -> Entries {
 }
 
 fn attempts(connection: &Connection, span: [i64; 2]) -> Entries {
-    let sql = "SELECT seq, key, sending, why, retry_at, at FROM attempt \
+    let sql = "SELECT seq, key, sending, unseal_text(seq, 'why', why), retry_at, at FROM attempt \
                WHERE seq > ? AND seq <= ?";
     fetch(connection, "attempt", (sql, span), |cells| {
         let (seq, attempt) = decode_attempt(cells)?;

@@ -46,15 +46,7 @@ pub(super) fn file(
 /// Makes the folder and the empty database where they are missing, takes the folder's lock, and
 /// sees to it that nobody else can read the files.
 pub(super) fn claim(folder: &Path) -> Result<(File, PathBuf), StoreError> {
-    let there = folder.try_exists().map_err(file("looking for the folder", folder))?;
-    if !there {
-        let mut builder = DirBuilder::new();
-        let made = builder.recursive(true).mode(FOLDER_MODE).create(folder);
-        made.map_err(file("making the folder", folder))?;
-        if let Some(parent) = folder.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-            sync_folder(parent)?;
-        }
-    }
+    make_folder(folder)?;
     tighten(folder, FOLDER_MODE)?;
     let lock = folder.join(LOCK);
     let held = create(&lock)?;
@@ -78,6 +70,19 @@ pub(super) fn claim(folder: &Path) -> Result<(File, PathBuf), StoreError> {
         }
     }
     Ok((held, database))
+}
+
+pub(super) fn make_folder(folder: &Path) -> Result<(), StoreError> {
+    let there = folder.try_exists().map_err(file("looking for the folder", folder))?;
+    if !there {
+        let mut builder = DirBuilder::new();
+        let made = builder.recursive(true).mode(FOLDER_MODE).create(folder);
+        made.map_err(file("making the folder", folder))?;
+        if let Some(parent) = folder.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            sync_folder(parent)?;
+        }
+    }
+    Ok(())
 }
 
 /// Opens a file that only its owner may read, empty if it is new.

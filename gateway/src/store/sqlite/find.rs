@@ -149,14 +149,16 @@ impl<'a> Asking<'a> {
         let sql = "SELECT village, person FROM person WHERE person IN (\
                    SELECT person FROM card WHERE card = ?1 UNION \
                    SELECT person FROM person_card WHERE card = ?1)";
+        let tokens = Tokens::of(connection)?;
+        let mark = tokens.card(asked);
         let holder = |cells: &mut Cells<'_, '_>| Ok((cells.take()?, cells.take()?));
         Ok(Self {
             connection,
             asked,
             term: terms::asked(asked),
-            tokens: Tokens::of(connection)?,
+            tokens,
             ids: some.map(|_| (asked, beyond)),
-            cards: fetch(connection, "person", (sql, [asked]), holder)?,
+            cards: fetch(connection, "person", (sql, [&mark]), holder)?,
             only: only(connection, scope)?,
         })
     }

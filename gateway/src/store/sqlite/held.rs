@@ -52,9 +52,11 @@ pub(super) fn quarantined(
 /// Items of quarantine within a scope. A context waits as long as it is joined to no reading.
 fn held(scope: &Scope) -> Clause {
     let sql = "SELECT q.seq, q.reason, q.detail, q.raw, q.road, q.site, q.device, q.received_at, \
-               q.content FROM (SELECT seq, reason, detail, raw, road, site, device, received_at, \
-               content FROM quarantine UNION ALL SELECT seq, 'no_measurement', \
-               CAST(number AS TEXT), raw, road, site, device, received_at, content \
+               q.content FROM (SELECT seq, reason, \
+               unseal_text(seq, 'detail', detail) AS detail, unseal_raw(seq, 'raw', raw) AS raw, \
+               road, site, device, received_at, coalesce(unseal_raw(seq, 'told', told), content) \
+               AS content FROM quarantine UNION ALL SELECT seq, 'no_measurement', \
+               CAST(number AS TEXT), unseal_raw(seq, 'raw', raw), road, site, device, received_at, content \
                FROM context WHERE reading IS NULL) q WHERE 1";
     let mut clause = Clause::new(sql, []);
     clause.and(scoped(scope));
@@ -104,7 +106,8 @@ pub(super) fn refused(
     page: &Paging,
 ) -> Result<Page<HeldRefusal>, StoreError> {
     let limit = paging::limit_of(page);
-    let sql = "SELECT q.seq, q.reason, q.raw, q.road, q.site, q.device, q.received_at \
+    let sql = "SELECT q.seq, unseal_text(q.seq, 'reason', q.reason), \
+               unseal_raw(q.seq, 'raw', q.raw), q.road, q.site, q.device, q.received_at \
                FROM refused q WHERE 1";
     let mut clause = Clause::new(sql, []);
     clause.and(match scope {
@@ -153,9 +156,10 @@ pub(super) fn awaiting(
         RegistryKey::Person(person) => readings("named", person.as_str()),
         RegistryKey::Device(device) => readings("device", device.as_str()),
         RegistryKey::Card(card) => {
-            let sql = "SELECT site, bench, card, person, at, received_at, out FROM card_scan \
-                       WHERE card = ? AND person IS NULL AND received_at >= ? ORDER BY at, seq";
-            let params = params![card, since.as_millis()];
+            let sql = "SELECT site, bench, unseal_text(seq, 'card', card), person, at, \
+                       received_at, out FROM card_scan \
+                       WHERE mark = ? AND person IS NULL AND received_at >= ? ORDER BY at, seq";
+            let params = params![super::lookup::mark_of(connection, card)?, since.as_millis()];
             let scans = fetch(connection, "card_scan", (sql, params), feed::decode_scan)?;
             Ok(Awaiting { readings: Vec::new(), scans })
         }

@@ -226,7 +226,7 @@ fn of_nobody(
 
 /// The columns of a reading where another table stands beside it.
 fn columns_of_r() -> String {
-    format!("r.{}", reading::COLUMNS.replace(", ", ", r."))
+    reading::columns_of("r")
 }
 
 /// Alerts: live ones first, gravest first, then newest.
@@ -307,7 +307,12 @@ pub(super) fn registry(
         )
     };
     let after = page.after.as_deref().unwrap_or_default();
-    let clause = Clause::new(&sql, [text(after), probe(limit)]);
+    let marked = if kind == "card" && !after.is_empty() {
+        Some(super::lookup::mark_of(connection, after)?)
+    } else {
+        None
+    };
+    let clause = Clause::new(&sql, [text(marked.as_deref().unwrap_or(after)), probe(limit)]);
     let rows = ask(connection, "registration", clause, identity::row)?;
     Ok(paging::cut(rows, limit, |row| row.name().to_string()))
 }

@@ -61,8 +61,53 @@ impl Tokens {
         digest
     }
 
+    /// What a card is found by: 128 bits under the store's key, in hexadecimal digits.
+    pub(super) fn card(&self, card: &str) -> String {
+        card_mark(&self.0, card)
+    }
+
+    /// What bytes in quarantine are found by: without a key, those of a card could be guessed.
+    pub(super) fn content(&self, content: &ContentDigest) -> [u8; 16] {
+        let mut mark = [0; 16];
+        let mut hasher = blake3::Hasher::new_keyed(self.0.as_bytes());
+        hasher.update(b"content").update(content.as_bytes());
+        hasher.finalize_xof().fill(&mut mark);
+        mark
+    }
+
     fn all(&self, village: &str, person: &Person) -> BTreeSet<i64> {
         terms::of_person(person).iter().map(|term| self.token(village, term)).collect()
+    }
+}
+
+fn card_mark(key: &Hash, card: &str) -> String {
+    let mut mark = [0; 16];
+    let mut hasher = blake3::Hasher::new_keyed(key.as_bytes());
+    hasher.update(b"card").update(card.as_bytes()).finalize_xof().fill(&mut mark);
+    format!("{:032x}", u128::from_be_bytes(mark))
+}
+
+/// What a card is found by, under a key in hexadecimal digits.
+pub(super) fn card_mark_of(key: &str, card: &str) -> Option<String> {
+    Some(card_mark(&Hash::from_hex(key).ok()?, card))
+}
+
+/// What a card is found by.
+pub(super) fn mark_of(connection: &Connection, card: &str) -> Result<String, StoreError> {
+    Ok(Tokens::of(connection)?.card(card))
+}
+
+/// The kind and the name under which the log has a row.
+pub(super) fn name_on_disk(
+    connection: &Connection,
+    key: &RegistryKey,
+) -> Result<(&'static str, String), StoreError> {
+    match key {
+        RegistryKey::Card(card) => Ok(("card", mark_of(connection, card)?)),
+        other => {
+            let (kind, name) = other.kind_and_name();
+            Ok((kind, name.to_owned()))
+        }
     }
 }
 
@@ -121,7 +166,15 @@ pub(super) fn move_to(
     change(connection, id, &before, &tokens.all(village, &person))
 }
 
-/// Gives a store its key, and makes the index anew where it is another program's.
+/// Gives a store its key, if it has none.
+pub(super) fn give_key(connection: &Connection, keys: Keys) -> Result<(), StoreError> {
+    let key = Hash::from_bytes(keys.draw(CommitSeq(0))?);
+    let sql = "INSERT OR IGNORE INTO lookup_key (one, key, terms) \
+               VALUES (1, seal(x'00', 'lookup', ?), -1)";
+    run(connection, WHAT, sql, [key.to_hex().as_str()]).map(|_| ())
+}
+
+/// Makes the index anew where it is another program's.
 pub(super) fn bring_up(connection: &Connection, keys: Keys) -> Result<(), StoreError> {
     let sql = "SELECT terms FROM lookup_key";
     let version = fetch_one(connection, "lookup_key", (sql, []), cell::<i64>)?;
@@ -129,10 +182,8 @@ pub(super) fn bring_up(connection: &Connection, keys: Keys) -> Result<(), StoreE
         return Ok(());
     }
     let step = connection.unchecked_transaction().map_err(failed(WHAT))?;
-    let key = Hash::from_bytes(keys.draw(CommitSeq(0))?);
-    let sql = "INSERT INTO lookup_key (one, key, terms) VALUES (1, seal(x'00', 'lookup', ?), ?) \
-               ON CONFLICT (one) DO UPDATE SET terms = excluded.terms";
-    run(&step, WHAT, sql, params![key.to_hex().as_str(), terms::VERSION])?;
+    give_key(&step, keys)?;
+    run(&step, WHAT, "UPDATE lookup_key SET terms = ?", [terms::VERSION])?;
     run(&step, WHAT, "DELETE FROM lookup", [])?;
     let tokens = Tokens::of(&step)?;
     each_person(&step, |village, person| {

@@ -34,7 +34,7 @@ pub(super) fn add(
     merged: &Merged,
 ) -> Result<(), StoreError> {
     let sql = "INSERT INTO merge (seq, person, survivor, undoes, reason, by, at) \
-               VALUES (?, ?, ?, ?, ?, ?, ?)";
+               VALUES (?1, ?2, ?3, ?4, seal_text(?1, 'reason', ?5), ?6, ?7)";
     let (person, survivor) = (merged.person.as_str(), merged.survivor.as_str());
     let undoes = merged.undoes.map(|undone| undone.0);
     let (by, at) = (merged.by.as_str(), merged.at.as_millis());
@@ -110,7 +110,7 @@ pub(super) fn in_force(connection: &Connection) -> Result<Vec<(PersonId, PersonI
     fetch(connection, "merged", (sql, []), |cells| Ok((cells.id()?, cells.id()?)))
 }
 
-const COLUMNS: &str = "seq, person, survivor, undoes, reason, by, at";
+const COLUMNS: &str = "seq, person, survivor, undoes, unseal_text(seq, 'reason', reason), by, at";
 
 fn decode(cells: &mut Cells<'_, '_>) -> Result<(CommitSeq, Merged), StoreError> {
     let seq = cells.seq()?;

@@ -24,7 +24,7 @@ pub(super) fn of_alert(connection: &Connection, alert: i64) -> Result<Vec<Messag
             attempts: Vec::new(),
         })
     })?;
-    let sql = "SELECT seq, key, sending, why, retry_at, at FROM attempt WHERE key = ? ORDER BY seq";
+    let sql = "SELECT seq, key, sending, unseal_text(seq, 'why', why), retry_at, at FROM attempt WHERE key = ? ORDER BY seq";
     for message in &mut messages {
         let asked = [message.key.as_bytes()];
         let tries = fetch(connection, "attempt", (sql, asked), feed::decode_attempt)?;

@@ -29,6 +29,7 @@ mod find;
 mod held;
 mod identity;
 mod kept;
+mod keys;
 mod list;
 mod lookup;
 #[cfg(test)]
@@ -40,12 +41,15 @@ mod reader;
 mod reading;
 mod recount;
 mod registry;
+mod ring;
 mod roll;
 mod roster;
 mod row;
 mod schema;
 mod scope;
 mod seal;
+#[cfg(test)]
+mod sealed;
 mod staff;
 mod timing;
 mod unit;
@@ -59,13 +63,14 @@ pub use self::{
     backup::{Verified, restore_backup, verify_backup},
     bare::{BareNames, bare_append},
     identity::Keys,
+    ring::{KeyFile, KeyId, KeyRing},
 };
 use self::{fault::failed, pool::Pool, reader::SqliteReader, unit::SqliteUnit};
 use super::{CommitSeq, Reader, Store, StoreError, Unit};
 use crate::domain::Timestamp;
 
 /// The format of the file that this program writes.
-pub const FORMAT_VERSION: i64 = 15;
+pub const FORMAT_VERSION: i64 = 16;
 
 /// How to open a store.
 #[derive(Debug, Clone)]
@@ -83,6 +88,8 @@ pub struct Options {
     pub few_people: u64,
     /// Where the random keys of identities come from.
     pub keys: Keys,
+    /// What seals who people are.
+    pub ring: KeyRing,
 }
 
 impl Options {
@@ -105,8 +112,46 @@ impl Options {
             pages_max: None,
             few_people: Self::FEW_PEOPLE,
             keys: Keys::System,
+            ring: usual_ring(),
         }
     }
+}
+
+/// No key where nobody says otherwise.
+#[cfg(not(test))]
+fn usual_ring() -> KeyRing {
+    KeyRing::plain()
+}
+
+/// What the tests of this crate do, they do with sealed stores.
+#[cfg(test)]
+fn usual_ring() -> KeyRing {
+    KeyRing::for_tests(7)
+}
+
+/// The keys that the store in a folder may be sealed with; none where there is no store, or it is
+/// not sealed. Changes nothing.
+///
+/// # Errors
+/// The file cannot be read, or is none of ours.
+pub fn sealed_under(folder: &std::path::Path) -> Result<Vec<KeyId>, StoreError> {
+    keys::of_file(&folder.join(files::DATABASE))
+}
+
+/// Makes the folder of a store where it is missing, for its owner alone.
+///
+/// # Errors
+/// It cannot be made.
+pub fn make_folder(folder: &std::path::Path) -> Result<(), StoreError> {
+    files::make_folder(folder)
+}
+
+/// The same of a copy.
+///
+/// # Errors
+/// The file cannot be read, or is none of ours.
+pub fn copy_sealed_under(copy: &std::path::Path) -> Result<Vec<KeyId>, StoreError> {
+    keys::of_file(copy)
 }
 
 /// The write-ahead file is cut, not only begun anew, when it has grown to this many limits.
@@ -137,7 +182,8 @@ impl SqliteStore {
     /// program wrote it, [`StoreError::Full`] when there is no room to open it.
     pub fn open(options: Options) -> Result<Self, StoreError> {
         let (lock, database) = files::claim(&options.dir)?;
-        let pool = Pool::new(database.clone(), options.page_cache_bytes);
+        let room = (options.page_cache_bytes, options.ring.clone());
+        let pool = Pool::new(database.clone(), room);
         let mut store = Self {
             options,
             database,
@@ -156,7 +202,8 @@ impl SqliteStore {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection =
             Connection::open_with_flags(&self.database, flags).map_err(failed(what))?;
-        keep_statements(&connection)?;
+        keep_statements(&connection, &self.options.ring)?;
+        refuse_other_keys(&connection, &self.options.ring)?;
         let cache_kib = Pool::writers_share(self.options.page_cache_bytes) / 1024;
         let pragmas = format!(
             "PRAGMA busy_timeout = 1000; PRAGMA locking_mode = NORMAL; PRAGMA page_size = \
@@ -174,7 +221,7 @@ impl SqliteStore {
             connection.execute_batch("PRAGMA synchronous = NORMAL").map_err(failed(what))?;
         }
         copy_back(&connection, "TRUNCATE")?;
-        schema::bring_up(&connection, self.options.keys)?;
+        schema::bring_up(&connection, (self.options.keys, &self.options.ring))?;
         // Whatever becomes of the write-ahead file, the database itself knows what it is.
         copy_back(&connection, "TRUNCATE")?;
         let frames = self.cut_bytes() / PAGE_BYTES;
@@ -258,9 +305,13 @@ impl SqliteStore {
 /// # Errors
 /// Where there is no store, or one of another format: the gateway brings it up to date.
 pub fn read_beside(options: &Options) -> Result<Arc<dyn Reader>, StoreError> {
-    let pool = Pool::beside(options.dir.join(files::DATABASE), options.page_cache_bytes);
+    let pool = Pool::beside(
+        options.dir.join(files::DATABASE),
+        (options.page_cache_bytes, options.ring.clone()),
+    );
     let found =
         pool.lend()?.see(|connection| row::number(connection, "PRAGMA user_version", []))?;
+    pool.lend()?.see(|connection| keys::check(connection, &options.ring))?;
     match found.cmp(&FORMAT_VERSION) {
         std::cmp::Ordering::Equal => Ok(Arc::new(SqliteReader::new(pool, options.few_people))),
         std::cmp::Ordering::Greater => Err(StoreError::Newer { found, known: FORMAT_VERSION }),
@@ -270,10 +321,19 @@ pub fn read_beside(options: &Options) -> Result<Arc<dyn Reader>, StoreError> {
     }
 }
 
+/// A store that other keys sealed is left as it is: not even its write-ahead file is copied back.
+fn refuse_other_keys(connection: &Connection, ring: &KeyRing) -> Result<(), StoreError> {
+    let what = "opening the store";
+    let as_it_is = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+    connection.set_db_config(as_it_is, true).map_err(failed(what))?;
+    keys::check(connection, ring)?;
+    connection.set_db_config(as_it_is, false).map(|_| ()).map_err(failed(what))
+}
+
 /// Makes the seal of identities known, and keeps statements prepared. Without the planner's promise of stability SQLite would plan a
 /// statement anew for each value bound to it, at many times the cost of running it.
-fn keep_statements(connection: &Connection) -> Result<(), StoreError> {
-    seal::install(connection)?;
+fn keep_statements(connection: &Connection, ring: &KeyRing) -> Result<(), StoreError> {
+    seal::install(connection, ring)?;
     connection.set_prepared_statement_cache_capacity(pool::STATEMENTS);
     let stable = DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG;
     let kept = connection.set_db_config(stable, true);
@@ -340,6 +400,26 @@ impl Store for SqliteStore {
         #[cfg(feature = "faults")]
         crate::fault::point("before_roll_up");
         self.transact("deriving rollups", |connection| roll::forward(connection, limit, last))
+    }
+
+    fn seal_anew(&mut self) -> Result<bool, StoreError> {
+        let ring = self.options.ring.clone();
+        if ring.take_wish() {
+            let done = self.connection().and_then(|connection| keys::rotate(connection, &ring));
+            let done = done.map_err(|error| self.judge(error))?;
+            tracing::info!(key = %done, "a new identity key seals from here on");
+        }
+        let done = self.connection().and_then(|connection| keys::step(connection, &ring));
+        let step = match done {
+            Ok(keys::Step::Nothing) => return Ok(false),
+            done => self.after_commit(done)?,
+        };
+        if step == keys::Step::Last {
+            // Pages of before must not stay behind in the write-ahead file.
+            self.copy_back_now("TRUNCATE")?;
+            tracing::info!("everything is sealed under the newest identity key");
+        }
+        Ok(step == keys::Step::More)
     }
 
     fn checkpoint(&mut self) -> Result<(), StoreError> {

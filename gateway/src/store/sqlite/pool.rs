@@ -7,7 +7,7 @@ use std::{
 
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
 
-use super::fault::failed;
+use super::{fault::failed, ring::KeyRing};
 use crate::store::StoreError;
 
 /// Most readers at a time; more wait for one to end.
@@ -31,6 +31,7 @@ struct Shelf {
 pub(super) struct Pool {
     database: PathBuf,
     cache_kib: u64,
+    pub(super) ring: KeyRing,
     /// Another process writes: closing the last connection here must not copy pages back.
     beside: bool,
     shelf: Mutex<Shelf>,
@@ -46,20 +47,20 @@ pub(super) struct Lent {
 
 impl Pool {
     /// For a database whose pages may take so many bytes of memory, the writer's included.
-    pub(super) fn new(database: PathBuf, page_cache_bytes: u64) -> Arc<Self> {
+    pub(super) fn new(database: PathBuf, (page_cache_bytes, ring): (u64, KeyRing)) -> Arc<Self> {
         let cache_kib = page_cache_bytes / READERS_SHARE / READERS_MAX / 1024;
-        Arc::new(Self::of(database, cache_kib, false))
+        Arc::new(Self::of(database, (cache_kib, ring), false))
     }
 
     /// For a database that another process may have open.
-    pub(super) fn beside(database: PathBuf, page_cache_bytes: u64) -> Arc<Self> {
+    pub(super) fn beside(database: PathBuf, (page_cache_bytes, ring): (u64, KeyRing)) -> Arc<Self> {
         let cache_kib = page_cache_bytes / READERS_SHARE / READERS_MAX / 1024;
-        Arc::new(Self::of(database, cache_kib, true))
+        Arc::new(Self::of(database, (cache_kib, ring), true))
     }
 
-    fn of(database: PathBuf, cache_kib: u64, beside: bool) -> Self {
+    fn of(database: PathBuf, (cache_kib, ring): (u64, KeyRing), beside: bool) -> Self {
         let (shelf, returned) = (Mutex::default(), Condvar::new());
-        Self { database, cache_kib, beside, shelf, returned }
+        Self { database, cache_kib, ring, beside, shelf, returned }
     }
 
     pub(super) fn database(&self) -> &Path {
@@ -108,7 +109,7 @@ impl Pool {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection =
             Connection::open_with_flags(&self.database, flags).map_err(failed(what))?;
-        super::keep_statements(&connection)?;
+        super::keep_statements(&connection, &self.ring)?;
         if self.beside {
             let kept = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
             connection.set_db_config(kept, true).map_err(failed(what))?;

@@ -37,6 +37,10 @@ impl SqliteReader {
         Self { pool, few_people }
     }
 
+    pub(super) fn ring(&self) -> &super::KeyRing {
+        &self.pool.ring
+    }
+
     pub(super) fn see<T>(
         &self,
         ask: impl FnOnce(&Connection) -> Result<T, StoreError>,

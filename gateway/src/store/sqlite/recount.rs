@@ -128,8 +128,10 @@ fn registry() -> Vec<Same> {
     all.push(same(
         "cards of people",
         "SELECT DISTINCT person, seq, card FROM person_card",
-        "SELECT DISTINCT p.person, p.seq, c.value FROM person p \
-         JOIN registration g ON g.seq = p.seq JOIN json_each(g.body, '$.row.cards') c",
+        "SELECT DISTINCT p.person, p.seq, \
+         card_mark((SELECT unseal(x'00', 'lookup', key) FROM lookup_key), c.value) FROM person p \
+         JOIN registration g ON g.seq = p.seq JOIN identity i ON i.key = g.identity \
+         JOIN json_each(unseal(i.key, 'further', i.further)) c",
     ));
     all
 }
@@ -221,7 +223,8 @@ const NONE: [(&str, &str); 23] = [
         "contexts are joined to a reading that is missing, or tells otherwise",
         "SELECT count(*) FROM context c LEFT JOIN reading r ON r.id = c.reading \
          WHERE c.reading IS NOT NULL AND (r.context_meal IS NOT c.meal \
-         OR r.context_told IS NOT c.attributes)",
+         OR unseal_text(r.seq, 'context_told', r.context_told) \
+         IS NOT unseal_text(c.seq, 'attributes', c.attributes))",
     ),
     (
         "readings tell what no context of theirs does",

@@ -33,12 +33,16 @@ pub(super) fn register(
     {
         return Err(StoreError::Asked { what: TWO_DOCTORS });
     }
-    let (kind, name) = (registration.row.kind(), registration.row.name());
+    let kind = registration.row.kind();
+    let name = match &registration.row {
+        Registered::Card(card) => lookup::mark_of(connection, &card.card)?,
+        row => row.name().to_string(),
+    };
     let (body, who) = identity::keep(connection, (keys, seq), &registration.row)?;
     let sql = "INSERT INTO registration (seq, kind, name, body, author, at, identity) \
                VALUES (?, ?, ?, ?, ?, ?, ?)";
     let (author, at) = (registration.author.as_str(), registration.at.as_millis());
-    run(connection, WHAT, sql, params![seq.0, kind, name.as_str(), body, author, at, who])?;
+    run(connection, WHAT, sql, params![seq.0, kind, name, body, author, at, who])?;
     match &registration.row {
         Registered::Person(person) => put_person(connection, seq, person),
         Registered::Household(household) => {
@@ -58,6 +62,7 @@ pub(super) fn register(
         Registered::Site(site) => put_site(connection, seq, site),
         Registered::Card(Card { card, person }) => {
             let sql = "INSERT OR REPLACE INTO card (card, seq, person) VALUES (?, ?, ?)";
+            let card = lookup::mark_of(connection, card)?;
             run(connection, WHAT, sql, params![card, seq.0, person.as_str()])?;
             let sql = "INSERT OR IGNORE INTO card_holder (person, card) VALUES (?, ?)";
             run(connection, WHAT, sql, params![person.as_str(), card]).map(|_| ())
@@ -102,6 +107,7 @@ fn put_person(connection: &Connection, seq: CommitSeq, person: &Person) -> Resul
     run(connection, WHAT, sql, params)?;
     run(connection, WHAT, "DELETE FROM person_card WHERE person = ?", [id.as_str()])?;
     for card in &person.cards {
+        let card = lookup::mark_of(connection, card)?;
         let sql = "INSERT OR REPLACE INTO person_card (card, person, seq) VALUES (?, ?, ?)";
         run(connection, WHAT, sql, params![card, id.as_str(), seq.0])?;
     }
@@ -197,10 +203,10 @@ pub(super) fn entered(
     connection: &Connection,
     key: &RegistryKey,
 ) -> Result<Vec<(Timestamp, Registered)>, StoreError> {
-    let (kind, name) = key.kind_and_name();
+    let (kind, name) = lookup::name_on_disk(connection, key)?;
     let which = "g.kind = ? AND g.name = ? ORDER BY g.at, g.seq";
     let sql = format!("SELECT g.at, {COLUMNS} FROM {ROWS} WHERE {which}");
-    fetch(connection, "registration", (&sql, [kind, name]), |cells| {
+    fetch(connection, "registration", (&sql, [kind, &name]), |cells| {
         Ok((cells.time()?, identity::row(cells)?))
     })
 }
@@ -231,7 +237,7 @@ fn card_in_force(connection: &Connection, card: &str) -> Result<Option<Registere
                UNION ALL SELECT person, 1 FROM person_card WHERE card = ?1) \
                GROUP BY rank HAVING count(DISTINCT person) = 1 OR rank = 0 \
                ORDER BY rank LIMIT 1";
-    fetch_one(connection, "card", (sql, [card]), |cells| {
+    fetch_one(connection, "card", (sql, [lookup::mark_of(connection, card)?]), |cells| {
         Ok(Registered::Card(Card { card: card.to_owned(), person: cells.id()? }))
     })
 }

@@ -54,14 +54,14 @@ fn history(
     connection: &Connection,
     key: &RegistryKey,
 ) -> Result<Vec<(CommitSeq, Registration)>, StoreError> {
-    let (kind, name) = key.kind_and_name();
+    let (kind, name) = super::lookup::name_on_disk(connection, key)?;
     let sql = format!(
         "SELECT g.seq, {}, g.author, g.at FROM {} WHERE g.kind = ? AND g.name = ? \
          ORDER BY g.at, g.seq",
         identity::COLUMNS,
         identity::ROWS
     );
-    fetch(connection, "registration", (&sql, [kind, name]), feed::registration)
+    fetch(connection, "registration", (&sql, [kind, &name]), feed::registration)
 }
 
 impl RosterReader for SqliteReader {
@@ -78,12 +78,20 @@ impl RosterReader for SqliteReader {
     }
 
     fn belongings_of(&self, person: &PersonId) -> Result<Vec<RegistryKey>, StoreError> {
-        let cards = "SELECT card FROM card_holder WHERE person = ? ORDER BY card";
+        // Their numbers stand with the rows that gave them the cards.
+        let cards = format!(
+            "SELECT {} FROM card_holder h JOIN registration g ON g.seq = (SELECT max(r.seq) FROM \
+             registration r WHERE r.kind = 'card' AND r.name = h.card) {} WHERE h.person = ?",
+            identity::COLUMNS,
+            identity::WHO
+        );
         let devices = "SELECT device FROM device WHERE owner = ? ORDER BY device";
         self.see(|connection| {
-            let mut all = fetch(connection, "card_holder", (cards, [person.as_str()]), |cells| {
-                Ok(RegistryKey::Card(cells.take()?))
+            let asked = (&*cards, [person.as_str()]);
+            let mut all = fetch(connection, "card_holder", asked, |cells| {
+                Ok(RegistryKey::of(&identity::row(cells)?))
             })?;
+            all.sort_by(|one, other| one.kind_and_name().cmp(&other.kind_and_name()));
             all.extend(fetch(connection, "device", (devices, [person.as_str()]), |cells| {
                 Ok(RegistryKey::Device(cells.id()?))
             })?);

@@ -6,6 +6,7 @@ use super::{
     fault::failed,
     identity::{self, Keys},
     lookup,
+    ring::KeyRing,
     row::{number, run},
 };
 use crate::store::StoreError;
@@ -15,14 +16,14 @@ const APPLICATION: i64 = 0x5855_4e5a;
 
 /// Each step leads from the format before it to its own, in one transaction. Steps are only added:
 /// changing one that was released changes nothing in the stores that took it.
-const STEPS: [(&str, &str); 15] = [
+const STEPS: [(&str, &str); 16] = [
     ("the first tables", include_str!("schema/0001_first.sql")),
     ("answers that say what was done", include_str!("schema/0002_answers.sql")),
     ("decisions about quarantine", include_str!("schema/0003_decisions.sql")),
     ("whom to look at when", include_str!("schema/0004_watch.sql")),
     ("events of people", include_str!("schema/0005_events.sql")),
     ("rosters", include_str!("schema/0006_roster.sql")),
-    (IDENTITIES, include_str!("schema/0007_identity.sql")),
+    ("identities apart", include_str!("schema/0007_identity.sql")),
     ("two files of one person", include_str!("schema/0008_merge.sql")),
     (PEOPLE, include_str!("schema/0009_people.sql")),
     ("acts at the bench", include_str!("schema/0010_site_act.sql")),
@@ -31,9 +32,14 @@ const STEPS: [(&str, &str); 15] = [
     ("claims that are taken back", include_str!("schema/0013_claims.sql")),
     ("facts of other gateways", include_str!("schema/0014_carry.sql")),
     ("accounts", include_str!("schema/0015_accounts.sql")),
+    (SEALED, include_str!("schema/0016_seal.sql")),
 ];
 
-/// The step that moves out of the rows who they name.
+/// The step after which everything that names somebody is sealed.
+const SEALED: &str = "everything that names somebody";
+
+/// The step that lays out where those who are named stand.
+#[cfg(test)]
 const IDENTITIES: &str = "identities apart";
 
 /// The step that derives who answers from the rows that are there.
@@ -45,7 +51,10 @@ pub(super) const fn newest() -> i64 {
 }
 
 /// Refuses a file of another program or of a newer one, and brings an older one up to date.
-pub(super) fn bring_up(connection: &Connection, keys: Keys) -> Result<(), StoreError> {
+pub(super) fn bring_up(
+    connection: &Connection,
+    (keys, ring): (Keys, &KeyRing),
+) -> Result<(), StoreError> {
     let application = number(connection, "PRAGMA application_id", [])?;
     let found = number(connection, "PRAGMA user_version", [])?;
     let known = newest();
@@ -56,17 +65,21 @@ pub(super) fn bring_up(connection: &Connection, keys: Keys) -> Result<(), StoreE
     if found > known {
         return Err(StoreError::Newer { found, known });
     }
+    super::keys::enter(connection, ring)?;
+    identity::prepare(connection)?;
     for (version, (what, sql)) in (1..).zip(STEPS).filter(|(version, _)| *version > found) {
         let step = connection.unchecked_transaction().map_err(failed("beginning a migration"))?;
         step.execute_batch(sql).map_err(failed("migrating"))?;
         if version == 1 {
             name_the_gateway(&step)?;
         }
-        if what == IDENTITIES {
-            identity::move_apart(&step)?;
-        }
         if what == PEOPLE {
+            lookup::give_key(&step, keys)?;
             super::staff::fill(&step)?;
+        }
+        if what == SEALED {
+            lookup::give_key(&step, keys)?;
+            identity::move_apart(&step)?;
         }
         step.pragma_update(None, "application_id", APPLICATION).map_err(failed("migrating"))?;
         step.pragma_update(None, "user_version", version).map_err(failed("migrating"))?;

@@ -211,9 +211,10 @@ pub(super) fn person_with_id_number(
 /// Who holds a card.
 pub(super) fn holders(connection: &Connection, card: &str) -> Result<Holders, StoreError> {
     let sql = "SELECT person FROM card WHERE card = ?";
-    let row = fetch_one(connection, "card", (sql, [card]), name)?;
+    let mark = super::lookup::mark_of(connection, card)?;
+    let row = fetch_one(connection, "card", (sql, [&mark]), name)?;
     let sql = "SELECT person FROM person_card WHERE card = ? ORDER BY person";
-    let people = fetch(connection, "person_card", (sql, [card]), name)?;
+    let people = fetch(connection, "person_card", (sql, [&mark]), name)?;
     Ok(Holders { row, people })
 }
 

@@ -203,7 +203,8 @@ impl Unit for SqliteUnit<'_> {
 
     fn waiting(&mut self, contents: &[ContentDigest]) -> Result<Vec<bool>, StoreError> {
         self.work(|connection, _| {
-            let names = contents.iter().map(crate::domain::Key::as_bytes);
+            let tokens = super::lookup::Tokens::of(connection)?;
+            let names = contents.iter().map(|content| tokens.content(content));
             let sql = "SELECT 1 FROM quarantine WHERE content = ? LIMIT 1";
             let found = each(connection, ("quarantine", sql), names, cell::<i64>)?;
             Ok(found.into_iter().map(|found| found.is_some()).collect())
@@ -221,7 +222,7 @@ impl Unit for SqliteUnit<'_> {
     fn item_with(&mut self, content: &ContentDigest) -> Result<Option<HeldQuarantine>, StoreError> {
         self.work(|connection, _| {
             let sql = "SELECT seq FROM quarantine WHERE content = ? ORDER BY seq LIMIT 1";
-            let params = [content.as_bytes()];
+            let params = [super::lookup::Tokens::of(connection)?.content(content)];
             let found = fetch_one(connection, "quarantine", (sql, params), cell::<i64>)?;
             let seq = found.map(CommitSeq);
             seq.map_or(Ok(None), |seq| held::quarantined(connection, &Scope::Everything, seq))

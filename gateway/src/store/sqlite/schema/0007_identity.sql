@@ -3,13 +3,13 @@
 -- the key; its body holds neither name, id number nor phone, nor columns that we do not know.
 --
 -- A program of the format before this one refuses the file. What older rows held is moved by the
--- program in the step that runs this.
+-- program, in the step of `0016_seal.sql`.
 
 -- What the rows held must not stay behind in pages that nothing uses any more.
 PRAGMA secure_delete = ON;
 
 CREATE TABLE identity (
-  key BLOB PRIMARY KEY, name BLOB, id_number BLOB, phone BLOB, told BLOB
+  key BLOB PRIMARY KEY, name BLOB, id_number BLOB, phone BLOB, told BLOB, further BLOB
 ) STRICT, WITHOUT ROWID;
 ALTER TABLE registration ADD COLUMN identity BLOB;
 DROP INDEX person_name;
