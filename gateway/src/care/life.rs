@@ -364,6 +364,7 @@ pub(super) fn event(
         alias: None,
         merge: None,
         visit: None,
+        outcome: None,
     }
 }
 

@@ -149,6 +149,7 @@ impl Group<'_> {
             alias: None,
             merge: None,
             visit: None,
+            outcome: None,
         })));
     }
 }

@@ -12,6 +12,7 @@ mod id_number;
 mod identity;
 mod initials;
 mod link;
+mod outcome;
 mod place;
 mod plan;
 mod reading;
@@ -37,7 +38,8 @@ pub use identity::{
 };
 pub use initials::{initials, surname_letters};
 pub use link::{AlertLinks, LINK_MAX};
-pub use place::{Bench, Duty, Pairing, Place, PlaceKind, TeamOf};
+pub use outcome::{AlertOutcome, OutcomeCode};
+pub use place::{Bench, Duty, Pairing, Place, PlaceKind, TeamOf, Within};
 pub use plan::{NoTarget, Plan, PlanError, TenthsMmol};
 pub use reading::{
     Attribution, Basis, Reading, Remarks, Road, Sequence, Setting, Standing, flag_bits, meal_name,

@@ -318,6 +318,7 @@ fn event(alert: &Alert, change: AlertChange) -> AlertEvent {
         alias: None,
         merge: None,
         visit: None,
+        outcome: None,
     }
 }
 

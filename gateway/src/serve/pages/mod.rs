@@ -4,8 +4,11 @@
 pub(super) mod alert;
 pub(super) mod bench;
 pub(super) mod board;
+mod care_forms;
 mod chart;
 pub(super) mod docs;
+pub(super) mod files;
+mod form_words;
 pub(super) mod inbox;
 pub(super) mod indicators;
 pub(super) mod link;
