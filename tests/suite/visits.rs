@@ -79,6 +79,45 @@ impl Doctor<'_> {
     }
 }
 
+/// The doctor ends the visited alert, across a kill; nobody else does, and nobody twice.
+fn end(setup: &Setup, gateway: Gateway, (alert, tokens): (&str, &[String; 3])) -> Gateway {
+    let says = |gateway: &Gateway, doctor: usize, key: &str, body: &Value| {
+        let token = &tokens[doctor];
+        let sender = Doctor { gateway, token };
+        let bearer = format!("Bearer {}", sender.token);
+        let headers = [("authorization", bearer.as_str()), ("idempotency-key", key)];
+        let path = format!("/api/v1/alerts/{alert}/outcome");
+        let body = body.to_string();
+        let answer = http::request(sender.gateway.http, ("POST", &path), &headers, body.as_bytes());
+        let answer = answer.unwrap();
+        (answer.status, answer.json())
+    };
+    let referred = json!({"code": "confirmed_referred", "reason": "胸闷", "refer_to": "county"});
+    assert_eq!(says(&gateway, 2, "s", &referred).0, 404, "not theirs");
+    for bad in [
+        json!({"code": "gone", "reason": "x"}),
+        json!({"code": "lost"}),
+        json!({"code": "lost", "reason": "x", "refer_to": "county"}),
+        json!({"code": "confirmed_referred", "reason": "x", "refer_to": "moon"}),
+        json!({"code": "controlled", "reading": "00000000000000000000000000000001"}),
+    ] {
+        assert_eq!(says(&gateway, 1, &bad.to_string(), &bad).0, 400, "{bad}");
+    }
+    let first = says(&gateway, 1, "o", &referred);
+    assert_eq!((first.0, &first.1["state"]), (200, &json!("closed")), "{}", first.1);
+    let last = first.1["history"].as_array().unwrap().last().unwrap().clone();
+    assert_eq!(last["outcome"]["code"], "confirmed_referred");
+    assert_eq!(last["outcome"]["refer_to"], "county");
+    gateway.kill();
+    let gateway = setup.start();
+    assert_eq!(says(&gateway, 1, "o", &referred), first, "the same again is the same");
+    let again = says(&gateway, 1, "o2", &referred);
+    assert_eq!((again.0, &again.1["code"]), (409, &json!("has_outcome")));
+    let found = gateway.get_json(&format!("/api/v1/alerts/{alert}"));
+    assert_eq!(found["state"], "closed", "judged anew after a start, it stays ended");
+    gateway
+}
+
 #[test]
 fn a_change_of_doctor_in_the_middle_of_an_offline_day_gives_each_their_own() {
     let folder = tempdir().unwrap();
@@ -131,6 +170,7 @@ fn a_change_of_doctor_in_the_middle_of_an_offline_day_gives_each_their_own() {
 
     let found = gateway.get_json(&format!("/api/v1/alerts/{alert}"));
     assert_eq!(found["state"], "visited");
+    let gateway = end(&setup, gateway, (&alert, &tokens));
     let timeline = gateway.list("/api/v1/people/P1/timeline");
     let steps = timeline.iter().filter_map(|item| item["step"]["kind"].as_str());
     let steps: Vec<_> = steps.filter(|kind| kind.starts_with("visit")).collect();

@@ -372,6 +372,7 @@ pub(super) fn event(
         alias: None,
         cause: None,
         visit: None,
+        outcome: None,
     }
 }
 

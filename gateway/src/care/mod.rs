@@ -7,6 +7,7 @@
 mod episode;
 mod hours;
 mod life;
+mod outcome;
 mod team;
 mod visit;
 
@@ -16,5 +17,6 @@ pub use life::{
     Opening, Paging, Step, acknowledge, actor, ask_again, escalate, forward, note, open, revise,
     stand_again, stand_as, tell,
 };
+pub use outcome::end;
 pub use team::Team;
 pub use visit::{Responsible, visit};

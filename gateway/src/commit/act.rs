@@ -2,7 +2,7 @@
 
 use crate::{
     care::{self, Responsible, Step},
-    domain::{Alert, AlertState, Visit},
+    domain::{ActOutcome, Alert, AlertOutcome, AlertState, Visit},
     store::{Change, CommitSeq, StoreError, Timer},
 };
 
@@ -25,15 +25,20 @@ impl Group<'_> {
         // What took place about an alert that has ended took place all the same.
         let of_past = matches!(act.deed, Deed::Note | Deed::Visit(_));
         if !alert.state.is_live() && !of_past {
-            return Ok(Err(ActRefused::Ended));
+            return self.why_ended(&alert).map(Err);
         }
         if let Deed::Visit(told) = &act.deed {
             return self.visited(&alert, told, act).map(Ok);
         }
+        if let Deed::Outcome(outcome) = &act.deed {
+            return self.outcome_of(&alert, outcome, act);
+        }
         let mut step = match &act.deed {
             Deed::Acknowledge => care::acknowledge(&alert, &act.by, act.note.clone(), self.now),
-            // A visit has been taken already.
-            Deed::Note | Deed::Visit(_) => care::note(&alert, &act.by, act.note.clone(), self.now),
+            // A visit or an outcome has been taken already.
+            Deed::Note | Deed::Visit(_) | Deed::Outcome(_) => {
+                care::note(&alert, &act.by, act.note.clone(), self.now)
+            }
             Deed::Forward(to) => {
                 let team = self.team_of(&alert)?;
                 let step = care::forward(&alert, to.as_ref(), &act.by, &team, self.now);
@@ -46,9 +51,8 @@ impl Group<'_> {
         self.take(step);
         self.flush()?;
         let taken = self.unit.last()?;
-        // Of whom it is no line knows.
-        if act.deed == Deed::Acknowledge && !alert.person.is_nobody() {
-            self.seen(&alert, &act.by)?;
+        if act.deed == Deed::Acknowledge {
+            self.tell_lines(&alert, &[ActOutcome::Seen], &act.by)?;
         }
         Ok(Ok(taken))
     }
@@ -86,9 +90,42 @@ impl Group<'_> {
         let taken = self.unit.last()?;
         // Where it was told first the lines learned of it, and that travels too.
         if counts && alert.state == AlertState::Open && self.said_at.is_none() {
-            self.seen(alert, &act.by)?;
+            self.tell_lines(alert, &[ActOutcome::Seen], &act.by)?;
         }
         Ok(taken)
+    }
+
+    /// Ends a visited alert with its outcome, and tells the lines, which let it rest from then on.
+    fn outcome_of(
+        &mut self,
+        alert: &Alert,
+        outcome: &AlertOutcome,
+        act: &Act,
+    ) -> Result<Result<CommitSeq, ActRefused>, StoreError> {
+        if let Some(reading) = &outcome.reading {
+            let whose = self.unit.reading(reading)?.and_then(|stored| stored.attribution);
+            let person = whose.map(|whose| self.survivor(whose.person)).transpose()?;
+            if person.as_ref() != Some(&alert.person) {
+                return Ok(Err(ActRefused::NotTheirReading));
+            }
+        }
+        let Some(mut step) = care::end(alert, outcome.clone(), &act.by, self.now) else {
+            return Ok(Err(ActRefused::NotVisited));
+        };
+        step.event.note.clone_from(&act.note);
+        self.take(step);
+        self.flush()?;
+        let taken = self.unit.last()?;
+        self.tell_lines(alert, outcome.code.acts(), &act.by)?;
+        Ok(Ok(taken))
+    }
+
+    /// Why nothing more is done about an alert that has ended.
+    fn why_ended(&mut self, alert: &Alert) -> Result<ActRefused, StoreError> {
+        let steps = self.unit.steps(alert.key)?;
+        let last = steps.iter().rev().find(|(_, step)| step.from != Some(step.alert.state));
+        let by_outcome = last.is_some_and(|(_, step)| step.outcome.is_some());
+        Ok(if by_outcome { ActRefused::HasOutcome } else { ActRefused::Ended })
     }
 
     /// Puts a step of an alert's life into the group.

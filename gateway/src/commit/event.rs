@@ -169,15 +169,34 @@ impl Group<'_> {
         Ok(())
     }
 
-    /// The lines learn that a doctor has taken an alert: from its receipt here, or right after the
-    /// alert where that began by a clock that runs ahead of ours.
-    pub(super) fn seen(&mut self, alert: &Alert, by: &SmolStr) -> Result<(), StoreError> {
-        let outcome = ActOutcome::Seen;
-        let what = Happened::Act { concept: alert.concept.clone(), outcome };
-        let at = self.now.max(alert.alert_at.plus(Millis(1)));
-        let event = PersonEvent::new(alert.person.clone(), what, (at, self.now), by.clone());
-        if self.unit.known_events(&[event.id])?.contains(&None) {
-            let fresh = Fresh { readings: Vec::new(), events: vec![Box::new(event)] };
+    /// The lines learn what a doctor did about an alert: from its receipt here, or right after the
+    /// alert where that began by a clock that runs ahead of ours. Of whom an alert of nobody is no
+    /// line knows.
+    pub(super) fn tell_lines(
+        &mut self,
+        alert: &Alert,
+        acts: &[ActOutcome],
+        by: &SmolStr,
+    ) -> Result<(), StoreError> {
+        if alert.person.is_nobody() {
+            return Ok(());
+        }
+        let mut at = self.now.max(alert.alert_at).max(alert.opened_at);
+        if at == alert.alert_at {
+            at = at.plus(Millis(1));
+        }
+        let mut fresh = Fresh::default();
+        for outcome in acts {
+            let what = Happened::Act { concept: alert.concept.clone(), outcome: *outcome };
+            let told = (at, self.now);
+            let event = PersonEvent::new(alert.person.clone(), what, told, by.clone());
+            if self.unit.known_events(&[event.id])?.contains(&None) {
+                fresh.events.push(Box::new(event));
+            }
+            // One after the other: what ends an alert is judged last.
+            at = at.plus(Millis(1));
+        }
+        if !fresh.events.is_empty() {
             self.judge_person(&alert.person, fresh, Look::Near)?;
             self.flush()?;
         }

@@ -64,12 +64,19 @@ impl Desk {
         Ok(Team::new(on_duty, above))
     }
 
-    /// The village, the township and the county of a site, as far as its row names them.
+    /// The places of a site, nearest first: the narrowest that its row names, and what the tree says
+    /// contains it, or the wider ones that the row names.
     fn places_of(&mut self, unit: &mut dyn Unit, site: &SiteId) -> Result<Vec<String>, StoreError> {
         let Some(row) = self.site(unit, site)? else { return Ok(Vec::new()) };
         let county = row.attributes.get("county").cloned().unwrap_or_default();
         let mut places = vec![row.village.clone(), row.township.clone(), county];
         places.retain(|place| !place.is_empty());
+        let Some(narrowest) = places.first() else { return Ok(places) };
+        let above = unit.places_above(narrowest)?;
+        if !above.is_empty() {
+            places.truncate(1);
+            places.extend(above);
+        }
         Ok(places)
     }
 }

@@ -149,6 +149,7 @@ impl Group<'_> {
             alias: None,
             cause: None,
             visit: None,
+            outcome: None,
         })));
     }
 }

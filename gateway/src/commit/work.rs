@@ -4,7 +4,7 @@ use smol_str::SmolStr;
 use tokio::sync::oneshot;
 
 use crate::{
-    domain::{AlertId, BoxId, DoctorId, PersonId, Registered, Timestamp, Visit},
+    domain::{AlertId, AlertOutcome, BoxId, DoctorId, PersonId, Registered, Timestamp, Visit},
     intake::Delivery,
     store::{
         AccessChange, Attempt, CommitSeq, Committed, Registration, Request, RosterHeld, TokenRow,
@@ -75,6 +75,8 @@ pub enum Deed {
     Note,
     /// They tell of a visit; whom it counts for is decided here.
     Visit(Visit),
+    /// They say what became of a visited alert.
+    Outcome(AlertOutcome),
 }
 
 /// A doctor's act: a fact like a reading. It counts from its receipt here.
@@ -114,6 +116,15 @@ pub enum ActRefused {
     /// The alert has ended.
     #[error("the alert has ended")]
     Ended,
+    /// It ended with an outcome before.
+    #[error("the alert has an outcome")]
+    HasOutcome,
+    /// It was not visited yet.
+    #[error("the alert was not visited yet")]
+    NotVisited,
+    /// The reading that it rests on is none of the person's.
+    #[error("the person has no such reading")]
+    NotTheirReading,
     /// There is nobody to hand it to.
     #[error("there is no next step for this alert")]
     NobodyNext,

@@ -2,9 +2,15 @@
 //!
 //! A character with several readings has several initials. As a surname it has its own (单 is Shan,
 //! not Dan); the others are accepted beside it. A character whose pinyin nobody wrote down stands for
-//! itself. Source of the readings: the crate `pinyin` (pinyin-data), CJK with its extensions.
+//! itself. Source of the readings: the crate `pinyin` (pinyin-data), CJK with its extensions; the build
+//! script makes a table of their initials, which is all that the program carries.
 
-use pinyin::ToPinyinMulti;
+// `RANGES`: the first character of a range and where it stands in the table; `MEANINGS`: what the
+// numbers of the table mean. Made by the build script.
+include!(concat!(env!("OUT_DIR"), "/initials.rs"));
+
+/// A number for every character of the ranges, in two bytes, the low one first.
+const TABLE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/initials.bin"));
 
 /// Most spellings of one name; the likeliest come first.
 const SPELLINGS_MAX: usize = 8;
@@ -90,13 +96,25 @@ pub fn surname_letters(name: &str) -> usize {
     surname(name).map_or(1, |(surname, _)| surname.chars().count())
 }
 
+/// The initials of a character's readings; nothing where none is known.
+fn written(character: char) -> &'static str {
+    let point = u32::from(character);
+    let place = RANGES.partition_point(|(first, _)| *first <= point);
+    let (numbers, _) = TABLE.as_chunks::<2>();
+    let beyond = RANGES.get(place).map_or(numbers.len(), |(_, beyond)| *beyond);
+    let Some((first, begin)) = place.checked_sub(1).and_then(|place| RANGES.get(place)) else {
+        return "";
+    };
+    let Ok(within) = usize::try_from(point.saturating_sub(*first)) else { return "" };
+    let at = begin.saturating_add(within);
+    let number = numbers.get(at).filter(|_| at < beyond).copied().unwrap_or_default();
+    let number = u16::from_le_bytes(number);
+    MEANINGS.get(usize::from(number)).copied().unwrap_or_default()
+}
+
 /// The initials that a character may have, each once, the likeliest first.
 fn of_character(character: char) -> Vec<char> {
-    let mut letters: Vec<char> = Vec::new();
-    for reading in character.to_pinyin_multi().into_iter().flatten() {
-        let letter = reading.plain().chars().next().map(|it| if it == 'ê' { 'e' } else { it });
-        letters.extend(letter.filter(|letter| !letters.contains(letter)));
-    }
+    let mut letters: Vec<char> = written(character).chars().collect();
     if letters.is_empty() {
         let own = LACKING.iter().find(|(lacking, _)| *lacking == character);
         letters.push(own.map_or(character, |(_, letter)| *letter));
@@ -131,6 +149,23 @@ mod tests {
     #[track_caller]
     fn check(name: &str, expected: &[&str]) {
         assert_eq!(initials(name), expected, "{name}");
+    }
+
+    #[test]
+    fn the_table_says_of_every_character_what_its_readings_say() {
+        use pinyin::ToPinyinMulti;
+        let mut known = 0;
+        for character in '\u{80}'..=char::MAX {
+            let mut letters = String::new();
+            for reading in character.to_pinyin_multi().into_iter().flatten() {
+                let letter =
+                    reading.plain().chars().next().map(|it| if it == 'ê' { 'e' } else { it });
+                letters.extend(letter.filter(|letter| !letters.contains(*letter)));
+            }
+            known += usize::from(!letters.is_empty());
+            assert_eq!(written(character), letters, "{character}");
+        }
+        assert!(known > 40_000, "{known}");
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod identity;
 mod initials;
 mod link;
 mod neighbour;
+mod outcome;
 mod place;
 mod plan;
 mod reading;
@@ -41,7 +42,8 @@ pub use identity::{
 pub use initials::{initials, surname_letters};
 pub use link::{AlertLinks, LINK_MAX};
 pub use neighbour::{BoxState, Neighbour};
-pub use place::{Bench, Duty, Pairing, Place, PlaceKind, TeamOf};
+pub use outcome::{AlertOutcome, OutcomeCode};
+pub use place::{Bench, Duty, Pairing, Place, PlaceKind, TeamOf, Within};
 pub use plan::{NoTarget, Plan, PlanError, TenthsMmol};
 pub use reading::{
     Attribution, Basis, Reading, Remarks, Road, Sequence, Setting, Standing, flag_bits, meal_name,

@@ -1,5 +1,7 @@
 //! Places, benches, teams, duty and paired facilities, as the registry states them.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
@@ -51,6 +53,56 @@ pub struct Place {
     /// Unknown columns.
     #[serde(default)]
     pub attributes: Attributes,
+}
+
+/// What lies within a place, by the tree, and by the words of sites where the tree is silent: whom a
+/// township's or a county's scope reaches, what its board counts. The one rule for it; the store's
+/// query says the same.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Within {
+    /// The place, and every place below it in the tree.
+    inside: BTreeSet<String>,
+    /// Places of which the tree says what contains them.
+    placed: BTreeSet<String>,
+}
+
+impl Within {
+    /// What the tree says of a place. The place itself needs no row.
+    #[must_use]
+    pub fn of<'p>(place: &str, tree: impl Iterator<Item = &'p Place> + Clone) -> Self {
+        let tree = tree.filter(|row| !row.parent.is_empty());
+        let placed = tree.clone().map(|row| row.place.clone()).collect();
+        let mut inside = BTreeSet::new();
+        let mut next = vec![place.to_owned()];
+        while let Some(place) = next.pop().filter(|place| !place.is_empty()) {
+            if inside.insert(place.clone()) {
+                let below = tree.clone().filter(|row| row.parent == place);
+                next.extend(below.map(|row| row.place.clone()));
+            }
+        }
+        Self { inside, placed }
+    }
+
+    /// The place, and every place below it in the tree.
+    #[must_use]
+    pub const fn inside(&self) -> &BTreeSet<String> {
+        &self.inside
+    }
+
+    /// Whether a site lies within the place, by its village, its township and its county as its row
+    /// names them. A wider word counts only as long as the tree does not place a narrower one.
+    #[must_use]
+    pub fn holds(&self, words: [&str; 3]) -> bool {
+        for word in words {
+            if self.inside.contains(word) {
+                return true;
+            }
+            if self.placed.contains(word) {
+                return false;
+            }
+        }
+        false
+    }
 }
 
 /// A bench at a site, where shared devices stand.
@@ -151,4 +203,57 @@ pub struct Pairing {
     /// Unknown columns.
     #[serde(default)]
     pub attributes: Attributes,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(name: &str, kind: PlaceKind, parent: &str) -> Place {
+        let (place, parent) = (name.to_owned(), parent.to_owned());
+        Place { place, kind, name: String::new(), parent, attributes: Attributes::new() }
+    }
+
+    #[track_caller]
+    fn check(of: &str, words: [&str; 3], expected: bool) {
+        use PlaceKind::{County, Township, Village};
+        let tree = [
+            place("Da", Village, "Qing"),
+            place("Xiao", Village, "Qing"),
+            place("Qing", Township, "Yun"),
+            place("Yun", County, ""),
+            place("Lone", Village, ""),
+            place("Round", Village, "Trip"),
+            place("Trip", Township, "Round"),
+        ];
+        assert_eq!(Within::of(of, tree.iter()).holds(words), expected, "{words:?} in {of}");
+    }
+
+    #[test]
+    fn the_tree_decides_whatever_the_site_says() {
+        check("Qing", ["Da", "", ""], true);
+        check("Yun", ["Da", "Other", "Elsewhere"], true);
+        check("Other", ["Da", "Other", "Elsewhere"], false);
+        check("Elsewhere", ["", "Qing", "Elsewhere"], false);
+        check("Yun", ["", "Qing", ""], true);
+        check("Da", ["Da", "Qing", "Yun"], true);
+        check("Xiao", ["Da", "Qing", "Yun"], false);
+    }
+
+    #[test]
+    fn words_count_where_the_tree_is_silent() {
+        check("Qing", ["New", "Qing", "Yun"], true);
+        check("Yun", ["New", "Qing", ""], true);
+        check("Far", ["New", "Old", "Far"], true);
+        check("Far", ["New", "Qing", "Far"], false);
+        check("Other", ["Lone", "Other", ""], true);
+        check("", ["", "", ""], false);
+        check("Nobody", ["", "", ""], false);
+    }
+
+    #[test]
+    fn a_circle_ends() {
+        check("Trip", ["Round", "", ""], true);
+        check("Yun", ["Round", "", "Yun"], false);
+    }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::line::line;
+use super::line;
 use crate::{
     domain::{Registered, SiteId},
     store::{
@@ -45,6 +45,20 @@ pub(super) fn encode(
                     lines.extend(text.map(|text| Line { seq, text }));
                 }
             }
+            // A corrected time is another point; the one before says that it moved.
+            Fact::Retimed(retimed) => {
+                let found = reader.reading(&Scope::Everything, &retimed.reading)?;
+                let Some((_, stored)) = found else { continue };
+                let township = township_of(reader, &stored.reading.site, townships)?;
+                let mut before = stored.clone();
+                before.retime(&retimed.before);
+                if before.reading.measured.at != stored.reading.measured.at {
+                    let text = line::corrected(&before, township.as_deref(), true);
+                    lines.extend(text.map(|text| Line { seq, text }));
+                }
+                let text = line::corrected(&stored, township.as_deref(), false);
+                lines.extend(text.map(|text| Line { seq, text }));
+            }
             Fact::Registration(registration) => {
                 if let Registered::Site(site) = registration.row {
                     townships.insert(site.site, site.township);
@@ -58,7 +72,6 @@ pub(super) fn encode(
             | Fact::Decided(_)
             | Fact::Attributed(_)
             | Fact::Merged(_)
-            | Fact::Retimed(_)
             | Fact::Clock(_)
             | Fact::Event(_)
             | Fact::Crossing(_)
@@ -74,11 +87,19 @@ fn written(
     stored: &StoredReading,
     townships: &mut Townships,
 ) -> Result<Option<String>, StoreError> {
-    let site = &stored.reading.site;
+    let township = township_of(reader, &stored.reading.site, townships)?;
+    Ok(line(stored, township.as_deref()))
+}
+
+fn township_of(
+    reader: &dyn Reader,
+    site: &SiteId,
+    townships: &mut Townships,
+) -> Result<Option<String>, StoreError> {
     if !townships.contains_key(site) {
         townships.insert(site.clone(), township(reader, site)?);
     }
-    Ok(line(stored, townships.get(site).map(String::as_str)))
+    Ok(townships.get(site).cloned())
 }
 
 fn township(reader: &dyn Reader, site: &SiteId) -> Result<String, StoreError> {
@@ -96,9 +117,43 @@ mod tests {
     use super::*;
     use crate::{
         domain::{ContentDigest, DeviceId, Road, Timestamp},
-        export::{line, script::Scripted},
-        store::{Context, Told},
+        export::script::Scripted,
+        store::{Context, Retimed, Timing, Told},
     };
+
+    #[test]
+    fn a_corrected_time_is_written_again_and_the_point_before_says_that_it_moved() {
+        let value = GlucoseValue::Number(Decimal::new(72, -1));
+        let glucose = Measurement::Glucose(Glucose::new(value, GlucoseUnit::MmolPerL));
+        let before = line::tests::stored(1, "G1", 1_772_406_600_000, glucose);
+        let mut after = before.clone();
+        let hour = crate::domain::Millis::hours(1);
+        let mut timing = before.timing();
+        timing.measured.at = timing.measured.at.plus(hour);
+        after.retime(&timing);
+        let retimed = |after: Timing| Retimed {
+            reading: before.reading.id,
+            before: before.timing(),
+            after,
+            at: Timestamp::from_millis(0),
+        };
+        let store = Scripted::new();
+        let entry = |seq, fact| FeedEntry { seq: CommitSeq(seq), fact };
+        store.script().feed.push(entry(1, Fact::Reading(Box::new(after.clone()))));
+        let facts = vec![
+            entry(1, Fact::Reading(Box::new(before.clone()))),
+            entry(2, Fact::Retimed(Box::new(retimed(timing)))),
+        ];
+        let mut townships = Townships::from([(after.reading.site, String::new())]);
+        let (lines, unwritable) = encode(store.as_ref(), facts, &mut townships).unwrap();
+        assert_eq!(unwritable, vec![]);
+        let points: Vec<_> =
+            lines.iter().map(|line| line::tests::parse(&line.text).unwrap()).collect();
+        let moved: Vec<_> = points.iter().map(|point| point.fields.get("moved").copied()).collect();
+        assert_eq!(moved, [None, Some(1.0), Some(0.0)]);
+        assert_eq!(points[0].series(), points[1].series(), "one point, which says that it moved");
+        assert_eq!(points[2].time - points[1].time, hour.0 * 1_000_000);
+    }
 
     #[test]
     fn a_context_writes_the_point_of_its_reading_again_with_the_meal() {

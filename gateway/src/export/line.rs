@@ -15,6 +15,7 @@
 //! | `flags` | 1 body movement, 2 cuff too loose, 4 improper position, 8 irregular pulse, 16 pulse out of range |
 //! | `grade` | how far the time can be trusted: 1 = A … 4 = D |
 //! | `rejected`, `late`, `possible_duplicate` | 1 where it holds, else absent |
+//! | `moved` | 1: its time was corrected, its point stands elsewhere; 0: it was corrected to here; else absent |
 //!
 //! The time is the measured time in nanoseconds. Its part below a millisecond, and below a second
 //! where the measured time is a whole second, is drawn from the reading's id: the same reading is
@@ -38,6 +39,25 @@ const TAG_MAX: usize = 128;
 /// The line of a reading, or `None` where its time cannot be written in nanoseconds.
 #[must_use]
 pub fn line(stored: &StoredReading, township: Option<&str>) -> Option<String> {
+    with(stored, township, None)
+}
+
+/// The line of a reading whose time was corrected, as it stands before or after: the point at the
+/// time that was believed before stays in the sink, and says that it moved.
+#[must_use]
+pub(super) fn corrected(
+    stored: &StoredReading,
+    township: Option<&str>,
+    moved: bool,
+) -> Option<String> {
+    with(stored, township, Some(if moved { "moved=1i" } else { "moved=0i" }))
+}
+
+fn with(
+    stored: &StoredReading,
+    township: Option<&str>,
+    more: Option<&'static str>,
+) -> Option<String> {
     let reading = &stored.reading;
     let time = time(reading)?;
     let mut line = "reading".to_owned();
@@ -53,7 +73,8 @@ pub fn line(stored: &StoredReading, township: Option<&str>) -> Option<String> {
         }
     }
     line.push(' ');
-    line.push_str(&fields(stored).join(","));
+    let fields = fields(stored).into_iter().chain(more.map(str::to_owned));
+    line.push_str(&fields.collect::<Vec<_>>().join(","));
     line.push(' ');
     line.push_str(&time.to_string());
     Some(line)

@@ -320,6 +320,7 @@ fn event(alert: &Alert, change: AlertChange) -> AlertEvent {
         alias: None,
         cause: None,
         visit: None,
+        outcome: None,
     }
 }
 

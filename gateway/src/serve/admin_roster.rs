@@ -13,10 +13,10 @@ use axum::{Json, body::Body, extract::State, http::HeaderMap};
 
 use super::{extract, refusal::Refusal, shared::Shared, wire};
 use crate::{
-    domain::SiteId,
+    domain::{SiteId, Timestamp},
     uplink::{
         PublicKey,
-        roster::{self, Asked, Header, Opened},
+        roster::{self, Asked, Header, Made, Opened},
     },
 };
 
@@ -87,16 +87,42 @@ fn write(shared: &Shared, asked: &wire::RosterAsked) -> Result<wire::RosterMade,
     let sites = asked.sites.iter().map(site).collect::<Result<_, _>>()?;
     let of = Asked { places: asked.places.clone(), sites };
     let half = asked.to.with_extension("partial");
-    let mut options = OpenOptions::new();
-    let file = options.write(true).create(true).truncate(true).mode(0o600).open(&half);
-    let mut file = BufWriter::new(file.map_err(at(&half))?);
     let since = (continues.as_ref(), shared.clock.now());
-    let made = roster::make(shared.reader.as_ref(), &shared.key, &of, since, &mut file);
-    let made = made.map_err(|error| told(&error))?;
-    file.flush().map_err(at(&half))?;
-    file.get_ref().sync_all().map_err(at(&half))?;
-    fs::rename(&half, &asked.to).map_err(at(&asked.to))?;
+    let made = half_written(shared, &half, (&of, since));
+    let named = made.and_then(|made| {
+        fs::rename(&half, &asked.to).map_err(at(&asked.to))?;
+        Ok(made)
+    });
+    let made = match named {
+        Ok(made) => made,
+        Err(why) => return Err(without(&half, why)),
+    };
     Ok(wire::RosterMade { after: made.after.0, to: made.to.0, rows: made.rows })
+}
+
+/// Writes a roster to a file that is not under its name yet, down to the disk.
+fn half_written(
+    shared: &Shared,
+    half: &Path,
+    (of, since): (&Asked, (Option<&Header>, Timestamp)),
+) -> Result<Made, String> {
+    let mut options = OpenOptions::new();
+    let file = options.write(true).create(true).truncate(true).mode(0o600).open(half);
+    let mut file = BufWriter::new(file.map_err(at(half))?);
+    let made = roster::make(shared.reader.as_ref(), &shared.key, of, since, &mut file);
+    let made = made.map_err(|error| told(&error))?;
+    file.flush().map_err(at(half))?;
+    file.get_ref().sync_all().map_err(at(half))?;
+    Ok(made)
+}
+
+/// A roster that failed leaves no half of one behind.
+fn without(half: &Path, why: String) -> String {
+    match fs::remove_file(half) {
+        Ok(()) => why,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => why,
+        Err(error) => format!("{why}; {}: {error}", half.display()),
+    }
 }
 
 /// The header of a roster that this gateway made.
@@ -117,4 +143,22 @@ fn enter(shared: &Shared, asked: &wire::RosterOffered) -> Result<wire::RosterTak
     let taken = taken.map_err(|error| told(&error))?;
     let Header { issuer, to, .. } = &opened.header;
     Ok(wire::RosterTaken { issuer: issuer.to_string(), to: *to, rows: taken.rows, new: taken.new })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_roster_that_failed_leaves_nothing_behind_and_says_why() {
+        let folder = tempfile::tempdir().unwrap();
+        let half = folder.path().join("roster.partial");
+        for there in [true, false] {
+            if there {
+                fs::write(&half, "half").unwrap();
+            }
+            assert_eq!(without(&half, "no room".to_owned()), "no room");
+            assert!(!half.try_exists().unwrap());
+        }
+    }
 }

@@ -53,7 +53,7 @@ pub struct Counted {
     pub as_of: Timestamp,
     /// The months.
     pub months: Vec<Month>,
-    /// The villages of each township and county, by the words of the sites.
+    /// The villages within each township, county and city.
     places: BTreeMap<String, BTreeSet<String>>,
 }
 
@@ -242,18 +242,23 @@ fn homes(reader: &dyn Reader, now: Timestamp) -> Result<HashMap<HouseholdId, Hom
 }
 
 fn places(reader: &dyn Reader) -> Result<BTreeMap<String, BTreeSet<String>>, StoreError> {
-    let mut places: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut names: BTreeSet<String> = BTreeSet::new();
     each(reader, "site", |row| {
         if let Registered::Site(site) = row {
             let county = site.attributes.get("county").cloned().unwrap_or_default();
-            for place in [site.township, county] {
-                if !place.is_empty() && !site.village.is_empty() {
-                    places.entry(place).or_default().insert(site.village.clone());
-                }
-            }
+            names.extend([site.township, county]);
         }
     })?;
-    Ok(places)
+    each(reader, "place", |row| {
+        if let Registered::Place(place) = row {
+            names.insert(place.parent);
+        }
+    })?;
+    let of = |name: String| {
+        let villages = reader.villages_of(&name)?;
+        Ok((name, villages.into_iter().collect()))
+    };
+    names.into_iter().filter(|name| !name.is_empty()).map(of).collect()
 }
 
 fn each(

@@ -44,6 +44,7 @@ pub use self::{
     http::{CONNECTIONS_MAX, Listener, serve_http},
     indicators::{Latest, follow as follow_indicators},
     links::open as open_links,
+    openapi::described,
     router::router,
     secret::NoRandomness,
     sessions::{IDLE_MAX, SESSION_MAX},

@@ -304,6 +304,17 @@ impl From<ActRefused> for Refusal {
             ActRefused::Ended => {
                 Self::conflict("alert_ended", "the alert has ended", "该预警已结束")
             }
+            ActRefused::HasOutcome => Self::conflict(
+                "has_outcome",
+                "the alert has its outcome already",
+                "该预警已有处理结果",
+            ),
+            ActRefused::NotVisited => Self::conflict(
+                "not_visited",
+                "the alert was not visited yet: tell of the visit first",
+                "该预警尚未随访，请先记录随访",
+            ),
+            ActRefused::NotTheirReading => Self::bad("reading: the person has no such reading"),
             ActRefused::NobodyNext => Self::conflict(
                 "nobody_next",
                 "there is no next step for this alert",

@@ -15,7 +15,7 @@ use axum::{
 use super::{
     api::{
         accounts, alerts, board, decide, glass, happened, health, held, indicators, live, me,
-        merge, people, post as posted, readings, uplink, visits, void,
+        merge, outcomes, people, post as posted, readings, uplink, visits, void,
     },
     assets,
     extract::DEPTH_MAX,
@@ -72,6 +72,7 @@ fn api() -> Routes {
         .post("/api/v1/alerts/{id}/forward", alerts::forward)
         .post("/api/v1/alerts/{id}/note", alerts::note)
         .post("/api/v1/alerts/{id}/visit", visits::visit)
+        .post("/api/v1/alerts/{id}/outcome", outcomes::outcome)
         .get("/api/v1/people", people::list)
         .get("/api/v1/people/{id}", people::one)
         .get("/api/v1/people/{id}/timeline", people::timeline)
@@ -128,7 +129,7 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .route("/lite/people", get(pages::people::list))
         .route("/lite/quarantine", get(pages::quarantine::quarantine))
         .route("/lite/quarantine/{id}", post(pages::quarantine::decide))
-        .route("/lite/people/{id}", get(pages::people::person))
+        .route("/lite/people/{id}", get(pages::people::person).post(pages::files::decide))
         .route("/lite/bench/{site}/{bench}", get(pages::bench::bench).post(pages::bench::act))
         .route(
             "/lite/bench/{site}/{bench}/type",

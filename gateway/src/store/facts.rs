@@ -8,7 +8,7 @@ use smol_str::SmolStr;
 
 use super::{Attributed, ClockNote, Decided, Merged, Quarantined, Refused, Retimed, Timing};
 use crate::domain::{
-    Alert, AlertId, AlertState, Attribution, BenchId, ContentDigest, DeviceId, Level,
+    Alert, AlertId, AlertOutcome, AlertState, Attribution, BenchId, ContentDigest, DeviceId, Level,
     NotificationKey, PersonEvent, PersonId, Reading, ReadingId, Registered, Road, SiteId, Standing,
     Timestamp, Visit,
 };
@@ -293,6 +293,8 @@ pub struct AlertEvent {
     pub cause: Option<CommitSeq>,
     /// The visit that it tells of.
     pub visit: Option<Box<Visit>>,
+    /// The outcome that ended it.
+    pub outcome: Option<Box<AlertOutcome>>,
 }
 
 impl AlertEvent {

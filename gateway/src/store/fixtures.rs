@@ -319,6 +319,7 @@ pub(crate) fn event(alert: &Alert, change: AlertChange) -> Fact {
         alias: None,
         cause: None,
         visit: None,
+        outcome: None,
     }))
 }
 

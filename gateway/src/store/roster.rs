@@ -3,7 +3,7 @@
 use smol_str::SmolStr;
 
 use super::{CommitSeq, Registration, RegistryKey, StoreError};
-use crate::domain::{HouseholdId, PersonId};
+use crate::domain::{HouseholdId, PersonId, SiteId};
 
 /// A roster that was taken whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,6 +66,14 @@ pub trait RosterReader {
     /// Any error of the store.
     fn villages_of(&self, place: &str) -> Result<Vec<String>, StoreError> {
         none((place,))
+    }
+
+    /// Whether a site lies within a place.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn has_site(&self, place: &str, site: &SiteId) -> Result<bool, StoreError> {
+        none((place, site))
     }
 
     /// Everybody who lives in a village, or did once, after a name, by name: whoever has them from an

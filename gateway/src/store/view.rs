@@ -16,7 +16,8 @@ use crate::domain::{
 pub enum Scope {
     /// Everybody: the gateway itself, and the operator where no clinical value is shown.
     Everything,
-    /// People of a village, or of the villages of a township or county, by the sites' words.
+    /// People of a village, or of the villages within a township or county: by the tree of places,
+    /// and by the sites' words where the tree is silent ([`crate::domain::Within`]).
     Place(String),
     /// People of the households that a doctor signed for, and of alerts that came to the doctor.
     Doctor(DoctorId),

@@ -10,6 +10,7 @@ mod events;
 mod merges;
 mod nobody;
 mod once;
+mod outcomes;
 mod rebase;
 mod tracked;
 mod visits;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::super::{Act, Deed, desk::Desk, group::Group, people::People};
+use super::super::{Act, ActRefused, Deed, desk::Desk, group::Group, people::People};
 use crate::{
     assess::{Pack, Packs},
     domain::{
@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Minutes after noon: at noon the household changes from DR1 to DR2.
-fn minute(minutes: i64) -> Timestamp {
+pub(super) fn minute(minutes: i64) -> Timestamp {
     NOON.plus(Millis::minutes(minutes))
 }
 
@@ -41,14 +41,14 @@ fn handed_over(at: i64) -> Fact {
     }))
 }
 
-struct Day<'s> {
-    store: &'s mut dyn Store,
+pub(super) struct Day<'s> {
+    pub(super) store: &'s mut dyn Store,
     desk: Desk,
 }
 
 /// A day on each store: the alert opens at nine, the household changes at noon.
 #[track_caller]
-fn check(case: impl Fn(&mut Day<'_>, &Alert)) {
+pub(super) fn check(case: impl Fn(&mut Day<'_>, &Alert)) {
     let folder = tempfile::tempdir().unwrap();
     let mut sqlite = SqliteStore::open(Options::new(folder.path())).unwrap();
     for store in [&mut ModelStore::new() as &mut dyn Store, &mut sqlite] {
@@ -69,7 +69,7 @@ fn check(case: impl Fn(&mut Day<'_>, &Alert)) {
     assert_eq!(sqlite.reader().recount().unwrap(), Vec::<String>::new(), "recount of SQLite");
 }
 
-fn visit(at: i64, doctor: Option<&str>) -> Visit {
+pub(super) fn visit(at: i64, doctor: Option<&str>) -> Visit {
     Visit {
         at: minute(at),
         home: true,
@@ -81,7 +81,7 @@ fn visit(at: i64, doctor: Option<&str>) -> Visit {
 }
 
 impl Day<'_> {
-    fn group<T>(&mut self, now: Timestamp, work: impl FnOnce(&mut Group<'_>) -> T) -> T {
+    pub(super) fn group<T>(&mut self, now: Timestamp, work: impl FnOnce(&mut Group<'_>) -> T) -> T {
         let packs = Packs::new(Arc::new(Pack::built_in().unwrap()));
         let gateway = ("G1".to_owned(), 1);
         let mut unit = self.store.begin(now).unwrap();
@@ -97,18 +97,23 @@ impl Day<'_> {
 
     /// A crisis is measured, and its alert opens.
     fn measured(&mut self, number: u64, at: i64) -> Alert {
+        self.value(number, at, 210);
+        self.alert()
+    }
+
+    /// A systolic value is measured.
+    pub(super) fn value(&mut self, number: u64, at: i64, value: i64) {
         let mut reading = reading(number, Some("P1"), "clinic1", 0).reading;
-        reading.measurement = systolic(210);
+        reading.measurement = systolic(value);
         (reading.measured.at, reading.received_at) = (minute(at), minute(at));
         let item = Item::Reading(Box::new(reading));
         self.group(minute(at), |group| {
             group.receive(&[&item]).unwrap();
             group.judge().unwrap();
         });
-        self.alert()
     }
 
-    fn alert(&self) -> Alert {
+    pub(super) fn alert(&self) -> Alert {
         let page = Paging::default();
         let all = self.store.reader().alerts(&Scope::Everything, &AlertFilter::default(), &page);
         all.unwrap().items.into_iter().next().unwrap()
@@ -119,11 +124,22 @@ impl Day<'_> {
         self.did(alert, now, by, Deed::Visit(visit))
     }
 
-    fn did(&mut self, alert: &Alert, now: i64, by: &str, deed: Deed) -> CommitSeq {
+    pub(super) fn did(&mut self, alert: &Alert, now: i64, by: &str, deed: Deed) -> CommitSeq {
+        self.tried(alert, now, by, deed).unwrap()
+    }
+
+    /// Somebody tries to do something.
+    pub(super) fn tried(
+        &mut self,
+        alert: &Alert,
+        now: i64,
+        by: &str,
+        deed: Deed,
+    ) -> Result<CommitSeq, ActRefused> {
         let (reply, _told) = oneshot::channel();
         let (alert, by) = (alert.id, by.into());
         let act = Act { alert, deed, note: None, by, claimed_at: None, request: None, reply };
-        self.group(minute(now), |group| group.act(&act).unwrap().unwrap())
+        self.group(minute(now), |group| group.act(&act).unwrap())
     }
 
     /// What is kept of visits: when, whose, and why not; by their own time.

@@ -206,7 +206,7 @@ async fn reachable(
 ) -> Result<(), Refusal> {
     let to = match deed {
         Deed::Forward(to) => to.clone(),
-        Deed::Acknowledge | Deed::Note | Deed::Visit(_) => None,
+        Deed::Acknowledge | Deed::Note | Deed::Visit(_) | Deed::Outcome(_) => None,
     };
     let (alert, doctor) = shared
         .ask(move |shared| {

@@ -26,7 +26,7 @@ use crate::{
         shared::Shared,
         wire,
     },
-    store::{HeldMerge, RegistryKey},
+    store::{CommitSeq, HeldMerge, RegistryKey},
 };
 
 /// Says that a file is the same person's as another one: what came under either counts as that
@@ -44,15 +44,10 @@ pub(in crate::serve) async fn merge(
 ) -> Result<Answered, Refusal> {
     caller.need(Right::Decide)?;
     let body = extract::body(&shared, &headers, body, DECISION_MAX).await?;
-    let (scope, path) = (caller.scope().clone(), id.clone());
-    let person = shared.ask(move |shared| reached(shared, &scope, &path)).await?;
-    let person = person.ok_or(Refusal::not_found())?.person;
+    let person = own_file(&shared, &caller, &id).await?;
     let asked: wire::MergeAsked = extract::json(&body)?;
-    let survivor: Option<PersonId> = name("into", Some(&asked.into))?;
-    let survivor = survivor.ok_or_else(|| Refusal::bad("into: the other file must be said"))?;
-    within_reach(&shared, &caller, &survivor).await?;
+    let wish = merging(&shared, &caller, (person, &asked.into)).await?;
     let request = answers::repeatable(&headers, &caller, &format!("merge {id}"), &body)?;
-    let wish = Wish::Merge { person, survivor };
     let seq = hand_over(&shared, &caller, (wish, asked.reason), request).await?;
     let held = shared.ask(move |shared| shared.reader.merge(seq)).await?;
     Answered::ok(&describe::merge(&held.ok_or(Refusal::not_found())?))
@@ -71,17 +66,50 @@ pub(in crate::serve) async fn undo(
 ) -> Result<Answered, Refusal> {
     caller.need(Right::Decide)?;
     let body = extract::body(&shared, &headers, body, DECISION_MAX).await?;
-    let merge = position(&id)?;
-    let held = shared.ask(move |shared| shared.reader.merge(merge)).await?;
-    let held = held.ok_or(Refusal::not_found())?;
-    if !both_within_reach(&shared, &caller, &held).await? {
-        return Err(Refusal::not_found());
-    }
+    let (merge, wish) = unmerging(&shared, &caller, &id).await?;
     let asked: wire::ReasonAsked = extract::json(&body)?;
     let request = answers::repeatable(&headers, &caller, &format!("unmerge {id}"), &body)?;
-    hand_over(&shared, &caller, (Wish::Unmerge { merge }, asked.reason), request).await?;
+    hand_over(&shared, &caller, (wish, asked.reason), request).await?;
     let held = shared.ask(move |shared| shared.reader.merge(merge)).await?;
     Answered::ok(&describe::merge(&held.ok_or(Refusal::not_found())?))
+}
+
+/// A file within the caller's reach.
+pub(in crate::serve) async fn own_file(
+    shared: &Arc<Shared>,
+    caller: &Caller,
+    id: &str,
+) -> Result<PersonId, Refusal> {
+    let (scope, path) = (caller.scope().clone(), id.to_owned());
+    let person = shared.ask(move |shared| reached(shared, &scope, &path)).await?;
+    Ok(person.ok_or(Refusal::not_found())?.person)
+}
+
+/// The wish that a file counts as another one within the caller's reach.
+pub(in crate::serve) async fn merging(
+    shared: &Arc<Shared>,
+    caller: &Caller,
+    (person, into): (PersonId, &str),
+) -> Result<Wish, Refusal> {
+    let survivor: Option<PersonId> = name("into", Some(into))?;
+    let survivor = survivor.ok_or_else(|| Refusal::bad("into: the other file must be said"))?;
+    within_reach(shared, caller, &survivor).await?;
+    Ok(Wish::Merge { person, survivor })
+}
+
+/// The wish that a merge of two files within the caller's reach is taken back.
+pub(in crate::serve) async fn unmerging(
+    shared: &Arc<Shared>,
+    caller: &Caller,
+    id: &str,
+) -> Result<(CommitSeq, Wish), Refusal> {
+    let merge = position(id)?;
+    let held = shared.ask(move |shared| shared.reader.merge(merge)).await?;
+    let held = held.ok_or(Refusal::not_found())?;
+    if !both_within_reach(shared, caller, &held).await? {
+        return Err(Refusal::not_found());
+    }
+    Ok((merge, Wish::Unmerge { merge }))
 }
 
 /// Merges of people within one's scope, newest first, with those that were taken back and why.

@@ -12,6 +12,7 @@ pub(super) mod indicators;
 pub(super) mod live;
 pub(super) mod me;
 pub(super) mod merge;
+pub(super) mod outcomes;
 pub(super) mod people;
 pub(super) mod post;
 pub(super) mod readings;

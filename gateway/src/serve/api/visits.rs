@@ -59,7 +59,10 @@ pub(in crate::serve) async fn visit(
 }
 
 /// What is said of a visit, as it can be one.
-fn told(asked: wire::VisitAsked, sender: Option<&DoctorId>) -> Result<Visit, Refusal> {
+pub(in crate::serve) fn told(
+    asked: wire::VisitAsked,
+    sender: Option<&DoctorId>,
+) -> Result<Visit, Refusal> {
     let at = Timestamp::parse(&asked.at)
         .ok_or_else(|| Refusal::bad("at: expected a time with its offset, as RFC 3339 has it"))?;
     let reason = asked.reason.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());

@@ -3,7 +3,7 @@
 use super::{Describer, filled, person::sex, reading::reading};
 use crate::{
     assess::Concept,
-    domain::{Alert, AlertState, Millis, Person, Visit, VisitRejected},
+    domain::{Alert, AlertOutcome, AlertState, Millis, Person, Visit, VisitRejected},
     serve::wire,
     store::{
         AlertChange, AlertEvent, CommitSeq, StoreError, StoredReading,
@@ -207,7 +207,9 @@ impl Describer<'_> {
 /// A step without what somebody wrote, and without a reading.
 fn without_words(step: wire::AlertStep) -> wire::AlertStep {
     let visit = step.visit.map(|visit| wire::VisitTold { reading: None, reason: None, ..visit });
-    wire::AlertStep { note: None, visit, ..step }
+    let bare = |told| wire::OutcomeTold { reading: None, reason: None, ..told };
+    let outcome = step.outcome.map(bare);
+    wire::AlertStep { note: None, visit, outcome, ..step }
 }
 
 /// Concepts that an assistance office is there for: PR-1 and PR-2 (LINES 6.3, "notified").
@@ -228,6 +230,18 @@ pub(in crate::serve) fn step(event: &AlertEvent) -> wire::AlertStep {
         from: event.from,
         to: event.alert.state,
         visit: event.visit.as_deref().map(visit),
+        outcome: event.outcome.as_deref().map(outcome),
+    }
+}
+
+fn outcome(outcome: &AlertOutcome) -> wire::OutcomeTold {
+    wire::OutcomeTold {
+        code: outcome.code.as_str(),
+        zh: outcome.code.zh(),
+        en: outcome.code.en(),
+        reading: outcome.reading.as_ref().map(ToString::to_string),
+        reason: outcome.reason.clone(),
+        refer_to: outcome.refer_to.as_ref().map(ToString::to_string),
     }
 }
 

@@ -61,7 +61,7 @@ pub(in crate::serve) struct Bench {
     pub(in crate::serve) ringing: Vec<Ringing>,
 }
 
-/// Whether a scope reaches a site: by the places that its row names, and for a doctor never.
+/// Whether a scope reaches a site: by the places that it lies within, and for a doctor never.
 fn site_of(
     describer: &Describer<'_>,
     scope: &Scope,
@@ -71,12 +71,9 @@ fn site_of(
         Some(Registered::Site(site)) => Some(site),
         Some(_) | None => None,
     };
-    let county = |site: &Site| site.attributes.get("county").cloned().unwrap_or_default();
     Ok(match (scope, row) {
         (Scope::Everything, row) => Some(row),
-        (Scope::Place(place), Some(site))
-            if [&site.village, &site.township, &county(&site)].contains(&place) =>
-        {
+        (Scope::Place(place), Some(site)) if describer.reader().has_site(place, id)? => {
             Some(Some(site))
         }
         (Scope::Place(_) | Scope::Doctor(_) | Scope::Nobody, _) => None,

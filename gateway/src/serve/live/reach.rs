@@ -110,7 +110,7 @@ impl Reached {
     }
 }
 
-/// A site belongs to the places that its row names, and to no doctor: what nobody is known for yet
+/// A site belongs to the places that it lies within, and to no doctor: what nobody is known for yet
 /// is not theirs to see.
 fn reaches(shared: &Shared, scope: &Scope, subject: Subject) -> Result<bool, StoreError> {
     let key = match subject {
@@ -120,8 +120,7 @@ fn reaches(shared: &Shared, scope: &Scope, subject: Subject) -> Result<bool, Sto
     let row = shared.reader.registered(scope, &key)?;
     Ok(match (row, scope) {
         (Some(Registered::Site(site)), Scope::Place(place)) => {
-            let county = site.attributes.get("county");
-            site.village == *place || site.township == *place || county == Some(place)
+            shared.reader.has_site(place, &site.site)?
         }
         (Some(Registered::Site(_)), Scope::Doctor(_)) | (None, _) => false,
         (Some(_), _) => true,

@@ -10,16 +10,20 @@ use axum::{
 };
 
 use super::{
+    care_forms::{self, CareForms},
     marks::{Card, card},
     page::{Guest, Lang, Page, Refused, clock_time},
     words::Words,
 };
 use crate::{
     commit::Deed,
-    domain::AlertId,
+    domain::{AlertId, AlertState},
     serve::{
         answers,
-        api::alerts::{self, Wanted},
+        api::{
+            alerts::{self, Wanted},
+            outcomes,
+        },
         describe::Describer,
         refusal::Refusal,
         scope::Right,
@@ -46,7 +50,12 @@ pub(super) fn line(step: &wire::AlertStep, t: &Words) -> Line {
         at: clock_time(&step.at),
         what: t.change(step.kind),
         by: step.by.clone().unwrap_or_default(),
-        note: step.note.clone().or_else(|| visited(step, t)).unwrap_or_default(),
+        note: step
+            .note
+            .clone()
+            .or_else(|| visited(step, t))
+            .or_else(|| ended(step, t))
+            .unwrap_or_default(),
         struck: step.visit.as_ref().is_some_and(|visit| visit.rejected.is_some()),
     }
 }
@@ -60,6 +69,14 @@ fn visited(step: &wire::AlertStep, t: &Words) -> Option<String> {
     Some(parts.collect::<Vec<_>>().join(" · "))
 }
 
+/// An outcome in words: what became of it, why, and who takes over.
+fn ended(step: &wire::AlertStep, t: &Words) -> Option<String> {
+    let told = step.outcome.as_ref()?;
+    let code = if t.lang == "en" { told.en } else { told.zh };
+    let parts = [Some(code.to_owned()), told.reason.clone(), told.refer_to.clone()];
+    Some(parts.into_iter().flatten().collect::<Vec<_>>().join(" · "))
+}
+
 #[derive(Template)]
 #[template(path = "alert.html")]
 struct AlertPage {
@@ -70,6 +87,7 @@ struct AlertPage {
     may_forward: bool,
     may_note: bool,
     key: String,
+    care: CareForms,
 }
 
 /// `GET /lite/alerts/{id}`
@@ -85,18 +103,26 @@ pub(in crate::serve) async fn alert(
     let page = Page::new(&shared, lang, Some(&caller), lang.words.inbox);
     let reach = caller.reach.clone();
     let found = shared.ask(move |shared| match shared.reader.alert(caller.scope(), &id)? {
-        Some(history) => Describer::new(shared).alert_history(&history, caller.full()).map(Some),
+        Some(history) => {
+            let told = Describer::new(shared).alert_history(&history, caller.full())?;
+            let readings = care_forms::newest(shared, &caller, told.person.as_deref())?;
+            Ok(Some((told, readings)))
+        }
         None => Ok(None),
     });
-    let alert = found.await?.ok_or(Refusal::not_found())?;
+    let (alert, readings) = found.await?.ok_or(Refusal::not_found())?;
     let steps = alert.history.iter().flatten();
+    let visited = alert.state == AlertState::Visited;
+    let may_end = reach.may(Right::Ack) && alert.state.is_live();
+    let may = (may_end && !visited, may_end && visited);
     let page = AlertPage {
         card: card(&alert, lang.words),
         history: steps.map(|step| line(step, lang.words)).collect(),
-        may_ack: reach.may(Right::Ack) && alert.state == crate::domain::AlertState::Open,
+        may_ack: reach.may(Right::Ack) && alert.state == AlertState::Open,
         may_forward: reach.may(Right::Forward) && alert.state.is_live(),
         may_note: reach.may(Right::Note),
         key: secret::text().map_err(|error| Refusal::broken(&error))?,
+        care: CareForms::new(may, shared.clock.now(), &readings, lang.words),
         page,
     };
     page.page.answer(&page)
@@ -114,6 +140,8 @@ pub(in crate::serve) async fn act(
     let caller = guest.0;
     let (right, deed) = match form.act.as_str() {
         "ack" => (Right::Ack, Deed::Acknowledge),
+        "visit" => (Right::Ack, Deed::Visit(care_forms::visit(&form, &caller)?)),
+        "outcome" => (Right::Ack, Deed::Outcome(care_forms::outcome(&form)?)),
         "forward" => (Right::Forward, Deed::Forward(None)),
         "note" => (Right::Note, Deed::Note),
         other => return Err(Refusal::bad(format!("act: {other:?} is none")).into()),
@@ -122,8 +150,16 @@ pub(in crate::serve) async fn act(
     let route = format!("form {} {id}", form.act);
     let key = Some(form.key.as_str()).filter(|key| !key.is_empty());
     let principal = caller.principal();
-    let request = key.map(|key| answers::request(key, &principal, &route, form.note.as_bytes()));
-    let wanted = Wanted { deed, note: Some(form.note) };
-    alerts::act(&shared, caller, &id, wanted, request).await?;
+    // A visit's and an outcome's words are its reason.
+    let note = match &deed {
+        Deed::Visit(_) | Deed::Outcome(_) => None,
+        Deed::Acknowledge | Deed::Forward(_) | Deed::Note => Some(form.note.clone()),
+    };
+    let said = format!("{deed:?} {}", form.note);
+    let request = key.map(|key| answers::request(key, &principal, &route, said.as_bytes()));
+    match deed {
+        Deed::Outcome(told) => outcomes::end(&shared, caller, &id, told, request).await?,
+        deed => alerts::act(&shared, caller, &id, Wanted { deed, note }, request).await?,
+    };
     Ok(Redirect::to(&format!("/lite/alerts/{id}")).into_response())
 }

@@ -11,6 +11,7 @@ use axum::{
 use super::{
     alert::{Line, line},
     chart::{Chart, draw},
+    files::{File, files, key},
     marks::{Card, Mark, Shown, card, mark, shown},
     page::{Guest, Lang, Page, Refused, clock_time},
 };
@@ -97,6 +98,10 @@ struct PersonPage {
     notes: Vec<&'static str>,
     /// The person's own plan, and how they stand in the cured cohort.
     own: Vec<String>,
+    /// What is said of their files.
+    files: Vec<File>,
+    may_merge: bool,
+    key: String,
     readings: Vec<Shown>,
     alerts: Vec<Card>,
     history: Vec<Line>,
@@ -119,6 +124,7 @@ pub(in crate::serve) async fn person(
     caller.need(Right::ReadPeople)?;
     let t = lang.words;
     let page = Page::new(&shared, lang, Some(&caller), t.people);
+    let may_merge = caller.reach.may(Right::Decide);
     let task = Arc::clone(&shared);
     let found = task.ask(move |shared| {
         let Some(person) = reached(shared, caller.scope(), &id)? else { return Ok(None) };
@@ -146,7 +152,10 @@ pub(in crate::serve) async fn person(
         chart: draw(&readings, &person.lines, t),
         lines: person.lines.iter().map(|line| line_shown(line, t)).collect(),
         notes: person.contradictions.iter().map(|it| if english { it.en } else { it.zh }).collect(),
-        own: files(&person, english).into_iter().chain(own(&person, english)).collect(),
+        files: files(&person, english)?,
+        may_merge,
+        key: key()?,
+        own: own(&person, english),
         readings: readings.iter().map(|reading| shown(reading, t)).collect(),
         alerts: person.open_alerts.iter().map(|alert| card(alert, t)).collect(),
         history: timeline.items.iter().filter_map(|item| told(&shared, item, t)).collect(),
@@ -154,36 +163,6 @@ pub(in crate::serve) async fn person(
         page,
     };
     page.page.answer(&page)
-}
-
-/// What is said of the person's files, each in a line.
-fn files(person: &wire::Person, english: bool) -> Vec<String> {
-    let into = person.merged_into.as_ref().map(|into| {
-        if english {
-            format!("This file counts as {into}: look there")
-        } else {
-            format!("本档案已并入{into}，请看保留的档案")
-        }
-    });
-    let stands = person.merges.iter().filter(|merge| merge.undone.is_none());
-    let here = stands.filter(|merge| merge.into == person.person).map(|merge| {
-        let file = &merge.person;
-        if english {
-            format!("{file} counts as this file")
-        } else {
-            format!("{file}已并入本档案")
-        }
-    });
-    let same = person.same_as.iter().map(|other| {
-        let why = other.evidence.iter().map(|it| if english { it.en.as_str() } else { &it.zh });
-        let (who, why) = (&other.person, why.collect::<String>());
-        if english {
-            format!("Perhaps the same as {who}: {why}")
-        } else {
-            format!("可能与{who}是同一人：{why}")
-        }
-    });
-    into.into_iter().chain(here).chain(same).collect()
 }
 
 /// The person's own plan and tracking, each in a line.

@@ -18,7 +18,7 @@ struct Operation {
 }
 
 fn operations() -> Vec<Operation> {
-    let document: Value = serde_json::from_str(&DOCUMENT.to_json().unwrap()).unwrap();
+    let document: &Value = &DOCUMENT;
     let mut operations = Vec::new();
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
@@ -118,6 +118,8 @@ fn body(path: &str) -> &'static str {
         r#"{"text":"seen"}"#
     } else if path.ends_with("/visit") {
         r#"{"at":"2026-02-01T10:00:00+08:00","home":true,"reason":"asleep"}"#
+    } else if path.ends_with("/outcome") {
+        r#"{"code":"closed","reason":"asleep"}"#
     } else if path.ends_with("/1/claim") {
         r#"{"person":"P1","reason":"her card lay at the bench"}"#
     } else if path.ends_with("/2/claim") {

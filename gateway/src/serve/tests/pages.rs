@@ -179,3 +179,91 @@ fn the_style_fits_its_budget_uncompressed() {
     let style = crate::serve::pages::STYLE;
     assert!(style.len() <= 4 * 1024, "{} bytes", style.len());
 }
+
+fn form(cookie: &str, path: &str, body: &str) -> axum::http::Request<axum::body::Body> {
+    let mut request = ask("", Method::POST, path, body);
+    let kind = "application/x-www-form-urlencoded".parse().unwrap();
+    request.headers_mut().insert(header::CONTENT_TYPE, kind);
+    request.headers_mut().insert(header::COOKIE, cookie.parse().unwrap());
+    request
+}
+
+fn looked(cookie: &str, path: &str) -> axum::http::Request<axum::body::Body> {
+    let mut request = ask("", Method::GET, path, "");
+    request.headers_mut().insert(header::COOKIE, cookie.parse().unwrap());
+    request
+}
+
+fn hidden(page: &str, name: &str) -> String {
+    let begin = format!("name=\"{name}\" value=\"");
+    let (_, rest) = page.split_once(&begin).unwrap_or_else(|| panic!("no {name} in {page}"));
+    rest.split('"').next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn the_page_of_an_alert_offers_the_visit_first_and_then_its_outcome() {
+    let gateway = gateway();
+    let cookie = gateway.session(super::doctor_grant("DR1")).await;
+    let path = format!("/lite/alerts/{}", alert_id(1));
+    let page = gateway.send(looked(&cookie, &path)).await.text();
+    assert!(page.contains("记录随访") && !page.contains("name=\"code\""), "{page}");
+    let sent = |page: &str, rest: &str| {
+        let (csrf, key) = (hidden(page, "csrf"), hidden(page, "key"));
+        form(&cookie, &path, &format!("csrf={csrf}&key={key}&{rest}"))
+    };
+    let visit = "act=visit&at=2026-03-02T09:00&home=yes&reading=&note=asleep";
+    for (rest, status) in [
+        ("act=visit&at=soon&home=yes&note=asleep", StatusCode::BAD_REQUEST),
+        ("act=visit&at=2026-03-02T09:00&home=yes&note=", StatusCode::BAD_REQUEST),
+        (visit, StatusCode::SEE_OTHER),
+    ] {
+        let answer = gateway.send(sent(&page, rest)).await;
+        assert_eq!(answer.status, status, "{rest}: {}", answer.text());
+    }
+    let page = gateway.send(looked(&cookie, &path)).await.text();
+    assert!(page.contains("name=\"code\"") && page.contains("失访"), "{page}");
+    assert!(page.len() < PAGE_MAX, "{}", page.len());
+    for (rest, status) in [
+        ("act=outcome&code=gone&note=moved", StatusCode::BAD_REQUEST),
+        ("act=outcome&code=lost&note=", StatusCode::BAD_REQUEST),
+        ("act=outcome&code=lost&note=moved&refer_to=county", StatusCode::BAD_REQUEST),
+        ("act=outcome&code=confirmed_referred&note=moved&refer_to=moon", StatusCode::BAD_REQUEST),
+        ("act=outcome&code=confirmed_referred&note=moved&refer_to=county", StatusCode::SEE_OTHER),
+    ] {
+        let answer = gateway.send(sent(&page, rest)).await;
+        assert_eq!(answer.status, status, "{rest}: {}", answer.text());
+    }
+    let said = acts(&gateway);
+    assert_eq!(said.len(), 2, "{said:?}");
+    assert!(said[0].starts_with("Visit") && said[1].contains("ConfirmedReferred"), "{said:?}");
+    let forged = form(&cookie, &path, "csrf=forged&key=k&act=outcome&code=lost&note=moved");
+    assert_eq!(gateway.send(forged).await.status, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn two_files_are_merged_and_taken_apart_on_the_page_of_either() {
+    let gateway = gateway();
+    let cookie = gateway.session(super::doctor_grant("DR1")).await;
+    let path = "/lite/people/P1";
+    let page = gateway.send(looked(&cookie, path)).await.text();
+    assert!(page.contains("合并档案"), "{page}");
+    let sent = |rest: &str| {
+        let (csrf, key) = (hidden(&page, "csrf"), hidden(&page, "key"));
+        form(&cookie, path, &format!("csrf={csrf}&key={key}{}&{rest}", rest.len()))
+    };
+    for (rest, status) in [
+        ("act=merge&other=&note=why", StatusCode::BAD_REQUEST),
+        ("act=merge&other=P2&note=why", StatusCode::BAD_REQUEST),
+        ("act=merge&other=P1&note=", StatusCode::BAD_REQUEST),
+        ("act=eat&other=P1&note=why", StatusCode::BAD_REQUEST),
+        ("act=unmerge&other=2&note=why", StatusCode::NOT_FOUND),
+        ("act=merge&other=P1&note=why", StatusCode::SEE_OTHER),
+        ("act=unmerge&other=1&note=why", StatusCode::SEE_OTHER),
+    ] {
+        let answer = gateway.send(sent(rest)).await;
+        assert_eq!(answer.status, status, "{rest}: {}", answer.text());
+    }
+    let said = acts(&gateway);
+    assert_eq!(said.len(), 2, "{said:?}");
+    assert!(said[0].starts_with("Merge") && said[1].starts_with("Unmerge"), "{said:?}");
+}

@@ -65,6 +65,7 @@ impl Rows {
             alias: None,
             cause: None,
             visit: None,
+            outcome: None,
         };
         let seq = self.append(Fact::Alert(Box::new(event.clone())));
         match self.alerts.iter_mut().find(|known| known.alert.key == alert.key) {
@@ -295,6 +296,10 @@ impl Rows {
             Deed::Visit(_) => {
                 alert.state = AlertState::Visited;
                 AlertChange::Visited
+            }
+            Deed::Outcome(_) => {
+                alert.state = AlertState::Closed;
+                AlertChange::Closed
             }
         };
         rows.step(alert, change, Some(&act.by));
@@ -748,7 +753,19 @@ impl AccessReader for World {
 }
 
 /// Nobody asks it for a roster.
-impl RosterReader for World {}
+impl RosterReader for World {
+    fn villages_of(&self, place: &str) -> Result<Vec<String>, StoreError> {
+        let rows = self.rows();
+        let own = rows.sites().filter(|site| site.township == place && !site.village.is_empty());
+        let mut villages: Vec<String> = own.map(|site| site.village.clone()).collect();
+        villages.push(place.to_owned());
+        Ok(villages)
+    }
+
+    fn has_site(&self, place: &str, site: &SiteId) -> Result<bool, StoreError> {
+        Ok(self.rows().reaches_site(&Scope::Place(place.to_owned()), Some(site)))
+    }
+}
 
 impl CarryReader for World {}
 impl SealReader for World {}

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use utoipa::ToSchema;
 
-use super::Reading;
+use super::{OutcomeTold, Reading};
 use crate::domain::{AlertState, CareLevel, Level};
 
 /// One sentence of an alert's explanation.
@@ -121,6 +121,9 @@ pub struct AlertStep {
     /// The visit that it tells of.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub visit: Option<VisitTold>,
+    /// The outcome that ended it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<OutcomeTold>,
 }
 
 /// A visit.

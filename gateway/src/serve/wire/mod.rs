@@ -15,6 +15,7 @@ mod list;
 mod live;
 mod me;
 mod merge;
+mod outcome;
 mod person;
 mod query;
 mod reading;
@@ -43,6 +44,7 @@ pub use list::{ErrorBody, Events, List};
 pub use live::{LiveEvent, Ring, Snapshot};
 pub use me::Me;
 pub use merge::{Evidence, Merge, MergeAsked, MergeProposed, MergeTold, Suggestion, Undone};
+pub use outcome::{OutcomeAsked, OutcomeTold};
 pub use person::{
     Contradiction, Correction, Estimate, Latest, Line, Message, Person, PersonRow, Plan,
     TimelineItem, Tracking,

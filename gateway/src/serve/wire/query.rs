@@ -233,4 +233,19 @@ pub struct FormSent {
     /// Makes a second press of the same button the same act.
     #[serde(default)]
     pub key: String,
+    /// When it took place, on the clocks of China.
+    #[serde(default)]
+    pub at: String,
+    /// `yes`: at the person's home.
+    #[serde(default)]
+    pub home: String,
+    /// The reading that it rests on.
+    #[serde(default)]
+    pub reading: String,
+    /// What became of it.
+    #[serde(default)]
+    pub code: String,
+    /// To whom the person was sent.
+    #[serde(default)]
+    pub refer_to: String,
 }

@@ -15,8 +15,9 @@ use super::{
 };
 use crate::{
     domain::{
-        Alert, AlertState, Attribution, Basis, CareLevel, Device, Grade, Level, Measured, Millis,
-        PlaceKind, Plan, Registered, Standing, TenthsMmol, Visit, VisitRejected,
+        Alert, AlertOutcome, AlertState, Attribution, Basis, CareLevel, Device, Grade, Level,
+        Measured, Millis, OutcomeCode, PlaceKind, Plan, Registered, Standing, TenthsMmol, Visit,
+        VisitRejected,
     },
     store::{
         AlertChange, Answer, Attempt, BenchSession, CardScan, Change, ClockFound, ClockNote,
@@ -299,6 +300,17 @@ impl History {
                 reason: (c % 2 == 1).then(|| "不在家".to_owned()),
                 doctor: (b % 3 != 0).then(|| id("D1")),
                 rejected: (b % 2 == 1).then_some(VisitRejected::NotResponsible),
+            }));
+        }
+        if let Fact::Alert(step) = &mut step
+            && c % 5 == 1
+        {
+            step.change = AlertChange::Closed;
+            step.outcome = Some(Box::new(AlertOutcome {
+                code: OutcomeCode::ALL[usize::from(b) % OutcomeCode::ALL.len()],
+                reading: (c % 2 == 0).then(|| key(u64::from(b))),
+                reason: (c % 2 == 1).then(|| "搬走了".to_owned()),
+                refer_to: (b % 3 == 0).then(|| "county".into()),
             }));
         }
         work.facts.push(step);

@@ -264,3 +264,68 @@ fn a_person_is_found_by_number_and_a_card_by_all_who_hold_it() {
         assert_eq!(reader.holders("K1").unwrap().people, [id("P2")]);
     });
 }
+
+#[test]
+fn a_place_reaches_everything_below_it_in_the_tree_and_sites_words_where_the_tree_is_silent() {
+    check(|store| {
+        let facts = [
+            // Its row names another township and county than the tree does.
+            site("s1", "Da", "Wrong", "Elsewhere"),
+            site("s2", "New", "Qing", "Elsewhere"),
+            site("s3", "", "Qing", ""),
+            site("s4", "Far", "Away", "Elsewhere"),
+            person("P1", None, "Da"),
+            person("P2", None, "New"),
+            person("P3", None, "Xiao"),
+            person("P4", None, "Far"),
+            place("Da", PlaceKind::Village, "Qing"),
+            place("Xiao", PlaceKind::Village, "Qing"),
+            place("Qing", PlaceKind::Township, "Yun"),
+            place("Yun", PlaceKind::County, "Bai"),
+            place("Bai", PlaceKind::City, ""),
+        ];
+        commit(store, &facts, &[]);
+        let reader = store.reader();
+        for (place, people, sites) in [
+            ("Da", &["P1"][..], &["s1"][..]),
+            ("Xiao", &["P3"], &[]),
+            ("Qing", &["P1", "P2", "P3"], &["s1", "s2", "s3"]),
+            ("Yun", &["P1", "P2", "P3"], &["s1", "s2", "s3"]),
+            ("Bai", &["P1", "P2", "P3"], &["s1", "s2", "s3"]),
+            ("Wrong", &[], &[]),
+            ("Elsewhere", &["P4"], &["s4"]),
+            ("Away", &["P4"], &["s4"]),
+            ("", &[], &[]),
+        ] {
+            let scope = Scope::Place(place.to_owned());
+            let found = reader.people(&scope, "", &Paging::default()).unwrap().items;
+            let found: Vec<_> = found.iter().map(|person| person.person.as_str()).collect();
+            assert_eq!(found, people, "people of {place:?}");
+            for site in ["s1", "s2", "s3", "s4"] {
+                let inside = reader.has_site(place, &id(site)).unwrap();
+                assert_eq!(inside, sites.contains(&site), "{site} in {place:?}");
+            }
+            let now = after_noon(60);
+            for (scope, asked) in [(&scope, None), (&Scope::Everything, Some(place))] {
+                let board = reader.board(scope, asked, now).unwrap();
+                let counted = usize::try_from(board.people).unwrap();
+                assert_eq!(counted, people.len(), "board of {place:?}");
+                let named: Vec<_> = board.sites.iter().map(|row| row.site.as_str()).collect();
+                assert_eq!(named, sites, "board of {place:?}");
+            }
+            let villages = reader.villages_of(place).unwrap();
+            for person in people {
+                let row = found_village(&*reader, person);
+                assert!(villages.contains(&row), "{row} of {place:?}: {villages:?}");
+            }
+        }
+    });
+}
+
+fn found_village(reader: &dyn Reader, person: &str) -> String {
+    let key = crate::store::RegistryKey::Person(id(person));
+    match reader.registered(&Scope::Everything, &key).unwrap() {
+        Some(Registered::Person(row)) => row.village,
+        other => panic!("{other:?}"),
+    }
+}

@@ -7,7 +7,7 @@ use super::{
     state::{State, named},
 };
 use crate::{
-    domain::{HouseholdId, PersonId, Registered},
+    domain::{HouseholdId, PersonId, Registered, SiteId},
     store::{
         CommitSeq, Fact, Registration, RegistryKey, RosterHeld, RosterReader, SealReader,
         StoreError,
@@ -67,6 +67,10 @@ impl RosterReader for ModelReader {
 
     fn villages_of(&self, place: &str) -> Result<Vec<String>, StoreError> {
         Ok(self.shared().now().villages_of(place).into_iter().collect())
+    }
+
+    fn has_site(&self, place: &str, site: &SiteId) -> Result<bool, StoreError> {
+        Ok(self.shared().now().sites_of(place).contains(site))
     }
 
     fn people_in(

@@ -11,7 +11,7 @@ use crate::{
     domain::{
         Alert, AlertId, Attribution, BenchId, Card, Doctor, DoctorId, Household, HouseholdId,
         NotificationKey, Person, PersonEvent, PersonId, ReadingId, Registered, Site, SiteId,
-        Timestamp,
+        Timestamp, Within,
     },
     store::{
         AccountRow, AlertEvent, Answer, BenchSession, BrokenGlass, CardScan, CommitSeq, Context,
@@ -330,18 +330,25 @@ impl State {
 
     /// The villages of a place, with the place itself.
     pub(super) fn villages_of(&self, place: &str) -> BTreeSet<String> {
-        if place.is_empty() {
-            return BTreeSet::new();
-        }
-        let within = self.sites().filter(|site| site.township == place || county(site) == place);
-        let villages = within.map(|site| site.village.clone());
-        villages.filter(|village| !village.is_empty()).chain([place.to_owned()]).collect()
+        let within = self.within(place);
+        let inside = self.sites().filter(|site| within.holds(words(site)));
+        let villages = inside.map(|site| site.village.clone());
+        let villages = villages.filter(|village| !village.is_empty());
+        villages.chain(within.inside().iter().cloned()).collect()
+    }
+
+    /// What lies within a place.
+    fn within(&self, place: &str) -> Within {
+        let places = self.registry.values().filter_map(|(_, row)| {
+            if let Registered::Place(place) = row { Some(place) } else { None }
+        });
+        Within::of(place, places)
     }
 
     /// The sites of a place.
     pub(super) fn sites_of(&self, place: &str) -> BTreeSet<SiteId> {
-        let here = |site: &&Site| [&site.village, &site.township, county(site)].contains(&place);
-        let sites = self.sites().filter(|_| !place.is_empty()).filter(here);
+        let within = self.within(place);
+        let sites = self.sites().filter(|site| within.holds(words(site)));
         sites.map(|site| site.site.clone()).collect()
     }
 
@@ -382,6 +389,11 @@ impl State {
             }
         }
     }
+}
+
+/// The places that a site names, the narrowest first.
+fn words(site: &Site) -> [&str; 3] {
+    [&site.village, &site.township, county(site)]
 }
 
 /// The county that a site names among its attributes.

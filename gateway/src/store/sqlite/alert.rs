@@ -21,7 +21,7 @@ pub(super) const COLUMNS: &str = "key, id, concept, level, state, person, owner,
      alert_at, deadline, late, reasons, pack, ladder";
 pub(super) const EVENT_COLUMNS: &str = "key, id, concept, level, state, person, owner, step, \
      opened_at, alert_at, deadline, late, reasons, pack, ladder, seq, change, at, claimed_at, by, \
-     unseal_text(seq, 'note', note), was, alias, cause, visit";
+     unseal_text(seq, 'note', note), was, alias, cause, visit, outcome";
 pub(super) const OWED_COLUMNS: &str = "key, alert, alert_id, change, level, recipient, channel, \
      due_at, deadline, attempts, unseal_text(key, 'last_error', last_error)";
 
@@ -84,14 +84,15 @@ pub(super) fn add_event(
 ) -> Result<(), StoreError> {
     let sql = "INSERT INTO alert_event (key, id, concept, level, state, person, owner, step, \
                opened_at, alert_at, deadline, late, reasons, pack, ladder, seq, change, at, claimed_at, \
-                by, note, was, alias, cause, visit) \
+                by, note, was, alias, cause, visit, outcome) \
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, \
-               ?17, ?18, ?19, ?20, seal_text(?16, 'note', ?21), ?22, ?23, ?24, ?25)";
+               ?17, ?18, ?19, ?20, seal_text(?16, 'note', ?21), ?22, ?23, ?24, ?25, ?26)";
     let alert = &event.alert;
     let visit = event.visit.as_ref().map(json).transpose()?;
+    let outcome = event.outcome.as_ref().map(json).transpose()?;
     let reasons = json(&alert.reasons)?;
     let ladder = json(&alert.ladder)?;
-    let params: [&dyn ToSql; 25] = [
+    let params: [&dyn ToSql; 26] = [
         &alert.key,
         alert.id.as_bytes(),
         &alert.concept.as_str(),
@@ -117,6 +118,7 @@ pub(super) fn add_event(
         &event.alias.as_ref().map(crate::domain::Key::as_bytes),
         &event.cause.map(|cause| cause.0),
         &visit,
+        &outcome,
     ];
     run(connection, "adding a step of an alert", sql, params)?;
     if let Some(owner) = &alert.owner {
@@ -146,6 +148,7 @@ pub(super) fn decode_event(
         alias: cells.key_or_none()?,
         cause: cells.take::<Option<i64>>()?.map(CommitSeq),
         visit: cells.text_or_none(|text| serde_json::from_str(text).ok())?,
+        outcome: cells.text_or_none(|text| serde_json::from_str(text).ok())?,
     };
     Ok((seq, event))
 }

@@ -44,23 +44,8 @@ impl Area {
     }
 
     fn within(&mut self, connection: &Connection, place: &str) -> Result<(), StoreError> {
-        let mut villages = names(
-            connection,
-            "SELECT village FROM site WHERE village <> '' AND \
-                                              ? IN (township, county)",
-            place,
-        )?;
-        villages.insert(place.to_owned());
-        let mut sites = names(
-            connection,
-            "SELECT site FROM site WHERE \
-                                           ? IN (village, township, county)",
-            place,
-        )?;
-        if place.is_empty() {
-            villages.clear();
-            sites.clear();
-        }
+        let villages = scope::villages_of(connection, place)?;
+        let sites = scope::sites_of(connection, place)?;
         let overlap = |old: Option<BTreeSet<String>>, new: BTreeSet<String>| match old {
             Some(old) => old.intersection(&new).cloned().collect(),
             None => new,
@@ -82,10 +67,6 @@ impl Area {
     fn counts(&self, village: &str, site: &str) -> bool {
         self.has_village(village) || village.is_empty() && self.has_site(site)
     }
-}
-
-fn names(connection: &Connection, sql: &str, place: &str) -> Result<BTreeSet<String>, StoreError> {
-    Ok(fetch(connection, "site", (sql, [place]), cell)?.into_iter().collect())
 }
 
 /// One hour of one kind at one site of one village's people.

@@ -70,7 +70,7 @@ use super::{CommitSeq, Reader, Store, StoreError, Unit};
 use crate::domain::Timestamp;
 
 /// The format of the file that this program writes.
-pub const FORMAT_VERSION: i64 = 16;
+pub const FORMAT_VERSION: i64 = 17;
 
 /// How to open a store.
 #[derive(Debug, Clone)]

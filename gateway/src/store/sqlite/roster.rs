@@ -6,11 +6,11 @@ use smol_str::SmolStr;
 use super::{
     feed, identity,
     reader::SqliteReader,
-    row::{Cells, cell, fetch, fetch_one, run},
+    row::{Cells, fetch, fetch_one, run},
     scope,
 };
 use crate::{
-    domain::{HouseholdId, Id, PersonId},
+    domain::{HouseholdId, Id, PersonId, SiteId},
     store::{CommitSeq, Registration, RegistryKey, RosterHeld, RosterReader, StoreError},
 };
 
@@ -105,11 +105,11 @@ impl RosterReader for SqliteReader {
     }
 
     fn villages_of(&self, place: &str) -> Result<Vec<String>, StoreError> {
-        if place.is_empty() {
-            return Ok(Vec::new());
-        }
-        let sql = format!("SELECT * FROM {} ORDER BY 1", scope::VILLAGES);
-        self.see(|connection| fetch(connection, "site", (&sql, [place, place]), cell))
+        self.see(|connection| Ok(scope::villages_of(connection, place)?.into_iter().collect()))
+    }
+
+    fn has_site(&self, place: &str, site: &SiteId) -> Result<bool, StoreError> {
+        self.see(|connection| Ok(scope::sites_of(connection, place)?.contains(site.as_str())))
     }
 
     fn people_in(

@@ -1,8 +1,10 @@
 //! Scopes as conditions of a query. Every list about people is built with one of these.
 
+use std::collections::BTreeSet;
+
 use rusqlite::{Connection, params_from_iter, types::Value};
 
-use super::row::number;
+use super::row::{cell, fetch, number};
 use crate::{
     domain::{DoctorId, NOBODY},
     store::{StoreError, view::Scope},
@@ -41,21 +43,60 @@ pub(super) fn text(text: &str) -> Value {
     Value::Text(text.to_owned())
 }
 
-/// The villages of a place: itself, and those of sites that name it as township or county.
-pub(super) const VILLAGES: &str = "(SELECT ? UNION SELECT village FROM site \
-                        WHERE ? IN (township, county) AND village <> '')";
+/// What lies within a place, as [`crate::domain::Within`] has it: the place and what is below it in
+/// the tree, and by the words of sites where the tree is silent.
+macro_rules! within {
+    ($what:literal) => {
+        concat!(
+            "WITH RECURSIVE inside (place) AS (SELECT ? UNION SELECT p.place FROM inside i \
+             JOIN place p ON p.parent = i.place AND p.parent <> '') ",
+            $what,
+            " FROM site s WHERE (s.village IN inside OR NOT EXISTS (\
+             SELECT 1 FROM place v WHERE v.place = s.village AND v.parent <> '') \
+             AND (s.township IN inside OR NOT EXISTS (\
+             SELECT 1 FROM place t WHERE t.place = s.township AND t.parent <> '') \
+             AND s.county IN inside))"
+        )
+    };
+}
+
+const SITES: &str = within!("SELECT s.site");
+const VILLAGES: &str =
+    concat!(within!("SELECT place FROM inside UNION SELECT s.village"), " AND s.village <> ''");
+
+/// The villages of a place, by name; a village is its own.
+pub(super) fn villages_of(
+    connection: &Connection,
+    place: &str,
+) -> Result<BTreeSet<String>, StoreError> {
+    names(connection, VILLAGES, place)
+}
+
+/// The sites of a place, by name.
+pub(super) fn sites_of(
+    connection: &Connection,
+    place: &str,
+) -> Result<BTreeSet<String>, StoreError> {
+    names(connection, SITES, place)
+}
+
+fn names(connection: &Connection, sql: &str, place: &str) -> Result<BTreeSet<String>, StoreError> {
+    if place.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    Ok(fetch(connection, "site", (sql, [place]), cell)?.into_iter().collect())
+}
 
 fn nothing() -> Clause {
     Clause::new("0", [])
 }
 
-/// Sites of a place, by their own words.
+/// Sites of a place.
 pub(super) fn sites(column: &str, place: &str) -> Clause {
     if place.is_empty() {
         return nothing();
     }
-    let sql = format!("{column} IN (SELECT site FROM site WHERE ? IN (village, township, county))");
-    Clause::new(&sql, [text(place)])
+    Clause::new(&format!("{column} IN ({SITES})"), [text(place)])
 }
 
 /// Villages of a place.
@@ -63,7 +104,7 @@ pub(super) fn villages(column: &str, place: &str) -> Clause {
     if place.is_empty() {
         return nothing();
     }
-    Clause::new(&format!("{column} IN {VILLAGES}"), [text(place), text(place)])
+    Clause::new(&format!("{column} IN ({VILLAGES})"), [text(place)])
 }
 
 fn people_of_doctor(column: &str, doctor: &DoctorId) -> Clause {

@@ -2,13 +2,13 @@
 
 use super::{Items, Part, files::Files};
 use crate::{
-    domain::{Alert, PersonId, case_code},
+    domain::{Alert, PersonId, Timestamp, case_code},
     serve::{
         describe::{Describer, alert::step},
         wire,
     },
     store::{
-        AlertChange, AlertEvent, StoreError,
+        AlertChange, AlertEvent, Attempt, Sending, StoreError,
         view::{AlertFilter, Paging, Scope},
     },
 };
@@ -24,13 +24,26 @@ impl Describer<'_> {
                 let known = history.events.into_iter().filter(|(_, event)| part.is_known(event.at));
                 let (at, known): (Vec<_>, Vec<_>) = known.unzip();
                 let put_right = files.put_right(&known, part);
+                let stood: Vec<_> = known
+                    .iter()
+                    .enumerate()
+                    .map(|(index, event)| {
+                        // Not the undoing itself: from there on the alert stands again.
+                        let next = index.saturating_add(1);
+                        (event.at, put_right.contains(&index) && put_right.contains(&next))
+                    })
+                    .collect();
                 let told = at.into_iter().zip(known).enumerate().filter(|(index, (_, event))| {
                     !put_right.contains(index) && files.own.contains(&event.alert.person)
                 });
                 let before = steps.len();
                 steps.extend(told.map(|(_, step)| step));
                 if steps.len() > before {
-                    messages.extend(self.reader().messages_of(alert.key)?);
+                    let mut of_it = self.reader().messages_of(alert.key)?;
+                    for message in &mut of_it {
+                        message.attempts.retain(|tried| !undone(&stood, tried));
+                    }
+                    messages.extend(of_it);
                 }
             }
         }
@@ -77,5 +90,37 @@ impl Describer<'_> {
             step: Some(step(event)),
             ..wire::TimelineItem::default()
         }
+    }
+}
+
+/// Whether a message was dropped because of a merge that was taken back since: by when each step was
+/// taken, oldest first, and whether it was put right later.
+fn undone(steps: &[(Timestamp, bool)], tried: &Attempt) -> bool {
+    let then = steps.iter().rev().find(|(at, _)| *at <= tried.at);
+    tried.sending == Sending::Dropped && then.is_some_and(|(_, put_right)| *put_right)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::fixtures::{after_noon, key};
+
+    #[track_caller]
+    fn check(sending: Sending, minutes: i64, expected: bool) {
+        // Opened at noon, ended by a merge ten minutes later, which was taken back after twenty.
+        let steps = [(0, false), (10, true), (20, false)];
+        let steps = steps.map(|(minutes, put_right)| (after_noon(minutes), put_right));
+        let (key, at) = (key(1), after_noon(minutes));
+        let tried = Attempt { key, at, sending: sending.clone() };
+        assert_eq!(undone(&steps, &tried), expected, "{sending:?} after {minutes} minutes");
+    }
+
+    #[test]
+    fn what_a_merge_dropped_that_was_taken_back_is_told_no_more() {
+        check(Sending::Dropped, 5, false);
+        check(Sending::Dropped, 10, true);
+        check(Sending::Dropped, 15, true);
+        check(Sending::Dropped, 25, false);
+        check(Sending::Delivered, 15, false);
     }
 }
