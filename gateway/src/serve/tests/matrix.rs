@@ -53,6 +53,7 @@ fn fill(path: &str, number: u8) -> String {
     } else {
         format!("P{number}")
     };
+    let path = path.replace("{site}", &format!("V{number}")).replace("{bench}", "B1");
     path.replace("{id}", &id)
 }
 
@@ -77,6 +78,10 @@ fn body(path: &str) -> &'static str {
         r#"{"at":"2026-02-01","profile":"xian-2025","kind":"year_to_date","yuan":10000.5}"#
     } else if path.ends_with("/site-acts") {
         r#"{"at":"2026-02-01","site":"V1","act":"no_symptoms"}"#
+    } else if path.ends_with("/V1/B1/card") {
+        r#"{"person":"P1"}"#
+    } else if path.ends_with("/V2/B1/card") {
+        r#"{"person":"P2"}"#
     } else if path.ends_with("/readings") {
         r#"{"kind":"blood_pressure","device":"D9","site":"V1","systolic":120,"diastolic":80,"unit":"mmHg","seq":7,"epoch":1}"#
     } else {
@@ -184,10 +189,13 @@ async fn every_route_answers_each_role_for_its_own_and_denies_another_s() {
         check(&of, "forged", 1, if open { StatusCode::OK } else { StatusCode::UNAUTHORIZED }).await;
         for role in roles {
             let may = open || of.right == "any" || rights(role).contains(&of.right.as_str());
-            let one = of.path.contains("{id}");
+            let bench = of.path.contains("{bench}");
+            let one = of.path.contains("{id}") || bench;
             for number in [1, 2] {
                 // P1 lives in 青石镇 and belongs to DR1, P2 to DR2; DR9 is in no registry.
                 let own = match role {
+                    // Benches are a place's, not a village doctor's.
+                    "other" | "doctor" if bench => false,
                     "other" => number == 2,
                     "stranger" => false,
                     _ => number == 1,

@@ -233,8 +233,8 @@ fn held_reading(held: &Reading, received_at: Timestamp) -> StoredReading {
 }
 
 fn add_scan(connection: &Connection, seq: CommitSeq, scan: &CardScan) -> Result<(), StoreError> {
-    let sql = "INSERT INTO card_scan (seq, site, bench, card, person, at, received_at, out) \
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+    let sql = "INSERT INTO card_scan (seq, site, bench, card, person, at, received_at, out, \
+               opened_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
     let params = params![
         seq.0,
         scan.site.as_str(),
@@ -244,6 +244,7 @@ fn add_scan(connection: &Connection, seq: CommitSeq, scan: &CardScan) -> Result<
         scan.at.as_millis(),
         scan.received_at.as_millis(),
         scan.out,
+        code::opened_by(&scan.opened_by),
     ];
     run(connection, "adding a card scan", sql, params).map(|_| ())
 }

@@ -153,8 +153,8 @@ pub(super) fn awaiting(
         RegistryKey::Person(person) => readings("named", person.as_str()),
         RegistryKey::Device(device) => readings("device", device.as_str()),
         RegistryKey::Card(card) => {
-            let sql = "SELECT site, bench, card, person, at, received_at, out FROM card_scan \
-                       WHERE card = ? AND person IS NULL AND received_at >= ? ORDER BY at, seq";
+            let sql = "SELECT site, bench, card, person, at, received_at, out, \
+               opened_by FROM card_scan WHERE card = ? AND person IS NULL AND received_at >= ? ORDER BY at, seq";
             let params = params![card, since.as_millis()];
             let scans = fetch(connection, "card_scan", (sql, params), feed::decode_scan)?;
             Ok(Awaiting { readings: Vec::new(), scans })

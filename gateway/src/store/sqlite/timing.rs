@@ -156,8 +156,8 @@ pub(super) fn came_since(
 ) -> Result<CameSince, StoreError> {
     let sql = format!("SELECT {} FROM reading WHERE seq > ? ORDER BY seq", reading::COLUMNS);
     let readings = fetch(connection, "reading", (&sql, [after.0]), reading::decode)?;
-    let sql = "SELECT seq, site, bench, card, person, at, received_at, out FROM card_scan \
-               WHERE seq > ? ORDER BY seq";
+    let sql = "SELECT seq, site, bench, card, person, at, received_at, out, \
+               opened_by FROM card_scan WHERE seq > ? ORDER BY seq";
     let scans = fetch(connection, "card_scan", (sql, [after.0]), |cells| {
         let seq = cells.seq()?;
         let scan: CardScan = super::feed::decode_scan(cells)?;
