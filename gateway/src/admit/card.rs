@@ -10,13 +10,13 @@ use super::{
     measured, refuse,
 };
 use crate::{
-    domain::{BenchId, Road, SiteId, Timestamp},
+    domain::{BenchId, OpenedBy, Road, SiteId, Timestamp},
     intake::Item,
     store::{CardScan, Origin, Presence},
 };
 
 /// Longest number on a card, in characters; a longer one is noise of the reader.
-const CARD_MAX: usize = 128;
+pub const CARD_MAX: usize = 128;
 
 /// Admits a card held to the reader of a bench: `{"card":"…","at":"…"?,"out":false?}`.
 #[must_use]
@@ -31,7 +31,8 @@ pub fn card(
         // A scan without a time is one that happens now: readers have no memory.
         let at = measured(at.as_deref(), received_at, true).at;
         let (site, bench) = (site.clone(), bench.clone());
-        Ok(CardScan { site, bench, card, person: None, at, received_at, out })
+        let opened_by = OpenedBy::Reader(None);
+        Ok(CardScan { site, bench, card, person: None, at, received_at, out, opened_by })
     };
     let device = Some(SmolStr::new(bench.as_str()));
     read().map_or_else(
@@ -81,7 +82,9 @@ pub fn read_card(format: &Format, bytes: &[u8], source: &Source<'_>) -> Option<I
     };
     let (site, bench) = (source.site.clone(), bench.clone());
     let (at, received_at) = (source.received_at, source.received_at);
-    Some(Item::Card(CardScan { site, bench, card, person: None, at, received_at, out: false }))
+    let (person, out) = (None, false);
+    let opened_by = OpenedBy::Reader(Some(source.device.clone()));
+    Some(Item::Card(CardScan { site, bench, card, person, at, received_at, out, opened_by }))
 }
 
 /// What may be kept of a frame that cannot be used: of an identity card, neither name nor face.

@@ -20,7 +20,7 @@ use smol_str::SmolStr;
 use self::time::{Order, settle};
 pub use self::{
     bench::{SiteActSaid, site_act},
-    card::{card, presence, read_card},
+    card::{CARD_MAX, card, presence, read_card},
     event::{EventProblem, follow_up, happened_at, money},
     frame::{cut_frame, frame, left, memory},
     json::{posted, readings},

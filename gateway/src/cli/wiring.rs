@@ -172,7 +172,7 @@ fn admit_message(book: &DeviceBook, arrival: &Arrival<'_>) -> Vec<Item> {
     };
     let refuse = |site: Option<&SiteId>, device: Option<&str>| {
         let origin = Origin { road, site: site.cloned(), device: device.map(SmolStr::new) };
-        vec![admit::refuse(origin, received_at, "unknown_topic", payload)]
+        vec![admit::refuse(origin, received_at, unknown_topic(device), payload)]
     };
     match arrival.topic {
         Topic::Reading { site, device } => {
@@ -191,6 +191,11 @@ fn admit_message(book: &DeviceBook, arrival: &Arrival<'_>) -> Vec<Item> {
             refuse(site.as_ref(), device.as_ref().map(DeviceId::as_str))
         }
     }
+}
+
+/// Why a topic is none of ours: `xz/1/{site}/card` has no bench in its place.
+fn unknown_topic(device: Option<&str>) -> &'static str {
+    if device == Some("card") { "card: the topic names no bench" } else { "unknown_topic" }
 }
 
 /// The configured serial lines.
@@ -363,5 +368,24 @@ pub(super) fn notify(core: &Arc<Core>) -> notify::Parts {
         gate: core.gate.subscribe(),
         clock: core.clock.clone(),
         mqtt_cursor: Arc::new(move |doctor| reader.cursor(&acknowledged_by(doctor.as_str()))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The reason that is told for what came under a topic.
+    #[track_caller]
+    fn check(topic: &str, expected: &str) {
+        let topic = Topic::read(topic);
+        assert_eq!(unknown_topic(topic.device()), expected, "{topic:?}");
+    }
+
+    #[test]
+    fn a_card_without_a_bench_has_a_reason_of_its_own() {
+        check("xz/1/van/card", "card: the topic names no bench");
+        check("xz/1/van/cuff/temperature", "unknown_topic");
+        check("xz/1/van", "unknown_topic");
     }
 }

@@ -15,8 +15,8 @@ use crate::{
     },
     intake::Item,
     store::{
-        Awaiting, CardScan, CommitSeq, Decided, Decision, Fact, QuarantineReason, RegistryKey,
-        StoreError, StoredReading,
+        Attributed, Awaiting, CardScan, Change, CommitSeq, Decided, Decision, Fact,
+        QuarantineReason, RegistryKey, StoreError, StoredReading,
         view::{HeldQuarantine, HeldState},
     },
 };
@@ -192,9 +192,12 @@ impl Group<'_> {
             Whose::Known(attribution) => Some(attribution),
             Whose::Nobody(_) | Whose::Unknown(_) => None,
         };
+        if after == stored.attribution {
+            return Ok(());
+        }
         let person = |whose: &Option<Attribution>| whose.as_ref().map(|of| of.person.clone());
         if person(&after) == person(&stored.attribution) {
-            return Ok(());
+            return self.say_why(&stored, after);
         }
         let item = self.unit.item_of(&stored.reading.id)?;
         if item.as_ref().is_some_and(is_for_people) {
@@ -202,6 +205,20 @@ impl Group<'_> {
         }
         self.tell_item(item, &stored, (after.as_ref(), by));
         self.attribute_anew(stored, after, &SmolStr::new_static(by))?;
+        self.flush()
+    }
+
+    /// A reading stays whose it is, and it is said by which session: another card of theirs came late,
+    /// or the clock moved.
+    fn say_why(
+        &mut self,
+        stored: &StoredReading,
+        after: Option<Attribution>,
+    ) -> Result<(), StoreError> {
+        let (reading, before) = (stored.reading.id, stored.attribution.clone());
+        let said = Attributed { reading, before, after: after.clone(), at: self.now };
+        self.facts.push(Fact::Attributed(Box::new(said)));
+        self.changes.push(Change::Reattribute(reading, after));
         self.flush()
     }
 

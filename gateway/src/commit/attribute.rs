@@ -7,7 +7,9 @@
 //! to two people, or to one and somebody without a card, waits.
 
 use crate::{
-    domain::{Attribution, Basis, BenchId, Device, Millis, PersonId, Reading, SiteId, Timestamp},
+    domain::{
+        AtBench, Attribution, Basis, BenchId, Device, Millis, PersonId, Reading, SiteId, Timestamp,
+    },
     store::{BenchSession, CardScan, Change, QuarantineReason, StoreError, Unit},
 };
 
@@ -52,7 +54,7 @@ pub(super) fn attribute(
             return Ok(Whose::Nobody(QuarantineReason::UnprovenTime));
         };
         match session_of(desk, unit, (&reading.site, &bench), window)? {
-            Meant::One(person) => return known(desk, unit, &person, Basis::BenchSession),
+            Meant::One(session) => return in_session(desk, unit, session),
             Meant::Several => return Ok(Whose::Nobody(QuarantineReason::BetweenPeople)),
             Meant::None => {}
         }
@@ -88,7 +90,7 @@ fn own(device: &Device, reading: &Reading) -> Own {
 
 /// Whose session a reading at a bench belongs to.
 enum Meant {
-    One(PersonId),
+    One(BenchSession),
     /// Two people could be meant, or one and somebody without a card, so nobody is.
     Several,
     None,
@@ -120,7 +122,7 @@ fn session_of(
         }
         if session.from <= window.from {
             let other = other_came(desk, unit, &session, window)?;
-            return Ok(if other { Meant::Several } else { Meant::One(session.person) });
+            return Ok(if other { Meant::Several } else { Meant::One(session) });
         }
         person = Some(session.person);
         at = session.from.minus(Millis(1));
@@ -142,7 +144,7 @@ fn session_then(
     open.extend(unit.sessions(site, bench, window.others_from)?);
     let several = open.iter().any(|other| other.person != session.person)
         || other_came(desk, unit, &session, Window { begun: window.from, ..window })?;
-    Ok(if several { Meant::Several } else { Meant::One(session.person) })
+    Ok(if several { Meant::Several } else { Meant::One(session) })
 }
 
 /// Whether a card other than that of a session was held to the reader before the measurement ended.
@@ -157,7 +159,7 @@ fn other_came(
     }
     let span = (window.begun.plus(Millis(1)), window.to);
     for scan in unit.scans((&session.site, &session.bench), span)? {
-        if !scan.out && desk.card(unit, &scan.card)?.as_ref() != Some(&session.person) {
+        if !scan.out && holder(desk, unit, &scan)?.as_ref() != Some(&session.person) {
             return Ok(true);
         }
     }
@@ -174,6 +176,34 @@ fn touched(
         || !unit.scans((site, bench), (window.from, window.to))?.is_empty())
 }
 
+/// Whose a scan is: whoever was looked up, else the holder of the card as far as is known now.
+pub(super) fn holder(
+    desk: &mut Desk,
+    unit: &mut dyn Unit,
+    scan: &CardScan,
+) -> Result<Option<PersonId>, StoreError> {
+    if scan.is_without_card() {
+        return Ok(scan.person.clone());
+    }
+    desk.card(unit, &scan.card)
+}
+
+/// The person of a session, with the session that says so.
+fn in_session(
+    desk: &mut Desk,
+    unit: &mut dyn Unit,
+    session: BenchSession,
+) -> Result<Whose, StoreError> {
+    let BenchSession { bench, person, from, opened_by, .. } = session;
+    Ok(match known(desk, unit, &person, Basis::BenchSession)? {
+        Whose::Known(whose) => {
+            let session = Some(Box::new(AtBench { bench, from, opened_by }));
+            Whose::Known(Attribution { session, ..whose })
+        }
+        other @ (Whose::Nobody(_) | Whose::Unknown(_)) => other,
+    })
+}
+
 fn known(
     desk: &mut Desk,
     unit: &mut dyn Unit,
@@ -181,7 +211,7 @@ fn known(
     basis: Basis,
 ) -> Result<Whose, StoreError> {
     Ok(if desk.people.knows(person) || desk.person(unit, person)?.is_some() {
-        Whose::Known(Attribution { person: person.clone(), basis })
+        Whose::Known(Attribution::new(person.clone(), basis))
     } else {
         Whose::Unknown(person.clone())
     })
@@ -197,8 +227,7 @@ pub(super) fn scan(
     limit: Millis,
 ) -> Result<Option<Vec<Change>>, StoreError> {
     let scans = unit.scans((&scan.site, &scan.bench), (scan.at, scan.at.plus(limit)))?;
-    let same =
-        |other: &CardScan| (other.at, &other.card, other.out) == (scan.at, &scan.card, scan.out);
+    let same = |other: &CardScan| other.at == scan.at && is_alike(other, scan, scan.out);
     if scans.iter().any(same) {
         return Ok(None);
     }
@@ -223,16 +252,29 @@ pub(super) fn session_of_scan(
     Ok(Change::Session(session(scan, person, end_of(scan, &scans, limit))))
 }
 
+/// Whether one scan says the same as another, in that direction: it names the same card, or without
+/// a card the same person.
+fn is_alike(one: &CardScan, other: &CardScan, out: bool) -> bool {
+    let person = |it: &CardScan| it.person.clone().filter(|_| it.is_without_card());
+    (&one.card, one.out, person(one)) == (&other.card, out, person(other))
+}
+
 /// A session ends at the next scan at its bench, or after its limit; at once, where another card
 /// was read in the same instant: nobody knows which came first.
 fn end_of(scan: &CardScan, scans: &[CardScan], limit: Millis) -> Timestamp {
-    let other =
-        |it: &&CardScan| it.at > scan.at || (it.card.as_str(), it.out) != (&scan.card, false);
+    let other = |it: &&CardScan| it.at > scan.at || !is_alike(it, scan, false);
     let next = scans.iter().find(other).map(|later| later.at);
     next.unwrap_or(scan.at.plus(limit))
 }
 
 fn session(scan: &CardScan, person: &PersonId, until: Timestamp) -> BenchSession {
     let bench: BenchId = scan.bench.clone();
-    BenchSession { site: scan.site.clone(), bench, person: person.clone(), from: scan.at, until }
+    BenchSession {
+        site: scan.site.clone(),
+        bench,
+        person: person.clone(),
+        from: scan.at,
+        until,
+        opened_by: scan.opened_by.clone(),
+    }
 }

@@ -168,7 +168,7 @@ impl Group<'_> {
         if self.desk.person(self.unit, person)?.is_none() {
             return Ok(Err(DecideRefused::UnknownPerson));
         }
-        let after = Attribution { person: person.clone(), basis: Basis::Claim };
+        let after = Attribution::new(person.clone(), Basis::Claim);
         Ok(Ok((held.seq, Decision::Claimed(person.clone()), Some((stored, Some(after))))))
     }
 

@@ -11,10 +11,7 @@ use std::{
 
 use crate::{
     assess::{Pack, Packs},
-    domain::{
-        IdNumber, Millis, PersonEvent, PersonId, ReadingId, Registered, Road, Timestamp,
-        card_digest,
-    },
+    domain::{Millis, PersonEvent, PersonId, ReadingId, Registered, Timestamp},
     intake::{Item, KeyReused, Receipt},
     store::{
         Attempt, CardScan, Change, CommitSeq, Committed, Counts, Fact, Origin, Outcome,
@@ -26,7 +23,6 @@ use crate::{
 use super::{
     Acted, Registering, Work,
     again::{Stretch, binds},
-    attribute,
     carry::Pending,
     cause::Cause,
     clock::Finding,
@@ -291,41 +287,6 @@ impl Group<'_> {
     pub(super) fn keep_touched(&mut self) {
         let touched = std::mem::take(&mut self.touched);
         self.facts.extend(touched.into_iter().map(Fact::Reading));
-    }
-
-    fn card(&mut self, scan: &CardScan) -> Result<(), StoreError> {
-        let mut person = self.desk.card(self.unit, &scan.card)?;
-        let mut card = scan.card.clone();
-        if let Ok(number) = IdNumber::parse(&scan.card) {
-            card = number.card();
-            person = person.map_or_else(|| self.desk.card(self.unit, &card), |it| Ok(Some(it)))?;
-        }
-        let scan = CardScan { card, person, ..scan.clone() };
-        let limit = self.desk.session_limit(self.unit, &scan.site)?;
-        let Some(changes) = attribute::scan(self.unit, &scan, limit)? else { return Ok(()) };
-        self.changes.extend(changes);
-        self.stretches.push(Stretch::of(&scan));
-        if scan.person.is_none() && !scan.out {
-            self.facts.push(Fact::Quarantined(Box::new(unknown_card(&scan))));
-        }
-        self.facts.push(Fact::CardScan(scan));
-        self.flush()
-    }
-}
-
-fn unknown_card(scan: &CardScan) -> Quarantined {
-    Quarantined {
-        reason: QuarantineReason::UnknownCard,
-        detail: String::new(),
-        raw: scan.card.as_bytes().to_vec(),
-        origin: Origin {
-            road: Road::Mqtt,
-            site: Some(scan.site.clone()),
-            device: Some(scan.bench.as_str().into()),
-        },
-        received_at: scan.received_at,
-        reading: None,
-        content: card_digest(&scan.site, &scan.bench, &scan.card, scan.at),
     }
 }
 

@@ -304,25 +304,34 @@ impl Day<'_> {
     /// was received: all that time the clock was not set. A clock that was set back looks the same
     /// from one side.
     fn kept_back(&self, of: &Frame, quicker: &[&Frame]) -> Option<Millis> {
-        let around = |frame: &&&Frame| {
-            let taken = of.received_at.minus(of.lag.minus(frame.lag));
-            let mut like = self.like(frame).filter(|other| other.lag < of.lag.minus(self.alike));
-            let (mut before, mut after) = (false, false);
-            like.any(|other| {
-                before |= other.received_at < taken;
-                after |= other.received_at > of.received_at;
-                before && after
-            })
-        };
-        let base = quicker.iter().find(around)?;
-        let lone = !self.frames.iter().any(|other| self.may_be_of(of, other, base.lag));
+        let base = quicker.iter().find(|base| self.is_around(of, base))?;
+        let lone = !self.frames.iter().any(|other| self.may_be_of(of, other, base));
         lone.then_some(of.lag.minus(base.lag))
     }
 
+    /// Whether frames of a smaller lag came at once both before a frame was taken, if that lag was its
+    /// clock's, and after it was received.
+    fn is_around(&self, of: &Frame, base: &Frame) -> bool {
+        let taken = of.received_at.minus(of.lag.minus(base.lag));
+        let mut like = self.like(base).filter(|other| other.lag < of.lag.minus(self.alike));
+        let (mut before, mut after) = (false, false);
+        like.any(|other| {
+            before |= other.received_at < taken;
+            after |= other.received_at > of.received_at;
+            before && after
+        })
+    }
+
     /// Whether a frame may as well have been taken while the clock showed another lag, by one of the
-    /// frames that came next to that time: the clock was set in between, and nothing tells when.
-    fn may_be_of(&self, of: &Frame, other: &Frame, base: Millis) -> bool {
-        if apart(other.lag.minus(base)) <= self.alike || other.lag >= of.lag.minus(self.alike) {
+    /// frames that came next to that time: the clock was set in between, and nothing tells when. A
+    /// frame that was itself kept back, from among those that came at once, shows no other clock: else
+    /// it would have been set twice.
+    fn may_be_of(&self, of: &Frame, other: &Frame, base: &Frame) -> bool {
+        let like_base = apart(other.lag.minus(base.lag)) <= self.alike;
+        if like_base || other.lag >= of.lag.minus(self.alike) {
+            return false;
+        }
+        if other.lag > base.lag && self.is_around(other, base) {
             return false;
         }
         let taken = of.received_at.minus(of.lag.minus(other.lag));
@@ -428,6 +437,18 @@ mod tests {
             let with = |one| live.into_iter().chain([one]).collect::<Vec<_>>();
             check(&with((3600, ahead, 900)), Told::KeptBack(Millis::seconds(900)));
         }
+    }
+
+    #[test]
+    fn a_queue_that_was_kept_back_is_each_kept_back_for_as_long_as_it_was() {
+        let live: Vec<_> = (1..7).map(|number| (number * 100, 0, 0)).collect();
+        let after: Vec<_> = (20..26).map(|number| (number * 100, 0, 0)).collect();
+        let queue = [(1850, 0, 1000), (1851, 0, 800), (1852, 0, 600), (1853, 0, 400)];
+        let with = |last| live.iter().chain(&after).chain(&queue).copied().chain([last]).collect();
+        let all: Vec<_> = with((1854, 0, 200));
+        check(&all, Told::KeptBack(Millis::seconds(200)));
+        let all: Vec<_> = with((1849, 0, 1200));
+        check(&all, Told::KeptBack(Millis::seconds(1200)));
     }
 
     #[test]

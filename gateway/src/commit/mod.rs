@@ -10,10 +10,12 @@
 mod act;
 mod again;
 mod attribute;
+mod card;
 mod carry;
 mod cause;
 mod clock;
 mod context;
+mod cost;
 mod decide;
 mod desk;
 mod docket;
@@ -40,6 +42,7 @@ mod writer;
 
 pub use attribute::BENCH_SESSION_LIMIT;
 pub use clock::Trust;
+pub use cost::{Cost, cost_of_attribution};
 pub use health::Health;
 pub use roster::BY_ROSTER;
 pub use window::Pace;

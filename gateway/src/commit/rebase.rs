@@ -106,6 +106,7 @@ impl Group<'_> {
                 person: person.clone(),
                 from: scan.at,
                 until: next.unwrap_or(span.1),
+                opened_by: scan.opened_by.clone(),
             }));
         }
         self.flush()

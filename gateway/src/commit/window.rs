@@ -138,7 +138,11 @@ fn ended(reading: &Reading, (told, coarse): Hearing, pace: &Pace) -> Option<Span
         }
         Told::KeptBack(by) => {
             let (from, to) = (just_now.from.minus(by), received.minus(by));
-            Some(Span { from: from.minus(coarse), to: to.plus(STEADY).plus(coarse) })
+            // What states when it began may have taken longer than the quickest; both state whole
+            // seconds.
+            let (least, most) = pace.takes(&reading.measurement);
+            let longer = most.minus(least).min(STEADY).plus(SECOND);
+            Some(Span { from: from.minus(coarse), to: to.plus(longer).plus(coarse) })
         }
         Told::Open if reading.measured.grade != Grade::D => {
             // Right and kept back, or slow and at once; if it runs ahead, by as much it may be late.

@@ -208,7 +208,12 @@ fn missing(column: &'static str) -> RowError {
 impl Place {
     fn check(&self) -> Checked {
         sound(!self.place.is_empty(), || missing("place"))?;
-        sound(self.parent != self.place, RowError::own_ancestor)
+        sound(self.parent != self.place, RowError::own_ancestor)?;
+        let six = |code: &str| code.len() == 6 && code.bytes().all(|place| place.is_ascii_digit());
+        sound(self.area_codes().all(six), || {
+            let words = ("应为六位行政区划代码", "expected the six digits of a county");
+            RowError::new(Self::AREA_CODE, "area_code_wrong", words)
+        })
     }
 }
 

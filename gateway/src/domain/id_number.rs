@@ -73,6 +73,12 @@ impl IdNumber {
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 
+    /// The six digits of the county in which it was given.
+    #[must_use]
+    pub fn area(&self) -> &str {
+        self.as_str().get(..6).unwrap_or_default()
+    }
+
     /// The day of birth in it.
     #[must_use]
     pub fn birth(&self) -> Option<Date> {

@@ -19,6 +19,7 @@ mod place;
 mod plan;
 mod reading;
 mod registry;
+mod session;
 mod time;
 mod visit;
 
@@ -51,5 +52,6 @@ pub use reading::{
 pub use registry::{
     Attributes, Card, Dated, Device, Doctor, Household, Person, Registered, Sex, Site, SiteRole,
 };
+pub use session::{AtBench, OpenedBy};
 pub use time::{Clock, Grade, Measured, Millis, Timestamp};
 pub use visit::{Visit, VisitRejected};

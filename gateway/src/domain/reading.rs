@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::{
-    BenchId, ContentDigest, DeviceId, Measured, Millis, PersonId, ReadingId, SiteId, Timestamp,
+    AtBench, BenchId, ContentDigest, DeviceId, Measured, Millis, PersonId, ReadingId, SiteId,
+    Timestamp,
 };
 
 /// Where a value was taken, which decides the line it is judged by.
@@ -154,6 +155,16 @@ pub struct Attribution {
     pub person: PersonId,
     /// Why.
     pub basis: Basis,
+    /// By which session of a bench, if by one.
+    pub session: Option<Box<AtBench>>,
+}
+
+impl Attribution {
+    /// Somebody's by anything but a session.
+    #[must_use]
+    pub const fn new(person: PersonId, basis: Basis) -> Self {
+        Self { person, basis, session: None }
+    }
 }
 
 /// Whether a stored reading takes part in the assessment.

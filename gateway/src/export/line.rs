@@ -276,7 +276,7 @@ pub(crate) mod tests {
                 written: None,
                 raw: None,
             },
-            attribution: Some(Attribution { person, basis: Basis::Payload }),
+            attribution: Some(Attribution::new(person, Basis::Payload)),
             context: None,
             told_symptoms: Vec::new(),
             standing: Standing::Stored,

@@ -36,6 +36,7 @@ use super::{api, wire};
         api::alerts::ack, api::alerts::forward, api::alerts::note, api::visits::visit, api::outcomes::outcome,
         api::people::list, api::people::one, api::people::timeline,
         api::happened::follow_up, api::happened::money, api::happened::site_act, api::void::void,
+        api::bench::card,
         api::merge::merge, api::merge::undo, api::merge::list, api::merge::proposed,
         api::board::board, api::board::snapshot, api::indicators::indicators, api::live::events, api::live::stream,
         api::held::quarantine, api::held::one, api::held::refused,

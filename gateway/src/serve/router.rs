@@ -14,8 +14,8 @@ use axum::{
 
 use super::{
     api::{
-        accounts, alerts, board, decide, glass, happened, health, held, indicators, live, me,
-        merge, outcomes, people, post as posted, readings, uplink, visits, void,
+        accounts, alerts, bench, board, decide, glass, happened, health, held, indicators, live,
+        me, merge, outcomes, people, post as posted, readings, uplink, visits, void,
     },
     assets,
     extract::DEPTH_MAX,
@@ -84,6 +84,7 @@ fn api() -> Routes {
         .post("/api/v1/merges/{id}/undo", merge::undo)
         .post("/api/v1/people/{id}/site-acts", happened::site_act)
         .post("/api/v1/events/{id}/void", void::void)
+        .post("/api/v1/benches/{site}/{bench}/card", bench::card)
         .get("/api/v1/board", board::board)
         .get("/api/v1/snapshot", board::snapshot)
         .get("/api/v1/indicators", indicators::indicators)
@@ -134,6 +135,10 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .route(
             "/lite/bench/{site}/{bench}/type",
             get(pages::bench::type_page).post(pages::bench::keep),
+        )
+        .route(
+            "/lite/bench/{site}/{bench}/card",
+            get(pages::bench::card_page).post(pages::bench::hold),
         )
         .route("/lite/alerts/{id}", get(pages::alert::alert).post(pages::alert::act))
         .route("/a/{token}", get(pages::link::look).post(pages::link::act))

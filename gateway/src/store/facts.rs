@@ -9,8 +9,8 @@ use smol_str::SmolStr;
 use super::{Attributed, ClockNote, Decided, Merged, Quarantined, Refused, Retimed, Timing};
 use crate::domain::{
     Alert, AlertId, AlertOutcome, AlertState, Attribution, BenchId, ContentDigest, DeviceId, Level,
-    NotificationKey, PersonEvent, PersonId, Reading, ReadingId, Registered, Road, SiteId, Standing,
-    Timestamp, Visit,
+    NotificationKey, OpenedBy, PersonEvent, PersonId, Reading, ReadingId, Registered, Road, SiteId,
+    Standing, Timestamp, Visit,
 };
 
 /// Position of a fact in the log; positions of one commit are consecutive, and a later commit has
@@ -125,7 +125,7 @@ pub struct CardScan {
     pub site: SiteId,
     /// At which bench.
     pub bench: BenchId,
-    /// The number on the card.
+    /// The number on the card; empty where somebody was looked up and no card read.
     pub card: String,
     /// Whose it is, if the registry knows.
     pub person: Option<PersonId>,
@@ -135,6 +135,16 @@ pub struct CardScan {
     pub received_at: Timestamp,
     /// It ends the session instead of beginning one.
     pub out: bool,
+    /// What read it, or who looked its holder up.
+    pub opened_by: OpenedBy,
+}
+
+impl CardScan {
+    /// Somebody was looked up and no card read: the scan itself says whose it is.
+    #[must_use]
+    pub fn is_without_card(&self) -> bool {
+        self.card.is_empty()
+    }
 }
 
 /// A site came or went.

@@ -51,8 +51,7 @@ pub(crate) fn reading(
     site: &str,
     minutes: i64,
 ) -> StoredReading {
-    let attribution =
-        person.map(|person| Attribution { person: id(person), basis: Basis::Payload });
+    let attribution = person.map(|person| Attribution::new(id(person), Basis::Payload));
     StoredReading {
         reading: Reading {
             id: key::<_>(number),

@@ -49,6 +49,8 @@ pub enum QuarantineReason {
     Implausible,
     /// A card that the registry lacks.
     UnknownCard,
+    /// An identity card of another county, whose holder the registry lacks.
+    OtherCounty,
     /// A card that came later tells of another session: it is not surely theirs any more.
     SessionChanged,
     /// It may have been taken from one of two people, or from somebody who had no card.
@@ -92,6 +94,7 @@ impl QuarantineReason {
             Self::Conflict => "conflict",
             Self::Implausible => "implausible",
             Self::UnknownCard => "unknown_card",
+            Self::OtherCounty => "other_county",
             Self::SessionChanged => "session_changed",
             Self::BetweenPeople => "between_people",
             Self::UnprovenTime => "unproven_time",

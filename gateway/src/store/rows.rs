@@ -2,7 +2,7 @@
 
 use crate::domain::{
     AlertId, BenchId, CareLevel, ContentDigest, DeviceId, DoctorId, Level, NotificationKey,
-    PersonEvent, PersonId, ReadingId, SiteId, Timestamp,
+    OpenedBy, PersonEvent, PersonId, ReadingId, SiteId, Timestamp,
 };
 
 use super::{AlertChange, CommitSeq, StoredReading};
@@ -89,6 +89,8 @@ pub struct BenchSession {
     pub from: Timestamp,
     /// Until this instant, not included.
     pub until: Timestamp,
+    /// What opened it.
+    pub opened_by: OpenedBy,
 }
 
 /// A request that may come again.

@@ -1,7 +1,7 @@
 //! One clue a case, then all together.
 
 use super::*;
-use crate::domain::Id;
+use crate::domain::{Id, OpenedBy};
 
 const NOON: i64 = 1_772_424_000_000;
 
@@ -24,8 +24,14 @@ fn waiting() -> Waiting {
 
 fn session(person: &str, from: i64, until: i64) -> (BenchSession, Option<Timestamp>) {
     let (site, bench) = (id("V1"), id("B1"));
-    let session =
-        BenchSession { site, bench, person: id(person), from: at(from), until: at(until) };
+    let session = BenchSession {
+        site,
+        bench,
+        person: id(person),
+        from: at(from),
+        until: at(until),
+        opened_by: OpenedBy::Reader(None),
+    };
     (session, Some(at(from)))
 }
 
@@ -43,6 +49,7 @@ fn scan(card: &str, minutes: i64) -> CardScan {
         at: at(minutes),
         received_at: at(minutes),
         out: false,
+        opened_by: OpenedBy::Reader(None),
     }
 }
 

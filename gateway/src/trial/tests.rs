@@ -48,7 +48,7 @@ pub(super) fn reading(
     };
     let person = PersonId::new(person).unwrap();
     StoredReading {
-        attribution: Some(Attribution { person, basis: Basis::Payload }),
+        attribution: Some(Attribution::new(person, Basis::Payload)),
         context: None,
         told_symptoms: Vec::new(),
         standing: Standing::Stored,

@@ -5,7 +5,7 @@
 //! The truth stands beside everything that is sent ([`Frame::of`]); what the gateway makes of it is
 //! for whoever asks.
 //!
-//! Kept by everybody here, because no gateway could tell otherwise: a card is held to the reader
+//! Kept by everybody here, because no gateway could tell otherwise: a card may be held to the reader
 //! before the last measurement of the visitor before has ended, never before it has begun; whoever
 //! sits down without a card where the card before was not taken out is seen by the staff, who clear
 //! the bench ([`Settings::unseen`] says how often they do not).
@@ -26,15 +26,19 @@ use visit::Visits;
 pub struct Settings {
     /// Benches, each with a cuff and a meter.
     pub benches: u8,
-    /// How long people come, in minutes.
+    /// How long people come, in minutes: half of it in the morning.
     pub minutes: i64,
+    /// How long nobody comes at noon, in minutes. A frame that is kept back can come after the last
+    /// one of the morning, and still before the day is over.
+    pub noon_minutes: i64,
     /// How long a visit takes, from and to, in seconds.
     pub visit_seconds: (i64, i64),
     /// Measured twice with the cuff, a minute apart.
     pub twice: bool,
     /// Of a thousand: visitors who forget to take their card out.
     pub forgotten: u16,
-    /// Of those, where the next card is held to the reader while they are still being measured.
+    /// Of those, where the next card is held to the reader while they still sit there, at any moment
+    /// since their last measurement began.
     pub early: u16,
     /// Who have no card.
     pub without_card: u16,
@@ -60,10 +64,11 @@ impl Settings {
     pub const DAY: Self = Self {
         benches: 6,
         minutes: 120,
+        noon_minutes: 60,
         visit_seconds: (240, 360),
         twice: true,
         forgotten: 300,
-        early: 100,
+        early: 300,
         without_card: 10,
         unseen: 0,
         unknown_card: 10,
@@ -76,6 +81,11 @@ impl Settings {
 
     /// 120 people an hour in all: 3 minutes each, one measurement with the cuff.
     pub const STRESS: Self = Self { visit_seconds: (165, 185), twice: false, ..Self::DAY };
+
+    /// From the first visitor to the last, in milliseconds.
+    pub(crate) const fn lasts(&self) -> i64 {
+        self.minutes.saturating_add(self.noon_minutes).saturating_mul(60_000)
+    }
 }
 
 /// Somebody who came.

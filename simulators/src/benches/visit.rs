@@ -67,10 +67,17 @@ impl<'r> Visits<'r> {
 
     /// One bench through the day.
     pub(super) fn bench(&mut self, bench: u8, begins_at: i64) {
-        let ends_at = begins_at.saturating_add(self.settings.minutes.saturating_mul(60 * SECOND));
+        let noon = begins_at.saturating_add(self.settings.minutes.saturating_mul(30 * SECOND));
+        let ends_at = begins_at.saturating_add(self.settings.lasts());
         let mut left: Option<Left> = None;
         let mut now = begins_at.saturating_add(self.seconds(0..=60));
+        let mut is_morning = true;
         while now < ends_at {
+            if is_morning && now >= noon {
+                // Nobody sits there over noon, whatever card was left.
+                (is_morning, left) = (false, None);
+                now = now.saturating_add(self.settings.noon_minutes.saturating_mul(60 * SECOND));
+            }
             let visitor = self.visitor();
             let (card, of) = (visitor.card.clone(), self.visitors.len());
             self.visitors.push(visitor);
@@ -103,9 +110,10 @@ impl<'r> Visits<'r> {
             }
             return now;
         };
-        // The queue is impatient: the card lies on the reader while the cuff still works.
+        // The queue is impatient: the card lies on the reader while the cuff still works, or while
+        // the one before puts on the coat. It does not wait for the seconds in which a meter counts.
         let at = match left {
-            Some(Left { last: (from, to), .. }) if early => self.rng.i64(from..=to).min(now),
+            Some(Left { last: (from, _), .. }) if early => self.rng.i64(from.min(now)..=now),
             Some(_) | None => now,
         };
         self.read((bench, card), at, false);

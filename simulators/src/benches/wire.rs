@@ -64,7 +64,7 @@ fn clocks(settings: &Settings, begins_at: i64, rng: &mut Rng) -> Vec<(String, Cl
             _ => rng.i64(-RIGHT_WITHIN..=RIGHT_WITHIN),
         };
         let set_right = place < 2 && happens(rng, settings.set_right);
-        let middle = rng.i64(0..settings.minutes.saturating_mul(MINUTE));
+        let middle = rng.i64(0..settings.lasts());
         let set_right_at = set_right.then(|| begins_at.saturating_add(middle));
         let minutes_only = device == name(0, false);
         clocks.push((device, Clock { ahead_by, set_right_at, minutes_only }));
@@ -80,7 +80,7 @@ pub(super) fn send(
 ) -> Day {
     let clocks = clocks(settings, begins_at, rng);
     let by_name: BTreeMap<_, _> = clocks.iter().cloned().collect();
-    let down_from = begins_at.saturating_add(rng.i64(0..settings.minutes.saturating_mul(MINUTE)));
+    let down_from = begins_at.saturating_add(rng.i64(0..settings.lasts()));
     let down_to = down_from.saturating_add(rng.i64(DOWN_MINUTES).saturating_mul(MINUTE));
     let down = name(rng.u8(0..settings.benches), rng.bool());
     let mut events = Vec::new();

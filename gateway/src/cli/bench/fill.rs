@@ -158,7 +158,7 @@ pub(super) fn made_up(
 
 fn stored(reading: Reading, person: PersonId) -> StoredReading {
     StoredReading {
-        attribution: Some(Attribution { person, basis: Basis::Payload }),
+        attribution: Some(Attribution::new(person, Basis::Payload)),
         context: None,
         told_symptoms: Vec::new(),
         standing: Standing::Stored,

@@ -5,6 +5,7 @@
 //! seed is part of each result; nothing here is estimated.
 
 mod assess;
+mod attribute;
 mod child;
 mod figure;
 mod fill;
@@ -45,6 +46,8 @@ pub(super) enum BenchCommand {
     Van(child::Van),
     /// One step of the lines beside a bare comparison
     Assess(assess::Assess),
+    /// Whose a reading is, beside appending it
+    Attribute(attribute::Attribute),
     /// A registry imported twice, and people of it looked up, beside a scan by LIKE
     Lookup(lookup::Lookup),
     /// A township's year through the lines: how many alerts, messages and night calls
@@ -78,6 +81,7 @@ pub(super) fn run(command: &BenchCommand, out: &mut dyn Write) -> Result<(), Fai
         BenchCommand::Idle(idle) => child::idle(idle, out),
         BenchCommand::Van(van) => child::van(van, out),
         BenchCommand::Assess(assess) => assess::run(assess, out),
+        BenchCommand::Attribute(attribute) => attribute::run(attribute, out),
         BenchCommand::Lookup(lookup) => lookup::run(lookup, out),
         BenchCommand::Load(load) => township::run(load, out),
     }

@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use super::super::{Decide, Registering, Wish, desk::Desk, group::Group, people::People};
 use crate::{
     assess::{Pack, Packs},
-    domain::{AlertState, Millis, PersonId, Registered, Timestamp},
+    domain::{AlertState, Millis, OpenedBy, PersonId, Registered, Timestamp},
     intake::Item,
     store::{
         CardScan, Change, CommitSeq, Fact, ModelStore, Options, SqliteStore, Store,
@@ -42,7 +42,17 @@ fn item(number: usize, (minutes, second, what, value): Event) -> Item {
         // Of four cards one takes the card out, one nobody knows.
         let card = ["C1", "C2", "C3", "C9"][usize::from(what)].to_owned();
         let (site, person, out) = (id("van1"), None, value % 5 == 0);
-        return Item::Card(CardScan { site, bench, card, person, at, received_at: at, out });
+        let opened_by = OpenedBy::Reader(None);
+        return Item::Card(CardScan {
+            site,
+            bench,
+            card,
+            person,
+            at,
+            received_at: at,
+            out,
+            opened_by,
+        });
     }
     // Seconds later than any card of that minute.
     let at = at.plus(Millis::seconds(30));

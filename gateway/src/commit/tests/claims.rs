@@ -67,7 +67,7 @@ impl<'s> Bench<'s> {
         (stored.reading.measured.at, stored.reading.received_at) = (self.now, self.now);
         if let Some(whose) = whose {
             let basis = Basis::Payload;
-            stored.attribution = Some(Attribution { person: id(whose), basis });
+            stored.attribution = Some(Attribution::new(id(whose), basis));
             self.group(|group| {
                 group.touched.push(Box::new(stored));
                 group.counts = Counts { received: 1, stored: 1, ..Counts::default() };

@@ -13,7 +13,7 @@ use super::super::{Pace, desk::Desk, group::Group, people::People};
 use crate::{
     admit::{Source, cut_frame},
     assess::{Pack, Packs},
-    domain::{Millis, ReadingId, Registered, Road, Timestamp},
+    domain::{Millis, OpenedBy, ReadingId, Registered, Road, Timestamp},
     intake::Item,
     store::{
         CardScan, Change, Fact, ModelStore, Options, SqliteStore, Store,
@@ -23,15 +23,16 @@ use crate::{
 };
 
 /// Days of a usual run; a failure names its seed.
-const SEEDS: std::ops::Range<u64> = 0..12;
-/// Days of a long run.
+const SEEDS: std::ops::Range<u64> = 0..8;
+/// Days of a long run, where [`SEEDS_ASKED`] names no others.
 const SEEDS_LONG: std::ops::Range<u64> = 0..1000;
+/// Names the days of a long run, as `200..300`; one in ten of them is lived with 120 people an hour too.
+const SEEDS_ASKED: &str = "XUNZHEN_TESTS_SEEDS";
 /// Share of the readings of people with a known card that must be attributed, in thousandths.
 const ATTRIBUTED_PER_MILLE: u64 = 970;
 
-/// What is reached at 120 people an hour: 97 % is asked for, and not met. A clock that is set back in
-/// the day costs most of it, and values within a minute of a change of cards.
-const STRESS_PER_MILLE: u64 = 955;
+/// The same at 120 people an hour.
+const STRESS_PER_MILLE: u64 = 970;
 
 /// What became of the readings of some days.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -102,6 +103,7 @@ fn item(event: &Event) -> Item {
             at: at(scan.at),
             received_at: at(scan.received_at),
             out: scan.out,
+            opened_by: OpenedBy::Reader(None),
         }),
     }
 }
@@ -247,7 +249,7 @@ fn no_reading_of_a_simulated_day_is_on_a_wrong_person() {
 
 #[test]
 fn nor_with_120_people_an_hour() {
-    let seeds = SEEDS.start..SEEDS.start + 3;
+    let seeds = SEEDS.start..SEEDS.start + 6;
     check_figures("stress", &Settings::STRESS, (seeds, STRESS_PER_MILLE));
 }
 
@@ -257,9 +259,13 @@ fn soak_a_thousand_simulated_days() {
         writeln!(std::io::stdout(), "skipped: {SEEDS_LONG:?} only in a long run").unwrap();
         return;
     }
-    check_figures("days", &Settings::DAY, (SEEDS_LONG, ATTRIBUTED_PER_MILLE));
-    let seeds = SEEDS_LONG.start..SEEDS_LONG.start + 100;
-    check_figures("stress", &Settings::STRESS, (seeds, STRESS_PER_MILLE));
+    let seeds = std::env::var(SEEDS_ASKED).map_or(SEEDS_LONG, |asked| {
+        let (from, to) = asked.split_once("..").expect("as 200..300");
+        from.parse().unwrap()..to.parse().unwrap()
+    });
+    let stressed = seeds.start..seeds.start + (seeds.end - seeds.start) / 10;
+    check_figures("days", &Settings::DAY, (seeds, ATTRIBUTED_PER_MILLE));
+    check_figures("stress", &Settings::STRESS, (stressed, STRESS_PER_MILLE));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod anew;
 mod at_bench;
 mod benches;
+mod cards;
 mod claims;
 mod context;
 mod days;

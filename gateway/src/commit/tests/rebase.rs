@@ -13,7 +13,7 @@ use super::super::{clock::Finding, desk::Desk, group::Group, people::People};
 use crate::domain::{AlertState, CareLevel};
 use crate::{
     assess::{Pack, Packs},
-    domain::{Grade, Measured, Millis, Timestamp},
+    domain::{Grade, Measured, Millis, OpenedBy, Timestamp},
     intake::Item,
     store::{
         CardScan, Change, ClockFound, CommitSeq, ModelStore, Options, SqliteStore, Store,
@@ -124,7 +124,16 @@ fn item(number: u64, at: Timestamp, (_, what, value): Event) -> Item {
     if what < 4 {
         let card = ["C1", "C2", "C1", "C9"][usize::from(what)].to_owned();
         let out = value % 7 == 0;
-        return Item::Card(CardScan { site, bench, card, person: None, at, received_at: at, out });
+        return Item::Card(CardScan {
+            site,
+            bench,
+            card,
+            person: None,
+            at,
+            received_at: at,
+            out,
+            opened_by: OpenedBy::Reader(None),
+        });
     }
     let mut stored = reading(number, None, "van1", 0);
     stored.reading.bench = Some(bench);

@@ -3,12 +3,12 @@
 use super::{Describer, reading::reading};
 use crate::{
     domain::{
-        Alert, BenchId, Happened, Level, Millis, PersonEvent, PersonId, Registered, Setting, Site,
-        SiteId, SiteRole, Timestamp, UNATTRIBUTED_EMERGENCY, standing,
+        Alert, BenchId, Happened, Level, Millis, OpenedBy, PersonEvent, PersonId, Registered,
+        Setting, Site, SiteId, SiteRole, Timestamp, UNATTRIBUTED_EMERGENCY, standing,
     },
     serve::wire,
     store::{
-        RegistryKey, StoreError, StoredReading,
+        BenchSession, RegistryKey, StoreError, StoredReading,
         view::{AlertFilter, Paging, ReadingFilter, Scope},
     },
 };
@@ -31,6 +31,8 @@ pub(in crate::serve) struct Sitting {
     pub(in crate::serve) row: Option<wire::PersonRow>,
     /// When the session ends.
     pub(in crate::serve) until: Timestamp,
+    /// What opened it.
+    pub(in crate::serve) opened_by: OpenedBy,
 }
 
 /// An emergency at a bench.
@@ -88,6 +90,15 @@ impl Ringing {
 }
 
 impl Describer<'_> {
+    /// Whether a scope reaches the benches of a site.
+    pub(in crate::serve) fn reaches_site(
+        &self,
+        scope: &Scope,
+        site: &SiteId,
+    ) -> Result<bool, StoreError> {
+        Ok(site_of(self, scope, site)?.is_some())
+    }
+
     /// A bench, if the scope reaches its site.
     pub(in crate::serve) fn bench(
         &mut self,
@@ -128,7 +139,8 @@ impl Describer<'_> {
             Some(Registered::Person(person)) => Some(self.person_in_list(&person)?),
             Some(_) | None => None,
         };
-        Ok(Some(Sitting { person: session.person, row, until: session.until }))
+        let BenchSession { person, until, opened_by, .. } = session;
+        Ok(Some(Sitting { person, row, until, opened_by }))
     }
 
     /// What was measured at the bench of late, newest first.

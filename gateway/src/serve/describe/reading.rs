@@ -3,7 +3,7 @@
 use firmware_protocols::{BloodPressure, Glucose, GlucoseValue, Measurement};
 
 use crate::{
-    domain::{Basis, Grade, Road, Setting, Standing, flag_bits, meal_name},
+    domain::{AtBench, Basis, Grade, OpenedBy, Road, Setting, Standing, flag_bits, meal_name},
     serve::wire::{self, Number, Value},
     store::{CommitSeq, StoredReading},
 };
@@ -48,6 +48,8 @@ pub(in crate::serve) fn reading(seq: CommitSeq, stored: &StoredReading) -> wire:
         possible_duplicate: stored.possible_duplicate,
         source: road(reading.road),
         basis: stored.attribution.as_ref().map(|of| basis(of.basis)),
+        session: session_of(stored).map(session),
+        operator: operator(stored),
         commit: seq.0,
     };
     match &reading.measurement {
@@ -56,6 +58,32 @@ pub(in crate::serve) fn reading(seq: CommitSeq, stored: &StoredReading) -> wire:
             wire::Reading { meal: Some(meal_name(stored.meal())), ..with_glucose(plain, glucose) }
         }
     }
+}
+
+fn session_of(stored: &StoredReading) -> Option<&AtBench> {
+    stored.attribution.as_ref()?.session.as_deref()
+}
+
+fn session(session: &AtBench) -> wire::SessionOf {
+    wire::SessionOf {
+        bench: session.bench.to_string(),
+        from: session.from.to_string(),
+        opened_by: session.opened_by.as_str(),
+        name: session.opened_by.name().map(str::to_owned),
+    }
+}
+
+/// Who measured: a member `operator` that the sender gave is kept with the reading as it came.
+fn operator(stored: &StoredReading) -> Option<String> {
+    let attributes = stored.reading.remarks.attributes.as_deref();
+    let said = attributes.filter(|text| text.contains("\"operator\""));
+    let said =
+        said.and_then(|text| serde_json::from_str::<wire::OperatorSaid>(text).ok()?.operator);
+    let opener = || match &session_of(stored)?.opened_by {
+        OpenedBy::Staff(who) => Some(who.to_string()),
+        OpenedBy::Reader(_) => None,
+    };
+    said.or_else(opener)
 }
 
 fn with_pressure(plain: wire::Reading, pressure: &BloodPressure) -> wire::Reading {

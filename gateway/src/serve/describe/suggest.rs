@@ -4,7 +4,7 @@
 
 use super::Describer;
 use crate::{
-    domain::{BenchId, Device, Grade, PersonId, Reading, Registered, SiteId, Timestamp},
+    domain::{BenchId, Device, Grade, OpenedBy, PersonId, Reading, Registered, SiteId, Timestamp},
     serve::wire,
     store::{
         CardScan, QuarantineReason, RegistryKey, StoreError,
@@ -66,7 +66,8 @@ impl Describer<'_> {
         };
         let at = held.received_at;
         let (person, site) = (None, site.clone());
-        let scan = CardScan { site, bench, card, person, at, received_at: at, out: false };
+        let (out, opened_by) = (false, OpenedBy::Reader(None));
+        let scan = CardScan { site, bench, card, person, at, received_at: at, out, opened_by };
         let around = Around { cards: self.misread(&scan)?, ..Around::default() };
         Ok(Some((Waiting { at, received_at: at, named: None, sequence: None }, around)))
     }

@@ -322,6 +322,9 @@ impl Words {
             R::Conflict => ["同一编号、内容不同", "The same id came with other content"],
             R::Implausible => ["数值不可信，且不知道是谁", "No credible value, and nobody's"],
             R::UnknownCard => ["未登记的卡", "A card that the registry lacks"],
+            R::OtherCounty => {
+                ["外县身份证，未登记", "An identity card of another county, not registered"]
+            }
             R::SessionChanged => {
                 ["补到的刷卡改变了归属", "A late card says that it is not surely theirs"]
             }

@@ -259,6 +259,13 @@ async fn places_teams_and_duty_are_refused_where_they_cannot_be() {
     check_rows(&tree, &[place("云县", "county", "北村")], "1 parent own_ancestor").await;
     check_rows(&tree, &[place("云县", "county", "云县")], "1 parent own_ancestor").await;
     check_rows(&tree, &[place("南村", "village", "北村")], "1 parent parent_kind").await;
+    let county = |code: &str| {
+        let row = json!({"place": "云县", "kind": "county", "attributes": {"area_code": code}});
+        ("place", row)
+    };
+    check_rows(&[], &[county("530922")], "").await;
+    check_rows(&[], &[county("530922 533522")], "").await;
+    check_rows(&[], &[county("53092")], "1 area_code area_code_wrong").await;
     let team = |team: &str, place: &str, township: &str| {
         ("team", json!({"team": team, "place": place, "township": township}))
     };

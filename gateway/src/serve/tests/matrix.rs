@@ -110,6 +110,7 @@ fn fill(path: &str, number: u8) -> String {
     } else {
         format!("P{number}")
     };
+    let path = path.replace("{site}", &format!("V{number}")).replace("{bench}", "B1");
     path.replace("{id}", &id)
 }
 
@@ -138,6 +139,10 @@ fn body(path: &str) -> &'static str {
         r#"{"at":"2026-02-01","profile":"xian-2025","kind":"year_to_date","yuan":10000.5}"#
     } else if path.ends_with("/site-acts") {
         r#"{"at":"2026-02-01","site":"V1","act":"no_symptoms"}"#
+    } else if path.ends_with("/V1/B1/card") {
+        r#"{"person":"P1"}"#
+    } else if path.ends_with("/V2/B1/card") {
+        r#"{"person":"P2"}"#
     } else if path.ends_with("/readings") {
         r#"{"kind":"blood_pressure","device":"D9","site":"V1","systolic":120,"diastolic":80,"unit":"mmHg","seq":7,"epoch":1}"#
     } else {
@@ -230,9 +235,12 @@ fn expected(of: &Operation, who: &str, number: u8) -> StatusCode {
     }
     let may = open || of.right == "any" || rights(who).split(' ').any(|right| right == of.right);
     // Accounts are nobody's people: whoever gives access gives it to all.
-    let one = of.path.contains("{id}") && !of.path.contains("/accounts/");
+    let bench = of.path.contains("{bench}");
+    let one = (of.path.contains("{id}") && !of.path.contains("/accounts/")) || bench;
     // P1 lives in 青石镇 and belongs to DR1, P2 to DR2; DR9 is in no registry.
     let own = match who {
+        // Benches are a place's, not a village doctor's.
+        "other" | "doctor" if bench => false,
         "other" => number == 2,
         "stranger" => false,
         _ => number == 1,

@@ -3,6 +3,7 @@
 mod accounts;
 mod admin;
 mod assets;
+mod bench;
 mod happened;
 mod held;
 mod indicators;
@@ -391,7 +392,7 @@ fn reading(person: u8, number: u64, systolic: u16) -> Reading {
 fn stored(reading: Reading) -> StoredReading {
     let person = reading.remarks.person.clone();
     StoredReading {
-        attribution: person.map(|person| Attribution { person, basis: Basis::Payload }),
+        attribution: person.map(|person| Attribution::new(person, Basis::Payload)),
         context: None,
         told_symptoms: Vec::new(),
         standing: Standing::Stored,

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{CANARY, Gateway, ask, doctor_grant, gateway, now, reading, stored};
 use crate::{
-    domain::{Id, Millis},
+    domain::{Id, Millis, OpenedBy},
     serve::Grant,
     store::{BenchSession, CommitSeq, QuarantineReason, Role, view::HeldQuarantine},
 };
@@ -43,6 +43,7 @@ fn nobodys(gateway: &Gateway) {
                 person: id(person),
                 from,
                 until: from.plus(Millis::minutes(4)),
+                opened_by: OpenedBy::Reader(None),
             });
         }
     });

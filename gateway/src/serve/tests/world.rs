@@ -346,7 +346,11 @@ fn take(rows: &mut Rows, item: &Item) -> Outcome {
             }
             Outcome { id, status, reason }
         }
-        Item::Context(_) | Item::Card(_) | Item::Presence(_) => panic!("not over HTTP"),
+        Item::Card(scan) => {
+            rows.append(Fact::CardScan(scan.clone()));
+            Outcome { id: None, status: Status::Stored, reason: None }
+        }
+        Item::Context(_) | Item::Presence(_) => panic!("not over HTTP"),
     }
 }
 

@@ -6,6 +6,7 @@
 mod account;
 mod admin;
 mod alert;
+mod bench;
 mod board;
 mod event;
 mod happened;
@@ -32,6 +33,7 @@ pub use alert::{
     Alert, AlertStep, ForwardAsked, NoteAsked, Reason, SymptomOffered, TextAsked, VisitAsked,
     VisitRefused, VisitTold,
 };
+pub use bench::{CardAsked, CardForm, CardTaken, OperatorSaid, SessionOf};
 pub use board::{Board, Hour, Open, SendingState, Site, Village};
 pub use event::Event;
 pub use happened::{

@@ -1,5 +1,6 @@
 //! Readings as they leave.
 
+use super::SessionOf;
 use firmware_protocols::Decimal;
 use serde::{Serialize, Serializer, ser::Error as _};
 use serde_json::value::RawValue;
@@ -107,6 +108,12 @@ pub struct Reading {
     pub source: &'static str,
     /// Why it belongs to the person.
     pub basis: Option<&'static str>,
+    /// The session of a bench by which it is theirs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session: Option<SessionOf>,
+    /// Who measured: as the sender says, else whoever of the staff opened the session.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub operator: Option<String>,
     /// Its position in the log.
     pub commit: i64,
 }

@@ -21,7 +21,8 @@ use super::{
     view::{AlertFilter, HeldState, Paging, ReadingFilter, Scope},
 };
 use crate::domain::{
-    Attribution, Basis, CareLevel, Grade, IdNumber, Level, Measured, Millis, Registered, Sequence,
+    Attribution, Basis, CareLevel, Grade, IdNumber, Level, Measured, Millis, OpenedBy, Registered,
+    Sequence,
 };
 
 /// Runs a case against each store.
@@ -372,7 +373,7 @@ fn numbers_move_with_a_person_and_with_a_reading() {
         assert_eq!((today("North"), today("South")), ((1, 1, 1), (1, 0, 0)));
         commit(store, &[household("H1", "South", None)], &[]);
         assert_eq!((today("North"), today("South")), ((0, 0, 0), (2, 1, 1)));
-        let far = Attribution { person: id("P3"), basis: Basis::Claim };
+        let far = Attribution::new(id("P3"), Basis::Claim);
         commit(store, &[], &[Change::Reattribute(key(1), Some(far))]);
         assert_eq!((today("South"), today("Far")), ((2, 0, 0), (1, 1, 1)));
         commit(store, &[], &[Change::Reattribute(key(1), None)]);
@@ -428,7 +429,7 @@ fn what_came_under_a_merged_file_counts_as_the_survivors_until_that_is_taken_bac
         assert_eq!((today("North"), today("South")), ((0, 0), (1, 1)));
         assert!(!of_doctor("P1"), "it counts as another doctor's person's");
         // What comes under the file meanwhile counts as the survivor's too, in the same way.
-        let late = Attribution { person: id("P1"), basis: Basis::Claim };
+        let late = Attribution::new(id("P1"), Basis::Claim);
         commit(store, &[reading_fact(2, "P3", "clinic1", 1)], &[]);
         commit(store, &[reading_fact(3, "P1", "clinic1", 2)], &[]);
         commit(store, &[], &[Change::Reattribute(key(2), Some(late))]);
@@ -564,6 +565,7 @@ fn a_correction_of_time_moves_a_reading_wherever_it_is_looked_for() {
                 at: after_noon(1),
                 received_at: after_noon(1),
                 out: false,
+                opened_by: OpenedBy::Reader(None),
             }),
         ];
         let begun = reader.last().unwrap();
@@ -634,7 +636,7 @@ fn a_kept_state_comes_with_what_was_stored_since_until_the_past_changes() {
             let mut unit = store.begin(NOON).unwrap();
             unit.kept(&["P1", "P2"].map(id)).unwrap().iter().map(Option::is_some).collect()
         };
-        let to = Attribution { person: id("P2"), basis: Basis::Claim };
+        let to = Attribution::new(id("P2"), Basis::Claim);
         commit(store, &[], &[Change::Reattribute(key(1), Some(to))]);
         assert_eq!(held(store), [false, false]);
         commit(store, &[], &[keep("P1"), keep("P2"), Change::ForgetState(id("P1"))]);

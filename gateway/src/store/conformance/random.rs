@@ -15,9 +15,9 @@ use super::{
 };
 use crate::{
     domain::{
-        Alert, AlertOutcome, AlertState, Attribution, Basis, CareLevel, Device, Grade, Level,
-        Measured, Millis, OutcomeCode, PlaceKind, Plan, Registered, Standing, TenthsMmol, Visit,
-        VisitRejected,
+        Alert, AlertOutcome, AlertState, AtBench, Attribution, Basis, CareLevel, Device, Grade,
+        Level, Measured, Millis, OpenedBy, OutcomeCode, PlaceKind, Plan, Registered, Standing,
+        TenthsMmol, Visit, VisitRejected,
     },
     store::{
         AlertChange, Answer, Attempt, BenchSession, CardScan, Change, ClockFound, ClockNote,
@@ -155,8 +155,7 @@ impl History {
             14 => self.promise((a, b, c), work),
             15 if self.readings > 0 => {
                 let number = u64::from(a) % self.readings;
-                let basis = Basis::Claim;
-                let to = Attribution { person: id(&name("P", b, 7)), basis };
+                let to = given(&name("P", b, 7), (b, c));
                 let to = (c % 4 != 0).then_some(to);
                 // Only what surely exists: a missing one fails the unit, which has its own case.
                 if self.stored(number) {
@@ -391,6 +390,7 @@ fn said_at(site: &str, (what, a, b): (u8, u8, u8), minutes: i64) -> Fact {
             at,
             received_at: at,
             out: false,
+            opened_by: opened_by(b),
         });
     }
     if a.is_multiple_of(4) {
@@ -398,6 +398,26 @@ fn said_at(site: &str, (what, a, b): (u8, u8, u8), minutes: i64) -> Fact {
         return Fact::Pack(Box::new(PackInForce { hash, text, at }));
     }
     Fact::Presence(Presence { site: id(site), online: a % 2 == 0, detail: None, at })
+}
+
+/// A claim, or a session of a bench.
+fn given(person: &str, (b, c): (u8, u8)) -> Attribution {
+    if !c.is_multiple_of(3) {
+        return Attribution::new(id(person), Basis::Claim);
+    }
+    let (bench, from) = (id("B1"), after_noon(i64::from(c)));
+    let session = AtBench { bench, from, opened_by: opened_by(b) };
+    let (person, session) = (id(person), Some(Box::new(session)));
+    Attribution { person, basis: Basis::BenchSession, session }
+}
+
+/// A reader without a name, one with a name, or somebody.
+fn opened_by(choice: u8) -> OpenedBy {
+    match choice % 3 {
+        0 => OpenedBy::Reader(None),
+        1 => OpenedBy::Reader(Some(id("reader-1"))),
+        _ => OpenedBy::Staff("nurse N1".into()),
+    }
 }
 
 /// Rows beside the log.
@@ -425,6 +445,7 @@ fn working(who: &str, (a, b, c): (u8, u8, u8), work: &mut Work) {
             person: id(who),
             from: after_noon(i64::from(c) * 30),
             until: after_noon(i64::from(c) * 30 + i64::from(a)),
+            opened_by: opened_by(c),
         }),
         _ if c % 2 == 0 => Change::Answer(Box::new(Answer {
             request: Request { key: name("A", a, 3), digest: key(u64::from(c)) },

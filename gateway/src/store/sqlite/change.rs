@@ -104,11 +104,12 @@ fn owe(connection: &Connection, owed: &Owed) -> Result<(), StoreError> {
 }
 
 fn set_session(connection: &Connection, session: &BenchSession) -> Result<(), StoreError> {
-    let sql = "INSERT OR REPLACE INTO session (site, bench, from_at, until_at, person) \
-               VALUES (?, ?, ?, ?, ?)";
-    let BenchSession { site, bench, person, from, until } = session;
-    let (from, until) = (from.as_millis(), until.as_millis());
-    let params = params![site.as_str(), bench.as_str(), from, until, person.as_str()];
+    let sql = "INSERT OR REPLACE INTO session (site, bench, from_at, until_at, person, opened_by) \
+               VALUES (?, ?, ?, ?, ?, ?)";
+    let BenchSession { site, bench, person, from, until, opened_by } = session;
+    let (from, until, opened_by) =
+        (from.as_millis(), until.as_millis(), code::opened_by(opened_by));
+    let params = params![site.as_str(), bench.as_str(), from, until, person.as_str(), opened_by];
     run(connection, "setting a bench session", sql, params).map(|_| ())
 }
 
@@ -118,8 +119,8 @@ pub(super) fn scans(
     (site, bench): (&SiteId, &BenchId),
     (from, to): (Timestamp, Timestamp),
 ) -> Result<Vec<CardScan>, StoreError> {
-    let sql = "SELECT site, bench, unseal_text(seq, 'card', card), person, at, received_at, out FROM card_scan \
-               WHERE site = ? AND bench = ? AND at >= ? AND at <= ? ORDER BY at, seq";
+    let sql = "SELECT site, bench, unseal_text(seq, 'card', card), person, at, received_at, out, \
+               opened_by FROM card_scan WHERE site = ? AND bench = ? AND at >= ? AND at <= ? ORDER BY at, seq";
     let params = params![site.as_str(), bench.as_str(), from.as_millis(), to.as_millis()];
     fetch(connection, "card_scan", (sql, params), super::feed::decode_scan)
 }
@@ -131,7 +132,7 @@ pub(super) fn sessions(
     bench: &BenchId,
     at: Timestamp,
 ) -> Result<Vec<BenchSession>, StoreError> {
-    let sql = "SELECT person, from_at, until_at FROM session WHERE site = ?1 AND bench = ?2 \
+    let sql = "SELECT person, from_at, until_at, opened_by FROM session WHERE site = ?1 AND bench = ?2 \
                AND from_at <= ?3 AND from_at > ?4 AND until_at > ?3 ORDER BY from_at DESC";
     let earliest = at.minus(SESSION_MAX).as_millis();
     let params = params![site.as_str(), bench.as_str(), at.as_millis(), earliest];
@@ -142,6 +143,7 @@ pub(super) fn sessions(
             person: cells.id()?,
             from: cells.time()?,
             until: cells.time()?,
+            opened_by: super::feed::opened_by(cells)?,
         })
     })
 }
@@ -188,7 +190,7 @@ pub(super) fn sessions_within(
     (site, bench): (&SiteId, &BenchId),
     (from, to): (Timestamp, Timestamp),
 ) -> Result<Vec<BenchSession>, StoreError> {
-    let sql = "SELECT site, bench, person, from_at, until_at FROM session \
+    let sql = "SELECT site, bench, person, from_at, until_at, opened_by FROM session \
                WHERE site = ? AND bench = ? AND from_at > ? AND from_at <= ? AND until_at >= ? \
                ORDER BY from_at";
     let begun = from.minus(SESSION_MAX).as_millis();
@@ -200,6 +202,7 @@ pub(super) fn sessions_within(
             person: cells.id()?,
             from: cells.time()?,
             until: cells.time()?,
+            opened_by: super::feed::opened_by(cells)?,
         })
     })
 }

@@ -1,9 +1,12 @@
 //! The codes of closed sets and of numbers on disk. Changing one makes old rows say something else.
 
 use firmware_protocols::{DateTime, Decimal, Flags, Meal};
+use smol_str::SmolStr;
 
 use crate::{
-    domain::{AlertState, Basis, CareLevel, Grade, Level, Road, Setting, SiteRole, Standing},
+    domain::{
+        AlertState, Basis, CareLevel, Grade, Id, Level, OpenedBy, Road, Setting, SiteRole, Standing,
+    },
     store::{Disposition, QuarantineReason, TimerKind},
 };
 
@@ -56,6 +59,24 @@ pub(super) const fn basis(basis: Basis) -> i64 {
         Basis::DeviceOwner => 2,
         Basis::Claim => 3,
         Basis::DeviceSlot => 4,
+    }
+}
+
+/// What opened a session; nothing for a reader without a name.
+pub(super) fn opened_by(opened_by: &OpenedBy) -> Option<String> {
+    match opened_by {
+        OpenedBy::Reader(None) => None,
+        OpenedBy::Reader(Some(name)) => Some(format!("reader {name}")),
+        OpenedBy::Staff(who) => Some(format!("staff {who}")),
+    }
+}
+
+/// What opened a session, from its column; `None` where it says nothing that opens one.
+pub(super) fn opened_by_text(text: &str) -> Option<OpenedBy> {
+    match text.split_once(' ')? {
+        ("reader", name) => Id::new(name).ok().map(|name| OpenedBy::Reader(Some(name))),
+        ("staff", who) => Some(OpenedBy::Staff(SmolStr::new(who))),
+        _ => None,
     }
 }
 
@@ -125,7 +146,7 @@ pub(super) const fn site_role(role: SiteRole) -> &'static str {
     }
 }
 
-pub(super) const REASONS: [QuarantineReason; 11] = [
+pub(super) const REASONS: [QuarantineReason; 12] = [
     QuarantineReason::NoPerson,
     QuarantineReason::UnknownPerson,
     QuarantineReason::UnknownUnit,
@@ -133,6 +154,7 @@ pub(super) const REASONS: [QuarantineReason; 11] = [
     QuarantineReason::Conflict,
     QuarantineReason::Implausible,
     QuarantineReason::UnknownCard,
+    QuarantineReason::OtherCounty,
     QuarantineReason::SessionChanged,
     QuarantineReason::NoMeasurement,
     QuarantineReason::BetweenPeople,

@@ -7,6 +7,7 @@ use super::{
     code,
     feed::{Entries, entry},
     row::{Cells, cell, fetch, fetch_one, run},
+    session,
 };
 use crate::{
     domain::{Attribution, Id, PersonId, ReadingId},
@@ -66,16 +67,25 @@ pub(super) fn attribute(
     seq: CommitSeq,
     moved: &Attributed,
 ) -> Result<(), StoreError> {
-    let sql = "INSERT INTO attribution (seq, reading, was, was_basis, person, basis, at) \
-               VALUES (?, ?, ?, ?, ?, ?, ?)";
-    let name = |whose: &Option<Attribution>| {
-        whose.as_ref().map(|whose| (whose.person.to_string(), code::basis(whose.basis))).unzip()
+    let sql =
+        format!("INSERT INTO attribution ({MOVED}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    let name = |whose: Option<&Attribution>| {
+        whose.map(|whose| (whose.person.to_string(), code::basis(whose.basis))).unzip()
     };
-    let ((was, was_basis), (person, basis)) = (name(&moved.before), name(&moved.after));
-    let at = moved.at.as_millis();
-    let params = params![seq.0, moved.reading.as_bytes(), was, was_basis, person, basis, at];
-    run(connection, "keeping an attribution", sql, params).map(|_| ())
+    let (before, after) = (moved.before.as_ref(), moved.after.as_ref());
+    let ((was, was_basis), (person, basis)) = (name(before), name(after));
+    let (was_bench, was_at, was_by) = session::columns(before);
+    let (bench, from, by) = session::columns(after);
+    let (reading, at) = (moved.reading.as_bytes(), moved.at.as_millis());
+    let params = params![
+        seq.0, reading, was, was_basis, was_bench, was_at, was_by, person, basis, bench, from, by,
+        at
+    ];
+    run(connection, "keeping an attribution", &sql, params).map(|_| ())
 }
+
+const MOVED: &str = "seq, reading, was, was_basis, was_bench, was_at, was_by, person, basis, \
+                     session_bench, session_at, session_by, at";
 
 const COLUMNS: &str = "seq, item, kind, person, undoes, unseal_text(seq, 'reason', reason), by, at";
 
@@ -132,9 +142,8 @@ pub(super) fn decisions(connection: &Connection, span: [i64; 2]) -> Entries {
 }
 
 pub(super) fn attributions(connection: &Connection, span: [i64; 2]) -> Entries {
-    let sql = "SELECT seq, reading, was, was_basis, person, basis, at FROM attribution \
-               WHERE seq > ? AND seq <= ?";
-    fetch(connection, "attribution", (sql, span), |cells| {
+    let sql = format!("SELECT {MOVED} FROM attribution WHERE seq > ? AND seq <= ?");
+    fetch(connection, "attribution", (&sql, span), |cells| {
         let (seq, moved) = attributed(cells)?;
         Ok(entry(seq, Fact::Attributed(Box::new(moved))))
     })
@@ -151,10 +160,12 @@ pub(super) fn of_person(
     connection: &Connection,
     person: &PersonId,
 ) -> Result<Vec<Attributed>, StoreError> {
-    let sql = "SELECT seq, reading, was, was_basis, person, basis, at FROM attribution \
-               WHERE reading IN (SELECT reading FROM attribution WHERE was = ?1 \
-               UNION SELECT reading FROM attribution WHERE person = ?1) ORDER BY seq";
-    let found = fetch(connection, "attribution", (sql, [person.as_str()]), attributed)?;
+    let sql = format!(
+        "SELECT {MOVED} FROM attribution \
+         WHERE reading IN (SELECT reading FROM attribution WHERE was = ?1 \
+         UNION SELECT reading FROM attribution WHERE person = ?1) ORDER BY seq"
+    );
+    let found = fetch(connection, "attribution", (&sql, [person.as_str()]), attributed)?;
     Ok(found.into_iter().map(|(_, moved)| moved).collect())
 }
 
@@ -177,5 +188,6 @@ pub(super) fn of_reading(
 fn whose(cells: &mut Cells<'_, '_>) -> Result<Option<Attribution>, StoreError> {
     let person = cells.text_or_none(|text| Id::new(text).ok())?;
     let basis = cells.one_of_or_none(&code::BASES, code::basis)?;
-    Ok(person.zip(basis).map(|(person, basis)| Attribution { person, basis }))
+    let session = session::decode(cells)?;
+    Ok(person.zip(basis).map(|(person, basis)| Attribution { person, basis, session }))
 }

@@ -236,8 +236,8 @@ fn held_reading(held: &Reading, received_at: Timestamp) -> StoredReading {
 }
 
 fn add_scan(connection: &Connection, seq: CommitSeq, scan: &CardScan) -> Result<(), StoreError> {
-    let sql = "INSERT INTO card_scan (seq, site, bench, card, person, at, received_at, out, mark) \
-               VALUES (?1, ?2, ?3, seal_text(?1, 'card', ?4), ?5, ?6, ?7, ?8, ?9)";
+    let sql = "INSERT INTO card_scan (seq, site, bench, card, person, at, received_at, out, mark, \
+               opened_by) VALUES (?1, ?2, ?3, seal_text(?1, 'card', ?4), ?5, ?6, ?7, ?8, ?9, ?10)";
     let params = params![
         seq.0,
         scan.site.as_str(),
@@ -248,6 +248,7 @@ fn add_scan(connection: &Connection, seq: CommitSeq, scan: &CardScan) -> Result<
         scan.received_at.as_millis(),
         scan.out,
         lookup::mark_of(connection, &scan.card)?,
+        code::opened_by(&scan.opened_by),
     ];
     run(connection, "adding a card scan", sql, params).map(|_| ())
 }

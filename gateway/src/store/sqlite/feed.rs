@@ -8,10 +8,13 @@ use super::{
     row::{Cells, cell, fetch, fetch_one},
     timing,
 };
-use crate::store::{
-    Attempt, CardScan, CommitSeq, Fact, Origin, Presence, Quarantined, Refused, Registration,
-    Sending, StoreError,
-    view::{FeedEntry, HeldRefusal},
+use crate::{
+    domain::OpenedBy,
+    store::{
+        Attempt, CardScan, CommitSeq, Fact, Origin, Presence, Quarantined, Refused, Registration,
+        Sending, StoreError,
+        view::{FeedEntry, HeldRefusal},
+    },
 };
 
 /// The last position.
@@ -153,15 +156,21 @@ fn events(connection: &Connection, span: [i64; 2]) -> Entries {
 }
 
 fn card_scans(connection: &Connection, span: [i64; 2]) -> Entries {
-    let sql = "SELECT seq, site, bench, unseal_text(seq, 'card', card), person, at, received_at, out FROM card_scan \
-               WHERE seq > ? AND seq <= ?";
+    let sql = "SELECT seq, site, bench, unseal_text(seq, 'card', card), person, at, received_at, out, \
+               opened_by FROM card_scan WHERE seq > ? AND seq <= ?";
     fetch(connection, "card_scan", (sql, span), |cells| {
         let seq = cells.seq()?;
         Ok(entry(seq, Fact::CardScan(decode_scan(cells)?)))
     })
 }
 
-/// A scan from the columns site, bench, card, person, at, received_at, out.
+/// What opened a session, from its column.
+pub(super) fn opened_by(cells: &mut Cells<'_, '_>) -> Result<OpenedBy, StoreError> {
+    Ok(cells.text_or_none(code::opened_by_text)?.unwrap_or(OpenedBy::Reader(None)))
+}
+
+/// A scan from the columns site, bench, card, person, at, received_at, out,
+/// opened_by.
 pub(super) fn decode_scan(cells: &mut Cells<'_, '_>) -> Result<CardScan, StoreError> {
     Ok(CardScan {
         site: cells.id()?,
@@ -171,6 +180,7 @@ pub(super) fn decode_scan(cells: &mut Cells<'_, '_>) -> Result<CardScan, StoreEr
         at: cells.time()?,
         received_at: cells.time()?,
         out: cells.flag()?,
+        opened_by: opened_by(cells)?,
     })
 }
 

@@ -157,7 +157,7 @@ pub(super) fn awaiting(
         RegistryKey::Device(device) => readings("device", device.as_str()),
         RegistryKey::Card(card) => {
             let sql = "SELECT site, bench, unseal_text(seq, 'card', card), person, at, \
-                       received_at, out FROM card_scan \
+                       received_at, out, opened_by FROM card_scan \
                        WHERE mark = ? AND person IS NULL AND received_at >= ? ORDER BY at, seq";
             let params = params![super::lookup::mark_of(connection, card)?, since.as_millis()];
             let scans = fetch(connection, "card_scan", (sql, params), feed::decode_scan)?;

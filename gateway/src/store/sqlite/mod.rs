@@ -50,6 +50,7 @@ mod scope;
 mod seal;
 #[cfg(test)]
 mod sealed;
+mod session;
 mod staff;
 mod timing;
 mod unit;
@@ -70,7 +71,7 @@ use super::{CommitSeq, Reader, Store, StoreError, Unit};
 use crate::domain::Timestamp;
 
 /// The format of the file that this program writes.
-pub const FORMAT_VERSION: i64 = 17;
+pub const FORMAT_VERSION: i64 = 18;
 
 /// How to open a store.
 #[derive(Debug, Clone)]

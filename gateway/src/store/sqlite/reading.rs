@@ -12,6 +12,7 @@ use super::{
     code,
     fault::failed,
     row::{Cells, fetch, number},
+    session,
 };
 use crate::{
     domain::{Attribution, Measured, Millis, PersonId, Reading, Remarks, Sequence, Timestamp},
@@ -24,7 +25,7 @@ const NAMES: &str = "seq, id, content, kind, unit, value, value2, value3, pulse,
      site, bench, epoch, number, device_time, received_at, measured_at, grade, named, setting, \
      symptoms, attributes, road, unnumbered, raw, person, basis, standing, late, \
      possible_duplicate, server_at, context_meal, context_told, told_symptoms, filed, \
-     rebased_at";
+     rebased_at, session_bench, session_at, session_by";
 
 /// The same as [`decode`] takes them: what may name somebody is opened.
 pub(super) const COLUMNS: &str = "seq, id, content, kind, unit, value, value2, value3, pulse, \
@@ -145,17 +146,7 @@ pub(super) fn insert(
     stored: &StoredReading,
     survivor: Option<&PersonId>,
 ) -> Result<(), StoreError> {
-    let StoredReading {
-        reading,
-        attribution,
-        context,
-        told_symptoms,
-        standing,
-        late,
-        possible_duplicate,
-        server_at,
-        rebased_at,
-    } = stored;
+    let (reading, attribution, context) = (&stored.reading, &stored.attribution, &stored.context);
     let Native { kind, unit, values: [value, value2, value3, pulse], control, sample, status } =
         native(&reading.measurement);
     let [sample_type, sample_location] = sample;
@@ -163,7 +154,8 @@ pub(super) fn insert(
     let remarks = &reading.remarks;
     let filed = attribution.as_ref().map(|attribution| attribution.person.as_str());
     let person = survivor.map(crate::domain::Id::as_str).or(filed);
-    let params: [&dyn ToSql; 45] = [
+    let (session_bench, session_at, session_by) = session::columns(attribution.as_ref());
+    let params: [&dyn ToSql; 48] = [
         &seq.0,
         reading.id.as_bytes(),
         reading.content.as_bytes(),
@@ -200,15 +192,18 @@ pub(super) fn insert(
         &reading.raw,
         &person,
         &attribution.as_ref().map(|attribution| code::basis(attribution.basis)),
-        &code::standing(*standing),
-        late,
-        possible_duplicate,
-        &server_at.as_millis(),
+        &code::standing(stored.standing),
+        &stored.late,
+        &stored.possible_duplicate,
+        &stored.server_at.as_millis(),
         &context.as_ref().map(|told| code::meal(told.meal)),
         &context.as_ref().and_then(|told| told.attributes.as_deref()),
-        &symptoms(told_symptoms)?,
+        &symptoms(&stored.told_symptoms)?,
         &filed.filter(|_| survivor.is_some()),
-        &rebased_at.map(Timestamp::as_millis),
+        &stored.rebased_at.map(Timestamp::as_millis),
+        &session_bench,
+        &session_at,
+        &session_by,
     ];
     match statement.execute(&params[..]) {
         Ok(_) => Ok(()),
@@ -290,12 +285,13 @@ pub(super) fn decode(cells: &mut Cells<'_, '_>) -> Result<(CommitSeq, StoredRead
     let told_symptoms = codes(cells)?;
     // Whose it counts as is for the queries; what it came under stays.
     let filed: Option<PersonId> = cells.id_or_none()?;
+    let rebased_at = cells.time_or_none()?;
+    let session = session::decode(cells)?;
     let attribution = match (filed.or(person), basis) {
-        (Some(person), Some(basis)) => Some(Attribution { person, basis }),
+        (Some(person), Some(basis)) => Some(Attribution { person, basis, session }),
         (None, None) => None,
         (Some(_), None) | (None, Some(_)) => return Err(cells.damaged("half an attribution")),
     };
-    let rebased_at = cells.time_or_none()?;
     let stored = StoredReading {
         reading,
         attribution,

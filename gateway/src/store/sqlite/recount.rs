@@ -191,7 +191,9 @@ const NONE: [(&str, &str); 23] = [
         "readings belong to somebody else than their latest attribution says",
         "SELECT count(*) FROM attribution a JOIN reading r ON r.id = a.reading \
          WHERE a.seq = (SELECT max(seq) FROM attribution WHERE reading = a.reading) \
-         AND (coalesce(r.filed, r.person) IS NOT a.person OR r.basis IS NOT a.basis)",
+         AND (coalesce(r.filed, r.person) IS NOT a.person OR r.basis IS NOT a.basis \
+         OR r.session_bench IS NOT a.session_bench OR r.session_at IS NOT a.session_at \
+         OR r.session_by IS NOT a.session_by)",
     ),
     (
         "readings or events count as somebody else's than the merges in force say",

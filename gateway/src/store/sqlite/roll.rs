@@ -8,6 +8,7 @@ use rusqlite::{Connection, params};
 use super::{
     merge,
     row::{Cells, cell, fetch, fetch_one, run},
+    session,
 };
 use crate::{
     domain::{Attribution, Id, Millis, PersonId, ReadingId, Timestamp},
@@ -246,11 +247,13 @@ pub(super) fn reattribute(
         None => None,
     };
     moved(connection, id, || {
-        let set = "UPDATE reading SET person = ?, filed = ?, basis = ? WHERE id = ?";
+        let set = "UPDATE reading SET person = ?, filed = ?, basis = ?, session_bench = ?, \
+                   session_at = ?, session_by = ? WHERE id = ?";
         let filed = file.filter(|_| survivor.is_some()).map(Id::as_str);
         let person = survivor.as_ref().or(file).map(Id::as_str);
         let basis = attribution.map(|attribution| super::code::basis(attribution.basis));
-        let params = params![person, filed, basis, id.as_bytes()];
+        let (bench, from, by) = session::columns(attribution);
+        let params = params![person, filed, basis, bench, from, by, id.as_bytes()];
         run(connection, "attributing a reading", set, params).map(|_| ())
     })
 }

@@ -172,7 +172,8 @@ pub(super) fn came_since(
         format!("SELECT {} FROM reading WHERE seq > ? AND {OWN} ORDER BY seq", reading::COLUMNS);
     let readings = fetch(connection, "reading", (&sql, [after.0]), reading::decode)?;
     let sql = format!(
-        "SELECT seq, site, bench, card, person, at, received_at, out FROM card_scan \
+        "SELECT seq, site, bench, unseal_text(seq, 'card', card), person, at, received_at, out, \
+         opened_by FROM card_scan \
          WHERE seq > ? AND {OWN} ORDER BY seq"
     );
     let scans = fetch(connection, "card_scan", (&sql, [after.0]), |cells| {

@@ -2,6 +2,7 @@
 //! that can be done about it. The page comes anew by itself, so that nobody has to touch it to be
 //! called; values are typed on a page of their own, which does not.
 
+mod search;
 mod typed;
 mod words;
 
@@ -20,7 +21,7 @@ use super::{
     page::{Guest, Lang, Page, Refused, clock_time},
 };
 use crate::{
-    domain::{BenchId, PersonEvent, SiteId},
+    domain::{BenchId, OpenedBy, PersonEvent, SiteId},
     serve::{
         answers,
         api::happened,
@@ -33,6 +34,7 @@ use crate::{
     },
 };
 
+pub(in crate::serve) use search::{hold, page as card_page};
 pub(in crate::serve) use typed::{keep, page as type_page};
 
 /// A bench is looked at anew so often.
@@ -45,6 +47,8 @@ struct Sitting {
     who: String,
     reached: bool,
     until: String,
+    /// Who of the staff opened the session, where no reader did.
+    opened_by: Option<String>,
 }
 
 /// A symptom's button.
@@ -136,7 +140,11 @@ fn sits(sitting: describe::Sitting, years: &str) -> Sitting {
         },
     );
     let until = time_of_day(&sitting.until.to_string());
-    Sitting { person: sitting.person.to_string(), who, reached, until }
+    let opened_by = match sitting.opened_by {
+        OpenedBy::Staff(who) => Some(who.to_string()),
+        OpenedBy::Reader(_) => None,
+    };
+    Sitting { person: sitting.person.to_string(), who, reached, until, opened_by }
 }
 
 fn rings(shared: &Shared, ringing: &describe::Ringing, lang: Lang) -> Ringing {
