@@ -14,9 +14,8 @@ use crate::{
     domain::{Millis, PersonEvent, PersonId, ReadingId, Registered, Timestamp},
     intake::{Item, KeyReused, Receipt},
     store::{
-        Attempt, CardScan, Change, CommitSeq, Committed, Counts, Fact, Origin, Outcome,
-        QuarantineReason, Quarantined, Registration, RegistryKey, Sending, StoreError,
-        StoredReading, Unit, Watermark,
+        Attempt, Change, CommitSeq, Committed, Counts, Fact, Outcome, Registration, RegistryKey,
+        Sending, StoreError, StoredReading, Unit, Watermark,
     },
 };
 

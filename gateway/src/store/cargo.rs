@@ -320,7 +320,10 @@ impl<'a, R: Reader + CarryLook> Choice<'a, R> {
 
     /// What a person did about an alert; steps of the lines and of the clock are judged anew.
     fn step(&self, event: &AlertEvent) -> Result<Option<Body>, StoreError> {
-        let Some(by) = event.by.clone().filter(|_| STEPS.contains(&event.change)) else {
+        // An alert that ends without an outcome follows from something else that travels.
+        let theirs = STEPS.contains(&event.change)
+            && (event.change != AlertChange::Closed || event.outcome.is_some());
+        let Some(by) = event.by.clone().filter(|_| theirs) else {
             return Ok(None);
         };
         Ok(Some(Body::Step(Box::new(SaidStep {
@@ -332,6 +335,7 @@ impl<'a, R: Reader + CarryLook> Choice<'a, R> {
             note: event.note.clone(),
             owner: event.alert.owner.clone(),
             visit: event.visit.clone(),
+            outcome: event.outcome.clone(),
         }))))
     }
 

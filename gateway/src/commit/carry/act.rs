@@ -64,6 +64,10 @@ impl Group<'_> {
                 let to = said.owner.as_ref();
                 to.and_then(|to| care::forward(alert, Some(to), &said.by, &team, self.now))
             }
+            AlertChange::Closed => said
+                .outcome
+                .as_deref()
+                .and_then(|outcome| care::end(alert, outcome.clone(), &said.by, self.now)),
             AlertChange::Noted => Some(care::note(alert, &said.by, said.note.clone(), self.now)),
             AlertChange::Acknowledged
             | AlertChange::Forwarded
@@ -74,7 +78,6 @@ impl Group<'_> {
             | AlertChange::Escalated
             | AlertChange::Visited
             | AlertChange::VisitRejected
-            | AlertChange::Closed
             | AlertChange::Withdrawn
             | AlertChange::Superseded => None,
         })

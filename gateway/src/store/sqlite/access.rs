@@ -20,7 +20,9 @@ pub(super) fn apply(connection: &Connection, change: &AccessChange) -> Result<()
     match change {
         AccessChange::Account(row) => keep(connection, row),
         AccessChange::Glass(broken) => {
-            let sql = "INSERT INTO glass (at, until, by, role, reason) VALUES (?, ?, ?, ?, ?)";
+            let sql = "INSERT INTO glass (number, at, until, by, role, reason) \
+                       SELECT n, ?, ?, ?, ?, seal_text(n, 'reason', ?) \
+                       FROM (SELECT coalesce(max(number), 0) + 1 AS n FROM glass)";
             let params = params![
                 broken.at.as_millis(),
                 broken.until.as_millis(),
@@ -36,7 +38,7 @@ pub(super) fn apply(connection: &Connection, change: &AccessChange) -> Result<()
 fn keep(connection: &Connection, row: &AccountRow) -> Result<(), StoreError> {
     let sql = "INSERT OR REPLACE INTO account (name, key, called, role, place, doctor, password, \
                must_change, second, second_step, disabled, generation, created_at, created_by, \
-               changed_at, changed_by) VALUES (?1, ?2, ?3, ?4, ?5, ?6, seal(?2, 'password', ?7), \
+               changed_at, changed_by) VALUES (?1, ?2, seal_text(?2, 'called', ?3), ?4, ?5, ?6, seal(?2, 'password', ?7), \
                ?8, seal(?2, 'second', ?9), ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
     let params = params![
         row.name.as_str(),
@@ -59,7 +61,7 @@ fn keep(connection: &Connection, row: &AccountRow) -> Result<(), StoreError> {
     run(connection, "keeping an account", sql, params).map(|_| ())
 }
 
-const COLUMNS: &str = "name, key, called, role, place, doctor, unseal(key, 'password', password), \
+const COLUMNS: &str = "name, key, unseal_text(key, 'called', called), role, place, doctor, unseal(key, 'password', password), \
      must_change, unseal(key, 'second', second), second_step, disabled, generation, created_at, \
      created_by, changed_at, changed_by";
 
@@ -99,7 +101,7 @@ fn accounts(connection: &Connection, asked: &Paging) -> Result<Page<AccountRow>,
 fn broken_glass(connection: &Connection, asked: &Paging) -> Result<Page<BrokenGlass>, StoreError> {
     let limit = paging::limit_of(asked);
     let [before] = paging::read(asked)?.unwrap_or([i64::MAX]);
-    let sql = "SELECT number, at, until, by, role, reason FROM glass WHERE number < ? \
+    let sql = "SELECT number, at, until, by, role, unseal_text(number, 'reason', reason) FROM glass WHERE number < ? \
                ORDER BY number DESC LIMIT ?";
     let rows = fetch(connection, "glass", (sql, params![before, beyond(limit)]), |cells| {
         let number: i64 = cells.take()?;

@@ -67,7 +67,8 @@ fn own(connection: &Connection, landed: &Landed) -> Result<CommitSeq, StoreError
 
 fn wait(connection: &Connection, parcel: &WaitingParcel) -> Result<(), StoreError> {
     let sql = "INSERT OR IGNORE INTO waiting_parcel \
-               (box, epoch, theirs, by, down, line, at, tried) VALUES (?, ?, ?, ?, ?, ?, ?, 0)";
+               (box, epoch, theirs, by, down, line, at, tried) VALUES \
+               (?1, ?2, ?3, ?4, ?5, seal_raw(?3, 'line', ?6), ?7, 0)";
     let WaitingParcel { came, line, at } = parcel;
     let (home, epoch, theirs) = name(connection, &came.id)?;
     let by = gateway(connection, &came.by)?;
@@ -164,7 +165,7 @@ fn uploaded(connection: &Connection, sender: &BoxId) -> Result<Option<Watermark>
 }
 
 fn waiting(connection: &Connection, limit: i64) -> Result<Vec<WaitingParcel>, StoreError> {
-    let sql = "SELECT h.name, c.epoch, c.theirs, b.name, c.down, c.line, c.at \
+    let sql = "SELECT h.name, c.epoch, c.theirs, b.name, c.down, unseal_raw(c.theirs, 'line', c.line), c.at \
                FROM waiting_parcel c JOIN box h ON h.id = c.box JOIN box b ON b.id = c.by \
                ORDER BY c.tried, c.at, c.box, c.epoch, c.theirs LIMIT ?";
     fetch(connection, "waiting_parcel", (sql, [limit]), |cells| {

@@ -30,7 +30,7 @@ const READING: &[(&str, &str)] =
     &[("raw", "raw"), ("attributes", "attributes"), ("context_told", "context_told")];
 
 /// Everything that is sealed. What is not here is never sealed anew.
-const PARTS: [Part; 16] = [
+const PARTS: [Part; 19] = [
     part("lookup_key", "x'00'", &[("key", "lookup")]),
     part(
         "identity",
@@ -57,6 +57,9 @@ const PARTS: [Part; 16] = [
     part("attempt", "seq", &[("why", "why")]),
     part("owed", "key", &[("last_error", "last_error")]),
     part("answer", "CAST(key AS BLOB)", &[("outcomes", "outcomes")]),
+    part("account", "key", &[("called", "called"), ("password", "password"), ("second", "second")]),
+    part("glass", "number", &[("reason", "reason")]),
+    part("waiting_parcel", "theirs", &[("line", "line")]),
 ];
 
 const fn part(

@@ -114,6 +114,7 @@ fn heard() -> Vec<Fact> {
             at: NOON,
             received_at: NOON,
             out: false,
+            opened_by: crate::domain::OpenedBy::Reader(None),
         })
     };
     let mut followed_up = happened(4, "P1", 3);

@@ -4,7 +4,10 @@
 use smol_str::SmolStr;
 
 use crate::{
-    domain::{AlertId, Attribution, DoctorId, PersonEvent, PersonId, ReadingId, Timestamp, Visit},
+    domain::{
+        AlertId, AlertOutcome, Attribution, DoctorId, PersonEvent, PersonId, ReadingId, Timestamp,
+        Visit,
+    },
     store::{
         AlertChange, CardScan, Context, FactId, Presence, Quarantined, Refused, Registration,
         Retimed, StoredReading,
@@ -144,4 +147,6 @@ pub struct SaidStep {
     pub owner: Option<DoctorId>,
     /// The visit that it tells of.
     pub visit: Option<Box<Visit>>,
+    /// How it ended.
+    pub outcome: Option<Box<AlertOutcome>>,
 }

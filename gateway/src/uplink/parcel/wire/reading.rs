@@ -9,8 +9,9 @@ use smol_str::SmolStr;
 use super::{At, Exact, No, Raw, meal, word};
 use crate::{
     domain::{
-        Attribution, Basis, BenchId, ContentDigest, DeviceId, Grade, Measured, PersonId, Reading,
-        ReadingId, Remarks, Road, Sequence, Setting, SiteId, Standing, flag_bits, meal_name,
+        AtBench, Attribution, Basis, BenchId, ContentDigest, DeviceId, Grade, Measured, OpenedBy,
+        PersonId, Reading, ReadingId, Remarks, Road, Sequence, Setting, SiteId, Standing,
+        flag_bits, meal_name,
     },
     store::StoredReading,
 };
@@ -194,19 +195,74 @@ impl TryFrom<Native> for Measurement {
     }
 }
 
-/// Whose a reading is: the person and why.
+/// What opened a session of a bench; a reader without a name is not told.
 #[derive(Serialize, Deserialize)]
-pub(super) struct Whose(PersonId, Basis);
+#[serde(rename_all = "snake_case")]
+pub(super) enum Opener {
+    Reader(DeviceId),
+    Staff(SmolStr),
+}
+
+impl Opener {
+    pub(super) fn of(opened_by: &OpenedBy) -> Option<Self> {
+        match opened_by {
+            OpenedBy::Reader(name) => name.clone().map(Self::Reader),
+            OpenedBy::Staff(who) => Some(Self::Staff(who.clone())),
+        }
+    }
+}
+
+impl From<Opener> for OpenedBy {
+    fn from(opener: Opener) -> Self {
+        match opener {
+            Opener::Reader(name) => Self::Reader(Some(name)),
+            Opener::Staff(who) => Self::Staff(who),
+        }
+    }
+}
+
+/// The session by which a reading is somebody's.
+#[derive(Serialize, Deserialize)]
+struct Session {
+    bench: BenchId,
+    from: At,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    opened_by: Option<Opener>,
+}
+
+/// Whose a reading is, why, and by which session.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Whose {
+    person: PersonId,
+    basis: Basis,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    session: Option<Box<Session>>,
+}
 
 impl From<&Attribution> for Whose {
     fn from(of: &Attribution) -> Self {
-        Self(of.person.clone(), of.basis)
+        let session = |at: &AtBench| Session {
+            bench: at.bench.clone(),
+            from: at.from.into(),
+            opened_by: Opener::of(&at.opened_by),
+        };
+        Self {
+            person: of.person.clone(),
+            basis: of.basis,
+            session: of.session.as_deref().map(|at| Box::new(session(at))),
+        }
     }
 }
 
 impl From<Whose> for Attribution {
-    fn from(Whose(person, basis): Whose) -> Self {
-        Self { person, basis }
+    fn from(it: Whose) -> Self {
+        let session = |at: Session| AtBench {
+            bench: at.bench,
+            from: at.from.into(),
+            opened_by: at.opened_by.map_or(OpenedBy::Reader(None), OpenedBy::from),
+        };
+        let session = it.session.map(|at| Box::new(session(*at)));
+        Self { person: it.person, basis: it.basis, session }
     }
 }
 

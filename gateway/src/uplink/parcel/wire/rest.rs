@@ -5,13 +5,14 @@ use smol_str::SmolStr;
 
 use super::{
     At, Name, No, Raw, meal,
-    reading::{Taken, Whose},
+    reading::{Opener, Taken, Whose},
     word,
 };
 use crate::{
     domain::{
-        AlertId, Attribution, BenchId, ContentDigest, DeviceId, DoctorId, Grade, Measured,
-        PersonId, ReadingId, Registered, Road, SiteId, Timestamp, Visit, meal_name,
+        AlertId, AlertOutcome, Attribution, BenchId, ContentDigest, DeviceId, DoctorId, Grade,
+        Measured, OpenedBy, PersonId, ReadingId, Registered, Road, SiteId, Timestamp, Visit,
+        meal_name,
     },
     store::{
         self, AlertChange, CardScan, Context, FactId, Origin, QuarantineReason, Quarantined,
@@ -334,6 +335,8 @@ pub(super) struct Card {
     received_at: At,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     out: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    opened_by: Option<Opener>,
 }
 
 impl From<&CardScan> for Card {
@@ -346,6 +349,7 @@ impl From<&CardScan> for Card {
             at: it.at.into(),
             received_at: it.received_at.into(),
             out: it.out,
+            opened_by: Opener::of(&it.opened_by),
         }
     }
 }
@@ -362,6 +366,7 @@ impl TryFrom<Card> for CardScan {
             at: it.at.into(),
             received_at: it.received_at.into(),
             out: it.out,
+            opened_by: it.opened_by.map_or(OpenedBy::Reader(None), OpenedBy::from),
         })
     }
 }
@@ -430,12 +435,13 @@ pub(crate) fn travels(row: &Registered) -> bool {
 }
 
 /// What people do about alerts.
-pub(crate) const STEPS: [AlertChange; 5] = [
+pub(crate) const STEPS: [AlertChange; 6] = [
     AlertChange::Acknowledged,
     AlertChange::Forwarded,
     AlertChange::Noted,
     AlertChange::Visited,
     AlertChange::VisitRejected,
+    AlertChange::Closed,
 ];
 
 #[derive(Serialize, Deserialize)]
@@ -452,6 +458,8 @@ pub(super) struct Step {
     owner: Option<DoctorId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     visit: Option<Box<Visit>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    outcome: Option<Box<AlertOutcome>>,
 }
 
 impl From<&SaidStep> for Step {
@@ -465,6 +473,7 @@ impl From<&SaidStep> for Step {
             note: it.note.clone(),
             owner: it.owner.clone(),
             visit: it.visit.clone(),
+            outcome: it.outcome.clone(),
         }
     }
 }
@@ -478,6 +487,9 @@ impl TryFrom<Step> for SaidStep {
         if of_visit && it.visit.is_none() {
             return Err("visit");
         }
+        if (change == AlertChange::Closed) != it.outcome.is_some() {
+            return Err("outcome");
+        }
         Ok(Self {
             alerts: it.alerts,
             change,
@@ -487,6 +499,7 @@ impl TryFrom<Step> for SaidStep {
             note: it.note,
             owner: it.owner,
             visit: it.visit,
+            outcome: it.outcome,
         })
     }
 }
