@@ -33,8 +33,9 @@ pub(in crate::cli) struct Attribute {
     /// Readings of each kind
     #[arg(long, default_value_t = 50_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     readings: u32,
-    /// People among whom they are shared out
-    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    /// People among whom they are shared out; more than these, and their devices, the writer does not
+    /// keep in mind
+    #[arg(long, default_value_t = 5000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     people: u32,
     /// The seed of everything random
     #[arg(long, default_value_t = SEED)]
