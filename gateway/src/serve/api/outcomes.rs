@@ -63,27 +63,32 @@ pub(in crate::serve) async fn end(
 
 /// What is said of an outcome, as it can be one.
 pub(in crate::serve) fn told(asked: wire::OutcomeAsked) -> Result<AlertOutcome, Refusal> {
-    let code = OutcomeCode::ALL.into_iter().find(|code| code.as_str() == asked.code);
+    let wire::OutcomeAsked { code: said, reading, reason, refer_to } = asked;
+    let code = OutcomeCode::ALL.into_iter().find(|code| code.as_str() == said);
     let Some(code) = code else {
         let all = OutcomeCode::ALL.map(OutcomeCode::as_str).join(", ");
         return Err(Refusal::bad(format!("code: expected one of {all}")));
     };
-    let filled = |text: &str| Some(text.trim()).filter(|text| !text.is_empty()).map(str::to_owned);
-    let reason = asked.reason.as_deref().and_then(filled);
+    let reason = filled(reason);
     if reason.as_ref().is_some_and(|text| text.chars().count() > NOTE_MAX) {
         return Err(Refusal::too_large(format!("a reason has at most {NOTE_MAX} characters")));
     }
-    let reading = asked.reading.as_deref().and_then(filled).map(|id| id.parse()).transpose();
+    let reading = filled(reading).map(|id| id.parse()).transpose();
     let reading =
         reading.map_err(|_no_key| Refusal::bad("reading: expected the id of a reading"))?;
     if reading.is_none() && reason.is_none() {
         return Err(Refusal::bad("reason: an outcome rests on a reading, or has a reason"));
     }
-    let refer_to = asked.refer_to.as_deref().and_then(filled).map(SmolStr::from);
+    let refer_to = filled(refer_to.map(String::from)).map(SmolStr::from);
     if refer_to.is_some() && code != OutcomeCode::ConfirmedReferred {
         return Err(Refusal::bad("refer_to: only with confirmed_referred"));
     }
     Ok(AlertOutcome { code, reading, reason, refer_to })
+}
+
+/// What was said, if anything was.
+fn filled(text: Option<String>) -> Option<String> {
+    text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
 /// Whether somebody can be sent there: a step of care, or a row of the registry.
