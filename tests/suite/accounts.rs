@@ -7,9 +7,12 @@ use std::{
     net::{SocketAddr, TcpListener},
     process::{Command, Stdio},
     thread,
+    time::Duration,
 };
 
-use end_to_end::{browser, browser::Browser, gateway::Gateway, ledger::now, skip};
+use end_to_end::{
+    browser, browser::Browser, gateway::Gateway, ledger::now, patience::wait_for, skip,
+};
 use serde_json::{Value, json};
 use tempfile::tempdir;
 
@@ -109,19 +112,57 @@ fn elsewhere(page: String) -> SocketAddr {
     address
 }
 
+/// Types into a field of the page.
+fn type_in(browser: &mut Browser, name: &str, text: &str) {
+    browser.run(&format!("document.querySelector('[name={name}]').value = {}", json!(text)));
+}
+
 /// Signs `wang` in by hand, as a doctor with a phone would: two forms of our own pages.
 fn sign_in(browser: &mut Browser, gateway: &Gateway, secret: &str, password: &str) {
     browser.go(&format!("http://{}/login", gateway.http));
-    let type_in = |name: &str, text: &str| {
-        format!("document.querySelector('[name={name}]').value = {}", json!(text))
-    };
-    browser.run(&type_in("name", "wang"));
-    browser.run(&type_in("password", password));
+    type_in(browser, "name", "wang");
+    type_in(browser, "password", password);
     browser.go_by("document.querySelector('main button').click()");
     let (_, text) = browser.page();
     assert!(text.contains("验证码"), "{text}");
-    browser.run(&type_in("code", &code(secret, now())));
+    type_in(browser, "code", &code(secret, now()));
     browser.go_by("document.querySelector('main button').click()");
+}
+
+/// What our interface tells the browser about its session.
+fn me(browser: &mut Browser, gateway: &Gateway) -> Value {
+    browser.go(&format!("http://{}/api/v1/me", gateway.http));
+    serde_json::from_str(&browser.page().1).unwrap()
+}
+
+/// Everything that a page of somebody else's can send: forms, scripts, and a frame around ours. It has
+/// the same address and another port, so that the cookies go along, and only we refuse.
+fn attack(browser: &mut Browser, home: SocketAddr) {
+    let page = format!(
+        "<iframe name=a></iframe><iframe name=shown src=\"http://{home}/lite\"></iframe>\
+         <form method=post target=a action=\"http://{home}/account\">\
+         <input name=act value=everywhere><input name=csrf></form>"
+    );
+    browser.go(&format!("http://{}/", elsewhere(page)));
+    let sent = "new Promise((done) => { const frame = document.querySelector('[name=a]'); \
+         frame.onload = () => done(true); document.forms[0].submit() })";
+    assert_eq!(browser.run(sent), true);
+    let read = format!(
+        "fetch('http://{home}/api/v1/me', {{credentials: 'include'}})\
+         .then(() => 'read', () => 'kept')"
+    );
+    assert_eq!(browser.run(&read), "kept", "an answer of ours is for our own pages");
+    let posted = format!(
+        "fetch('http://{home}/api/v1/break-glass', {{method: 'POST', mode: 'no-cors', \
+         credentials: 'include', body: '{{\"reason\":\"a reason long enough\"}}'}})\
+         .then((it) => it.type)"
+    );
+    assert_eq!(browser.run(&posted), "opaque");
+    let tree = browser.call("Page.getFrameTree", json!({}));
+    let frames = tree["frameTree"]["childFrames"].as_array().unwrap();
+    let shown = frames.iter().map(|it| &it["frame"]).find(|it| it["name"] == "shown").unwrap();
+    let refused = shown["url"].as_str().is_some_and(|url| url.starts_with("chrome-error:"));
+    assert!(refused || shown["unreachableUrl"].is_string(), "a page of ours in a frame: {shown}");
 }
 
 #[test]
@@ -141,60 +182,25 @@ fn in_a_real_browser_our_own_forms_work_and_another_site_s_do_nothing() {
     let (at, text) = browser.page();
     assert!(at.starts_with("/account") && text.contains("请先改成自己的密码"), "{at} {text}");
     // A form with the session's own cookie: the browser must not say that it comes from nowhere.
-    let fill = |name: &str, text: &str| {
-        format!("document.querySelector('[name={name}]').value = {}", json!(text))
-    };
     for (name, text) in [("old", "First-word-2026"), ("new", PASSWORD), ("again", PASSWORD)] {
-        browser.run(&fill(name, text));
+        type_in(&mut browser, name, text);
     }
     browser.go_by("document.querySelector('main form button').click()");
     assert_eq!(browser.page().0, "/login", "{}", browser.page().1);
     // The next code: the last one was used.
     let used = now() / 30;
-    end_to_end::patience::wait_for(std::time::Duration::from_secs(40), "the next code", || {
-        (now() / 30 > used).then_some(())
-    });
+    wait_for(Duration::from_secs(40), "the next code", || (now() / 30 > used).then_some(()));
     sign_in(&mut browser, &gateway, secret, PASSWORD);
-    let me = "fetch('/api/v1/me').then((answer) => answer.json()).then((me) => me.account)";
-    assert_eq!(browser.run(me), "wang");
-
-    let home = gateway.http;
-    let page = format!(
-        "<iframe name=a></iframe><iframe name=shown src=\"http://{home}/lite\"></iframe>\
-         <form method=post target=a action=\"http://{home}/account\">\
-         <input name=act value=everywhere><input name=csrf></form>"
-    );
-    let evil = elsewhere(page);
-    browser.go(&format!("http://{evil}/"));
-    // The same site by its address, another by its port: cookies go along, and only we refuse.
-    let sent = "new Promise((done) => { const frame = document.querySelector('[name=a]'); \
-         frame.onload = () => done(true); document.forms[0].submit() })";
-    assert_eq!(browser.run(sent), true);
-    let read = format!(
-        "fetch('http://{home}/api/v1/me', {{credentials: 'include'}}).then(() => 'read', () => 'kept')"
-    );
-    assert_eq!(browser.run(&read), "kept", "an answer of ours is for our own pages");
-    let posted = format!(
-        "fetch('http://{home}/api/v1/break-glass', {{method: 'POST', mode: 'no-cors', \
-         credentials: 'include', body: '{{\"reason\":\"a reason long enough\"}}'}}).then((it) => it.type)"
-    );
-    assert_eq!(browser.run(&posted), "opaque");
-    let frames = browser.call("Page.getFrameTree", json!({}))["frameTree"]["childFrames"].clone();
-    let shown =
-        frames.as_array().unwrap().iter().map(|it| &it["frame"]).find(|it| it["name"] == "shown");
-    let shown = shown.unwrap();
-    let refused = shown["url"].as_str().is_some_and(|url| url.starts_with("chrome-error:"));
-    assert!(refused || shown["unreachableUrl"].is_string(), "no page of ours in a frame: {shown}");
-
-    browser.go(&format!("http://{home}/account"));
-    assert_eq!(browser.run(me), "wang", "the session lives, whatever the other site sent");
-    let glass = "fetch('/api/v1/me').then((answer) => answer.json()).then((me) => me.glass_until)";
-    assert!(browser.run(glass).is_null(), "nor did it break the glass");
+    assert_eq!(me(&mut browser, &gateway)["account"], "wang");
+    attack(&mut browser, gateway.http);
+    let told = me(&mut browser, &gateway);
+    assert_eq!(told["account"], "wang", "the session lives, whatever the other site sent");
+    assert!(told["glass_until"].is_null(), "nor did it break the glass: {told}");
     let session = user(folder.path(), &["sessions"], "").unwrap();
     assert_eq!(session.lines().count(), 1, "{session}");
     // Ended by the operator, it ends with the next request.
     user(folder.path(), &["disable", "wang"], "").unwrap();
-    assert_eq!(browser.run("fetch('/api/v1/me').then((answer) => answer.status)"), 401);
+    assert_eq!(me(&mut browser, &gateway)["code"], "not_signed_in");
     drop(browser);
     gateway.stop();
 }
