@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, io::Write as _};
 use axum::http::{Method, StatusCode};
 use serde_json::Value;
 
-use super::{alert_id, ask, gateway};
+use super::{Gateway, alert_id, ask, gateway};
 use crate::{
     serve::{openapi::DOCUMENT, router},
     store::{AlertChange, Role},
@@ -150,8 +150,11 @@ fn body(path: &str) -> &'static str {
     }
 }
 
-async fn check(of: &Operation, who: &str, number: u8, expected: StatusCode) {
-    let gateway = gateway();
+/// Whatever changes something is asked of a gateway of its own; the rest, and what must be refused,
+/// of one for all.
+async fn check(of: &Operation, who: &str, number: u8, (all, expected): (&Gateway, StatusCode)) {
+    let own = (of.method == Method::POST && expected == StatusCode::OK).then(gateway);
+    let gateway = own.as_ref().unwrap_or(all);
     let path = fill(&of.path, number);
     // Who hands up for a box has a token of its own.
     let who = if path.ends_with("/uplink") && who == "device" { "box" } else { who };
@@ -262,13 +265,13 @@ async fn every_route_answers_each_role_for_its_own_and_denies_another_s() {
         format!("| route | right | nobody | {} |", WHO.join(" | ")),
         format!("|{}", "---|".repeat(WHO.len() + 3)),
     ];
-    let mut cells = 0;
+    let (all, mut cells) = (gateway(), 0);
     for of in operations() {
         let mut line = vec![format!("| {} {}", of.method, of.path), of.right.clone()];
         for who in ["", "forged"].into_iter().chain(WHO) {
             let answers = [1, 2].map(|number| expected(&of, who, number));
             for (number, answer) in [1, 2].into_iter().zip(answers) {
-                check(&of, who, number, answer).await;
+                check(&of, who, number, (&all, answer)).await;
                 cells += 1;
             }
             let [one, two] = answers.map(|answer| answer.as_u16());
