@@ -29,6 +29,7 @@ mod roster;
 mod rules;
 mod shown_by;
 mod silence;
+mod slip;
 mod tidy;
 mod visits;
 

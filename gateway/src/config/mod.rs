@@ -16,6 +16,7 @@ pub use show::{default_file, effective};
 use crate::{
     commit::Trust,
     domain::{BenchId, DeviceId, SiteId},
+    slip::PrinterLine,
 };
 
 /// Everything that can be set.
@@ -41,6 +42,8 @@ pub struct Config {
     pub influx: Option<Influx>,
     /// Serial lines.
     pub serial: Vec<Serial>,
+    /// Printers of slips.
+    pub printers: Vec<PrinterLine>,
 }
 
 /// `[pack] shadow`.

@@ -16,8 +16,8 @@ use crate::{
     },
     store::{
         Attempt, Attributed, BenchSession, CardScan, CommitSeq, Counts, Crossing, Decided, Fact,
-        FileReader, HeldMerge, Owed, Reader, RegistryKey, Retimed, RosterReader, StoreError,
-        StoredReading, TokenRow,
+        FileReader, HeldMerge, Owed, Reader, ReceiptReader, RegistryKey, Retimed, RosterReader,
+        StoreError, StoredReading, TokenRow,
         view::{
             AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
             HeldState, Page, Paging, ReadingFilter, Scope,
@@ -255,6 +255,9 @@ pub(crate) fn log(store: &Arc<Scripted>, commits: &watch::Sender<CommitSeq>) -> 
 
 /// Nobody asks it for a roster.
 impl RosterReader for Scripted {}
+
+/// Nobody asks it for a receipt.
+impl ReceiptReader for Scripted {}
 
 impl FileReader for Scripted {
     fn merges(&self, _: &Scope, _: &Paging) -> Result<Page<HeldMerge>, StoreError> {

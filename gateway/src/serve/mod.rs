@@ -7,7 +7,9 @@
 
 mod admin;
 mod admin_events;
+mod admin_receipts;
 mod admin_roster;
+mod admin_slip;
 mod answers;
 mod api;
 mod assets;
@@ -29,6 +31,7 @@ mod scope;
 mod secret;
 mod sessions;
 mod shared;
+mod slips;
 #[cfg(test)]
 mod tests;
 mod weigh;

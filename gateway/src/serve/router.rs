@@ -15,7 +15,7 @@ use axum::{
 use super::{
     api::{
         alerts, board, decide, happened, health, held, indicators, live, me, merge, people,
-        post as posted, readings, visits, void,
+        post as posted, readings, receipts, visits, void,
     },
     assets,
     extract::DEPTH_MAX,
@@ -82,6 +82,7 @@ fn api() -> Routes {
         .post("/api/v1/people/{id}/site-acts", happened::site_act)
         .post("/api/v1/events/{id}/void", void::void)
         .get("/api/v1/board", board::board)
+        .get("/api/v1/receipts", receipts::receipts)
         .get("/api/v1/snapshot", board::snapshot)
         .get("/api/v1/indicators", indicators::indicators)
         .get("/api/v1/events", live::events)
@@ -113,6 +114,7 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .route("/lite", get(pages::board::board))
         .route("/lite/inbox", get(pages::inbox::inbox))
         .route("/lite/indicators", get(pages::indicators::indicators))
+        .route("/lite/receipts", get(pages::receipts::receipts))
         .route("/lite/people", get(pages::people::list))
         .route("/lite/quarantine", get(pages::quarantine::quarantine))
         .route("/lite/quarantine/{id}", post(pages::quarantine::decide))
@@ -122,6 +124,7 @@ pub fn router(shared: Arc<Shared>) -> Router {
             "/lite/bench/{site}/{bench}/type",
             get(pages::bench::type_page).post(pages::bench::keep),
         )
+        .route("/lite/bench/{site}/{bench}/print", post(pages::bench::print))
         .route("/lite/alerts/{id}", get(pages::alert::alert).post(pages::alert::act))
         .route("/a/{token}", get(pages::link::look).post(pages::link::act))
         .route("/docs", get(pages::docs::docs))

@@ -1,7 +1,12 @@
 //! What every request shares: the store's reading side, the writer's inlet, and the deployment's
 //! words.
 
-use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use firmware_protocols::Decimal;
@@ -23,6 +28,7 @@ use crate::{
     commit::Health,
     domain::{AlertLinks, Clock, Level, Person, Plan, Timestamp},
     intake::{Inlet, Item},
+    slip::Printers,
     store::{CommitSeq, Reader, StoreError},
     supervise::Supervisor,
     uplink::GatewayKey,
@@ -205,6 +211,8 @@ pub struct Shared {
     pub(super) key: Arc<GatewayKey>,
     pub(super) alert_links: AlertLinks,
     pub(super) supervisor: Supervisor,
+    /// Printers of slips, once they are plugged in.
+    pub(super) printers: OnceLock<Printers>,
     pub(super) sessions: Sessions,
     pub(super) live: Live,
     pub(super) bodies: Arc<Semaphore>,
@@ -278,6 +286,7 @@ impl Shared {
             key: parts.key,
             alert_links: parts.alert_links,
             supervisor: parts.supervisor,
+            printers: OnceLock::new(),
         });
         super::live::follow(&shared);
         shared

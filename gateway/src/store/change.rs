@@ -1,7 +1,8 @@
 //! What changes beside the facts, in the same unit.
 
 use super::{
-    Answer, BenchSession, CommitSeq, Counts, KeptState, Owed, RosterHeld, Timer, Timing, TokenRow,
+    Answer, BenchSession, CommitSeq, Counts, KeptState, Owed, ReceiptSaid, RosterHeld, Timer,
+    Timing, TokenRow,
 };
 use crate::domain::{
     Alert, AlertId, ContentDigest, Level, NotificationKey, PersonId, ReadingId, Timestamp,
@@ -77,6 +78,9 @@ pub enum Change {
     ForgetState(PersonId),
     /// A roster of another gateway was taken whole.
     HoldRoster(RosterHeld),
+    /// Another gateway said what it holds of a site's day. What it counted before what it said already
+    /// changes nothing.
+    ReceiptSaid(Box<ReceiptSaid>),
     /// A reading belongs to somebody else from now on, or to nobody; nothing that was kept of
     /// either holds.
     Reattribute(ReadingId, Option<crate::domain::Attribution>),

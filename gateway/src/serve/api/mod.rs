@@ -13,5 +13,6 @@ pub(super) mod merge;
 pub(super) mod people;
 pub(super) mod post;
 pub(super) mod readings;
+pub(super) mod receipts;
 pub(super) mod visits;
 pub(super) mod void;

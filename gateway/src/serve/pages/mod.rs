@@ -13,6 +13,7 @@ mod marks;
 mod page;
 pub(super) mod people;
 pub(super) mod quarantine;
+pub(super) mod receipts;
 pub(super) mod session;
 pub(super) mod start;
 mod words;

@@ -10,6 +10,7 @@ mod matrix;
 mod pages;
 mod post;
 mod quarantine;
+mod receipts;
 mod session;
 mod shapes;
 mod sockets;

@@ -17,6 +17,7 @@ mod merge;
 mod person;
 mod query;
 mod reading;
+mod receipt;
 
 pub use admin::{
     BackupAsked, Checked, GatewayKeyTold, LoginLinkAsked, LoginLinkMade, RegistryCounted,
@@ -44,6 +45,8 @@ pub use person::{
 };
 pub use query::{
     AlertsAsked, BenchForm, BoardAsked, EventsAsked, FormSent, HeldAsked, IndicatorsAsked,
-    PageAsked, PageWords, PeopleAsked, ReadingsAsked, RegistryAsked, TimelineAsked, TypedForm,
+    PageAsked, PageWords, PeopleAsked, PrintForm, ReadingsAsked, RegistryAsked, SlipAsked,
+    TimelineAsked, TypedForm,
 };
 pub use reading::{Delivered, DeliveredItem, Number, Reading, Value};
+pub use receipt::{Receipt, ReceiptAsked, ReceiptOfVillage, ReceiptTold, ReceiptsAsked};

@@ -36,6 +36,7 @@ mod message;
 mod pool;
 mod reader;
 mod reading;
+mod receipt;
 mod recount;
 mod registry;
 mod roll;
@@ -47,6 +48,8 @@ mod seal;
 mod staff;
 mod timing;
 mod unit;
+#[cfg(test)]
+mod van;
 mod watch;
 
 use std::{fs::File, path::PathBuf, sync::Arc};
@@ -63,7 +66,7 @@ use super::{CommitSeq, Reader, Store, StoreError, Unit};
 use crate::domain::Timestamp;
 
 /// The format of the file that this program writes.
-pub const FORMAT_VERSION: i64 = 12;
+pub const FORMAT_VERSION: i64 = 13;
 
 /// How to open a store.
 #[derive(Debug, Clone)]

@@ -2,6 +2,7 @@
 //! that can be done about it. The page comes anew by itself, so that nobody has to touch it to be
 //! called; values are typed on a page of their own, which does not.
 
+mod print;
 mod typed;
 mod words;
 
@@ -33,6 +34,8 @@ use crate::{
     },
 };
 
+use self::print::PrinterShown;
+pub(in crate::serve) use self::print::print;
 pub(in crate::serve) use typed::{keep, page as type_page};
 
 /// A bench is looked at anew so often.
@@ -80,6 +83,9 @@ struct BenchPage {
     ringing: Vec<Ringing>,
     may_act: bool,
     key: String,
+    printer: Option<PrinterShown>,
+    /// Nothing that is measured now is kept.
+    refusing: bool,
 }
 
 /// The names in the address. What is no name is no bench of ours.
@@ -105,10 +111,14 @@ pub(in crate::serve) async fn bench(
     let may_act = caller.reach.may(Right::SiteAct);
     let asked = (site.clone(), bench.clone());
     let found = shared.ask(move |shared| {
-        let (site, bench) = asked;
-        Describer::new(shared).bench(caller.scope(), (&site, &bench))
+        let names = (&asked.0, &asked.1);
+        let Some(found) = Describer::new(shared).bench(caller.scope(), names)? else {
+            return Ok(None);
+        };
+        let printer = print::printer(shared, names, lang.english(), &found.readings)?;
+        Ok(Some((found, printer)))
     });
-    let found = found.await?.ok_or(Refusal::not_found())?;
+    let (found, printer) = found.await?.ok_or(Refusal::not_found())?;
     let t = lang.words;
     let page = BenchPage {
         b,
@@ -119,6 +129,8 @@ pub(in crate::serve) async fn bench(
         readings: found.readings.iter().map(|reading| shown(reading, t)).collect(),
         ringing: found.ringing.iter().map(|it| rings(&shared, it, lang)).collect(),
         may_act,
+        printer,
+        refusing: shared.writable().is_err(),
         key: secret::text().map_err(|error| Refusal::broken(&error))?,
         page,
     };
