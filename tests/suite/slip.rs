@@ -21,6 +21,9 @@ use tempfile::tempdir;
 
 use crate::setup;
 
+/// Seconds between a card and a measurement.
+const APART: i64 = 3;
+
 /// A printer that prints for as long as the test runs.
 fn plug(link: &Path) -> Arc<PaperRoll> {
     let (told, plugged) = mpsc::channel();
@@ -55,14 +58,23 @@ fn van(folder: &Path, scratch: &Path) -> Setup {
     setup
 }
 
+/// A card, seconds apart from any measurement.
 fn card(line: &mut Connection, card: &str, out: bool) {
+    let apart = || {
+        let begun = now();
+        wait_for(PATIENCE, "some seconds", || (now() >= begun + APART).then_some(()));
+    };
+    apart();
     let payload = json!({"card": card, "out": out}).to_string();
     line.publish("xz/1/V01/B1/card", payload.as_bytes()).unwrap();
+    apart();
 }
 
 fn pressure(line: &mut Connection, seq: u64, (systolic, diastolic): (u16, u16)) {
+    // Half a second within the last one: a whole second may be all of it, or of its minute.
+    let moment = instant(now() - 1).replace("+08:00", ".500+08:00");
     let payload = json!({"kind": "blood_pressure", "seq": seq, "epoch": 1, "systolic": systolic,
-        "diastolic": diastolic, "unit": "mmHg", "pulse": 80, "measured_at": instant(now())});
+        "diastolic": diastolic, "unit": "mmHg", "pulse": 80, "measured_at": moment});
     line.publish("xz/1/V01/cuff-1/reading", payload.to_string().as_bytes()).unwrap();
 }
 
@@ -119,17 +131,16 @@ fn a_slip_is_printed_when_a_person_s_turn_is_over_and_again_by_hand_and_no_paper
 
     // By hand, marked as such.
     let form = b"csrf=&person=P000001";
-    let bearer = format!("Bearer {}", gateway.token);
-    let headers =
-        [("authorization", bearer.as_str()), ("content-type", "application/x-www-form-urlencoded")];
+    let headers = [("content-type", "application/x-www-form-urlencoded")];
     let answer = gateway.ask(("POST", "/lite/bench/V01/B1/print"), &headers, form);
     assert_eq!(answer.status, 303, "{}", answer.body);
     on_paper(&paper, "补打");
-    let preview = [&["slip", "--preview", "--person", &person(1)][..], &["--site", "V01"]].concat();
+    let who = person(1);
+    let preview = ["slip", "--preview", "--person", &who, "--site", "V01"];
     let preview = setup.run_well(&preview);
     assert!(preview.contains("**红色 危急**") && preview.contains("186/112"), "{preview}");
     let bytes = scratch.path().join("slip.bin").display().to_string();
-    let to = ["slip", "--person", &person(1), "--site", "V01", "--to", &bytes];
+    let to = ["slip", "--person", &who, "--site", "V01", "--to", &bytes];
     setup.run_well(&to);
     assert!(fs::read(&bytes).unwrap().starts_with(&[0x1b, b'@', 0x1c, b'&']));
     gateway.stop();

@@ -199,6 +199,7 @@ impl Group<'_> {
             Work::Advance { follower, to, .. } => {
                 self.changes.push(Change::Cursor { follower: follower.clone(), to: *to });
             }
+            Work::Said { said, .. } => self.changes.push(Change::ReceiptSaid(said.clone())),
             Work::Deliver(_) | Work::Act(_) | Work::Decide(_) | Work::Tick | Work::Close => {}
         }
         Ok(())
@@ -325,7 +326,12 @@ pub(super) fn answer(works: Vec<Work>, replies: Vec<Reply>, proof: &Committed) {
             (Work::Decide(decide), Reply::Decided(result)) => tell(decide.reply, result),
             (Work::Register(rows), Reply::Registered(count)) => tell(rows.reply, (*proof, count)),
             (Work::Roster(rows), Reply::Registered(count)) => tell(rows.reply, (*proof, count)),
-            (Work::Attempted { reply, .. } | Work::Token { reply, .. }, _) => tell(reply, *proof),
+            (
+                Work::Attempted { reply, .. }
+                | Work::Token { reply, .. }
+                | Work::Said { reply, .. },
+                _,
+            ) => tell(reply, *proof),
             (Work::Advance { reply, .. }, _) => tell(reply, ()),
             (
                 Work::Act(_)

@@ -6,7 +6,9 @@ use tokio::sync::oneshot;
 use crate::{
     domain::{AlertId, DoctorId, PersonId, Registered, Timestamp, Visit},
     intake::Delivery,
-    store::{Attempt, CommitSeq, Committed, Registration, Request, RosterHeld, TokenRow},
+    store::{
+        Attempt, CommitSeq, Committed, ReceiptSaid, Registration, Request, RosterHeld, TokenRow,
+    },
 };
 
 /// One piece of work for the writer.
@@ -44,6 +46,13 @@ pub enum Work {
         to: Option<CommitSeq>,
         /// Told when it is kept.
         reply: oneshot::Sender<()>,
+    },
+    /// Another gateway said what it holds of a site's day, and its seal was checked.
+    Said {
+        /// What it said.
+        said: Box<ReceiptSaid>,
+        /// Told when it is on disk.
+        reply: oneshot::Sender<Committed>,
     },
     /// Time has passed: look at the timers.
     Tick,

@@ -355,6 +355,7 @@ const fn size(work: &Work) -> usize {
         | Work::Attempted { .. }
         | Work::Token { .. }
         | Work::Advance { .. }
+        | Work::Said { .. }
         | Work::Tick
         | Work::Close => 1,
     }
@@ -376,6 +377,7 @@ const fn may_come_again(work: &Work) -> bool {
         | Work::Attempted { .. }
         | Work::Token { .. }
         | Work::Advance { .. }
+        | Work::Said { .. }
         | Work::Tick
         | Work::Close => false,
     }

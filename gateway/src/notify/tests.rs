@@ -255,6 +255,7 @@ async fn write(
             | Work::Roster(_)
             | Work::Token { .. }
             | Work::Advance { .. }
+            | Work::Said { .. }
             | Work::Tick
             | Work::Close => {
                 panic!("the notifier has no business with this work")

@@ -11,6 +11,7 @@ mod merges;
 mod nobody;
 mod once;
 mod rebase;
+mod said;
 mod tracked;
 mod visits;
 mod watch;

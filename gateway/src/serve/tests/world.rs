@@ -205,6 +205,7 @@ impl World {
             Work::Roster(_)
             | Work::Attempted { .. }
             | Work::Advance { .. }
+            | Work::Said { .. }
             | Work::Tick
             | Work::Close => {
                 panic!("not over HTTP")
