@@ -22,6 +22,8 @@ pub mod care;
 
 pub mod commit;
 
+pub mod receipt;
+
 pub mod store;
 
 pub mod suggest;
@@ -33,6 +35,8 @@ pub mod uplink;
 pub mod export;
 
 pub mod trial;
+
+pub mod slip;
 
 pub mod serve;
 

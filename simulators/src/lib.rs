@@ -14,6 +14,7 @@
 //! 7. [`census`]: a registry of any size, as files.
 //! 8. [`township`]: a whole township and its year, with the truth about everybody in it.
 //! 9. [`benches`]: the benches of a van through a day, with the truth about every measurement.
+//! 10. [`printer`]: a printer of slips, and what is on its paper.
 
 pub mod benches;
 pub mod body;
@@ -24,6 +25,7 @@ pub mod device;
 pub mod fault;
 pub mod ledger;
 pub mod mqtt;
+pub mod printer;
 pub mod pty;
 pub mod township;
 pub mod world;

@@ -30,6 +30,7 @@ mod roster;
 mod rules;
 mod shown_by;
 mod silence;
+mod slip;
 mod tidy;
 mod uplink;
 mod visits;

@@ -23,11 +23,13 @@ mod pieces;
 mod place_row;
 mod plan_row;
 mod progress;
+mod receipt;
 mod registry;
 mod roster;
 mod rows;
 mod rules;
 mod serve;
+mod slip;
 mod store;
 mod table;
 mod user;
@@ -88,6 +90,11 @@ enum Command {
     /// Hand the registry of some places to the gateway that serves them
     #[command(subcommand)]
     Roster(roster::RosterCommand),
+    /// Show what a site's day holds, or compare it with the far end
+    #[command(subcommand)]
+    Receipt(receipt::ReceiptCommand),
+    /// Print a person's result slip, marked as a copy
+    Slip(slip::SlipCommand),
     /// Make bearer tokens
     #[command(subcommand)]
     Token(registry::TokenCommand),
@@ -207,6 +214,8 @@ fn run(command: Command, common: &Common, out: &mut dyn Write) -> Result<(), Fai
         Command::Rules(command) => rules::run(&command, common, out),
         Command::Registry(command) => registry::run(&command, common, out),
         Command::Roster(command) => roster::run(&command, common, out),
+        Command::Receipt(command) => receipt::run(&command, common, out),
+        Command::Slip(command) => slip::run(&command, common, out),
         Command::Token(command) => registry::token(&command, common, out),
         Command::User(command) => user::run(&command, common, out),
         Command::CheckConfig(check) => configure::check(&check, common, out),

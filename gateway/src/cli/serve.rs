@@ -22,6 +22,7 @@ use crate::{
     intake::mqtt,
     notify::{Links, Notifier, NotifyConfig},
     serve,
+    slip::Printers,
     store::{CommitSeq, Reader, Role},
     supervise::Supervisor,
     tls,
@@ -137,6 +138,7 @@ pub(super) async fn start(
     let http = serve_pages(config, &shared, supervisor).await?;
     let links = links(config, &core, http);
     let mqtt = serve_mqtt(config, &core, &links, supervisor).await?;
+    shared.plug(Printers::start(&config.printers, supervisor));
     wiring::serial(config, &core, supervisor)?;
     wiring::broker(config, &core, supervisor)?;
     wiring::export(config, &core, supervisor)?;

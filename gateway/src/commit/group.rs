@@ -209,6 +209,7 @@ impl Group<'_> {
             Work::Advance { follower, to, .. } => {
                 self.changes.push(Change::Cursor { follower: follower.clone(), to: *to });
             }
+            Work::Said { said, .. } => self.changes.push(Change::ReceiptSaid(said.clone())),
             Work::Deliver(_)
             | Work::Act(_)
             | Work::Carry(_)
@@ -309,7 +310,8 @@ pub(super) fn answer(works: Vec<Work>, replies: Vec<Reply>, proof: &Committed) {
             (
                 Work::Attempted { reply, .. }
                 | Work::Token { reply, .. }
-                | Work::Access { reply, .. },
+                | Work::Access { reply, .. }
+                | Work::Said { reply, .. },
                 _,
             ) => tell(reply, *proof),
             (Work::Advance { reply, .. }, _) => tell(reply, ()),

@@ -7,8 +7,8 @@ use crate::{
     domain::{AlertId, AlertOutcome, BoxId, DoctorId, PersonId, Registered, Timestamp, Visit},
     intake::Delivery,
     store::{
-        AccessChange, Attempt, CommitSeq, Committed, Registration, Request, RosterHeld, TokenRow,
-        Watermark,
+        AccessChange, Attempt, CommitSeq, Committed, ReceiptSaid, Registration, Request,
+        RosterHeld, TokenRow, Watermark,
     },
     uplink::parcel::Parcel,
 };
@@ -57,6 +57,13 @@ pub enum Work {
         to: Option<CommitSeq>,
         /// Told when it is kept.
         reply: oneshot::Sender<()>,
+    },
+    /// Another gateway said what it holds of a site's day, and its seal was checked.
+    Said {
+        /// What it said.
+        said: Box<ReceiptSaid>,
+        /// Told when it is on disk.
+        reply: oneshot::Sender<Committed>,
     },
     /// Time has passed: look at the timers.
     Tick,

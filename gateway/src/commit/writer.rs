@@ -367,6 +367,7 @@ const fn size(work: &Work) -> usize {
         | Work::Token { .. }
         | Work::Access { .. }
         | Work::Advance { .. }
+        | Work::Said { .. }
         | Work::Tick
         | Work::Close => 1,
     }
@@ -390,6 +391,7 @@ const fn may_come_again(work: &Work) -> bool {
         | Work::Token { .. }
         | Work::Access { .. }
         | Work::Advance { .. }
+        | Work::Said { .. }
         | Work::Tick
         | Work::Close => false,
     }

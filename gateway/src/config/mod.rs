@@ -17,6 +17,7 @@ use crate::{
     commit::Trust,
     domain::{BenchId, DeviceId, SiteId},
     secrets::Secret,
+    slip::PrinterLine,
     uplink::PublicKey,
 };
 
@@ -49,6 +50,8 @@ pub struct Config {
     pub influx: Option<Influx>,
     /// Serial lines.
     pub serial: Vec<Serial>,
+    /// Printers of slips.
+    pub printers: Vec<PrinterLine>,
 }
 
 /// `[pack] shadow`.

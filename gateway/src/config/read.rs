@@ -9,7 +9,7 @@ use toml::{
 
 use super::{
     Config,
-    keys::{KEYS, Key, Kind, SERIAL_KEYS, SERIAL_REQUIRED},
+    keys::{KEYS, Key, Kind, LISTS},
     settings::{Setting, Settings, broker_address},
     together,
 };
@@ -82,7 +82,8 @@ pub fn read(sources: &Sources) -> Result<(Config, Settings), Vec<Problem>> {
 #[derive(Debug, Default)]
 struct Reading {
     said: Vec<Setting>,
-    serial: Vec<Vec<Setting>>,
+    /// Lines of each of [`LISTS`].
+    lists: [Vec<Vec<Setting>>; LISTS.len()],
     problems: Vec<Problem>,
 }
 
@@ -112,11 +113,11 @@ impl Reading {
         value: &Spanned<DeValue<'_>>,
     ) {
         let name = section.get_ref().as_ref();
-        if name == "serial" {
-            return self.serial_lines(file, value);
+        if let Some(list) = LISTS.iter().position(|(list, ..)| *list == name) {
+            return self.list(file, list, value);
         }
         if !KEYS.iter().any(|key| key.section == name) {
-            let sections = KEYS.iter().map(|key| key.section).chain(["serial"]);
+            let sections = KEYS.iter().map(|key| key.section).chain(LISTS.map(|(list, ..)| list));
             let problem = unknown(file.place(section.span().start), name, sections);
             return self.problems.push(problem);
         }
@@ -135,8 +136,9 @@ impl Reading {
         self.said.extend(said);
     }
 
-    fn serial_lines(&mut self, file: &File<'_>, value: &Spanned<DeValue<'_>>) {
-        let keys: Vec<_> = SERIAL_KEYS.iter().collect();
+    fn list(&mut self, file: &File<'_>, list: usize, value: &Spanned<DeValue<'_>>) {
+        let Some((name, keys, required)) = LISTS.get(list).copied() else { return };
+        let keys: Vec<_> = keys.iter().collect();
         let lines = value.get_ref().as_array();
         let tables: Option<Vec<_>> = lines.map(|lines| {
             lines.iter().map(|line| (line.span().start, line.get_ref().as_table())).collect()
@@ -144,25 +146,27 @@ impl Reading {
         for (at, table) in tables.unwrap_or_else(|| vec![(value.span().start, None)]) {
             let Some(table) = table else {
                 let expected =
-                    ("[[serial]] with two brackets".to_owned(), "双方括号 [[serial]]".to_owned());
+                    (format!("[[{name}]] with two brackets"), format!("双方括号 [[{name}]]"));
                 self.problems.push(Problem {
                     place: file.place(at),
-                    key: "serial".to_owned(),
+                    key: name.to_owned(),
                     found: "no list of lines".to_owned(),
                     expected,
-                    example: "[[serial]]".to_owned(),
+                    example: format!("[[{name}]]"),
                 });
                 continue;
             };
             let said = self.table(file, table, &keys);
-            for required in SERIAL_REQUIRED {
+            for required in required.iter().copied() {
                 if !table.iter().any(|(key, _)| key.get_ref() == required)
                     && let Some(key) = keys.iter().find(|key| key.name == required)
                 {
                     self.problems.push(wrong(file.place(at), key, "missing"));
                 }
             }
-            self.serial.push(said);
+            if let Some(lines) = self.lists.get_mut(list) {
+                lines.push(said);
+            }
         }
     }
 
@@ -229,7 +233,8 @@ impl Reading {
             })
         };
         let values: Vec<_> = KEYS.iter().map(in_force).collect();
-        let settings = Settings { values, serial: self.serial };
+        let [serial, printers] = self.lists;
+        let settings = Settings { values, serial, printers };
         let mut problems = self.problems;
         problems.extend(together::problems(&settings, &problems));
         let config = settings.config();
@@ -372,6 +377,15 @@ mod tests {
                 "x.toml:9:1 serial.site",
             ],
         );
+    }
+
+    #[test]
+    fn a_printer_has_its_line_site_and_bench_and_the_rest_by_default() {
+        check("[[printer]]\nport = \"/dev/p\"\nbench = \"B1\"\n", &["x.toml:1:1 printer.site"]);
+        check("[printer]\nport = \"/dev/p\"\n", &["x.toml:1:1 printer"]);
+        let file = "[[printer]]\nport = \"/dev/p\"\nsite = \"V03\"\nbench = \"B1\"\n";
+        let printers = read(&sources(file)).unwrap().0.printers;
+        assert_eq!((printers.len(), printers[0].baud, printers[0].columns), (1, 9600, 32));
     }
 
     #[test]

@@ -4,9 +4,9 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use super::{
     Accounts, Broker, BrokerTls, Config, Http, Influx, Mqtt, Serial, Shadow, Store, Uplink, Way,
-    keys::{Key, SERIAL_KEYS},
+    keys::{Key, PRINTER_KEYS, SERIAL_KEYS},
 };
-use crate::{commit::Trust, secrets::Secret};
+use crate::{commit::Trust, secrets::Secret, slip::PrinterLine};
 
 /// One value in force and where it came from.
 #[derive(Debug, Clone)]
@@ -21,6 +21,7 @@ pub(super) struct Setting {
 pub struct Settings {
     pub(super) values: Vec<Setting>,
     pub(super) serial: Vec<Vec<Setting>>,
+    pub(super) printers: Vec<Vec<Setting>>,
 }
 
 impl Settings {
@@ -141,6 +142,7 @@ impl Settings {
                 token: Secret::new(self.text("influx.token").to_owned()),
             }),
             serial: self.serial.iter().filter_map(|line| serial(line)).collect(),
+            printers: self.printers.iter().filter_map(|line| printer(line)).collect(),
         }
     }
 }
@@ -174,14 +176,17 @@ pub(super) fn names(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim).filter(|name| !name.is_empty())
 }
 
+/// What a line says under a key, or the key's default.
+fn said(line: &[Setting], keys: &[Key], name: &str) -> Option<String> {
+    let setting = line.iter().find(|setting| setting.key.name == name);
+    let default = keys.iter().find(|key| key.name == name).map(|key| key.default.to_owned());
+    let said = setting.map(|setting| setting.value.clone());
+    said.or(default).filter(|value| !value.is_empty())
+}
+
 /// A line whose values were checked; `None` where one is missing, which is a problem already told.
 fn serial(line: &[Setting]) -> Option<Serial> {
-    let said = |name: &str| {
-        let setting = line.iter().find(|setting| setting.key.name == name);
-        setting.map(|setting| setting.value.clone())
-    };
-    let default_baud =
-        SERIAL_KEYS.iter().find(|key| key.name == "baud").map_or("", |key| key.default);
+    let said = |name: &str| said(line, SERIAL_KEYS, name);
     Some(Serial {
         port: PathBuf::from(said("port")?),
         format: said("format")?,
@@ -189,7 +194,19 @@ fn serial(line: &[Setting]) -> Option<Serial> {
         device: said("device")?.parse().ok()?,
         site: said("site")?.parse().ok()?,
         bench: said("bench").and_then(|bench| bench.parse().ok()),
-        baud: said("baud").unwrap_or_else(|| default_baud.to_owned()).parse().ok()?,
+        baud: said("baud")?.parse().ok()?,
         poll_every: None,
+    })
+}
+
+/// A printer, in the same way.
+fn printer(line: &[Setting]) -> Option<PrinterLine> {
+    let said = |name: &str| said(line, PRINTER_KEYS, name);
+    Some(PrinterLine {
+        port: PathBuf::from(said("port")?),
+        baud: said("baud")?.parse().ok()?,
+        site: said("site")?.parse().ok()?,
+        bench: said("bench")?.parse().ok()?,
+        columns: said("columns")?.parse().ok()?,
     })
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{
-    keys::{KEYS, Key, Kind, SERIAL_KEYS},
+    keys::{KEYS, Key, Kind, PRINTER_KEYS, SERIAL_KEYS},
     settings::{Setting, Settings},
 };
 
@@ -23,6 +23,10 @@ pub fn default_file() -> String {
     for key in SERIAL_KEYS {
         describe(&mut text, key, true);
     }
+    text.push_str("\n# One for each printer of result slips / 每台小票打印机一段\n# [[printer]]\n");
+    for key in PRINTER_KEYS {
+        describe(&mut text, key, true);
+    }
     text.trim_start().to_owned()
 }
 
@@ -39,10 +43,12 @@ pub fn effective(settings: &Settings) -> String {
     for setting in &settings.values {
         line(&mut text, setting);
     }
-    for (number, serial) in settings.serial.iter().enumerate() {
-        push(&mut text, format_args!("[[serial]] {}\n", number.saturating_add(1)));
-        for setting in serial {
-            line(&mut text, setting);
+    for (list, lines) in [("serial", &settings.serial), ("printer", &settings.printers)] {
+        for (number, said) in lines.iter().enumerate() {
+            push(&mut text, format_args!("[[{list}]] {}\n", number.saturating_add(1)));
+            for setting in said {
+                line(&mut text, setting);
+            }
         }
     }
     text
@@ -93,7 +99,7 @@ mod tests {
     #[test]
     fn the_default_file_lists_every_key_and_is_itself_valid() {
         let text = default_file();
-        for key in KEYS.iter().chain(SERIAL_KEYS) {
+        for key in KEYS.iter().chain(SERIAL_KEYS).chain(PRINTER_KEYS) {
             assert!(text.contains(&format!("{} = ", key.name)), "{}", key.name);
         }
         let file = Some((PathBuf::from("default"), text));

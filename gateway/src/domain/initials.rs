@@ -3,14 +3,14 @@
 //! A character with several readings has several initials. As a surname it has its own (单 is Shan,
 //! not Dan); the others are accepted beside it. A character whose pinyin nobody wrote down stands for
 //! itself. Source of the readings: the crate `pinyin` (pinyin-data), CJK with its extensions; the build
-//! script makes a table of their initials, which is all that the program carries.
+//! script makes a table of them, without tones.
 
 // `RANGES`: the first character of a range and where it stands in the table; `MEANINGS`: what the
 // numbers of the table mean. Made by the build script.
-include!(concat!(env!("OUT_DIR"), "/initials.rs"));
+include!(concat!(env!("OUT_DIR"), "/readings.rs"));
 
 /// A number for every character of the ranges, in two bytes, the low one first.
-const TABLE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/initials.bin"));
+const TABLE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/readings.bin"));
 
 /// Most spellings of one name; the likeliest come first.
 const SPELLINGS_MAX: usize = 8;
@@ -96,7 +96,7 @@ pub fn surname_letters(name: &str) -> usize {
     surname(name).map_or(1, |(surname, _)| surname.chars().count())
 }
 
-/// The initials of a character's readings; nothing where none is known.
+/// A character's readings, with blanks between; nothing where none is known.
 fn written(character: char) -> &'static str {
     let point = u32::from(character);
     let place = RANGES.partition_point(|(first, _)| *first <= point);
@@ -112,9 +112,20 @@ fn written(character: char) -> &'static str {
     MEANINGS.get(usize::from(number)).copied().unwrap_or_default()
 }
 
+/// How a character is most likely read, without tone; none where nobody wrote it down.
+#[must_use]
+pub fn reading_of(character: char) -> Option<&'static str> {
+    written(character).split(' ').next().filter(|reading| !reading.is_empty())
+}
+
 /// The initials that a character may have, each once, the likeliest first.
 fn of_character(character: char) -> Vec<char> {
-    let mut letters: Vec<char> = written(character).chars().collect();
+    let mut letters: Vec<char> = Vec::new();
+    for letter in written(character).split(' ').filter_map(|reading| reading.chars().next()) {
+        if !letters.contains(&letter) {
+            letters.push(letter);
+        }
+    }
     if letters.is_empty() {
         let own = LACKING.iter().find(|(lacking, _)| *lacking == character);
         letters.push(own.map_or(character, |(_, letter)| *letter));

@@ -40,7 +40,7 @@ pub use identity::{
     Numbering, alert_id, card_digest, content_digest, event_content, event_id, id_number_digest,
     notification_key, quarantine_digest, raw_digest, reading_id, received_digest,
 };
-pub use initials::{initials, surname_letters};
+pub use initials::{initials, reading_of, surname_letters};
 pub use link::{AlertLinks, LINK_MAX};
 pub use neighbour::{BoxState, Neighbour};
 pub use outcome::{AlertOutcome, OutcomeCode};

@@ -257,6 +257,7 @@ async fn write(
             | Work::Token { .. }
             | Work::Access { .. }
             | Work::Advance { .. }
+            | Work::Said { .. }
             | Work::Tick
             | Work::Close => {
                 panic!("the notifier has no business with this work")

@@ -9,7 +9,9 @@ mod accounts;
 mod admin;
 mod admin_events;
 mod admin_keys;
+mod admin_receipts;
 mod admin_roster;
+mod admin_slip;
 mod answers;
 mod api;
 mod assets;
@@ -31,6 +33,7 @@ mod scope;
 mod secret;
 mod sessions;
 mod shared;
+mod slips;
 #[cfg(test)]
 mod tests;
 mod weigh;

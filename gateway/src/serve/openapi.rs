@@ -38,7 +38,7 @@ use super::{api, wire};
         api::happened::follow_up, api::happened::money, api::happened::site_act, api::void::void,
         api::bench::card,
         api::merge::merge, api::merge::undo, api::merge::list, api::merge::proposed,
-        api::board::board, api::board::snapshot, api::indicators::indicators, api::live::events, api::live::stream,
+        api::board::board, api::receipts::receipts, api::board::snapshot, api::indicators::indicators, api::live::events, api::live::stream,
         api::held::quarantine, api::held::one, api::held::refused,
         api::decide::claim, api::decide::dismiss, api::decide::undo,
         api::uplink::exchange,

@@ -15,7 +15,7 @@ use axum::{
 use super::{
     api::{
         accounts, alerts, bench, board, decide, glass, happened, health, held, indicators, live,
-        me, merge, outcomes, people, post as posted, readings, uplink, visits, void,
+        me, merge, outcomes, people, post as posted, readings, receipts, uplink, visits, void,
     },
     assets,
     extract::DEPTH_MAX,
@@ -86,6 +86,7 @@ fn api() -> Routes {
         .post("/api/v1/events/{id}/void", void::void)
         .post("/api/v1/benches/{site}/{bench}/card", bench::card)
         .get("/api/v1/board", board::board)
+        .get("/api/v1/receipts", receipts::receipts)
         .get("/api/v1/snapshot", board::snapshot)
         .get("/api/v1/indicators", indicators::indicators)
         .get("/api/v1/events", live::events)
@@ -127,6 +128,7 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .route("/lite", get(pages::board::board))
         .route("/lite/inbox", get(pages::inbox::inbox))
         .route("/lite/indicators", get(pages::indicators::indicators))
+        .route("/lite/receipts", get(pages::receipts::receipts))
         .route("/lite/people", get(pages::people::list))
         .route("/lite/quarantine", get(pages::quarantine::quarantine))
         .route("/lite/quarantine/{id}", post(pages::quarantine::decide))
@@ -140,6 +142,7 @@ pub fn router(shared: Arc<Shared>) -> Router {
             "/lite/bench/{site}/{bench}/card",
             get(pages::bench::card_page).post(pages::bench::hold),
         )
+        .route("/lite/bench/{site}/{bench}/print", post(pages::bench::print))
         .route("/lite/alerts/{id}", get(pages::alert::alert).post(pages::alert::act))
         .route("/a/{token}", get(pages::link::look).post(pages::link::act))
         .route("/docs", get(pages::docs::docs))

@@ -1,7 +1,12 @@
 //! What every request shares: the store's reading side, the writer's inlet, and the deployment's
 //! words.
 
-use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use firmware_protocols::Decimal;
@@ -24,6 +29,7 @@ use crate::{
     commit::Health,
     domain::{AlertLinks, Clock, Level, Person, Plan, Timestamp},
     intake::{Inlet, Item},
+    slip::Printers,
     store::{CommitSeq, Reader, StoreError},
     supervise::Supervisor,
     uplink::{GatewayKey, link::Upper},
@@ -211,6 +217,8 @@ pub struct Shared {
     pub(super) upper: Arc<Upper>,
     pub(super) alert_links: AlertLinks,
     pub(super) supervisor: Supervisor,
+    /// Printers of slips, once they are plugged in.
+    pub(super) printers: OnceLock<Printers>,
     pub(super) sessions: Sessions,
     pub(super) accounts: Accounts,
     pub(super) live: Live,
@@ -293,6 +301,7 @@ impl Shared {
             upper: parts.upper,
             alert_links: parts.alert_links,
             supervisor: parts.supervisor,
+            printers: OnceLock::new(),
         });
         super::live::follow(&shared);
         shared

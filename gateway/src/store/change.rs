@@ -2,7 +2,7 @@
 
 use super::{
     AccessChange, Answer, BenchSession, CarryChange, CommitSeq, Counts, KeptState, Owed,
-    RosterHeld, Timer, Timing, TokenRow,
+    ReceiptSaid, RosterHeld, Timer, Timing, TokenRow,
 };
 use crate::domain::{
     Alert, AlertId, ContentDigest, Level, NotificationKey, PersonId, ReadingId, Timestamp,
@@ -82,6 +82,9 @@ pub enum Change {
     HoldRoster(RosterHeld),
     /// Something about what other gateways brought.
     Carry(Box<CarryChange>),
+    /// Another gateway said what it holds of a site's day. What it counted before what it said already
+    /// changes nothing.
+    ReceiptSaid(Box<ReceiptSaid>),
     /// A reading belongs to somebody else from now on, or to nobody; nothing that was kept of
     /// either holds.
     Reattribute(ReadingId, Option<crate::domain::Attribution>),

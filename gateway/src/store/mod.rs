@@ -21,6 +21,7 @@ mod paging;
 mod port;
 mod proof;
 mod reader;
+mod receipt;
 mod roster;
 mod rows;
 mod seals;
@@ -48,6 +49,7 @@ pub use model::ModelStore;
 pub use port::{ANSWER_KEPT, SESSION_MAX, Store, Unit};
 pub use proof::Committed;
 pub use reader::Reader;
+pub use receipt::{ReceiptReader, ReceiptSaid};
 pub use roster::{RosterHeld, RosterReader};
 pub use rows::{
     Answer, BenchSession, Channel, Counts, Done, KeptState, Outcome, Owed, Request, Resumed, Role,

@@ -13,6 +13,7 @@ mod nobody;
 mod once;
 mod outcomes;
 mod rebase;
+mod said;
 mod tracked;
 mod visits;
 mod watch;

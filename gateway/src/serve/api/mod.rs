@@ -17,6 +17,7 @@ pub(super) mod outcomes;
 pub(super) mod people;
 pub(super) mod post;
 pub(super) mod readings;
+pub(super) mod receipts;
 pub(super) mod uplink;
 pub(super) mod visits;
 pub(super) mod void;

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// How far back a bench is looked at: twice the time in which an emergency is measured again.
-const LOOK_BACK: Millis = Millis::hours(1);
+pub(super) const LOOK_BACK: Millis = Millis::hours(1);
 
 /// Readings of a site that are looked through for those of one bench.
 const LOOKED_THROUGH: usize = 200;

@@ -8,6 +8,8 @@ mod indicators;
 mod merge;
 mod person;
 mod reading;
+mod receipt;
+mod slip;
 mod suggest;
 mod timeline;
 
@@ -27,6 +29,8 @@ pub(super) use {
     merge::{merge, same_number},
     person::{a_person, a_plan, age},
     reading::reading,
+    receipt::receipts,
+    slip::{SlipAsked, slip_since},
     timeline::Part,
 };
 

@@ -119,6 +119,13 @@ impl Describer<'_> {
         })
     }
 
+    /// When a person's tracking wants them measured next.
+    pub(super) fn next_due(&self, person: &Person) -> Result<Option<Timestamp>, StoreError> {
+        let known = self.known(&person.person)?;
+        let seen = self.shared.lines.seen(known.of(person), known.last_value, self.now);
+        Ok(seen.tracking.and_then(|tracking| tracking.next_due))
+    }
+
     fn latest(&self, scope: &Scope, person: &Person) -> Result<wire::Latest, StoreError> {
         let filter =
             ReadingFilter { person: Some(person.person.clone()), ..ReadingFilter::default() };

@@ -19,6 +19,7 @@ mod neighbours;
 mod page;
 pub(super) mod people;
 pub(super) mod quarantine;
+pub(super) mod receipts;
 pub(super) mod session;
 pub(super) mod sign_in;
 pub(super) mod start;

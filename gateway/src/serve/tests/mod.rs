@@ -12,6 +12,7 @@ mod matrix;
 mod pages;
 mod post;
 mod quarantine;
+mod receipts;
 mod session;
 mod shapes;
 mod sockets;

@@ -267,3 +267,18 @@ async fn two_files_are_merged_and_taken_apart_on_the_page_of_either() {
     assert_eq!(said.len(), 2, "{said:?}");
     assert!(said[0].starts_with("Merge") && said[1].starts_with("Unmerge"), "{said:?}");
 }
+
+#[tokio::test]
+async fn a_bench_says_when_nothing_is_saved_and_shows_no_printer_that_is_not_there() {
+    let gateway = gateway();
+    let page = gateway.get("nurse", "/lite/bench/V1/B1").await.text();
+    assert!(!page.contains("现在不能保存") && !page.contains("打印机"), "{page}");
+    let why = "no room".to_owned();
+    gateway.health.send_replace(crate::commit::Health::Refusing { why });
+    let page = gateway.get("nurse", "/lite/bench/V1/B1").await.text();
+    assert!(page.contains("现在不能保存新的测量") && page.contains("一条不删"), "{page}");
+    let page = gateway.get("nurse", "/lite/bench/V1/B1?lang=en").await.text();
+    assert!(page.contains("New measurements are not saved now"), "{page}");
+    let form = gateway.post("nurse", "/lite/bench/V1/B1/print", "person=P1").await;
+    assert!(!form.status.is_success(), "there is no printer");
+}

@@ -218,6 +218,7 @@ impl World {
             | Work::Carry(_)
             | Work::Attempted { .. }
             | Work::Advance { .. }
+            | Work::Said { .. }
             | Work::Tick
             | Work::Close => {
                 panic!("not over HTTP")
@@ -773,6 +774,45 @@ impl RosterReader for World {
 
 impl CarryReader for World {}
 impl SealReader for World {}
+
+/// Of every day it holds the same two records; the far end holds one of them.
+impl ReceiptReader for World {
+    fn day_log(
+        &self,
+        site: &SiteId,
+        day: crate::receipt::Day,
+    ) -> Result<crate::receipt::DayLog, StoreError> {
+        let rows = self.rows();
+        let entries = rows.readings.iter().filter(|(_, stored)| stored.reading.site == *site);
+        let entries = entries.map(|(_, stored)| crate::receipt::Entry {
+            village: "大河村".to_owned(),
+            kind: crate::receipt::Kind::Reading,
+            record: crate::receipt::of_reading(stored),
+            person: stored.attribution.as_ref().map(|of| of.person.clone()),
+        });
+        Ok(crate::receipt::DayLog::new(site.clone(), day, entries.collect()))
+    }
+
+    fn receipts_said(
+        &self,
+        site: &SiteId,
+        (_, to): (crate::receipt::Day, crate::receipt::Day),
+    ) -> Result<Vec<ReceiptSaid>, StoreError> {
+        let said = |day: crate::receipt::Day, receipt| ReceiptSaid {
+            receipt,
+            by: "county".into(),
+            key: format!("ed25519:{day}"),
+            epoch: 1,
+            upto: CommitSeq(1),
+            said_at: super::now(),
+            at: super::now(),
+        };
+        let nothing = crate::receipt::DayLog::new(site.clone(), to, Vec::new()).receipt();
+        let before = to.plus(-1);
+        let same = self.day_log(site, before)?.receipt();
+        Ok(vec![said(before, same), said(to, nothing)])
+    }
+}
 
 impl FileReader for World {
     fn merges(&self, scope: &Scope, paging: &Paging) -> Result<Page<HeldMerge>, StoreError> {

@@ -20,6 +20,7 @@ mod outcome;
 mod person;
 mod query;
 mod reading;
+mod receipt;
 
 pub use account::{
     AccountAsked, AccountChange, AccountChanged, AccountForm, AccountPageAsked, AccountShown,
@@ -53,6 +54,8 @@ pub use person::{
 };
 pub use query::{
     AlertsAsked, BenchForm, BoardAsked, EventsAsked, FormSent, HeldAsked, IndicatorsAsked,
-    PageAsked, PageWords, PeopleAsked, ReadingsAsked, RegistryAsked, TimelineAsked, TypedForm,
+    PageAsked, PageWords, PeopleAsked, PrintForm, ReadingsAsked, RegistryAsked, SlipAsked,
+    TimelineAsked, TypedForm,
 };
 pub use reading::{Delivered, DeliveredItem, Number, Reading, Value};
+pub use receipt::{Receipt, ReceiptAsked, ReceiptOfVillage, ReceiptTold, ReceiptsAsked};

@@ -177,6 +177,29 @@ pub struct BenchForm {
     pub note: String,
 }
 
+/// Whose slip is printed again.
+#[derive(Debug, Default, Deserialize)]
+pub struct PrintForm {
+    /// The session's token.
+    #[serde(default)]
+    pub csrf: String,
+    /// Whose.
+    pub person: String,
+}
+
+/// Which slip, of an operator's own door.
+#[derive(Debug, Deserialize)]
+pub struct SlipAsked {
+    /// Whose.
+    pub person: String,
+    /// Measured where.
+    pub site: String,
+    /// How many hours back.
+    pub hours: u32,
+    /// Half-width columns.
+    pub columns: usize,
+}
+
 /// A value that somebody types.
 #[derive(Debug, Default, Deserialize)]
 pub struct TypedForm {

@@ -2,6 +2,7 @@
 
 mod access;
 mod random;
+mod receipt;
 mod staff;
 
 use std::sync::Arc;

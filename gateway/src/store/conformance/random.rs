@@ -19,11 +19,12 @@ use crate::{
         Level, Measured, Millis, OpenedBy, OutcomeCode, PlaceKind, Plan, Registered, Standing,
         TenthsMmol, Visit, VisitRejected,
     },
+    receipt::{Day, DayLog},
     store::{
         AlertChange, Answer, Attempt, BenchSession, CardScan, Change, ClockFound, ClockNote,
         CommitSeq, Done, Fact, KeptState, Merged, ModelStore, Options, Outcome, PackInForce,
-        Presence, Reader, RegistryKey, Request, Retimed, Role, Sending, SqliteStore, Status, Store,
-        Timer, TimerKind, Timing, TokenRow, Unit,
+        Presence, Reader, ReceiptSaid, RegistryKey, Request, Retimed, Role, Sending, SqliteStore,
+        Status, Store, Timer, TimerKind, Timing, TokenRow, Unit,
         fixtures::{
             NOON, after_noon, alert, card, context, context_fact, counted, crossing, doctor, event,
             glucose, happened, household, id, key, owed, person_with_cards, quarantined, reading,
@@ -420,6 +421,20 @@ fn opened_by(choice: u8) -> OpenedBy {
     }
 }
 
+/// What another gateway says of a day: of what it holds nothing is asked here.
+fn said((a, c): (u8, u8)) -> Change {
+    let day = Day::of(NOON).plus(i64::from(c % 5) - 2);
+    Change::ReceiptSaid(Box::new(ReceiptSaid {
+        receipt: DayLog::new(id(&name("S", c, 5)), day, Vec::new()).receipt(),
+        by: name("gw", a, 2).into(),
+        key: String::new(),
+        epoch: u64::from(c % 2),
+        upto: CommitSeq(i64::from(a)),
+        said_at: after_noon(i64::from(c)),
+        at: NOON,
+    }))
+}
+
 /// Rows beside the log.
 fn working(who: &str, (a, b, c): (u8, u8, u8), work: &mut Work) {
     let timer = Timer {
@@ -430,6 +445,7 @@ fn working(who: &str, (a, b, c): (u8, u8, u8), work: &mut Work) {
         due_at: after_noon(i64::from(c)),
     };
     work.changes.push(match b % 8 {
+        7 if a % 3 == 0 => said((a, c)),
         7 => Change::Watch(id(who), (c % 4 != 0).then(|| after_noon(i64::from(c)))),
         5 => Change::KeepState(Box::new(KeptState {
             person: id(who),
@@ -615,6 +631,14 @@ fn look(reader: &dyn Reader) -> Vec<String> {
     for minutes in (0..4000).step_by(500) {
         let at = after_noon(minutes);
         seen.push(format!("{:?}", reader.sessions_at(&id("S1"), &id("B1"), at).unwrap()));
+    }
+    for site in 0..5 {
+        let (site, noon) = (id(&name("S", site, 5)), Day::of(NOON));
+        for day in -2..4 {
+            seen.push(format!("{:?}", reader.day_log(&site, noon.plus(day)).unwrap()));
+        }
+        let said = reader.receipts_said(&site, (noon.plus(-1), noon.plus(2))).unwrap();
+        seen.push(format!("{said:?}"));
     }
     seen.push(format!("{:?}", reader.token(&[1; 32]).unwrap()));
     seen.push(format!("{:?}", reader.cursor("uplink").unwrap()));

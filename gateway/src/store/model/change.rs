@@ -69,6 +69,12 @@ pub(super) fn apply(state: &mut State, change: &Change) -> Result<(), StoreError
         Change::HoldRoster(held) => {
             state.rosters.insert(held.issuer.clone(), held.clone());
         }
+        Change::ReceiptSaid(said) => {
+            let name = (said.receipt.site.clone(), said.receipt.day, said.by.clone());
+            if state.receipts.get(&name).is_none_or(|held| said.follows(held)) {
+                state.receipts.insert(name, (**said).clone());
+            }
+        }
         Change::Join(content, id) => join(state, content, id)?,
         Change::Count(more) => count(&mut state.counts, more),
         Change::Carry(carried) => state.carry(carried)?,

@@ -13,6 +13,7 @@ mod held;
 mod merge;
 mod message;
 mod reader;
+mod receipt;
 mod roster;
 mod staff;
 mod state;

@@ -13,11 +13,12 @@ use crate::{
         NotificationKey, Person, PersonEvent, PersonId, ReadingId, Registered, Site, SiteId,
         Timestamp, Within,
     },
+    receipt::Day,
     store::{
         AccountRow, AlertEvent, Answer, BenchSession, BrokenGlass, CardScan, CommitSeq, Context,
-        Counts, Crossing, Decided, Fact, KeptState, Owed, PackInForce, Quarantined, Refused,
-        Registration, Resumed, RosterHeld, SESSION_MAX, StoredReading, Timer, TimerKind, Timing,
-        TokenRow, view::Scope,
+        Counts, Crossing, Decided, Fact, KeptState, Owed, PackInForce, Quarantined, ReceiptSaid,
+        Refused, Registration, Resumed, RosterHeld, SESSION_MAX, StoredReading, Timer, TimerKind,
+        Timing, TokenRow, view::Scope,
     },
 };
 
@@ -58,6 +59,8 @@ pub(super) struct State {
     pub(super) answers: BTreeMap<String, Answer>,
     /// By issuer.
     pub(super) rosters: BTreeMap<SmolStr, RosterHeld>,
+    /// By (site, day, gateway).
+    pub(super) receipts: BTreeMap<(SiteId, Day, SmolStr), ReceiptSaid>,
     pub(super) tokens: BTreeMap<[u8; 32], TokenRow>,
     /// What came from neighbours.
     pub(super) carried: super::carry::Carried,

@@ -39,6 +39,7 @@ mod message;
 mod pool;
 mod reader;
 mod reading;
+mod receipt;
 mod recount;
 mod registry;
 mod ring;
@@ -54,6 +55,8 @@ mod session;
 mod staff;
 mod timing;
 mod unit;
+#[cfg(test)]
+mod van;
 mod watch;
 
 use std::{fs::File, path::PathBuf, sync::Arc};
@@ -71,7 +74,7 @@ use super::{CommitSeq, Reader, Store, StoreError, Unit};
 use crate::domain::Timestamp;
 
 /// The format of the file that this program writes.
-pub const FORMAT_VERSION: i64 = 18;
+pub const FORMAT_VERSION: i64 = 19;
 
 /// How to open a store.
 #[derive(Debug, Clone)]

@@ -2,6 +2,7 @@
 //! that can be done about it. The page comes anew by itself, so that nobody has to touch it to be
 //! called; values are typed on a page of their own, which does not.
 
+mod print;
 mod search;
 mod typed;
 mod words;
@@ -34,6 +35,8 @@ use crate::{
     },
 };
 
+use self::print::PrinterShown;
+pub(in crate::serve) use self::print::print;
 pub(in crate::serve) use search::{hold, page as card_page};
 pub(in crate::serve) use typed::{keep, page as type_page};
 
@@ -84,6 +87,9 @@ struct BenchPage {
     ringing: Vec<Ringing>,
     may_act: bool,
     key: String,
+    printer: Option<PrinterShown>,
+    /// Nothing that is measured now is kept.
+    refusing: bool,
 }
 
 /// The names in the address. What is no name is no bench of ours.
@@ -109,10 +115,14 @@ pub(in crate::serve) async fn bench(
     let may_act = caller.reach.may(Right::SiteAct);
     let asked = (site.clone(), bench.clone());
     let found = shared.ask(move |shared| {
-        let (site, bench) = asked;
-        Describer::new(shared).bench(caller.scope(), (&site, &bench))
+        let names = (&asked.0, &asked.1);
+        let Some(found) = Describer::new(shared).bench(caller.scope(), names)? else {
+            return Ok(None);
+        };
+        let printer = print::printer(shared, names, lang.english(), &found.readings)?;
+        Ok(Some((found, printer)))
     });
-    let found = found.await?.ok_or(Refusal::not_found())?;
+    let (found, printer) = found.await?.ok_or(Refusal::not_found())?;
     let t = lang.words;
     let page = BenchPage {
         b,
@@ -123,6 +133,8 @@ pub(in crate::serve) async fn bench(
         readings: found.readings.iter().map(|reading| shown(reading, t)).collect(),
         ringing: found.ringing.iter().map(|it| rings(&shared, it, lang)).collect(),
         may_act,
+        printer,
+        refusing: shared.writable().is_err(),
         key: secret::text().map_err(|error| Refusal::broken(&error))?,
         page,
     };

@@ -36,6 +36,8 @@ pub(super) struct BenchWords {
     pub(super) meals: [(&'static str, &'static str); 4],
     pub(super) keep: &'static str,
     pub(super) back: &'static str,
+    pub(super) refusing: &'static str,
+    pub(super) refusing_note: &'static str,
 }
 
 /// The words of a page's language.
@@ -77,6 +79,8 @@ const ZH: BenchWords = BenchWords {
     meals: [("unknown", "不详"), ("fasting", "空腹"), ("after_meal", "餐后"), ("random", "随机")],
     keep: "保存",
     back: "返回工位",
+    refusing: "现在不能保存新的测量",
+    refusing_note: "磁盘已满或存储故障。已保存的都在，一条不删；有记忆的设备会稍后重传。请把数值写在纸上，通知管理员腾出空间，之后自动恢复。",
 };
 
 const EN: BenchWords = BenchWords {
@@ -118,4 +122,6 @@ const EN: BenchWords = BenchWords {
     ],
     keep: "Keep",
     back: "Back to the bench",
+    refusing: "New measurements are not saved now",
+    refusing_note: "The disk is full or failed. Everything that was saved is there, none of it is deleted; devices with a memory send again. Write values on paper and have somebody make room: it goes on by itself.",
 };
