@@ -1,9 +1,10 @@
 //! Lines as the bytes of an ESC/POS printer, and what its status bytes say.
 //!
-//! Commands, from Epson's ESC/POS reference and the manuals of 58 mm printers that follow it (Rongta RP32x command set,
-//! Star Micronics ESC/POS mode): ESC @ 1B 40 (initialise), FS & 1C 26 (Chinese signs on), GS ! n 1D 21 n
-//! (size: bits 4-6 width, bits 0-2 height), FS W n 1C 57 n (Chinese signs twice as large: older ones mind GS ! for ASCII
-//! alone), ESC d n 1B 64 n (print and feed), DLE EOT n 10 04 n (status, answered at once).
+//! Commands, as lists and drivers state them that quote Epson's ESC/POS reference (its pages dle_eot and fs_cw
+//! among them); nobody has tried them on a printer yet. ESC @ 1B 40 (initialise), FS & 1C 26 (Chinese signs on), GS ! n
+//! 1D 21 n (size: bits 4-6 width, bits 0-2 height), FS W n 1C 57 n (Chinese signs twice as large: older ones mind
+//! GS ! for ASCII alone), ESC d n 1B 64 n (print and feed), DLE EOT n 10 04 n (status, answered at once: 12 where all is
+//! well, 60 on top of it at the end of the roll).
 //!
 //! **Signs.** GB18030 is sent in its one-byte and two-byte forms alone. Its four-byte forms are in the fonts of few such
 //! printers; one that does not know them takes them for two other signs, and a wrong sign in a name is

@@ -105,12 +105,13 @@ pub(in crate::serve) async fn print(
     let printer = printer.ok_or(Refusal::not_found())?;
     let person = form.person.parse().map_err(|error| Refusal::bad(format!("person: {error}")))?;
     let asked = asked(&shared, &caller, person, site.clone());
+    let names = (site.clone(), bench.clone());
     let slip = shared.ask(move |shared| {
+        let (scope, mut describer) = (caller.scope(), Describer::new(shared));
         let key = RegistryKey::Person(asked.person.clone());
-        if shared.reader.registered(caller.scope(), &key)?.is_none() {
-            return Ok(None);
-        }
-        Describer::new(shared).slip(&asked)
+        let reached = shared.reader.registered(scope, &key)?.is_some()
+            && describer.bench(scope, (&names.0, &names.1))?.is_some();
+        if reached { describer.slip(&asked) } else { Ok(None) }
     });
     let slip = slip.await?.ok_or(Refusal::not_found())?;
     if printer.print(&slip).is_err() {
