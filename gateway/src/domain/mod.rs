@@ -6,6 +6,7 @@ mod alert;
 mod assignment;
 mod case;
 mod check;
+mod consent;
 mod event;
 mod id;
 mod id_number;
@@ -23,6 +24,7 @@ pub use alert::{Alert, AlertState, CareLevel, Level, Reason, Rung, UNATTRIBUTED_
 pub use assignment::{Assigned, NoAssignment, NoMoment, Span, answered, answering, at_once};
 pub use case::case_code;
 pub use check::{CAUSES, COHORT_TAGS, RowError};
+pub use consent::{Consent, Use};
 pub use event::{ActOutcome, Happened, Money, MoneyKind, PersonEvent, SiteAct, SiteDeed, standing};
 pub use id::{
     AlertId, AlertKind, BenchId, BenchKind, ContentDigest, ContentKind, DeviceId, DeviceKind,

@@ -225,6 +225,7 @@ impl Dispatcher {
         let wording = Wording {
             links: self.config.links.clone(),
             case_prefix: self.config.case_prefix.clone(),
+            consent_required: self.config.consent_required,
         };
         let name = turn.recipient.clone();
         self.running.push(Box::pin(async move {

@@ -61,6 +61,8 @@ pub struct NotifyConfig {
     pub case_prefix: SmolStr,
     /// Whether receivers may stand in private networks (ATTACKS A20).
     pub allow_private: bool,
+    /// Silence is no consent: nothing about somebody leaves before they agreed.
+    pub consent_required: bool,
     /// Limits of what one recipient is sent.
     pub caps: Caps,
 }
@@ -70,7 +72,13 @@ impl NotifyConfig {
     #[must_use]
     pub fn new(links: Links, case_prefix: &str) -> Self {
         let case_prefix = SmolStr::new(case_prefix);
-        Self { links, case_prefix, allow_private: false, caps: Caps::default() }
+        Self {
+            links,
+            case_prefix,
+            allow_private: false,
+            consent_required: false,
+            caps: Caps::default(),
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use super::{
     text::{Kind, Links, ThirdPartyText},
 };
 use crate::{
-    domain::{DoctorId, Level, NotificationKey, PersonId, Registered, Timestamp},
+    domain::{Consent, DoctorId, Level, NotificationKey, PersonId, Registered, Timestamp, Use},
     store::{
         AlertChange, Owed, Reader, RegistryKey, StoreError,
         view::{AlertHistory, Scope},
@@ -28,6 +28,8 @@ pub struct Wording {
     pub links: Links,
     /// First letters of case codes.
     pub case_prefix: SmolStr,
+    /// Silence is no consent.
+    pub consent_required: bool,
 }
 
 /// A recipient's turn.
@@ -101,6 +103,9 @@ pub(super) fn plan(reader: &dyn Reader, wording: &Wording, turn: Turn) -> Result
                 let last = row.last_error.clone().unwrap_or_default();
                 plan.dead.push((row, format!("the deadline passed; last: {last}")));
             }
+            Some(alert) if !agreed(reader, wording, &alert.alert.person, turn.now)? => {
+                plan.dead.push((row, WITHHELD.to_owned()));
+            }
             Some(alert) => {
                 let person = alert.alert.person.clone();
                 needed.push((as_it_stands(row, &alert), person));
@@ -121,6 +126,24 @@ pub(super) fn plan(reader: &dyn Reader, wording: &Wording, turn: Turn) -> Result
         }
     }
     Ok(plan)
+}
+
+/// Why a message stays here.
+const WITHHELD: &str = "withheld: the person did not agree that messages leave";
+
+/// Whether the person agreed that a message about them leaves through somebody else's hands. Asked
+/// right before it is sent, so that taking it back counts at once. Their alert stays on every screen,
+/// with its deadline and its next step. Whoever is nobody yet cannot have refused.
+fn agreed(
+    reader: &dyn Reader,
+    wording: &Wording,
+    person: &PersonId,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let key = RegistryKey::Person(person.clone());
+    let row = reader.registered(&Scope::Everything, &key)?;
+    let Some(Registered::Person(row)) = row else { return Ok(true) };
+    Ok(Consent::of(&row.consent, Use::Messages, now).allows(wording.consent_required))
 }
 
 /// Whether somebody still has to be told of a change.

@@ -254,6 +254,7 @@ async fn write(
             | Work::Register(_)
             | Work::Roster(_)
             | Work::Token { .. }
+            | Work::Access { .. }
             | Work::Advance { .. }
             | Work::Tick
             | Work::Close => {
@@ -407,6 +408,40 @@ async fn nobody_is_called_for_what_a_colleague_has_taken() {
     assert!(world.sent().is_empty());
     assert_eq!(board.numbers().dropped, 1);
     assert!(board.alarms().is_empty());
+}
+
+/// Whether a message about somebody with this consent leaves.
+#[track_caller]
+fn check_consent(consent: &str, required: bool, leaves: bool) -> impl Future<Output = ()> {
+    let mut world = World::new();
+    world.config.consent_required = required;
+    world.owe("P1", Level::Red, "DR1");
+    let row = serde_json::json!({"kind": "person", "row": {"person": "P1", "consent": consent}});
+    let row: Registered = serde_json::from_value(row).unwrap();
+    world.store.script().registry.insert(RegistryKey::of(&row), row);
+    let said = format!("{consent:?} {required}");
+    async move {
+        let (board, _supervisor) = world.start();
+        world.settled().await;
+        assert_eq!(world.sent().len(), usize::from(leaves), "{said}");
+        assert_eq!(board.alarms().is_empty(), leaves, "{said}: it is said loudly");
+        let script = world.store.script();
+        let why = script.attempts.iter().find_map(|attempt| match &attempt.sending {
+            Sending::Failed { why, retry_at: None } => Some(why.clone()),
+            Sending::Failed { .. } | Sending::Delivered | Sending::Dropped => None,
+        });
+        assert_eq!(why.is_some_and(|why| why.starts_with("withheld")), !leaves, "{said}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_person_did_not_agree_to_stays_here_and_is_said_loudly() {
+    check_consent("yes", true, true).await;
+    check_consent("messages@2026-01-01..", true, true).await;
+    check_consent("", false, true).await;
+    check_consent("", true, false).await;
+    check_consent("withdrawn", false, false).await;
+    check_consent("yes|no_messages", false, false).await;
 }
 
 #[tokio::test(start_paused = true)]
