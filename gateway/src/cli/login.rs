@@ -58,8 +58,12 @@ fn rights(core: &Core, user: &str, row: &TokenRow) -> Result<Rights, LoginError>
                 Err(LoginError::NotAuthorized)
             }
         }
-        Role::Operator => Ok(Rights::Operator),
-        Role::Nurse
+        Role::Operator if !core.separate_powers => Ok(Rights::Operator),
+        Role::Operator
+        | Role::Team
+        | Role::System
+        | Role::Security
+        | Role::Nurse
         | Role::Township
         | Role::County
         | Role::Auditor

@@ -29,6 +29,7 @@ mod rules;
 mod serve;
 mod store;
 mod table;
+mod user;
 mod wiring;
 
 use std::{
@@ -89,6 +90,9 @@ enum Command {
     /// Make bearer tokens
     #[command(subcommand)]
     Token(registry::TokenCommand),
+    /// Make and change accounts: who signs in with a password
+    #[command(subcommand)]
+    User(user::UserCommand),
     /// Check the configuration without starting anything
     CheckConfig(configure::CheckConfig),
     /// Print the default configuration, or the one in force
@@ -200,6 +204,7 @@ fn run(command: Command, common: &Common, out: &mut dyn Write) -> Result<(), Fai
         Command::Registry(command) => registry::run(&command, common, out),
         Command::Roster(command) => roster::run(&command, common, out),
         Command::Token(command) => registry::token(&command, common, out),
+        Command::User(command) => user::run(&command, common, out),
         Command::CheckConfig(check) => configure::check(&check, common, out),
         Command::Config(command) => configure::config(&command, common, out),
         Command::Backup(command) => store::backup(&command, common, out),

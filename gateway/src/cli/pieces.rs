@@ -69,6 +69,8 @@ pub(super) struct Core {
     pub(super) key: Arc<GatewayKey>,
     /// `demo` and `--dev`.
     pub(super) practice: bool,
+    /// The operator is split into two.
+    pub(super) separate_powers: bool,
 }
 
 /// Opens the store, and starts the writer and the device book.
@@ -100,7 +102,20 @@ pub(super) fn core(
     let metrics = serve::metrics::Registry::default();
     let links = serve::open_links(&config.store.dir)?;
     let key = Arc::new(GatewayKey::open(&config.store.dir)?);
-    Ok(Core { pack, reader, writer, book, clock, gate, metrics, links, key, practice })
+    let separate_powers = config.accounts.separate_powers;
+    Ok(Core {
+        pack,
+        reader,
+        writer,
+        book,
+        clock,
+        gate,
+        metrics,
+        links,
+        key,
+        practice,
+        separate_powers,
+    })
 }
 
 /// What pages and the API share.
@@ -127,12 +142,17 @@ pub(super) fn shared(
             place_name: if demo { simulators::world::TOWNSHIP.to_owned() } else { String::new() },
             demo,
             open_house: core.practice,
-            secure: config.http.tls.is_some(),
+            secure: config.http.tls.is_some() || behind_tls(config),
             public_url: config.http.public_url.clone(),
             sending: SendingState {
                 enabled: gate.is_open(),
                 why_zh: said(gate.why_zh()),
                 why_en: said(gate.why_en()),
+            },
+            accounts: serve::AccountRules {
+                separate_powers: config.accounts.separate_powers,
+                second_factor: config.accounts.second_factor,
+                forwarded: config.http.forwarded,
             },
             case_prefix: super::wiring::CASE_PREFIX.into(),
         },
@@ -148,6 +168,11 @@ pub(super) fn shared(
         alert_links: core.links.clone(),
         supervisor: supervisor.clone(),
     }))
+}
+
+/// Whether browsers reach us by TLS that a proxy before us ends.
+fn behind_tls(config: &Config) -> bool {
+    config.http.public_url.as_deref().is_some_and(|url| url.starts_with("https://"))
 }
 
 /// Starts the count of indicators.

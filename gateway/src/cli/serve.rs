@@ -240,6 +240,7 @@ fn notify(
     supervisor: &Supervisor,
 ) -> Result<(), Failure> {
     let settings = NotifyConfig {
+        consent_required: config.notify_consent_required,
         allow_private: config.notify_allow_private || core.practice,
         ..NotifyConfig::new(links, wiring::CASE_PREFIX)
     };

@@ -196,6 +196,7 @@ impl Group<'_> {
             Work::Roster(rows) => *reply = Reply::Registered(self.roster(rows)?),
             Work::Attempted { attempt, .. } => self.attempted(attempt),
             Work::Token { row, .. } => self.changes.push(Change::Token(Box::new(row.clone()))),
+            Work::Access { change, .. } => self.changes.push(Change::Access(change.clone())),
             Work::Advance { follower, to, .. } => {
                 self.changes.push(Change::Cursor { follower: follower.clone(), to: *to });
             }
@@ -325,7 +326,12 @@ pub(super) fn answer(works: Vec<Work>, replies: Vec<Reply>, proof: &Committed) {
             (Work::Decide(decide), Reply::Decided(result)) => tell(decide.reply, result),
             (Work::Register(rows), Reply::Registered(count)) => tell(rows.reply, (*proof, count)),
             (Work::Roster(rows), Reply::Registered(count)) => tell(rows.reply, (*proof, count)),
-            (Work::Attempted { reply, .. } | Work::Token { reply, .. }, _) => tell(reply, *proof),
+            (
+                Work::Attempted { reply, .. }
+                | Work::Token { reply, .. }
+                | Work::Access { reply, .. },
+                _,
+            ) => tell(reply, *proof),
             (Work::Advance { reply, .. }, _) => tell(reply, ()),
             (
                 Work::Act(_)

@@ -6,7 +6,9 @@ use tokio::sync::oneshot;
 use crate::{
     domain::{AlertId, DoctorId, PersonId, Registered, Timestamp, Visit},
     intake::Delivery,
-    store::{Attempt, CommitSeq, Committed, Registration, Request, RosterHeld, TokenRow},
+    store::{
+        AccessChange, Attempt, CommitSeq, Committed, Registration, Request, RosterHeld, TokenRow,
+    },
 };
 
 /// One piece of work for the writer.
@@ -33,6 +35,13 @@ pub enum Work {
     Token {
         /// The row.
         row: TokenRow,
+        /// Told when it is on disk.
+        reply: oneshot::Sender<Committed>,
+    },
+    /// An account changed, or somebody broke the glass.
+    Access {
+        /// What.
+        change: AccessChange,
         /// Told when it is on disk.
         reply: oneshot::Sender<Committed>,
     },

@@ -354,6 +354,7 @@ const fn size(work: &Work) -> usize {
         | Work::Decide(_)
         | Work::Attempted { .. }
         | Work::Token { .. }
+        | Work::Access { .. }
         | Work::Advance { .. }
         | Work::Tick
         | Work::Close => 1,
@@ -375,6 +376,7 @@ const fn may_come_again(work: &Work) -> bool {
         | Work::Roster(_)
         | Work::Attempted { .. }
         | Work::Token { .. }
+        | Work::Access { .. }
         | Work::Advance { .. }
         | Work::Tick
         | Work::Close => false,

@@ -115,6 +115,27 @@ pub(super) const KEYS: &[Key] = &[
         "how doctors reach the pages; stands in messages / 医生访问的网址",
     ),
     key(
+        ("http", "forwarded"),
+        Kind::Switch,
+        "false",
+        "true",
+        "a proxy before us sets X-Forwarded-For; only then is it believed / 前置代理传递来源地址",
+    ),
+    key(
+        ("accounts", "second_factor"),
+        Kind::Choice(&["required", "optional"]),
+        "required",
+        "optional",
+        "required: nobody signs in by a password alone / 双因素登录",
+    ),
+    key(
+        ("accounts", "separate_powers"),
+        Kind::Switch,
+        "false",
+        "true",
+        "no operator: system_admin, security_admin and auditor apart / 三权分立",
+    ),
+    key(
         ("mqtt", "listen"),
         Kind::Listen,
         "127.0.0.1:1883",
@@ -231,6 +252,13 @@ pub(super) const KEYS: &[Key] = &[
         "false",
         "true",
         "webhooks may go to private addresses / 允许内网回调地址",
+    ),
+    key(
+        ("notify", "consent"),
+        Kind::Choice(&["unless_withdrawn", "required"]),
+        "unless_withdrawn",
+        "required",
+        "required: webhooks about somebody only after their consent / 须本人同意后才外发消息",
     ),
     key(
         ("influx", "url"),

@@ -23,6 +23,8 @@ use crate::{
 pub struct Config {
     /// Pages and API.
     pub http: Http,
+    /// Who signs in, and how.
+    pub accounts: Accounts,
     /// The own listener.
     pub mqtt: Mqtt,
     /// An existing broker.
@@ -37,6 +39,8 @@ pub struct Config {
     pub clock_trust: Trust,
     /// Webhooks may go to private addresses.
     pub notify_allow_private: bool,
+    /// Nothing about somebody leaves before they agreed.
+    pub notify_consent_required: bool,
     /// The time-series export.
     pub influx: Option<Influx>,
     /// Serial lines.
@@ -61,6 +65,17 @@ pub struct Http {
     pub tls: Option<(PathBuf, PathBuf)>,
     /// How doctors reach the pages.
     pub public_url: Option<String>,
+    /// A proxy before us says who asks.
+    pub forwarded: bool,
+}
+
+/// `[accounts]`.
+#[derive(Debug, Clone, Copy)]
+pub struct Accounts {
+    /// The operator is split into two.
+    pub separate_powers: bool,
+    /// Nobody signs in by a password alone.
+    pub second_factor: bool,
 }
 
 /// `[mqtt]`.

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use super::{
-    Broker, BrokerTls, Config, Http, Influx, Mqtt, Serial, Shadow, Store,
+    Accounts, Broker, BrokerTls, Config, Http, Influx, Mqtt, Serial, Shadow, Store,
     keys::{Key, SERIAL_KEYS},
 };
 use crate::commit::Trust;
@@ -81,6 +81,11 @@ impl Settings {
                 listen: self.listen("http.listen"),
                 tls: path("http.tls_certificate").zip(path("http.tls_key")),
                 public_url: self.optional("http.public_url"),
+                forwarded: self.text("http.forwarded") == "true",
+            },
+            accounts: Accounts {
+                separate_powers: self.text("accounts.separate_powers") == "true",
+                second_factor: self.text("accounts.second_factor") != "optional",
             },
             mqtt: Mqtt {
                 listen: self.listen("mqtt.listen"),
@@ -107,6 +112,7 @@ impl Settings {
                 "always" => Trust::Always,
                 _ => Trust::System,
             },
+            notify_consent_required: self.text("notify.consent") == "required",
             notify_allow_private: self.text("notify.allow_private") == "true",
             influx: self.optional("influx.url").map(|url| Influx {
                 url,

@@ -12,10 +12,44 @@ const PAIRS: [(&str, &str); 2] =
 /// Keys that say something about TLS to the broker.
 const BROKER_TLS: [&str; 3] = ["broker.tls_ca", "broker.tls_certificate", "broker.tls_key"];
 
+/// Secrets that whoever tries a door tries first (ATTACKS A26).
+const KNOWN_SECRETS: [&str; 14] = [
+    "admin",
+    "changeme",
+    "default",
+    "emqx",
+    "guest",
+    "mosquitto",
+    "password",
+    "public",
+    "root",
+    "secret",
+    "test",
+    "token",
+    "xunzhen",
+    "123456",
+];
+
+/// A secret that is none: the program does not start with it.
+fn known_secrets(settings: &Settings) -> Vec<Problem> {
+    let known = |setting: &&Setting| {
+        setting.key.secret && KNOWN_SECRETS.contains(&setting.value.to_lowercase().as_str())
+    };
+    let told = settings.values.iter().filter(known).map(|setting| Problem {
+        place: setting.from.clone(),
+        key: format!("{}.{}", setting.key.section, setting.key.name),
+        found: "a secret that everybody knows".to_owned(),
+        expected: ("a secret of your own".to_owned(), "自行设置的密钥".to_owned()),
+        example: "openssl rand -base64 24".to_owned(),
+    });
+    told.collect()
+}
+
 /// Every value in force that its neighbours make wrong, beside the problems that were found before.
 pub(super) fn problems(settings: &Settings, found: &[Problem]) -> Vec<Problem> {
     let mut problems: Vec<_> =
         PAIRS.iter().filter_map(|&(one, other)| half_a_pair(settings, one, other)).collect();
+    problems.extend(known_secrets(settings));
     // Of an address that cannot be read, nobody can say what it asks for.
     if found.iter().all(|problem| problem.key != "broker.url") {
         problems.extend(broker(settings));
@@ -68,4 +102,27 @@ fn problem(
 fn example_of(settings: &Settings, path: &str) -> String {
     let setting = settings.setting(path);
     setting.map_or_else(String::new, |of| format!("{} = {:?}", of.key.name, of.key.example))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use crate::config::{Sources, read};
+
+    #[track_caller]
+    fn check(secret: &str, starts: bool) {
+        let text = format!("[influx]\nurl = \"http://127.0.0.1:1\"\ntoken = \"{secret}\"\n");
+        let file = Some((PathBuf::from("xunzhen.toml"), text));
+        let told = read(&Sources { file, ..Sources::default() });
+        assert_eq!(told.is_ok(), starts, "{secret}");
+    }
+
+    #[test]
+    fn a_secret_that_everybody_knows_is_refused() {
+        check("8mYw3JbWb0nq", true);
+        check("changeme", false);
+        check("Admin", false);
+        check("123456", false);
+    }
 }

@@ -15,9 +15,9 @@ use crate::{
         ReadingId, Registered, SiteId, Timestamp,
     },
     store::{
-        Attempt, Attributed, BenchSession, CardScan, CommitSeq, Counts, Crossing, Decided, Fact,
-        FileReader, HeldMerge, Owed, Reader, RegistryKey, Retimed, RosterReader, StoreError,
-        StoredReading, TokenRow,
+        AccessReader, Attempt, Attributed, BenchSession, CardScan, CommitSeq, Counts, Crossing,
+        Decided, Fact, FileReader, HeldMerge, Owed, Reader, RegistryKey, Retimed, RosterReader,
+        StoreError, StoredReading, TokenRow,
         view::{
             AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
             HeldState, Page, Paging, ReadingFilter, Scope,
@@ -255,6 +255,8 @@ pub(crate) fn log(store: &Arc<Scripted>, commits: &watch::Sender<CommitSeq>) -> 
 
 /// Nobody asks it for a roster.
 impl RosterReader for Scripted {}
+
+impl AccessReader for Scripted {}
 
 impl FileReader for Scripted {
     fn merges(&self, _: &Scope, _: &Paging) -> Result<Page<HeldMerge>, StoreError> {

@@ -14,6 +14,7 @@ use smol_str::SmolStr;
 use tokio::sync::oneshot;
 
 use super::{
+    accounts,
     caller::Grant,
     extract::{self, Asked, name, paging},
     refusal::Refusal,
@@ -51,6 +52,9 @@ pub fn admin_router(shared: Arc<Shared>) -> Router {
         .route("/admin/roster/make", post(super::admin_roster::make))
         .route("/admin/roster/take", post(super::admin_roster::take))
         .route("/admin/tokens", post(make_token))
+        .route("/admin/users", get(accounts::list).post(accounts::add))
+        .route("/admin/users/change", post(accounts::change))
+        .route("/admin/users/sessions", get(accounts::sessions))
         .route("/admin/backup", post(back_up))
         .route("/admin/check", get(check))
         .route("/admin/stats", get(stats))
@@ -138,6 +142,7 @@ async fn make_token(
     let body = extract::body(&shared, &headers, body, BODY_MAX).await?;
     let asked: wire::TokenAsked = extract::json(&body)?;
     let role = role(&asked.role)?;
+    fits_powers(&shared, role)?;
     let doctor = name("doctor", asked.doctor.as_deref())?;
     let device = name("device", asked.device.as_deref())?;
     if role == Role::Doctor && doctor.is_none() {
@@ -221,11 +226,21 @@ async fn make_login_link(
         place: asked.scope.filter(|place| !place.is_empty()),
         doctor: name("doctor", asked.doctor.as_deref())?,
         device: None,
+        account: None,
     };
     Ok(Json(wire::LoginLinkMade { path: shared.login_link(grant, LINK_LIFETIME) }))
 }
 
-fn role(text: &str) -> Result<Role, Refusal> {
+/// Where powers are separate nobody is made an operator.
+pub(super) fn fits_powers(shared: &Shared, role: Role) -> Result<(), Refusal> {
+    if role == Role::Operator && shared.settings.accounts.separate_powers {
+        let why = "role: powers are separate here: system_admin or security_admin / 三权分立";
+        return Err(Refusal::bad(why));
+    }
+    Ok(())
+}
+
+pub(super) fn role(text: &str) -> Result<Role, Refusal> {
     Role::ALL.into_iter().find(|role| role.as_str() == text).ok_or_else(|| {
         let names: Vec<&str> = Role::ALL.iter().map(|role| role.as_str()).collect();
         Refusal::bad(format!("role: {text:?} is none of {}", names.join(", ")))

@@ -9,17 +9,24 @@ use axum::{
 
 use super::{
     refusal::Refusal,
-    scope::{Reach, Right, View},
+    scope::{House, Reach, Right, View},
     secret,
+    sessions::{Found, Glass},
     shared::Shared,
 };
 use crate::{
     domain::{DeviceId, DoctorId},
-    store::{Role, TokenRow, view::Scope},
+    store::{AccountName, AccountRow, Role, StoreError, TokenRow, view::Scope},
 };
 
-/// The name of the session cookie.
+/// The name of the session cookie without TLS.
 pub(super) const COOKIE: &str = "xz_session";
+
+/// The name of a cookie of ours. Behind TLS its beginning makes browsers refuse one that another host
+/// of the same domain, or a plain connection, would plant.
+pub(super) fn cookie_name(secure: bool, name: &str) -> String {
+    if secure { format!("__Host-{name}") } else { name.to_owned() }
+}
 
 /// The header that a browser's own script sends, which a form of another site cannot.
 const OWN_SCRIPT: (&str, &str) = ("x-requested-with", "xunzhen");
@@ -35,24 +42,41 @@ pub struct Grant {
     pub doctor: Option<DoctorId>,
     /// The device it speaks for.
     pub device: Option<DeviceId>,
+    /// The account that signed in.
+    pub account: Option<AccountName>,
 }
 
 impl Grant {
     /// A role without a place, a doctor or a device.
     #[must_use]
     pub const fn of_role(role: Role) -> Self {
-        Self { role, place: None, doctor: None, device: None }
+        Self { role, place: None, doctor: None, device: None, account: None }
     }
 
-    /// The name under which an act is recorded: the doctor's, else the role.
+    /// The name under which an act is recorded: the doctor's, else the account's, else the role.
     pub(super) fn author(&self) -> &str {
-        self.doctor.as_ref().map_or(self.role.as_str(), DoctorId::as_str)
+        let account = || self.account.as_ref().map(AccountName::as_str);
+        let doctor = self.doctor.as_ref().map(DoctorId::as_str);
+        doctor.or_else(account).unwrap_or(self.role.as_str())
     }
 }
 
 impl From<TokenRow> for Grant {
     fn from(row: TokenRow) -> Self {
-        Self { role: row.role, place: row.place, doctor: row.doctor, device: row.device }
+        let TokenRow { role, place, doctor, device, .. } = row;
+        Self { role, place, doctor, device, account: None }
+    }
+}
+
+impl From<&AccountRow> for Grant {
+    fn from(row: &AccountRow) -> Self {
+        Self {
+            role: row.role,
+            place: row.place.clone(),
+            doctor: row.doctor.clone(),
+            device: None,
+            account: Some(row.name.clone()),
+        }
     }
 }
 
@@ -71,6 +95,10 @@ pub(super) struct Caller {
     pub(super) proof: Proof,
     /// What a form of this session must bring back.
     pub(super) csrf: Option<String>,
+    /// They broke the glass: until then, and why.
+    pub(super) glass: Option<Glass>,
+    /// They must choose a password of their own first.
+    pub(super) must_change: bool,
 }
 
 impl Caller {
@@ -110,11 +138,17 @@ impl Caller {
     }
 
     async fn of(parts: &Parts, shared: &Arc<Shared>) -> Result<Self, Refusal> {
-        let proof = proof(&parts.headers).ok_or(Refusal::unknown_caller())?;
+        let secure = shared.settings.secure;
+        let proof = proof(&parts.headers, secure).ok_or(Refusal::unknown_caller())?;
         let caller = known(shared, proof, true).await?;
         let from_browser = matches!(caller.proof, Proof::Session(_));
-        if from_browser && !parts.method.is_safe() && !same_origin(parts, shared) {
+        if from_browser && !same_origin(parts, shared) {
             return Err(Refusal::cross_site());
+        }
+        if let Some(glass) = &caller.glass {
+            let (by, until) = (caller.grant.author(), glass.until);
+            let (method, path) = (&parts.method, parts.uri.path());
+            tracing::warn!(target: "audit", %by, %until, %method, path, "beyond the glass");
         }
         Ok(caller)
     }
@@ -159,38 +193,62 @@ async fn known(shared: &Arc<Shared>, proof: Proof, touch: bool) -> Result<Caller
         }
         Proof::Token(_) => None,
     };
-    let open_house = shared.settings.open_house;
-    let resolved = shared.ask(move |shared| {
-        let token = match (proof, &found) {
-            (Proof::Token(hash), _) => Some(hash),
-            (Proof::Session(_), found) => found.as_ref().and_then(|found| found.token),
-        };
-        let row = match token {
-            Some(hash) => match shared.reader.token(&hash)? {
-                Some(row) if row.revoked_at.is_none() => Some(row),
-                Some(_) | None => return Ok(None),
-            },
-            None => None,
-        };
-        let (grant, csrf) = match (found, row) {
-            (Some(found), _) => (found.grant, Some(found.csrf)),
-            (None, Some(row)) => (row.into(), None),
-            (None, None) => return Ok(None),
-        };
-        let reach = Reach::of(&grant, open_house, shared.reader.as_ref())?;
-        Ok(Some(Caller { grant, reach, proof, csrf }))
-    });
+    let resolved = shared.ask(move |shared| resolve(shared, proof, found));
     resolved.await?.ok_or(Refusal::unknown_caller())
 }
 
-fn proof(headers: &HeaderMap) -> Option<Proof> {
+/// Everything is read again for each request: a token that was revoked, an account that was disabled
+/// or changed, a session whose account was, end here.
+fn resolve(
+    shared: &Shared,
+    proof: Proof,
+    found: Option<Found>,
+) -> Result<Option<Caller>, StoreError> {
+    let reader = shared.reader.as_ref();
+    let token = match (proof, &found) {
+        (Proof::Token(hash), _) => Some(hash),
+        (Proof::Session(_), found) => found.as_ref().and_then(|found| found.token),
+    };
+    let row = token.map(|hash| reader.token(&hash)).transpose()?.flatten();
+    let row = row.filter(|row| row.revoked_at.is_none());
+    if token.is_some() && row.is_none() {
+        return Ok(None);
+    }
+    let mut must_change = false;
+    let (grant, csrf) = match (found, row) {
+        (Some(Found { account: Some(account), csrf, .. }), _) => {
+            let row = reader.account(&account.name)?.filter(|row| account.is_of(row));
+            let Some(row) = row else { return Ok(None) };
+            must_change = row.must_change;
+            (Grant::from(&row), Some(csrf))
+        }
+        (Some(found), _) => (found.grant, Some(found.csrf)),
+        (None, Some(row)) => (row.into(), None),
+        (None, None) => return Ok(None),
+    };
+    let house = House {
+        open: shared.settings.open_house,
+        separate_powers: shared.settings.accounts.separate_powers,
+    };
+    let own = Reach::of(&grant, house, reader)?;
+    let (Proof::Token(key) | Proof::Session(key)) = proof;
+    let glass = shared.sessions.glass(&key).filter(|_| own.may(Right::BreakGlass));
+    let reach = match (must_change, &glass) {
+        (true, _) => Reach::NOTHING,
+        (false, Some(_)) => own.beyond(),
+        (false, None) => own,
+    };
+    Ok(Some(Caller { grant, reach, proof, csrf, glass, must_change }))
+}
+
+fn proof(headers: &HeaderMap, secure: bool) -> Option<Proof> {
     if let Some(sent) = headers.get(header::AUTHORIZATION) {
         let (scheme, token) = sent.to_str().ok()?.split_once(' ')?;
         let token = token.trim();
         let bearer = scheme.eq_ignore_ascii_case("bearer") && !token.is_empty();
         return bearer.then(|| Proof::Token(secret::hash(token)));
     }
-    cookie(headers, COOKIE).map(|id| Proof::Session(secret::hash(id)))
+    cookie(headers, &cookie_name(secure, COOKIE)).map(|id| Proof::Session(secret::hash(id)))
 }
 
 /// The value of a cookie.
@@ -202,9 +260,21 @@ pub(super) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> 
         .find_map(|(key, value)| (key == name).then_some(value))
 }
 
-/// Whether a browser says that the request comes from our own page. An absent `Origin` is taken as
+/// Whether a browser says that the request comes from our own page. What says nothing is taken as
 /// one: the cookie is `SameSite=Lax`, and the page's token or header is asked for as well.
 fn same_origin(parts: &Parts, shared: &Shared) -> bool {
+    let safe = parts.method.is_safe();
+    let from = parts.headers.get("sec-fetch-site").and_then(|from| from.to_str().ok());
+    // A link from elsewhere may be followed; nothing may be done from there.
+    let foreign = from.is_some_and(|from| from != "same-origin" && from != "none");
+    if foreign && !safe {
+        return false;
+    }
+    is_own_origin(parts, shared)
+}
+
+/// Whether a request names no origin, or ours.
+pub(super) fn is_own_origin(parts: &Parts, shared: &Shared) -> bool {
     let Some(origin) = parts.headers.get(header::ORIGIN) else { return true };
     let Ok(origin) = origin.to_str() else { return false };
     let public = shared.settings.public_url.as_deref().map(|url| url.trim_end_matches('/'));

@@ -1,6 +1,6 @@
 //! Connections: accepted, bounded, and drained when the process stops.
 
-use std::{io, pin::Pin, sync::Arc, time::Duration};
+use std::{io, net::IpAddr, pin::Pin, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body, http::Request};
 use hyper::body::Incoming;
@@ -52,18 +52,22 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 
 type Connection = Pin<Box<dyn Io>>;
 
+/// From which address a request came; a socket file has none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Peer(pub(super) Option<IpAddr>);
+
 impl Listener {
-    async fn accept(&self) -> io::Result<Connection> {
+    async fn accept(&self) -> io::Result<(Connection, Peer)> {
         match self {
             Self::Tcp(listener) => {
-                let (stream, _) = listener.accept().await?;
+                let (stream, address) = listener.accept().await?;
                 // A live event must not wait for more bytes to fill a packet.
                 if let Err(error) = stream.set_nodelay(true) {
                     debug!(%error, "a connection keeps its delay");
                 }
-                Ok(Box::pin(stream))
+                Ok((Box::pin(stream), Peer(Some(address.ip()))))
             }
-            Self::Unix(listener) => Ok(Box::pin(listener.accept().await?.0)),
+            Self::Unix(listener) => Ok((Box::pin(listener.accept().await?.0), Peer(None))),
         }
     }
 }
@@ -83,7 +87,7 @@ pub async fn serve_http(
             () = stop.wait() => break,
             accepted = next(&listener, &room) => accepted,
         };
-        let (connection, place) = match accepted {
+        let ((connection, peer), place) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
                 warn!(%error, "a connection was not accepted");
@@ -93,7 +97,7 @@ pub async fn serve_http(
         };
         let (router, tls, stop) = (router.clone(), tls.clone(), stop.clone());
         supervisor.spawn("http connection", async move {
-            serve(connection, tls, router, stop).await;
+            serve((connection, peer), tls, router, stop).await;
             drop(place);
         });
     }
@@ -106,12 +110,17 @@ pub async fn serve_http(
 async fn next(
     listener: &Listener,
     room: &Arc<Semaphore>,
-) -> io::Result<(Connection, tokio::sync::OwnedSemaphorePermit)> {
+) -> io::Result<((Connection, Peer), tokio::sync::OwnedSemaphorePermit)> {
     let place = Arc::clone(room).acquire_owned().await.map_err(io::Error::other)?;
     Ok((listener.accept().await?, place))
 }
 
-async fn serve(connection: Connection, tls: Option<TlsAcceptor>, router: Router, stop: Stop) {
+async fn serve(
+    (connection, peer): (Connection, Peer),
+    tls: Option<TlsAcceptor>,
+    router: Router,
+    stop: Stop,
+) {
     let connection = match tls {
         None => connection,
         Some(tls) => match shake_hands(&tls, connection, &stop).await {
@@ -119,7 +128,8 @@ async fn serve(connection: Connection, tls: Option<TlsAcceptor>, router: Router,
             None => return,
         },
     };
-    let service = hyper::service::service_fn(move |request: Request<Incoming>| {
+    let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
         router.clone().oneshot(request.map(Body::new))
     });
     let mut builder = Builder::new(TokioExecutor::new());

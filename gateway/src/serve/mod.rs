@@ -5,6 +5,7 @@
 //! caller's scope. Nothing here can slow or fail ingest: questions to the store, bodies and streams
 //! are bounded, and a slow reader is cut off.
 
+mod accounts;
 mod admin;
 mod admin_events;
 mod admin_roster;
@@ -35,6 +36,7 @@ mod weigh;
 pub mod wire;
 
 pub use self::{
+    accounts::AccountRules,
     admin::admin_router,
     bundle::{Asset, Bundle},
     caller::Grant,

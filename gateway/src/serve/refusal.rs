@@ -28,6 +28,8 @@ pub(super) struct Refusal {
     message: &'static str,
     message_zh: &'static str,
     detail: Option<String>,
+    /// With 429: when to come again.
+    pub(super) wait_seconds: u64,
 }
 
 impl Refusal {
@@ -37,7 +39,7 @@ impl Refusal {
         message: &'static str,
         message_zh: &'static str,
     ) -> Self {
-        Self { status, code, message, message_zh, detail: None }
+        Self { status, code, message, message_zh, detail: None, wait_seconds: 0 }
     }
 
     pub(super) fn with(mut self, detail: impl Into<String>) -> Self {
@@ -52,6 +54,60 @@ impl Refusal {
             "sign in, or send a valid bearer token",
             "请先登录，或使用有效令牌",
         )
+    }
+
+    /// The same whatever was wrong: nobody learns which accounts there are.
+    pub(super) const fn wrong_credentials() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "wrong_credentials",
+            "the name or the password is wrong",
+            "用户名或密码错误",
+        )
+    }
+
+    pub(super) const fn ticket_ended() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "sign_in_again",
+            "this sign-in has ended: begin again",
+            "本次登录已失效，请重新登录",
+        )
+    }
+
+    /// Too many attempts: when to come again.
+    pub(super) fn too_many(wait: Duration) -> Self {
+        let seconds = wait.as_secs().saturating_add(1);
+        let refusal = Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too_many_attempts",
+            "too many attempts: wait, then try again",
+            "尝试次数过多，请稍后再试",
+        );
+        Self { wait_seconds: seconds, ..refusal.with(format!("{seconds} s")) }
+    }
+
+    pub(super) fn weak_password(why: &dyn std::error::Error) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "weak_password",
+            "the password is too easily guessed",
+            "密码过于简单",
+        )
+        .with(why.to_string())
+    }
+
+    pub(super) const fn passwords_differ() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "passwords_differ",
+            "the two new passwords differ",
+            "两次输入的新密码不一致",
+        )
+    }
+
+    pub(super) const fn account_exists() -> Self {
+        Self::conflict("account_exists", "there is an account of that name", "该用户名已存在")
     }
 
     pub(super) fn forbidden(right: &str) -> Self {
@@ -310,6 +366,9 @@ impl IntoResponse for Refusal {
         let headers = response.headers_mut();
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER.as_secs()));
+        }
+        if self.status == StatusCode::TOO_MANY_REQUESTS {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(self.wait_seconds));
         }
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

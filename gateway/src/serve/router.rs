@@ -14,8 +14,8 @@ use axum::{
 
 use super::{
     api::{
-        alerts, board, decide, happened, health, held, indicators, live, me, merge, people,
-        post as posted, readings, visits, void,
+        accounts, alerts, board, decide, glass, happened, health, held, indicators, live, me,
+        merge, people, post as posted, readings, visits, void,
     },
     assets,
     extract::DEPTH_MAX,
@@ -92,6 +92,13 @@ fn api() -> Routes {
         .post("/api/v1/quarantine/{id}/dismiss", decide::dismiss)
         .post("/api/v1/claims/{id}/undo", decide::undo)
         .get("/api/v1/refused", held::refused)
+        .get("/api/v1/accounts", accounts::list)
+        .post("/api/v1/accounts/{id}/disable", accounts::disable)
+        .post("/api/v1/accounts/{id}/enable", accounts::enable)
+        .post("/api/v1/accounts/{id}/revoke", accounts::revoke)
+        .get("/api/v1/break-glass", glass::list)
+        .post("/api/v1/break-glass", glass::break_it)
+        .post("/api/v1/break-glass/end", glass::end)
         .get("/healthz", health::alive)
         .get("/readyz", health::ready)
         .get("/metrics", health::metrics)
@@ -108,6 +115,8 @@ pub fn router(shared: Arc<Shared>) -> Router {
     let pages = Router::new()
         .route("/", get(pages::start::start))
         .route("/wall", get(pages::start::wall))
+        .route("/login", get(pages::sign_in::form).post(pages::sign_in::step))
+        .route("/account", get(pages::account::look).post(pages::account::act))
         .route("/login/{code}", get(pages::session::log_in))
         .route("/logout", post(pages::session::log_out))
         .route("/lite", get(pages::board::board))
@@ -168,7 +177,8 @@ fn guard(shared: &Shared, response: &mut Response) {
     };
     put(header::CACHE_CONTROL, "no-store");
     put(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
-    put(header::REFERRER_POLICY, "no-referrer");
+    // `no-referrer` would make browsers send `Origin: null` with our own forms.
+    put(header::REFERRER_POLICY, "same-origin");
     put(header::X_FRAME_OPTIONS, "DENY");
     put(header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'");
     put(HeaderName::from_static("cross-origin-opener-policy"), "same-origin");

@@ -40,10 +40,16 @@ pub(super) enum Right {
     SiteAct,
     /// Say that something was entered by mistake.
     Void,
+    /// Look beyond one's own people for a while, with a reason that is kept.
+    BreakGlass,
+    /// See who may sign in, and end that.
+    ManageAccounts,
+    /// See who looked and who did what.
+    ReadAudit,
 }
 
 impl Right {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 17] = [
         Self::Deliver,
         Self::ReadPeople,
         Self::ReadAlerts,
@@ -58,6 +64,9 @@ impl Right {
         Self::Money,
         Self::SiteAct,
         Self::Void,
+        Self::BreakGlass,
+        Self::ManageAccounts,
+        Self::ReadAudit,
     ];
 
     /// The right's name in `GET /api/v1/me` and in the OpenAPI document.
@@ -77,6 +86,9 @@ impl Right {
             Self::Money => "money",
             Self::SiteAct => "site_act",
             Self::Void => "void",
+            Self::BreakGlass => "break_glass",
+            Self::ManageAccounts => "manage_accounts",
+            Self::ReadAudit => "read_audit",
         }
     }
 }
@@ -93,6 +105,15 @@ pub(super) enum View {
     Codes,
     /// Counted numbers alone.
     Counts,
+}
+
+/// What of the deployment decides about rights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct House {
+    /// `demo` and `--dev`.
+    pub(super) open: bool,
+    /// The operator is split into two.
+    pub(super) separate_powers: bool,
 }
 
 /// What a caller may do and see, resolved against the registry.
@@ -116,13 +137,20 @@ impl Reach {
         self.rights.iter().map(|right| right.as_str()).collect()
     }
 
-    /// Resolves a grant. `open_house`: an operator has every right (`demo`, `--dev`).
-    pub(super) fn of(
-        grant: &Grant,
-        open_house: bool,
-        reader: &dyn Reader,
-    ) -> Result<Self, StoreError> {
-        if open_house && grant.role == Role::Operator {
+    /// Whoever must choose a password first, and may do nothing else.
+    pub(super) const NOTHING: Self =
+        Self { people: Scope::Nobody, board: Scope::Nobody, view: View::Counts, rights: &[] };
+
+    /// The same with the glass broken: everybody is seen, and nothing can be done about them.
+    pub(super) fn beyond(&self) -> Self {
+        let looks = if self.may(Right::ReadPeople) { BEYOND } else { &[] };
+        Self::new(Scope::Everything, self.view, looks)
+    }
+
+    /// Resolves a grant. In an open house an operator has every right (`demo`, `--dev`); where powers
+    /// are separate, none.
+    pub(super) fn of(grant: &Grant, house: House, reader: &dyn Reader) -> Result<Self, StoreError> {
+        if house.open && grant.role == Role::Operator {
             return Ok(Self::new(Scope::Everything, View::Full, &Right::ALL));
         }
         let place = || grant.place.clone().map_or(Scope::Nobody, Scope::Place);
@@ -138,8 +166,12 @@ impl Reach {
             },
             Role::Township => Self::new(place(), View::Full, TOWNSHIP),
             Role::County => Self::counts(place(), View::Counts, COUNTS),
+            Role::Team => Self::new(teams_scope(grant, reader)?, View::Full, TEAM),
+            Role::Operator if house.separate_powers => Self::NOTHING,
             Role::Operator => Self::counts(everything_or_place(), View::Counts, OPERATOR),
-            Role::Auditor => Self::counts(everything_or_place(), View::Counts, COUNTS),
+            Role::System => Self::counts(everything_or_place(), View::Counts, SYSTEM),
+            Role::Security => Self::counts(Scope::Nobody, View::Counts, &[Right::ManageAccounts]),
+            Role::Auditor => Self::counts(Scope::Nobody, View::Counts, &[Right::ReadAudit]),
             Role::Assistant => {
                 let place = place();
                 Self { people: place.clone(), board: place, view: View::Households, rights: OFFICE }
@@ -169,6 +201,7 @@ const NURSE: &[Right] = &[
     Right::FollowUp,
     Right::SiteAct,
     Right::Void,
+    Right::BreakGlass,
 ];
 const DOCTOR: &[Right] = &[
     Right::ReadPeople,
@@ -182,6 +215,7 @@ const DOCTOR: &[Right] = &[
     Right::FollowUp,
     Right::SiteAct,
     Right::Void,
+    Right::BreakGlass,
 ];
 /// A doctor above the village answers for a place too.
 const LEAD: &[Right] = &[
@@ -198,6 +232,7 @@ const LEAD: &[Right] = &[
     Right::Money,
     Right::SiteAct,
     Right::Void,
+    Right::BreakGlass,
 ];
 const TOWNSHIP: &[Right] = &[
     Right::ReadPeople,
@@ -210,11 +245,33 @@ const TOWNSHIP: &[Right] = &[
     Right::Note,
     Right::Money,
     Right::Void,
+    Right::BreakGlass,
 ];
 /// The assistance office.
 const OFFICE: &[Right] = &[Right::ReadAlerts, Right::ReadBoard];
 const COUNTS: &[Right] = &[Right::ReadBoard, Right::ReadIndicators];
-const OPERATOR: &[Right] = &[Right::ReadBoard, Right::ReadIndicators, Right::ReadHeld];
+const OPERATOR: &[Right] =
+    &[Right::ReadBoard, Right::ReadIndicators, Right::ReadHeld, Right::ManageAccounts];
+/// Runs the gateway: counted numbers, and what was refused, without its bytes.
+const SYSTEM: &[Right] = &[Right::ReadBoard, Right::ReadIndicators, Right::ReadHeld];
+/// The members of a team look after the same people; an alert is taken by its doctor.
+const TEAM: &[Right] = &[
+    Right::ReadPeople,
+    Right::ReadAlerts,
+    Right::ReadBoard,
+    Right::ReadIndicators,
+    Right::ReadHeld,
+    Right::Decide,
+    Right::Forward,
+    Right::Note,
+    Right::FollowUp,
+    Right::SiteAct,
+    Right::Void,
+    Right::BreakGlass,
+];
+/// What is left to whoever broke the glass.
+const BEYOND: &[Right] =
+    &[Right::ReadPeople, Right::ReadAlerts, Right::ReadBoard, Right::BreakGlass];
 
 /// Whether any person lives in the place, by the words of the sites. A county that no site names
 /// holds nobody: its doctor sees those whose alerts came to them.
@@ -225,6 +282,15 @@ fn reaches_people(reader: &dyn Reader, place: &str) -> Result<bool, StoreError> 
     let one = Paging { limit: 1, after: None };
     let people = reader.people(&Scope::Place(place.to_owned()), "", &one)?;
     Ok(!people.items.is_empty())
+}
+
+/// The people of the place that a team serves; a team that the registry lacks serves nobody.
+fn teams_scope(grant: &Grant, reader: &dyn Reader) -> Result<Scope, StoreError> {
+    let Some(team) = &grant.place else { return Ok(Scope::Nobody) };
+    let key = RegistryKey::Other("team", team.into());
+    let row = reader.registered(&Scope::Everything, &key)?;
+    let Some(Registered::Team(row)) = row else { return Ok(Scope::Nobody) };
+    Ok(if row.place.is_empty() { Scope::Nobody } else { Scope::Place(row.place) })
 }
 
 /// A doctor of the village level sees the households that signed with them, one above the people of

@@ -8,7 +8,7 @@ use std::{
 use super::{caller::Grant, secret};
 use crate::{
     domain::{Clock, Millis, Timestamp},
-    store::Role,
+    store::{AccountName, AccountRow, Role},
 };
 
 /// A person's session ends after so long without a request (ATTACKS 2.3, Web).
@@ -25,9 +25,43 @@ struct Session {
     grant: Grant,
     /// The token it was opened with: it ends with it.
     token: Option<[u8; 32]>,
+    /// The account that signed in: it ends with that too.
+    account: Option<OfAccount>,
     csrf: String,
     opened_at: Timestamp,
     used_at: Timestamp,
+}
+
+/// The account of a session, as it stood when it signed in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct OfAccount {
+    pub(super) name: AccountName,
+    pub(super) key: [u8; 16],
+    pub(super) generation: u64,
+}
+
+impl OfAccount {
+    /// Whether the account still is what it was when it signed in.
+    pub(super) fn is_of(&self, row: &AccountRow) -> bool {
+        row.key == self.key && row.generation == self.generation && !row.disabled
+    }
+}
+
+/// Somebody looks beyond their own people for a while.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Glass {
+    /// Until then, by the gateway's clock.
+    pub(super) until: Timestamp,
+    /// Why, in their words.
+    pub(super) reason: String,
+}
+
+/// An open session of an account.
+#[derive(Debug, Clone)]
+pub(super) struct OpenSession {
+    pub(super) account: AccountName,
+    pub(super) open_for: Millis,
+    pub(super) idle_for: Millis,
 }
 
 #[derive(Debug)]
@@ -41,6 +75,7 @@ struct Link {
 pub(super) struct Found {
     pub(super) grant: Grant,
     pub(super) token: Option<[u8; 32]>,
+    pub(super) account: Option<OfAccount>,
     pub(super) csrf: String,
 }
 
@@ -51,11 +86,19 @@ pub(super) struct Sessions {
     idle_out: bool,
     open: Mutex<HashMap<[u8; 32], Session>>,
     links: Mutex<HashMap<[u8; 32], Link>>,
+    /// Until when in passing time, by the hash of the session's id or of the token.
+    glass: Mutex<HashMap<[u8; 32], (Timestamp, Glass)>>,
 }
 
 impl Sessions {
     pub(super) fn new(clock: Clock, idle_out: bool) -> Self {
-        Self { clock, idle_out, open: Mutex::default(), links: Mutex::default() }
+        Self {
+            clock,
+            idle_out,
+            open: Mutex::default(),
+            links: Mutex::default(),
+            glass: Mutex::default(),
+        }
     }
 
     /// Time as it passes: setting the machine's clock ends nobody's session.
@@ -88,9 +131,64 @@ impl Sessions {
 
     /// Opens a session, which ends with the token it was opened with. `None`: no randomness.
     pub(super) fn open(&self, grant: Grant, token: Option<[u8; 32]>) -> Option<String> {
+        self.insert(grant, token, None)
+    }
+
+    /// Opens a session of an account, which ends when that is changed. `None`: no randomness.
+    pub(super) fn open_of(&self, grant: Grant, account: OfAccount) -> Option<String> {
+        self.insert(grant, None, Some(account))
+    }
+
+    /// Every open session of an account.
+    pub(super) fn of_accounts(&self) -> Vec<OpenSession> {
+        let (now, open) = (self.now(), lock(&self.open));
+        let living = open.values().filter(|session| self.lives(session, now));
+        let shown = living.filter_map(|session| {
+            let (open_for, idle_for) = (now.since(session.opened_at), now.since(session.used_at));
+            let account = session.account.as_ref()?.name.clone();
+            Some(OpenSession { account, open_for, idle_for })
+        });
+        let mut shown: Vec<_> = shown.collect();
+        shown.sort_by(|one, other| one.account.as_str().cmp(other.account.as_str()));
+        shown
+    }
+
+    /// Ends every session of an account.
+    pub(super) fn end_all(&self, account: &AccountName) {
+        let is_of =
+            |session: &Session| session.account.as_ref().map(|of| &of.name) == Some(account);
+        lock(&self.open).retain(|_, session| !is_of(session));
+    }
+
+    /// Somebody breaks the glass.
+    pub(super) fn break_glass(&self, of: [u8; 32], glass: Glass, lifetime: Millis) {
+        let now = self.now();
+        let mut broken = lock(&self.glass);
+        broken.retain(|_, (until, _)| *until > now);
+        broken.insert(of, (now.plus(lifetime), glass));
+    }
+
+    /// Somebody looks at their own people again.
+    pub(super) fn mend_glass(&self, of: &[u8; 32]) {
+        lock(&self.glass).remove(of);
+    }
+
+    /// Whether somebody broke the glass.
+    pub(super) fn glass(&self, of: &[u8; 32]) -> Option<Glass> {
+        let now = self.now();
+        let broken = lock(&self.glass);
+        broken.get(of).filter(|(until, _)| *until > now).map(|(_, glass)| glass.clone())
+    }
+
+    fn insert(
+        &self,
+        grant: Grant,
+        token: Option<[u8; 32]>,
+        account: Option<OfAccount>,
+    ) -> Option<String> {
         let now = self.now();
         let (id, csrf) = (secret::text().ok()?, secret::text().ok()?);
-        let session = Session { grant, token, csrf, opened_at: now, used_at: now };
+        let session = Session { grant, token, account, csrf, opened_at: now, used_at: now };
         let mut open = lock(&self.open);
         open.retain(|_, session| self.lives(session, now));
         if open.len() >= HELD_MAX {
@@ -118,12 +216,14 @@ impl Sessions {
         Some(Found {
             grant: session.grant.clone(),
             token: session.token,
+            account: session.account.clone(),
             csrf: session.csrf.clone(),
         })
     }
 
     pub(super) fn log_out(&self, id: &[u8; 32]) {
         lock(&self.open).remove(id);
+        self.mend_glass(id);
     }
 
     fn lives(&self, session: &Session, now: Timestamp) -> bool {
@@ -148,7 +248,7 @@ mod tests {
     static NOW: AtomicI64 = AtomicI64::new(0);
 
     fn grant(role: Role) -> Grant {
-        Grant { role, place: None, doctor: None, device: None }
+        Grant::of_role(role)
     }
 
     #[test]

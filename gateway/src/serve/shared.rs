@@ -9,6 +9,7 @@ use smol_str::SmolStr;
 use tokio::sync::{Semaphore, watch};
 
 use super::{
+    accounts::{AccountRules, Accounts},
     bundle::Bundle,
     caller::Grant,
     indicators::Latest,
@@ -63,6 +64,8 @@ pub struct Settings {
     pub public_url: Option<String>,
     /// Whether messages leave.
     pub sending: wire::SendingState,
+    /// How people sign in.
+    pub accounts: AccountRules,
     /// First letters of case codes.
     pub case_prefix: SmolStr,
 }
@@ -206,6 +209,7 @@ pub struct Shared {
     pub(super) alert_links: AlertLinks,
     pub(super) supervisor: Supervisor,
     pub(super) sessions: Sessions,
+    pub(super) accounts: Accounts,
     pub(super) live: Live,
     pub(super) bodies: Arc<Semaphore>,
     pub(super) counters: Counters,
@@ -225,6 +229,7 @@ impl fmt::Debug for Shared {
 #[derive(Debug)]
 pub(super) struct Counters {
     pub(super) answered: [Counter; 4],
+    pub(super) glass: Counter,
     pub(super) streams: Gauge,
     pub(super) streams_cut: Counter,
     pub(super) streams_reset: Counter,
@@ -236,6 +241,11 @@ impl Counters {
         let of = |class| registry.counter("xunzhen_http_requests_total", help, &[("class", class)]);
         Self {
             answered: [of("2xx"), of("3xx"), of("4xx"), of("5xx")],
+            glass: registry.counter(
+                "xunzhen_break_glass_total",
+                "Times that somebody looked beyond their own people.",
+                &[],
+            ),
             streams: registry.gauge("xunzhen_live_streams", "Live streams open now.", &[]),
             streams_cut: registry.counter(
                 "xunzhen_live_streams_cut_total",
@@ -259,6 +269,7 @@ impl Shared {
         let shared = Arc::new(Self {
             counters: Counters::new(&parts.metrics),
             sessions: Sessions::new(parts.clock.clone(), idle_out),
+            accounts: Accounts::new(),
             live: Live::new(parts.committed),
             bodies: Arc::new(Semaphore::new(BODIES_KIB as usize)),
             entering: Semaphore::new(1),

@@ -1,7 +1,8 @@
 //! What changes beside the facts, in the same unit.
 
 use super::{
-    Answer, BenchSession, CommitSeq, Counts, KeptState, Owed, RosterHeld, Timer, Timing, TokenRow,
+    AccessChange, Answer, BenchSession, CommitSeq, Counts, KeptState, Owed, RosterHeld, Timer,
+    Timing, TokenRow,
 };
 use crate::domain::{
     Alert, AlertId, ContentDigest, Level, NotificationKey, PersonId, ReadingId, Timestamp,
@@ -63,6 +64,8 @@ pub enum Change {
     Answer(Box<Answer>),
     /// A token was made, or ended.
     Token(Box<TokenRow>),
+    /// An account changed, or somebody looked beyond their own people.
+    Access(AccessChange),
     /// Items were counted.
     Count(Counts),
     /// A context that waits is joined to a reading that is stored: what it tells is the reading's

@@ -3,6 +3,7 @@
 //! The port has two implementations that pass one conformance suite: SQLite, and a model in memory
 //! that is the suite's oracle.
 
+mod access;
 mod change;
 #[cfg(test)]
 mod conformance;
@@ -26,6 +27,7 @@ mod terms;
 mod timing;
 pub mod view;
 
+pub use access::{AccessChange, AccessReader, AccountKind, AccountName, AccountRow, BrokenGlass};
 pub use change::Change;
 pub use error::StoreError;
 pub use facts::{

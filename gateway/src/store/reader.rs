@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::{
-    Attributed, BenchSession, CommitSeq, Counts, Crossing, Decided, FileReader, Holders, Owed,
-    RegistryKey, Retimed, RosterReader, StoreError, StoredReading, TokenRow, staff,
+    AccessReader, Attributed, BenchSession, CommitSeq, Counts, Crossing, Decided, FileReader,
+    Holders, Owed, RegistryKey, Retimed, RosterReader, StoreError, StoredReading, TokenRow, staff,
     view::{
         AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
         HeldState, Message, Page, Paging, ReadingFilter, Scope,
@@ -18,7 +18,7 @@ use crate::domain::{
 /// The reading side: many at a time, always a consistent state, never in the writer's way.
 /// Every query about people takes a [`Scope`]. Every call blocks: async callers use
 /// `spawn_blocking`, and lists are bounded by their limit.
-pub trait Reader: FileReader + RosterReader + Send + Sync {
+pub trait Reader: AccessReader + FileReader + RosterReader + Send + Sync {
     /// The last position.
     ///
     /// # Errors

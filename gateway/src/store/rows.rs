@@ -219,8 +219,14 @@ pub enum Role {
     Township,
     /// Watches a county, aggregates only.
     County,
-    /// Runs the gateway.
+    /// A contract team (1+3): its members' people, without taking alerts.
+    Team,
+    /// Runs the gateway of a small site: system and security in one hand.
     Operator,
+    /// Runs the gateway where powers are separate, and gives nobody access.
+    System,
+    /// Gives and takes access where powers are separate, and runs nothing.
+    Security,
     /// Reads who did what.
     Auditor,
     /// Shows a board, without names or values.
@@ -231,13 +237,16 @@ pub enum Role {
 
 impl Role {
     /// Every role, for decoding and for help texts.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::Device,
         Self::Nurse,
         Self::Doctor,
         Self::Township,
         Self::County,
+        Self::Team,
         Self::Operator,
+        Self::System,
+        Self::Security,
         Self::Auditor,
         Self::Wall,
         Self::Assistant,
@@ -252,7 +261,10 @@ impl Role {
             Self::Doctor => "doctor",
             Self::Township => "township",
             Self::County => "county",
+            Self::Team => "team",
             Self::Operator => "operator",
+            Self::System => "system_admin",
+            Self::Security => "security_admin",
             Self::Auditor => "auditor",
             Self::Wall => "wall",
             Self::Assistant => "assistant",

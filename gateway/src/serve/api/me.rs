@@ -31,5 +31,7 @@ pub(in crate::serve) fn describe(shared: &Shared, caller: &Caller) -> Result<wir
         name,
         scope: caller.grant.place.clone(),
         rights: caller.reach.rights(),
+        account: caller.grant.account.as_ref().map(ToString::to_string),
+        glass_until: caller.glass.as_ref().map(|glass| glass.until.to_string()),
     })
 }

@@ -1,8 +1,10 @@
 //! JSON under `/api/v1`.
 
+pub(super) mod accounts;
 pub(super) mod alerts;
 pub(super) mod board;
 pub(super) mod decide;
+pub(super) mod glass;
 pub(super) mod happened;
 pub(super) mod health;
 pub(super) mod held;

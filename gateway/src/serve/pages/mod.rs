@@ -1,6 +1,8 @@
 //! Pages without script: for weak phones, for links in messages, and where the script pages were not
 //! built. Chinese first, English second; every page says of when its data is.
 
+mod access_words;
+pub(super) mod account;
 pub(super) mod alert;
 pub(super) mod bench;
 pub(super) mod board;
@@ -14,6 +16,7 @@ mod page;
 pub(super) mod people;
 pub(super) mod quarantine;
 pub(super) mod session;
+pub(super) mod sign_in;
 pub(super) mod start;
 mod words;
 

@@ -89,6 +89,8 @@ pub(in crate::serve) struct Page {
     pub(super) as_of: String,
     pub(super) demo: bool,
     pub(super) silent: Option<String>,
+    /// Until when the reader looks beyond their own people.
+    pub(super) glass: Option<String>,
     pub(super) who: Option<String>,
     pub(super) csrf: String,
     pub(super) reads_alerts: bool,
@@ -114,6 +116,8 @@ impl Page {
             as_of: clock_time(&shared.clock.now().to_string()),
             demo: shared.settings.demo,
             silent: (!sending.enabled).then(|| why.clone().unwrap_or_default()),
+            glass: caller
+                .and_then(|caller| Some(clock_time(&caller.glass.as_ref()?.until.to_string()))),
             who,
             csrf: caller.and_then(|caller| caller.csrf.clone()).unwrap_or_default(),
             reads_alerts: caller

@@ -5,11 +5,14 @@ use std::sync::Arc;
 use axum::{
     Form,
     extract::{Path, State, rejection::FormRejection},
-    http::{HeaderValue, Method, header},
+    http::Method,
     response::{IntoResponse, Redirect, Response},
 };
 
-use super::page::{Guest, Refused};
+use super::{
+    page::{Guest, Refused},
+    sign_in::add,
+};
 use crate::{
     serve::{
         caller::{COOKIE, Proof},
@@ -79,8 +82,7 @@ fn with_cookie(
     id: &str,
     further: &str,
 ) -> Result<Response, Refusal> {
-    let secure = if shared.settings.secure { "; Secure" } else { "" };
-    let line = format!("{COOKIE}={id}; Path=/; HttpOnly; SameSite=Lax{secure}{further}");
-    let line = HeaderValue::from_str(&line).map_err(|error| Refusal::broken(&error))?;
-    Ok(([(header::SET_COOKIE, line)], to).into_response())
+    let mut response = to.into_response();
+    add(shared, &mut response, (COOKIE, id), &format!("; SameSite=Lax{further}"))?;
+    Ok(response)
 }

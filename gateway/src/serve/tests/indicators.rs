@@ -31,7 +31,7 @@ async fn each_role_sees_its_own_place() {
         let path = "?place=%E7%99%BD%E6%B0%B4%E9%95%87";
         check(&asked(&gateway, who, path).await, 1, [0, 0, 0]);
     }
-    for who in ["operator", "auditor"] {
+    for who in ["operator", "system_admin"] {
         check(&asked(&gateway, who, "").await, 1, [2, 2, 0]);
         // 大河村 is one village of two.
         let path = "?place=%E5%A4%A7%E6%B2%B3%E6%9D%91";

@@ -1,14 +1,14 @@
 //! Every route of the OpenAPI document × every role × own and another's (ATTACKS A12).
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, io::Write as _};
 
 use axum::http::{Method, StatusCode};
 use serde_json::Value;
 
-use super::{alert_id, ask, gateway};
+use super::{Gateway, alert_id, ask, gateway};
 use crate::{
     serve::{openapi::DOCUMENT, router},
-    store::AlertChange,
+    store::{AlertChange, Role},
 };
 
 struct Operation {
@@ -42,9 +42,66 @@ fn the_document_and_the_routes_say_the_same() {
     assert_eq!(document, routes);
 }
 
-/// A path for person, alert, item or decision `number`.
+/// What each route needs, written down a second time: a route that is not here, or asks for another
+/// right than here, fails.
+const EXPECTED: &[(&str, &str)] = &[
+    ("GET /api/v1/me", "any"),
+    ("GET /api/v1/readings", "read_people"),
+    ("POST /api/v1/readings", "deliver"),
+    ("GET /api/v1/alerts", "read_alerts"),
+    ("GET /api/v1/alerts/{id}", "read_alerts"),
+    ("POST /api/v1/alerts/{id}/ack", "ack"),
+    ("POST /api/v1/alerts/{id}/forward", "forward"),
+    ("POST /api/v1/alerts/{id}/note", "note"),
+    ("POST /api/v1/alerts/{id}/visit", "ack"),
+    ("GET /api/v1/people", "read_people"),
+    ("GET /api/v1/people/{id}", "read_people"),
+    ("GET /api/v1/people/{id}/timeline", "read_people"),
+    ("POST /api/v1/people/{id}/merge", "decide"),
+    ("POST /api/v1/people/{id}/follow-ups", "follow_up"),
+    ("POST /api/v1/people/{id}/money", "money"),
+    ("POST /api/v1/people/{id}/site-acts", "site_act"),
+    ("GET /api/v1/merges", "read_people"),
+    ("GET /api/v1/merges/proposed", "read_people"),
+    ("POST /api/v1/merges/{id}/undo", "decide"),
+    ("POST /api/v1/events/{id}/void", "void"),
+    ("GET /api/v1/board", "read_board"),
+    ("GET /api/v1/snapshot", "read_board"),
+    ("GET /api/v1/indicators", "read_indicators"),
+    ("GET /api/v1/events", "read_board"),
+    ("GET /api/v1/stream", "read_board"),
+    ("GET /api/v1/quarantine", "read_held"),
+    ("GET /api/v1/quarantine/{id}", "decide"),
+    ("POST /api/v1/quarantine/{id}/claim", "decide"),
+    ("POST /api/v1/quarantine/{id}/dismiss", "decide"),
+    ("POST /api/v1/claims/{id}/undo", "decide"),
+    ("GET /api/v1/refused", "read_held"),
+    ("GET /api/v1/accounts", "manage_accounts"),
+    ("POST /api/v1/accounts/{id}/disable", "manage_accounts"),
+    ("POST /api/v1/accounts/{id}/enable", "manage_accounts"),
+    ("POST /api/v1/accounts/{id}/revoke", "manage_accounts"),
+    ("GET /api/v1/break-glass", "read_audit"),
+    ("POST /api/v1/break-glass", "break_glass"),
+    ("POST /api/v1/break-glass/end", "break_glass"),
+    ("GET /healthz", "none"),
+    ("GET /readyz", "none"),
+    ("GET /metrics", "none"),
+];
+
+#[test]
+fn every_route_needs_the_right_that_was_decided_for_it() {
+    let found: BTreeSet<String> =
+        operations().iter().map(|of| format!("{} {} {}", of.method, of.path, of.right)).collect();
+    let expected: BTreeSet<String> =
+        EXPECTED.iter().map(|(route, right)| format!("{route} {right}")).collect();
+    assert_eq!(found, expected);
+}
+
+/// A path for person, alert, item, decision or account `number`.
 fn fill(path: &str, number: u8) -> String {
-    let id = if path.contains("/alerts/") {
+    let id = if path.contains("/accounts/") {
+        number.to_string()
+    } else if path.contains("/alerts/") {
         alert_id(number).to_string()
     } else if path.contains("/events/") {
         super::follow_up(number).id.to_string()
@@ -69,6 +126,8 @@ fn body(path: &str) -> &'static str {
         r#"{"into":"P1","reason":"both carry her card"}"#
     } else if path.ends_with("/merge") {
         r#"{"into":"P2","reason":"both carry her card"}"#
+    } else if path.ends_with("/break-glass") {
+        r#"{"reason":"she collapsed at the market"}"#
     } else if path.ends_with("/dismiss") || path.ends_with("/undo") || path.ends_with("/void") {
         r#"{"reason":"a test of the cuff"}"#
     } else if path.ends_with("/follow-ups") {
@@ -84,8 +143,11 @@ fn body(path: &str) -> &'static str {
     }
 }
 
-async fn check(of: &Operation, who: &str, number: u8, expected: StatusCode) {
-    let gateway = gateway();
+/// Whatever changes something is asked of a gateway of its own; the rest, and what must be refused,
+/// of one for all.
+async fn check(of: &Operation, who: &str, number: u8, (all, expected): (&Gateway, StatusCode)) {
+    let own = (of.method == Method::POST && expected == StatusCode::OK).then(gateway);
+    let gateway = own.as_ref().unwrap_or(all);
     let path = fill(&of.path, number);
     let request = ask(who, of.method.clone(), &path, body(&path));
     let status = if of.path.ends_with("/stream") {
@@ -98,109 +160,123 @@ async fn check(of: &Operation, who: &str, number: u8, expected: StatusCode) {
     assert_eq!(status, expected, "{} {} as {who:?} for {number}", of.method, of.path);
 }
 
-fn rights(role: &str) -> &'static [&'static str] {
+/// What each role may do, written down a second time.
+fn rights(role: &str) -> &'static str {
     match role {
-        "device" => &["deliver"],
-        "nurse" => &[
-            "deliver",
-            "read_people",
-            "read_alerts",
-            "read_board",
-            "read_held",
-            "decide",
-            "forward",
-            "note",
-            "follow_up",
-            "site_act",
-            "void",
-        ],
-        "doctor" | "other" | "stranger" => &[
-            "read_people",
-            "read_alerts",
-            "read_board",
-            "read_held",
-            "decide",
-            "ack",
-            "forward",
-            "note",
-            "follow_up",
-            "site_act",
-            "void",
-        ],
-        "lead" => &[
-            "read_people",
-            "read_alerts",
-            "read_board",
-            "read_indicators",
-            "read_held",
-            "decide",
-            "ack",
-            "forward",
-            "note",
-            "follow_up",
-            "money",
-            "site_act",
-            "void",
-        ],
-        "township" => &[
-            "read_people",
-            "read_alerts",
-            "read_board",
-            "read_indicators",
-            "read_held",
-            "decide",
-            "forward",
-            "note",
-            "money",
-            "void",
-        ],
-        "operator" => &["read_board", "read_indicators", "read_held"],
-        "county" | "auditor" => &["read_board", "read_indicators"],
-        "wall" => &["read_board"],
-        "assistant" => &["read_alerts", "read_board"],
+        "device" => "deliver",
+        "nurse" => {
+            "deliver read_people read_alerts read_board read_held decide forward note follow_up \
+             site_act void break_glass"
+        }
+        "doctor" | "other" | "stranger" => {
+            "read_people read_alerts read_board read_held decide ack forward note follow_up \
+             site_act void break_glass"
+        }
+        "lead" => {
+            "read_people read_alerts read_board read_indicators read_held decide ack forward note \
+             follow_up money site_act void break_glass"
+        }
+        "team" => {
+            "read_people read_alerts read_board read_indicators read_held decide forward note \
+             follow_up site_act void break_glass"
+        }
+        "township" => {
+            "read_people read_alerts read_board read_indicators read_held decide forward note \
+             money void break_glass"
+        }
+        "operator" => "read_board read_indicators read_held manage_accounts",
+        "system_admin" => "read_board read_indicators read_held",
+        "security_admin" => "manage_accounts",
+        "auditor" => "read_audit",
+        "county" => "read_board read_indicators",
+        "wall" => "read_board",
+        "assistant" => "read_alerts read_board",
         other => panic!("{other}"),
     }
 }
 
+/// Who asks in the matrix: every role, and doctors of other people, of a township, and of nobody.
+const WHO: [&str; 15] = [
+    "device",
+    "nurse",
+    "doctor",
+    "other",
+    "lead",
+    "stranger",
+    "team",
+    "township",
+    "county",
+    "assistant",
+    "operator",
+    "system_admin",
+    "security_admin",
+    "auditor",
+    "wall",
+];
+
+#[test]
+fn every_role_asks_in_the_matrix() {
+    for role in Role::ALL {
+        assert!(WHO.contains(&role.as_str()), "{}", role.as_str());
+    }
+}
+
+/// What one cell of the matrix must answer: the route, who asks, and for whose number 1 or 2.
+fn expected(of: &Operation, who: &str, number: u8) -> StatusCode {
+    let open = of.right == "none";
+    if who.is_empty() || who == "forged" {
+        return if open { StatusCode::OK } else { StatusCode::UNAUTHORIZED };
+    }
+    let may = open || of.right == "any" || rights(who).split(' ').any(|right| right == of.right);
+    // Accounts are nobody's people: whoever gives access gives it to all.
+    let one = of.path.contains("{id}") && !of.path.contains("/accounts/");
+    // P1 lives in 青石镇 and belongs to DR1, P2 to DR2; DR9 is in no registry.
+    let own = match who {
+        "other" => number == 2,
+        "stranger" => false,
+        _ => number == 1,
+    };
+    match (may, one && !own) {
+        (false, _) => StatusCode::FORBIDDEN,
+        (true, true) => StatusCode::NOT_FOUND,
+        (true, false) => StatusCode::OK,
+    }
+}
+
+/// Every cell is asked, and the whole is written down for those who must show it:
+/// `target/access-matrix.md`, made anew by every run.
 #[tokio::test]
 async fn every_route_answers_each_role_for_its_own_and_denies_another_s() {
-    let roles = [
-        "device",
-        "nurse",
-        "doctor",
-        "lead",
-        "township",
-        "county",
-        "operator",
-        "auditor",
-        "wall",
-        "assistant",
-        "other",
-        "stranger",
+    let mut lines = vec![
+        "# Route × role × own and another's".to_owned(),
+        "\nEach cell was asked: what it answered for one's own / for another's.\n".to_owned(),
+        format!("| route | right | nobody | {} |", WHO.join(" | ")),
+        format!("|{}", "---|".repeat(WHO.len() + 3)),
     ];
+    let (all, mut cells) = (gateway(), 0);
     for of in operations() {
-        let open = of.right == "none";
-        check(&of, "", 1, if open { StatusCode::OK } else { StatusCode::UNAUTHORIZED }).await;
-        check(&of, "forged", 1, if open { StatusCode::OK } else { StatusCode::UNAUTHORIZED }).await;
-        for role in roles {
-            let may = open || of.right == "any" || rights(role).contains(&of.right.as_str());
-            let one = of.path.contains("{id}");
-            for number in [1, 2] {
-                // P1 lives in 青石镇 and belongs to DR1, P2 to DR2; DR9 is in no registry.
-                let own = match role {
-                    "other" => number == 2,
-                    "stranger" => false,
-                    _ => number == 1,
-                };
-                let expected = match (may, one && !own) {
-                    (false, _) => StatusCode::FORBIDDEN,
-                    (true, true) => StatusCode::NOT_FOUND,
-                    (true, false) => StatusCode::OK,
-                };
-                check(&of, role, number, expected).await;
+        let mut line = vec![format!("| {} {}", of.method, of.path), of.right.clone()];
+        for who in ["", "forged"].into_iter().chain(WHO) {
+            let answers = [1, 2].map(|number| expected(&of, who, number));
+            for (number, answer) in [1, 2].into_iter().zip(answers) {
+                check(&of, who, number, (&all, answer)).await;
+                cells += 1;
+            }
+            let [one, two] = answers.map(|answer| answer.as_u16());
+            let (own, others) = if who == "other" { (two, one) } else { (one, two) };
+            match who {
+                "forged" => {}
+                _ if own == others => line.push(own.to_string()),
+                _ => line.push(format!("{own} / {others}")),
             }
         }
+        lines.push(format!("{} |", line.join(" | ")));
     }
+    assert_eq!(cells, operations().len() * (WHO.len() + 2) * 2);
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/access-matrix.md");
+    let report = lines.join("\n");
+    std::fs::write(path, &report).unwrap();
+    writeln!(std::io::stdout(), "{report}\n{cells} cells asked").unwrap();
 }
 
 #[tokio::test]
@@ -219,6 +295,10 @@ async fn no_list_holds_another_s_people_and_no_role_without_clinical_rights_sees
             ("operator", &["\"P1\"", "陈桂芳1", "189", "13800000001", "收缩压"]),
             ("county", &["\"P1\"", "陈桂芳1", "189", "13800000001", "收缩压", "QS"]),
             ("stranger", &["\"P1\"", "\"P2\"", "189"]),
+            ("team", &["\"P2\"", "陈桂芳2", "\"D2\""]),
+            ("system_admin", &["\"P1\"", "陈桂芳1", "189", "13800000001", "收缩压"]),
+            ("security_admin", &["\"P1\"", "陈桂芳1", "189", "QS", "收缩压", "大河村"]),
+            ("auditor", &["\"P1\"", "陈桂芳1", "189", "QS", "收缩压", "大河村"]),
         ] {
             let text = gateway.get(who, &of.path).await.text();
             // The board names sites, which the canary is part of.

@@ -1,5 +1,6 @@
 //! Every route is asked, as every role, for one's own and for another's.
 
+mod accounts;
 mod admin;
 mod assets;
 mod happened;
@@ -94,6 +95,7 @@ fn settings() -> Settings {
             why_zh: Some("规则包未签署".to_owned()),
             why_en: Some("the rule pack is not signed".to_owned()),
         },
+        accounts: super::AccountRules::default(),
         case_prefix: "QS".into(),
     }
 }
@@ -103,6 +105,10 @@ fn gateway() -> Gateway {
 }
 
 fn gateway_with(settings: Settings, bundle: Bundle) -> Gateway {
+    gateway_by(settings, bundle, Clock::scripted(now))
+}
+
+fn gateway_by(settings: Settings, bundle: Bundle, clock: Clock) -> Gateway {
     let (world, supervisor) = (World::new(), Supervisor::new());
     let (health, healthy) = watch::channel(Health::Ready);
     let (writing, open) = watch::channel(true);
@@ -126,7 +132,7 @@ fn gateway_with(settings: Settings, bundle: Bundle) -> Gateway {
     let shared = Shared::start(Parts {
         reader: Arc::clone(&world) as _,
         inlet: world.writer(open, &supervisor),
-        clock: Clock::scripted(now),
+        clock,
         committed: world.committed.subscribe(),
         health: healthy,
         pack: PackSummary {
@@ -270,18 +276,29 @@ fn furnish(world: &World) {
                 },
             });
         }
-        for role in Role::ALL {
-            let doctor = (role == Role::Doctor).then(|| DoctorId::new("DR1").unwrap());
-            let place = matches!(
-                role,
-                Role::Nurse | Role::Township | Role::County | Role::Wall | Role::Assistant
-            );
-            token(rows, role.as_str(), role, place.then_some("青石镇"), doctor);
-        }
-        token(rows, "other", Role::Doctor, None, DoctorId::new("DR2").ok());
-        token(rows, "lead", Role::Doctor, None, DoctorId::new("DR3").ok());
-        token(rows, "stranger", Role::Doctor, None, DoctorId::new("DR9").ok());
+        sign_ins(rows);
     });
+}
+
+/// A team of 青石镇, and the accounts `1` and `2`.
+fn sign_ins(rows: &mut world::Rows) {
+    put(rows, "team", &serde_json::json!({"team": "T1", "place": "青石镇"}));
+    for number in [1, 2] {
+        let row = accounts::row(&number.to_string(), Role::Doctor);
+        rows.accounts.insert(row.name.clone(), row);
+    }
+    for role in Role::ALL {
+        let doctor = (role == Role::Doctor).then(|| DoctorId::new("DR1").unwrap());
+        let place = matches!(
+            role,
+            Role::Nurse | Role::Township | Role::County | Role::Wall | Role::Assistant
+        );
+        let place = if role == Role::Team { Some("T1") } else { place.then_some("青石镇") };
+        token(rows, role.as_str(), role, place, doctor);
+    }
+    token(rows, "other", Role::Doctor, None, DoctorId::new("DR2").ok());
+    token(rows, "lead", Role::Doctor, None, DoctorId::new("DR3").ok());
+    token(rows, "stranger", Role::Doctor, None, DoctorId::new("DR9").ok());
 }
 
 fn put(rows: &mut world::Rows, kind: &str, row: &Value) {

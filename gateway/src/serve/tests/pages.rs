@@ -29,7 +29,7 @@ fn check(path: &str, answer: &Answer) {
     assert!(!text.contains(" style=\""), "{path} has a style that the policy forbids");
     for (name, value) in [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "no-referrer"),
+        (header::REFERRER_POLICY, "same-origin"),
         (header::CACHE_CONTROL, "no-store"),
         (header::X_FRAME_OPTIONS, "DENY"),
     ] {

@@ -26,7 +26,7 @@ const BOARD: &str = "cursor as_of place demo sending people readings_today peopl
 async fn answers_have_the_members_of_the_contract() {
     let gateway = gateway();
     let me = gateway.get("doctor", "/api/v1/me").await.json();
-    check(&me, "role doctor name scope rights");
+    check(&me, "role doctor name scope rights account glass_until");
     assert_eq!(me["name"], "王医生DR1");
 
     let readings = gateway.get("doctor", "/api/v1/readings?person=P1&limit=1").await.json();

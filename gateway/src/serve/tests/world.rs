@@ -34,6 +34,8 @@ pub(super) struct Rows {
     pub(super) merges: Vec<HeldMerge>,
     pub(super) sessions: Vec<BenchSession>,
     pub(super) refused: Vec<HeldRefusal>,
+    pub(super) accounts: BTreeMap<AccountName, AccountRow>,
+    pub(super) glass: Vec<BrokenGlass>,
     pub(super) deliveries: usize,
     pub(super) acts: Vec<String>,
 }
@@ -200,6 +202,15 @@ impl World {
             }
             Work::Token { row, reply } => {
                 self.commit(|rows| rows.tokens.insert(row.hash, row));
+                told(&reply.send(Committed::for_tests()));
+            }
+            Work::Access { change, reply } => {
+                self.commit(|rows| match change {
+                    AccessChange::Account(row) => {
+                        drop(rows.accounts.insert(row.name.clone(), *row));
+                    }
+                    AccessChange::Glass(broken) => rows.glass.push(broken),
+                });
                 told(&reply.send(Committed::for_tests()));
             }
             Work::Roster(_)
@@ -718,6 +729,20 @@ impl crate::serve::Lines for FixedLines {
             looser: over.then_some(looser).into_iter().collect(),
             waits: plan.fasting_lt.is_some(),
         }
+    }
+}
+
+impl AccessReader for World {
+    fn account(&self, name: &AccountName) -> Result<Option<AccountRow>, StoreError> {
+        Ok(self.rows().accounts.get(name).cloned())
+    }
+
+    fn accounts(&self, paging: &Paging) -> Result<Page<AccountRow>, StoreError> {
+        Ok(page(self.rows().accounts.values().cloned().collect(), paging))
+    }
+
+    fn broken_glass(&self, paging: &Paging) -> Result<Page<BrokenGlass>, StoreError> {
+        Ok(page(self.rows().glass.iter().rev().cloned().collect(), paging))
     }
 }
 

@@ -16,4 +16,8 @@ pub struct Me {
     pub scope: Option<String>,
     /// What it may do.
     pub rights: Vec<&'static str>,
+    /// The account that signed in.
+    pub account: Option<String>,
+    /// Until when they look beyond their own people, having said why.
+    pub glass_until: Option<String>,
 }

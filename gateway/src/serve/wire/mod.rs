@@ -3,6 +3,7 @@
 //! Times are RFC 3339 on the clocks of China, numbers are in the device's own units and exact. A
 //! member is never left out: what is unknown or not for this reader is `null`.
 
+mod account;
 mod admin;
 mod alert;
 mod board;
@@ -18,6 +19,10 @@ mod person;
 mod query;
 mod reading;
 
+pub use account::{
+    AccountAsked, AccountChange, AccountChanged, AccountForm, AccountPageAsked, AccountShown,
+    GlassAsked, GlassShown, Hidden, Paged, SessionShown, SignInForm,
+};
 pub use admin::{
     BackupAsked, Checked, GatewayKeyTold, LoginLinkAsked, LoginLinkMade, RegistryCounted,
     RosterAsked, RosterMade, RosterOffered, RosterTaken, RowNote, Stats, TokenAsked, TokenMade,

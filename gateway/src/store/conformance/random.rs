@@ -9,7 +9,10 @@ use proptest::{
     test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner},
 };
 
-use super::staff::{NUMBERS, dated, duty, place as place_row, team};
+use super::{
+    access,
+    staff::{NUMBERS, dated, duty, place as place_row, team},
+};
 use crate::{
     domain::{
         Alert, AlertState, Attribution, Basis, CareLevel, Device, Grade, Level, Measured, Millis,
@@ -416,9 +419,11 @@ fn working(who: &str, (a, b, c): (u8, u8, u8), work: &mut Work) {
             done: done(a, c),
             at: after_noon(i64::from(c)),
         })),
+        _ if c % 7 == 0 => access::keep(access::account(&name("U", a, 4), c)),
+        _ if c % 11 == 0 => access::broke(i64::from(c)),
         _ => Change::Token(Box::new(TokenRow {
             hash: [a % 2; 32],
-            role: Role::ALL[usize::from(c % 9)],
+            role: Role::ALL[usize::from(c) % Role::ALL.len()],
             place: None,
             doctor: (c % 3 == 0).then(|| id("D1")),
             device: None,
@@ -579,6 +584,15 @@ fn look(reader: &dyn Reader) -> Vec<String> {
     }
     seen.push(format!("{:?}", reader.token(&[1; 32]).unwrap()));
     seen.push(format!("{:?}", reader.cursor("uplink").unwrap()));
+    for page in [Paging::default(), Paging { limit: 1, after: None }] {
+        let accounts = reader.accounts(&page).unwrap();
+        let rows = accounts
+            .items
+            .iter()
+            .map(|row| (&row.key, &row.called, &row.password, &row.second, row.role, &row.doctor));
+        seen.push(format!("{:?} {:?}", rows.collect::<Vec<_>>(), accounts.next));
+        seen.push(format!("{:?}", reader.broken_glass(&page).unwrap()));
+    }
     seen
 }
 

@@ -1,7 +1,7 @@
 //! Changes of working state.
 
 use super::{
-    ROLLUP, staff,
+    ROLLUP, access, staff,
     state::{Promise, State},
 };
 use crate::{
@@ -52,6 +52,7 @@ pub(super) fn apply(state: &mut State, change: &Change) -> Result<(), StoreError
         Change::Token(token) => {
             state.tokens.insert(token.hash, (**token).clone());
         }
+        Change::Access(change) => access::apply(state, change),
         Change::KeepState(kept) => {
             let upto = state.last();
             state.kept.insert(kept.person.clone(), (upto, KeptState::clone(kept)));

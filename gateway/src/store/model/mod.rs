@@ -3,6 +3,7 @@
 //! It keeps facts in a list and answers by looking at all of them. Nothing is derived, so nothing
 //! can be out of step. Nothing is durable either: its proofs hold for as long as the process lives.
 
+mod access;
 mod asked;
 mod board;
 mod change;

@@ -14,9 +14,10 @@ use crate::{
         Timestamp,
     },
     store::{
-        AlertEvent, Answer, BenchSession, CardScan, CommitSeq, Context, Counts, Crossing, Decided,
-        Fact, KeptState, Owed, PackInForce, Quarantined, Refused, Registration, Resumed,
-        RosterHeld, SESSION_MAX, StoredReading, Timer, TimerKind, Timing, TokenRow, view::Scope,
+        AccountRow, AlertEvent, Answer, BenchSession, BrokenGlass, CardScan, CommitSeq, Context,
+        Counts, Crossing, Decided, Fact, KeptState, Owed, PackInForce, Quarantined, Refused,
+        Registration, Resumed, RosterHeld, SESSION_MAX, StoredReading, Timer, TimerKind, Timing,
+        TokenRow, view::Scope,
     },
 };
 
@@ -58,6 +59,9 @@ pub(super) struct State {
     /// By issuer.
     pub(super) rosters: BTreeMap<SmolStr, RosterHeld>,
     pub(super) tokens: BTreeMap<[u8; 32], TokenRow>,
+    /// By name.
+    pub(super) accounts: BTreeMap<String, AccountRow>,
+    pub(super) glass: Vec<BrokenGlass>,
     /// Who answers for each household, as of `turned` or of its row.
     pub(super) present: BTreeMap<HouseholdId, DoctorId>,
     pub(super) turned: Option<Timestamp>,

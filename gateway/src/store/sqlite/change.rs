@@ -4,7 +4,7 @@ use rusqlite::{Connection, params};
 use smol_str::SmolStr;
 
 use super::{
-    alert, answer, code, kept, roll, roster,
+    access, alert, answer, code, kept, roll, roster,
     row::{Cells, fetch, fetch_one, number, run},
     staff, timing, watch,
 };
@@ -55,6 +55,7 @@ pub(super) fn apply(connection: &Connection, change: &Change) -> Result<(), Stor
         Change::Session(session) => set_session(connection, session),
         Change::Answer(given) => answer::keep(connection, given),
         Change::Token(token) => keep_token(connection, token),
+        Change::Access(change) => access::apply(connection, change),
         // They need what the unit has appended; it does them itself.
         Change::Count(_) | Change::Join(..) | Change::KeepState(_) => Ok(()),
         Change::Watch(person, due_at) => watch::set(connection, person, *due_at),

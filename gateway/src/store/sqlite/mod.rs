@@ -5,6 +5,7 @@
 //! the write-ahead file holds is copied into the database and synced before anything is added, so
 //! that nothing rests on a page that an earlier, failed sync left behind.
 
+mod access;
 mod alert;
 mod answer;
 #[cfg(test)]
@@ -63,7 +64,7 @@ use super::{CommitSeq, Reader, Store, StoreError, Unit};
 use crate::domain::Timestamp;
 
 /// The format of the file that this program writes.
-pub const FORMAT_VERSION: i64 = 12;
+pub const FORMAT_VERSION: i64 = 13;
 
 /// How to open a store.
 #[derive(Debug, Clone)]

@@ -15,7 +15,7 @@ const APPLICATION: i64 = 0x5855_4e5a;
 
 /// Each step leads from the format before it to its own, in one transaction. Steps are only added:
 /// changing one that was released changes nothing in the stores that took it.
-const STEPS: [(&str, &str); 12] = [
+const STEPS: [(&str, &str); 13] = [
     ("the first tables", include_str!("schema/0001_first.sql")),
     ("answers that say what was done", include_str!("schema/0002_answers.sql")),
     ("decisions about quarantine", include_str!("schema/0003_decisions.sql")),
@@ -28,6 +28,7 @@ const STEPS: [(&str, &str); 12] = [
     ("acts at the bench", include_str!("schema/0010_site_act.sql")),
     ("corrections of time", include_str!("schema/0011_time.sql")),
     ("what was received at a site", include_str!("schema/0012_bench.sql")),
+    ("accounts", include_str!("schema/0018_accounts.sql")),
 ];
 
 /// The step that moves out of the rows who they name.

@@ -1,0 +1,103 @@
+//! What the pages about signing in say.
+
+use super::page::Lang;
+
+/// Everything that they say, in one language.
+#[derive(Debug)]
+pub(super) struct AccessWords {
+    pub(super) sign_in: &'static str,
+    pub(super) name: &'static str,
+    pub(super) password: &'static str,
+    pub(super) go_on: &'static str,
+    pub(super) by_link: &'static str,
+    pub(super) code: &'static str,
+    pub(super) code_hint: &'static str,
+    pub(super) set_up: &'static str,
+    pub(super) set_up_hint: &'static str,
+    pub(super) secret: &'static str,
+    pub(super) wrong_code: &'static str,
+    pub(super) account: &'static str,
+    pub(super) role: &'static str,
+    pub(super) scope: &'static str,
+    pub(super) rights: &'static str,
+    pub(super) everywhere: &'static str,
+    pub(super) everywhere_hint: &'static str,
+    pub(super) choose: &'static str,
+    pub(super) must_choose: &'static str,
+    pub(super) old: &'static str,
+    pub(super) new: &'static str,
+    pub(super) again: &'static str,
+    pub(super) password_hint: &'static str,
+    pub(super) glass: &'static str,
+    pub(super) glass_hint: &'static str,
+    pub(super) glass_reason: &'static str,
+    pub(super) glass_open: &'static str,
+    pub(super) glass_end: &'static str,
+}
+
+static ZH: AccessWords = AccessWords {
+    sign_in: "登录",
+    name: "用户名",
+    password: "密码",
+    go_on: "继续",
+    by_link: "没有账号？请向管理员索取一次性链接。",
+    code: "验证码",
+    code_hint: "打开手机上的验证器，输入当前 6 位数字。每个验证码只能使用一次。",
+    set_up: "设置双因素登录",
+    set_up_hint: "首次登录：在手机验证器中打开下面的链接，或手工输入密钥，然后输入显示的 6 位数字。",
+    secret: "密钥",
+    wrong_code: "验证码错误或已使用，请输入下一个。",
+    account: "我的账号",
+    role: "角色",
+    scope: "范围",
+    rights: "权限",
+    everywhere: "退出所有设备",
+    everywhere_hint: "结束此账号的全部登录，包括本次。",
+    choose: "修改密码",
+    must_choose: "当前密码由他人设置，请先改成自己的密码。",
+    old: "当前密码",
+    new: "新密码",
+    again: "再次输入新密码",
+    password_hint: "至少 10 个字符，含大写、小写、数字、符号中的三种；或不少于 16 个字符。修改后须重新登录。",
+    glass: "紧急查看",
+    glass_hint: "紧急情况下可查看他人负责的居民 30 分钟，仅可查看，不可操作。原因和每次查看都会记录并供审计。",
+    glass_reason: "原因（至少 10 个字）",
+    glass_open: "紧急查看中，截止",
+    glass_end: "结束紧急查看",
+};
+
+static EN: AccessWords = AccessWords {
+    sign_in: "Sign in",
+    name: "Name",
+    password: "Password",
+    go_on: "Go on",
+    by_link: "No account? Ask your operator for a one-time link.",
+    code: "Code",
+    code_hint: "Open the authenticator on your phone and type the 6 digits it shows now. Each code works once.",
+    set_up: "Set up the second factor",
+    set_up_hint: "First sign-in: open the link below in your phone's authenticator, or type the secret there, then type the 6 digits it shows.",
+    secret: "Secret",
+    wrong_code: "The code is wrong or was used: type the next one.",
+    account: "My account",
+    role: "Role",
+    scope: "Scope",
+    rights: "Rights",
+    everywhere: "Sign out everywhere",
+    everywhere_hint: "Ends every session of this account, this one too.",
+    choose: "Change the password",
+    must_choose: "Somebody else chose this password: choose your own first.",
+    old: "Present password",
+    new: "New password",
+    again: "New password again",
+    password_hint: "At least 10 characters with three of small letters, large letters, digits and other signs, or 16 characters. You sign in again afterwards.",
+    glass: "Emergency look",
+    glass_hint: "In an emergency you may look at people of others for 30 minutes. You can look and do nothing. The reason and every look are kept for auditors.",
+    glass_reason: "Reason (at least 10 characters)",
+    glass_open: "Emergency look until",
+    glass_end: "End the emergency look",
+};
+
+/// The words of a reader's language.
+pub(super) fn words(lang: Lang) -> &'static AccessWords {
+    if lang.english() { &EN } else { &ZH }
+}

@@ -1,0 +1,115 @@
+//! Who may sign in with a password, and who looked beyond their own people: rows, not facts. They
+//! judge nobody, and stay with the gateway whose people they are.
+
+use smol_str::SmolStr;
+
+use super::{
+    Role, StoreError,
+    view::{Page, Paging},
+};
+use crate::domain::{DoctorId, Id, Timestamp};
+
+/// Marks the names of accounts.
+#[derive(Debug)]
+pub enum AccountKind {}
+
+/// The name with which somebody signs in.
+pub type AccountName = Id<AccountKind>;
+
+/// Somebody who signs in with a password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct AccountRow {
+    /// Random, made with the account: a later account of the same name is another one.
+    pub key: [u8; 16],
+    /// The name to sign in with.
+    pub name: AccountName,
+    /// What people call them.
+    pub called: String,
+    /// What they may do.
+    pub role: Role,
+    /// The place they are bound to, for a team its name in the registry.
+    pub place: Option<String>,
+    /// The doctor they are.
+    pub doctor: Option<DoctorId>,
+    /// What is kept of the password: the cost, the salt and the hash. Sealed on disk.
+    pub password: String,
+    /// Somebody else chose the password: they choose their own before anything else.
+    pub must_change: bool,
+    /// The secret of the second factor in base 32; empty: set up at the next sign-in. Sealed on disk.
+    pub second: String,
+    /// The newest step of 30 s whose code was used.
+    pub second_step: i64,
+    /// Nobody signs in.
+    pub disabled: bool,
+    /// Sessions opened under an earlier number have ended.
+    pub generation: u64,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// By whom.
+    pub created_by: SmolStr,
+    /// When it was changed last.
+    pub changed_at: Timestamp,
+    /// By whom.
+    pub changed_by: SmolStr,
+}
+
+impl std::fmt::Debug for AccountRow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AccountRow").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// Somebody looked beyond their own people, and said why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BrokenGlass {
+    /// From this instant.
+    pub at: Timestamp,
+    /// Until this instant, or until they ended it.
+    pub until: Timestamp,
+    /// Who: the name under which their acts are recorded.
+    pub by: SmolStr,
+    /// Their role.
+    pub role: Role,
+    /// Why, in their words.
+    pub reason: String,
+}
+
+/// What changes about access.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AccessChange {
+    /// An account, as it stands now; inserted or replaced by its name.
+    Account(Box<AccountRow>),
+    /// Somebody broke the glass.
+    Glass(BrokenGlass),
+}
+
+/// Accounts, and who looked beyond their own. A reader that does not say how refuses.
+pub trait AccessReader {
+    /// An account by its name.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn account(&self, name: &AccountName) -> Result<Option<AccountRow>, StoreError> {
+        none((name,))
+    }
+
+    /// Every account, by name.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn accounts(&self, paging: &Paging) -> Result<Page<AccountRow>, StoreError> {
+        none((paging,))
+    }
+
+    /// Who broke the glass, newest first.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn broken_glass(&self, paging: &Paging) -> Result<Page<BrokenGlass>, StoreError> {
+        none((paging,))
+    }
+}
+
+fn none<A, T>(_asked: A) -> Result<T, StoreError> {
+    Err(StoreError::Asked { what: "this reader knows no accounts" })
+}

@@ -1,0 +1,91 @@
+//! Accounts and broken glass: kept whole, by name, and gone with a unit that is given up.
+
+use super::check;
+use crate::{
+    domain::{Id, Timestamp},
+    store::{
+        AccessChange, AccountRow, BrokenGlass, Change, Role, Store,
+        fixtures::{NOON, after_noon, commit, id},
+        view::Paging,
+    },
+};
+
+pub(super) fn account(name: &str, number: u8) -> AccountRow {
+    AccountRow {
+        key: [number; 16],
+        name: id(name),
+        called: "张𠮷".to_owned(),
+        role: Role::ALL[usize::from(number) % Role::ALL.len()],
+        place: number.is_multiple_of(2).then(|| "North".to_owned()),
+        doctor: number.is_multiple_of(3).then(|| id("D1")),
+        password: format!("argon2id m=8 {number}"),
+        must_change: number % 2 == 1,
+        second: if number.is_multiple_of(4) { String::new() } else { "GEZDGNBV".to_owned() },
+        second_step: i64::from(number),
+        disabled: number.is_multiple_of(5),
+        generation: u64::from(number),
+        created_at: NOON,
+        created_by: "operator".into(),
+        changed_at: after_noon(i64::from(number)),
+        changed_by: "operator".into(),
+    }
+}
+
+pub(super) fn keep(row: AccountRow) -> Change {
+    Change::Access(AccessChange::Account(Box::new(row)))
+}
+
+pub(super) fn broke(number: i64) -> Change {
+    let (at, until): (Timestamp, _) = (after_noon(number), after_noon(number + 30));
+    let reason = format!("collapsed at the market {number}");
+    let broken = BrokenGlass { at, until, by: "wang".into(), role: Role::Doctor, reason };
+    Change::Access(AccessChange::Glass(broken))
+}
+
+fn every<T>(page: impl Fn(&Paging) -> crate::store::view::Page<T>) -> Vec<T> {
+    let mut asked = Paging { limit: 2, after: None };
+    let mut all = Vec::new();
+    loop {
+        let page = page(&asked);
+        assert!(page.items.len() <= 2);
+        all.extend(page.items);
+        asked.after = page.next;
+        if asked.after.is_none() {
+            return all;
+        }
+    }
+}
+
+#[test]
+fn an_account_is_kept_whole_replaced_by_its_name_and_listed_by_name() {
+    check(|store: &mut dyn Store| {
+        let rows: Vec<AccountRow> =
+            (0..5).map(|number| account(&format!("u{number}"), number)).collect();
+        let changes: Vec<Change> = rows.iter().rev().cloned().map(keep).collect();
+        commit(store, &[], &changes);
+        let reader = store.reader();
+        assert!(every(|page| reader.accounts(page).unwrap()) == rows);
+        let changed = account("u2", 9);
+        commit(store, &[], &[keep(changed.clone())]);
+        assert!(reader.account(&id("u2")).unwrap() == Some(changed));
+        assert!(reader.account(&Id::new("nobody").unwrap()).unwrap().is_none());
+        let mut unit = store.begin(NOON).unwrap();
+        unit.change(&[keep(account("u7", 7)), broke(1)]).unwrap();
+        drop(unit);
+        assert!(reader.account(&id("u7")).unwrap().is_none(), "given up with its unit");
+        assert!(reader.broken_glass(&Paging::default()).unwrap().items.is_empty());
+    });
+}
+
+#[test]
+fn who_broke_the_glass_is_listed_newest_first() {
+    check(|store: &mut dyn Store| {
+        commit(store, &[], &[broke(1), broke(2)]);
+        commit(store, &[], &[broke(3)]);
+        let reader = store.reader();
+        let seen = every(|page| reader.broken_glass(page).unwrap());
+        let at: Vec<_> = seen.iter().map(|broken| broken.at).collect();
+        assert_eq!(at, [after_noon(3), after_noon(2), after_noon(1)]);
+        assert_eq!(seen[0].reason, "collapsed at the market 3");
+    });
+}

@@ -1,0 +1,43 @@
+//! Accounts and broken glass, from memory.
+
+use super::{reader::ModelReader, state::State};
+use crate::store::{
+    AccessChange, AccessReader, AccountName, AccountRow, BrokenGlass, StoreError, paging,
+    view::{Page, Paging},
+};
+
+pub(super) fn apply(state: &mut State, change: &AccessChange) {
+    match change {
+        AccessChange::Account(row) => {
+            state.accounts.insert(row.name.to_string(), AccountRow::clone(row));
+        }
+        AccessChange::Glass(broken) => state.glass.push(broken.clone()),
+    }
+}
+
+impl AccessReader for ModelReader {
+    fn account(&self, name: &AccountName) -> Result<Option<AccountRow>, StoreError> {
+        Ok(self.shared().now().accounts.get(name.as_str()).cloned())
+    }
+
+    fn accounts(&self, asked: &Paging) -> Result<Page<AccountRow>, StoreError> {
+        let state = self.shared().now();
+        let limit = paging::limit_of(asked);
+        let after = asked.after.as_deref().unwrap_or_default();
+        let rows = state.accounts.iter().filter(|(name, _)| name.as_str() > after);
+        let rows = rows.take(limit.saturating_add(1)).map(|(_, row)| row.clone()).collect();
+        Ok(paging::cut(rows, limit, |row: &AccountRow| row.name.to_string()))
+    }
+
+    fn broken_glass(&self, asked: &Paging) -> Result<Page<BrokenGlass>, StoreError> {
+        let state = self.shared().now();
+        let limit = paging::limit_of(asked);
+        let [before] = paging::read(asked)?.unwrap_or([i64::MAX]);
+        let rows = (1_i64..).zip(&state.glass).filter(|(number, _)| *number < before);
+        let rows: Vec<_> = rows.map(|(number, row)| (number, row.clone())).collect();
+        let rows = rows.into_iter().rev().take(limit.saturating_add(1)).collect();
+        let page = paging::cut(rows, limit, |(number, _)| paging::write([*number]));
+        let items = page.items.into_iter().map(|(_, row)| row).collect();
+        Ok(Page { items, next: page.next })
+    }
+}
