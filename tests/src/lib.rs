@@ -15,6 +15,7 @@
 )]
 
 pub mod audit;
+pub mod browser;
 pub mod gateway;
 pub mod http;
 pub mod ledger;

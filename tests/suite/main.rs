@@ -10,6 +10,7 @@
               figures are printed"
 )]
 
+mod accounts;
 mod bad_input;
 mod bench;
 mod claims;
