@@ -66,9 +66,9 @@ impl Browser {
             }
         });
         let mut browser = Self { child, pipe, said, session: String::new(), asked: 0 };
-        let target = browser.call("Target.createTarget", json!({"url": "about:blank"}));
+        let target = browser.call("Target.createTarget", &json!({"url": "about:blank"}));
         let wanted = json!({"targetId": target["targetId"], "flatten": true});
-        let attached = browser.call("Target.attachToTarget", wanted);
+        let attached = browser.call("Target.attachToTarget", &wanted);
         attached["sessionId"].as_str().unwrap().clone_into(&mut browser.session);
         browser
     }
@@ -78,7 +78,7 @@ impl Browser {
     /// # Panics
     /// When it refuses, or does not answer in time.
     #[track_caller]
-    pub fn call(&mut self, method: &str, params: Value) -> Value {
+    pub fn call(&mut self, method: &str, params: &Value) -> Value {
         self.asked += 1;
         let mut message = json!({"id": self.asked, "method": method, "params": params});
         if !self.session.is_empty() {
@@ -101,7 +101,7 @@ impl Browser {
     #[track_caller]
     pub fn go(&mut self, url: &str) {
         self.run("document.documentElement.dataset.old = 1");
-        self.call("Page.navigate", json!({"url": url}));
+        self.call("Page.navigate", &json!({"url": url}));
         self.arrived();
     }
 
@@ -126,7 +126,7 @@ impl Browser {
     #[track_caller]
     pub fn run(&mut self, script: &str) -> Value {
         let params = json!({"expression": script, "awaitPromise": true, "returnByValue": true});
-        let answer = self.call("Runtime.evaluate", params);
+        let answer = self.call("Runtime.evaluate", &params);
         assert!(answer["exceptionDetails"].is_null(), "{script}: {answer}");
         answer["result"]["value"].clone()
     }

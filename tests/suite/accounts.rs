@@ -158,7 +158,7 @@ fn attack(browser: &mut Browser, home: SocketAddr) {
          .then((it) => it.type)"
     );
     assert_eq!(browser.run(&posted), "opaque");
-    let tree = browser.call("Page.getFrameTree", json!({}));
+    let tree = browser.call("Page.getFrameTree", &json!({}));
     let frames = tree["frameTree"]["childFrames"].as_array().unwrap();
     let shown = frames.iter().map(|it| &it["frame"]).find(|it| it["name"] == "shown").unwrap();
     let refused = shown["url"].as_str().is_some_and(|url| url.starts_with("chrome-error:"));

@@ -262,6 +262,8 @@ impl SealReader for Scripted {}
 /// Nobody asks it for a receipt.
 impl ReceiptReader for Scripted {}
 
+impl AccessReader for Scripted {}
+
 impl FileReader for Scripted {
     fn merges(&self, _: &Scope, _: &Paging) -> Result<Page<HeldMerge>, StoreError> {
         unscripted()
