@@ -53,7 +53,10 @@ impl Day<'_> {
             .iter()
             .filter_map(|event| match event.what {
                 Happened::Act { outcome, .. } => Some((event.at, outcome)),
-                _ => None,
+                Happened::FollowUp { .. }
+                | Happened::Money(_)
+                | Happened::SiteAct(_)
+                | Happened::Voided(_) => None,
             })
             .collect();
         acts.sort_by_key(|(at, _)| *at);

@@ -157,9 +157,10 @@ pub(in crate::serve) async fn act(
     };
     let said = format!("{deed:?} {}", form.note);
     let request = key.map(|key| answers::request(key, &principal, &route, said.as_bytes()));
-    match deed {
-        Deed::Outcome(told) => outcomes::end(&shared, caller, &id, told, request).await?,
-        deed => alerts::act(&shared, caller, &id, Wanted { deed, note }, request).await?,
-    };
+    if let Deed::Outcome(told) = deed {
+        outcomes::end(&shared, caller, &id, told, request).await?;
+    } else {
+        alerts::act(&shared, caller, &id, Wanted { deed, note }, request).await?;
+    }
     Ok(Redirect::to(&format!("/lite/alerts/{id}")).into_response())
 }

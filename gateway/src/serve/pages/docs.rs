@@ -35,14 +35,18 @@ pub(in crate::serve) async fn docs(
 ) -> Result<Response, Refused> {
     let page = Page::new(&shared, lang, None, "API");
     let routes = shared.ask(|_shared| Ok(routes())).await?;
-    let info = &DOCUMENT["info"];
     let described = DocsPage {
         style: PLAIN_STYLE,
-        title: text(&info["title"]),
-        says: text(&info["description"]),
+        title: said("/info/title"),
+        says: said("/info/description"),
         routes,
     };
     page.answer(&described)
+}
+
+/// A text of the document, by where it stands.
+fn said(place: &str) -> String {
+    DOCUMENT.pointer(place).map(text).unwrap_or_default()
 }
 
 fn text(of: &Value) -> String {
@@ -51,7 +55,8 @@ fn text(of: &Value) -> String {
 
 fn routes() -> Vec<Route> {
     let mut routes = Vec::new();
-    for (path, item) in DOCUMENT["paths"].as_object().into_iter().flatten() {
+    let paths = DOCUMENT.get("paths").and_then(Value::as_object);
+    for (path, item) in paths.into_iter().flatten() {
         for (method, operation) in [("GET", item.get("get")), ("POST", item.get("post"))] {
             routes.extend(operation.map(|operation| route(method, path, operation)));
         }

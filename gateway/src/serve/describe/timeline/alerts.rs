@@ -111,8 +111,9 @@ mod tests {
         let steps = [(0, false), (10, true), (20, false)];
         let steps = steps.map(|(minutes, put_right)| (after_noon(minutes), put_right));
         let (key, at) = (key(1), after_noon(minutes));
-        let tried = Attempt { key, at, sending: sending.clone() };
-        assert_eq!(undone(&steps, &tried), expected, "{sending:?} after {minutes} minutes");
+        let what = format!("{sending:?} after {minutes} minutes");
+        let tried = Attempt { key, at, sending };
+        assert_eq!(undone(&steps, &tried), expected, "{what}");
     }
 
     #[test]
