@@ -30,6 +30,8 @@ pub mod notify;
 
 pub mod uplink;
 
+pub mod audit;
+
 pub mod export;
 
 pub mod trial;

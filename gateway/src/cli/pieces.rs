@@ -7,12 +7,14 @@ use std::{
 };
 
 use axum::Router;
+use smol_str::SmolStr;
 use tokio::sync::watch;
 
 use super::Failure;
 use crate::{
     admit,
     assess::{Norm, Pack, Refusal},
+    audit::{self, AuditLog},
     commit::{self, WriterHandle},
     config::Config,
     domain::{AlertLinks, Clock},
@@ -71,6 +73,8 @@ pub(super) struct Core {
     pub(super) links: AlertLinks,
     /// What this gateway signs with.
     pub(super) key: Arc<GatewayKey>,
+    /// Where every request is recorded.
+    pub(super) audit: Arc<AuditLog>,
     /// `demo` and `--dev`.
     pub(super) practice: bool,
 }
@@ -127,7 +131,21 @@ pub(super) fn core(
     let metrics = serve::metrics::Registry::default();
     let links = serve::open_links(&config.store.dir)?;
     let key = Arc::new(GatewayKey::open(&config.store.dir)?);
-    Ok(Core { pack, reader, writer, book, clock, gate, metrics, links, key, practice })
+    let settings = audit::Settings {
+        data: config.store.dir.clone(),
+        keep_days: config.audit_keep_days,
+        clock: clock.clone(),
+        key: Arc::clone(&key),
+        configuration: digest(config, &pack),
+    };
+    let audit = audit::start(settings, supervisor)?;
+    Ok(Core { pack, reader, writer, book, clock, gate, metrics, links, key, audit, practice })
+}
+
+/// Tells one configuration and pack from another, without telling what they say.
+fn digest(config: &Config, pack: &Pack) -> SmolStr {
+    let text = format!("{config:?} {:?}", pack.signed_hash());
+    blake3::hash(text.as_bytes()).to_hex().chars().take(16).collect()
 }
 
 /// What pages and the API share.
@@ -173,6 +191,7 @@ pub(super) fn shared(
         indicators,
         key: Arc::clone(&core.key),
         alert_links: core.links.clone(),
+        audit: Arc::clone(&core.audit),
         supervisor: supervisor.clone(),
     }))
 }

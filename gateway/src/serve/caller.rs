@@ -12,6 +12,7 @@ use super::{
     scope::{Reach, Right, View},
     secret,
     shared::Shared,
+    trail,
 };
 use crate::{
     domain::{DeviceId, DoctorId},
@@ -112,6 +113,7 @@ impl Caller {
     async fn of(parts: &Parts, shared: &Arc<Shared>) -> Result<Self, Refusal> {
         let proof = proof(&parts.headers).ok_or(Refusal::unknown_caller())?;
         let caller = known(shared, proof, true).await?;
+        trail::known(&caller);
         let from_browser = matches!(caller.proof, Proof::Session(_));
         if from_browser && !parts.method.is_safe() && !same_origin(parts, shared) {
             return Err(Refusal::cross_site());

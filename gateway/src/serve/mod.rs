@@ -32,6 +32,7 @@ mod sessions;
 mod shared;
 #[cfg(test)]
 mod tests;
+mod trail;
 mod weigh;
 pub mod wire;
 

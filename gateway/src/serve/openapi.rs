@@ -36,6 +36,7 @@ use super::{api, refusal::Refusal, shared::Shared, wire};
         api::board::board, api::board::snapshot, api::indicators::indicators, api::live::events, api::live::stream,
         api::held::quarantine, api::held::one, api::held::refused,
         api::decide::claim, api::decide::dismiss, api::decide::undo,
+        api::audit::list,
         api::health::alive, api::health::ready, api::health::metrics,
     ),
     components(schemas(wire::ErrorBody)),

@@ -14,7 +14,7 @@ use axum::{
 
 use super::{
     api::{
-        alerts, board, decide, happened, health, held, indicators, live, me, merge, people,
+        alerts, audit, board, decide, happened, health, held, indicators, live, me, merge, people,
         post as posted, readings, visits, void,
     },
     assets,
@@ -22,6 +22,7 @@ use super::{
     openapi, pages,
     refusal::Refusal,
     shared::Shared,
+    trail,
 };
 
 /// Longest time for one answer.
@@ -30,7 +31,7 @@ const ANSWER_MAX: Duration = Duration::from_secs(30);
 /// Longest time for posted readings, over a line of 50 KB/s.
 const POST_TIME_MAX: Duration = Duration::from_secs(180);
 
-const POSTED: &str = "/api/v1/readings";
+pub(super) const POSTED: &str = "/api/v1/readings";
 
 /// Routes, with their names for the test that compares them with the OpenAPI document.
 struct Routes {
@@ -92,6 +93,7 @@ fn api() -> Routes {
         .post("/api/v1/quarantine/{id}/dismiss", decide::dismiss)
         .post("/api/v1/claims/{id}/undo", decide::undo)
         .get("/api/v1/refused", held::refused)
+        .get("/api/v1/audit", audit::list)
         .get("/healthz", health::alive)
         .get("/readyz", health::ready)
         .get("/metrics", health::metrics)
@@ -132,6 +134,7 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .fallback(assets::file)
         .method_not_allowed_fallback(async || Refusal::method())
         .layer(DefaultBodyLimit::max(64 * 1024))
+        .layer(middleware::from_fn_with_state(Arc::clone(&shared), trail::follow))
         .layer(middleware::from_fn_with_state(Arc::clone(&shared), around))
         .with_state(shared)
 }

@@ -40,10 +40,12 @@ pub(super) enum Right {
     SiteAct,
     /// Say that something was entered by mistake.
     Void,
+    /// See who looked at whom.
+    ReadAudit,
 }
 
 impl Right {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::Deliver,
         Self::ReadPeople,
         Self::ReadAlerts,
@@ -58,6 +60,7 @@ impl Right {
         Self::Money,
         Self::SiteAct,
         Self::Void,
+        Self::ReadAudit,
     ];
 
     /// The right's name in `GET /api/v1/me` and in the OpenAPI document.
@@ -77,6 +80,7 @@ impl Right {
             Self::Money => "money",
             Self::SiteAct => "site_act",
             Self::Void => "void",
+            Self::ReadAudit => "read_audit",
         }
     }
 }
@@ -139,7 +143,11 @@ impl Reach {
             Role::Township => Self::new(place(), View::Full, TOWNSHIP),
             Role::County => Self::counts(place(), View::Counts, COUNTS),
             Role::Operator => Self::counts(everything_or_place(), View::Counts, OPERATOR),
-            Role::Auditor => Self::counts(everything_or_place(), View::Counts, COUNTS),
+            // The log is of everybody: who audits one place does not read it.
+            Role::Auditor if grant.place.is_none() => {
+                Self::counts(Scope::Everything, View::Counts, AUDITOR)
+            }
+            Role::Auditor => Self::counts(place(), View::Counts, COUNTS),
             Role::Assistant => {
                 let place = place();
                 Self { people: place.clone(), board: place, view: View::Households, rights: OFFICE }
@@ -214,6 +222,7 @@ const TOWNSHIP: &[Right] = &[
 /// The assistance office.
 const OFFICE: &[Right] = &[Right::ReadAlerts, Right::ReadBoard];
 const COUNTS: &[Right] = &[Right::ReadBoard, Right::ReadIndicators];
+const AUDITOR: &[Right] = &[Right::ReadBoard, Right::ReadIndicators, Right::ReadAudit];
 const OPERATOR: &[Right] = &[Right::ReadBoard, Right::ReadIndicators, Right::ReadHeld];
 
 /// Whether any person lives in the place, by the words of the sites. A county that no site names

@@ -16,10 +16,11 @@ use super::{
     metrics::{Counter, Gauge, Registry},
     refusal::Refusal,
     sessions::Sessions,
-    wire,
+    trail, wire,
 };
 use crate::{
     assess::{Contradiction, Looser, Pack, Tracking},
+    audit::AuditLog,
     commit::Health,
     domain::{AlertLinks, Clock, Level, Person, Plan, Timestamp},
     intake::{Inlet, Item},
@@ -178,6 +179,8 @@ pub struct Parts {
     pub key: Arc<GatewayKey>,
     /// Makes and reads the links of messages.
     pub alert_links: AlertLinks,
+    /// Where every request is recorded.
+    pub audit: Arc<AuditLog>,
     /// Owner of every task.
     pub supervisor: Supervisor,
 }
@@ -204,6 +207,7 @@ pub struct Shared {
     pub(super) indicators: Latest,
     pub(super) key: Arc<GatewayKey>,
     pub(super) alert_links: AlertLinks,
+    pub(super) audit: Arc<AuditLog>,
     pub(super) supervisor: Supervisor,
     pub(super) sessions: Sessions,
     pub(super) live: Live,
@@ -277,6 +281,7 @@ impl Shared {
             indicators: parts.indicators,
             key: parts.key,
             alert_links: parts.alert_links,
+            audit: parts.audit,
             supervisor: parts.supervisor,
         });
         super::live::follow(&shared);
@@ -302,8 +307,9 @@ impl Shared {
     ) -> Result<T, Refusal> {
         let turn = tokio::time::timeout(READ_WAIT_MAX, self.reads.acquire()).await;
         let Ok(Ok(_turn)) = turn else { return Err(Refusal::busy()) };
-        let shared = Arc::clone(self);
-        match tokio::task::spawn_blocking(move || question(&shared)).await {
+        let (shared, trail) = (Arc::clone(self), trail::current());
+        let asked = move || trail::within(trail, || question(&shared));
+        match tokio::task::spawn_blocking(asked).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => Err(Refusal::store(&error)),
             Err(error) => Err(Refusal::broken(&error)),

@@ -1,6 +1,7 @@
 //! JSON under `/api/v1`.
 
 pub(super) mod alerts;
+pub(super) mod audit;
 pub(super) mod board;
 pub(super) mod decide;
 pub(super) mod happened;

@@ -11,13 +11,13 @@ use crate::{
     store::AlertChange,
 };
 
-struct Operation {
-    method: Method,
-    path: String,
-    right: String,
+pub(super) struct Operation {
+    pub(super) method: Method,
+    pub(super) path: String,
+    pub(super) right: String,
 }
 
-fn operations() -> Vec<Operation> {
+pub(super) fn operations() -> Vec<Operation> {
     let document: Value = serde_json::from_str(&DOCUMENT.to_json().unwrap()).unwrap();
     let mut operations = Vec::new();
     for (path, item) in document["paths"].as_object().unwrap() {
@@ -43,7 +43,7 @@ fn the_document_and_the_routes_say_the_same() {
 }
 
 /// A path for person, alert, item or decision `number`.
-fn fill(path: &str, number: u8) -> String {
+pub(super) fn fill(path: &str, number: u8) -> String {
     let id = if path.contains("/alerts/") {
         alert_id(number).to_string()
     } else if path.contains("/events/") {
@@ -56,7 +56,7 @@ fn fill(path: &str, number: u8) -> String {
     path.replace("{id}", &id)
 }
 
-fn body(path: &str) -> &'static str {
+pub(super) fn body(path: &str) -> &'static str {
     if path.ends_with("/note") {
         r#"{"text":"seen"}"#
     } else if path.ends_with("/visit") {
@@ -155,7 +155,8 @@ fn rights(role: &str) -> &'static [&'static str] {
             "void",
         ],
         "operator" => &["read_board", "read_indicators", "read_held"],
-        "county" | "auditor" => &["read_board", "read_indicators"],
+        "county" => &["read_board", "read_indicators"],
+        "auditor" => &["read_board", "read_indicators", "read_audit"],
         "wall" => &["read_board"],
         "assistant" => &["read_alerts", "read_board"],
         other => panic!("{other}"),

@@ -2,6 +2,7 @@
 
 mod admin;
 mod assets;
+mod audited;
 mod happened;
 mod held;
 mod indicators;
@@ -30,6 +31,7 @@ use tower::ServiceExt;
 use self::world::World;
 use super::{Bundle, Grant, LineBand, PackSummary, Parts, Settings, Shared, router, secret, wire};
 use crate::{
+    audit::AuditLog,
     commit::Health,
     domain::*,
     store::{
@@ -58,6 +60,9 @@ struct Gateway {
     health: watch::Sender<Health>,
     writing: watch::Sender<bool>,
     supervisor: Supervisor,
+    /// What was recorded of every request.
+    audited: std::sync::Mutex<tokio::sync::mpsc::Receiver<crate::audit::Entry>>,
+    _folder: tempfile::TempDir,
 }
 
 struct Answer {
@@ -123,6 +128,9 @@ fn gateway_with(settings: Settings, bundle: Bundle) -> Gateway {
         setting: "any",
     }];
     let concept = ("血压急症".to_owned(), "Blood pressure emergency".to_owned());
+    let folder = tempfile::tempdir().unwrap();
+    let (log, audited) = AuditLog::for_tests(folder.path().to_owned());
+    let audited = std::sync::Mutex::new(audited);
     let shared = Shared::start(Parts {
         reader: Arc::clone(&world) as _,
         inlet: world.writer(open, &supervisor),
@@ -142,10 +150,11 @@ fn gateway_with(settings: Settings, bundle: Bundle) -> Gateway {
         indicators: counted(&world, now()),
         key: Arc::new(GatewayKey::for_tests()),
         alert_links: AlertLinks::with_key([7; 32]),
+        audit: log,
         supervisor: supervisor.clone(),
     });
     let router = router(Arc::clone(&shared));
-    Gateway { world, shared, router, health, writing, supervisor }
+    Gateway { world, shared, router, health, writing, supervisor, audited, _folder: folder }
 }
 
 /// Indicators as they stand when the world is furnished.

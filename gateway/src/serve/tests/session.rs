@@ -158,6 +158,6 @@ async fn an_operator_has_every_right_only_in_an_open_house() {
         let mut request = ask("", Method::GET, "/api/v1/me", "");
         request.headers_mut().insert("cookie", cookie.parse().unwrap());
         let rights = gateway.send(request).await.json()["rights"].as_array().unwrap().len();
-        assert_eq!(rights, if open_house { 14 } else { 3 });
+        assert_eq!(rights, if open_house { 15 } else { 3 });
     }
 }

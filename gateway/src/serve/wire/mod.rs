@@ -5,6 +5,7 @@
 
 mod admin;
 mod alert;
+mod audit;
 mod board;
 mod event;
 mod happened;
@@ -26,6 +27,7 @@ pub use alert::{
     Alert, AlertStep, ForwardAsked, NoteAsked, Reason, SymptomOffered, TextAsked, VisitAsked,
     VisitRefused, VisitTold,
 };
+pub use audit::{AuditAsked, AuditLine};
 pub use board::{Board, Hour, Open, SendingState, Site, Village};
 pub use event::Event;
 pub use happened::{
