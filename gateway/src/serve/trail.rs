@@ -183,7 +183,8 @@ impl Asking {
             _ if seen.kind.is_some() => seen.kind?,
             _ if stranger => return None,
             _ if reads(&method) => Kind::View,
-            _ if route == POSTED && status.is_success() => return None,
+            // Deliveries wait for no line: the log of facts has what was taken.
+            _ if route == POSTED => return None,
             _ => Kind::Change,
         };
         let who = seen.who;
