@@ -32,6 +32,8 @@ pub mod notify;
 
 pub mod uplink;
 
+pub mod audit;
+
 pub mod export;
 
 pub mod trial;

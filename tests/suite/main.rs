@@ -18,6 +18,7 @@ mod clock;
 mod context;
 mod contract;
 mod disk;
+mod disk_image;
 mod events;
 mod kill;
 mod links;

@@ -195,6 +195,9 @@ fn a_backup_made_under_load_verifies_and_restores() {
         setup.run_well(&["backup", "create", &copy]);
     });
     gateway.stop();
+    // A copy is opened by the key of the store that it was made of.
+    let key = setup.folder().join("identity-keys").display().to_string();
+    let setup = setup.with("XUNZHEN__STORE__IDENTITY_KEY_FILE", &key);
     let told = setup.run(&["backup", "verify", &copy]);
     assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stdout));
     let told: Value = serde_json::from_slice(&told.stdout).unwrap();

@@ -53,7 +53,14 @@ pub(super) fn read(
         None => usual_file()?,
     };
     let environment = std::env::vars().collect();
-    config::read(&Sources { file, environment, flags }).map_err(|problems| {
+    let path = file.as_ref().map(|(path, _)| path.clone());
+    let read = config::read(&Sources { file, environment, flags });
+    if let (Some(path), Ok((_, settings))) = (&path, &read)
+        && settings.says_secrets(&path.display().to_string())
+    {
+        keep_strangers_out(path)?;
+    }
+    read.map_err(|problems| {
         let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
         Failure::Configuration(format!(
             "{} problem(s) in the configuration / 配置有误:\n{}",
@@ -61,6 +68,20 @@ pub(super) fn read(
             lines.join("\n")
         ))
     })
+}
+
+/// A file with a password or a token in it must not be everybody's to read. Its group may read it.
+fn keep_strangers_out(path: &Path) -> Result<(), Failure> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = std::fs::metadata(path)?.permissions().mode();
+    if mode & 0o007 == 0 {
+        return Ok(());
+    }
+    let path = path.display();
+    Err(Failure::Configuration(format!(
+        "{path} holds a password or a token, and everybody may read it: run chmod o= {path} / \
+         配置文件含密码或令牌，且所有用户可读：请执行 chmod o= {path}"
+    )))
 }
 
 fn usual_file() -> Result<Option<(PathBuf, String)>, Failure> {

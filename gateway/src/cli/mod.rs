@@ -4,6 +4,7 @@
 //! output, everything else to standard error.
 
 mod admin;
+mod audit;
 mod bands;
 mod bench;
 mod compare;
@@ -109,6 +110,11 @@ enum Command {
     /// List the keys that seal who people are, or take another one
     #[command(subcommand)]
     Key(key::KeyCommand),
+    /// Check that who looked at whom is as it was written
+    VerifyAudit(audit::VerifyAudit),
+    /// Take out of the log who looked at whom
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// Back up, verify or restore the store
     #[command(subcommand)]
     Backup(store::BackupCommand),
@@ -184,6 +190,8 @@ pub fn main(arguments: impl Iterator<Item = std::ffi::OsString>) -> ExitCode {
         let help = CommandLine::command().render_long_help();
         return if write!(out, "{help}").is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     };
+    // What this program makes is its owner's alone.
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     log::start(line.common.log_format);
     match run(command, &line.common, &mut out) {
         Ok(()) => ExitCode::SUCCESS,
@@ -221,6 +229,8 @@ fn run(command: Command, common: &Common, out: &mut dyn Write) -> Result<(), Fai
         Command::CheckConfig(check) => configure::check(&check, common, out),
         Command::Config(command) => configure::config(&command, common, out),
         Command::Key(command) => key::run(&command, common, out),
+        Command::VerifyAudit(command) => audit::verify(&command, common, out),
+        Command::Audit(command) => audit::run(&command, common, out),
         Command::Backup(command) => store::backup(&command, common, out),
         Command::Db(command) => store::db(&command, common, out),
         Command::Bench(command) => bench::run(&command, out),

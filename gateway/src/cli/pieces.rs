@@ -7,12 +7,14 @@ use std::{
 };
 
 use axum::Router;
+use smol_str::SmolStr;
 use tokio::sync::watch;
 
 use super::Failure;
 use crate::{
     admit,
     assess::{Norm, Pack, Refusal},
+    audit::{self, AuditLog},
     commit::{self, WriterHandle},
     config::Config,
     domain::{AlertLinks, Clock},
@@ -76,6 +78,8 @@ pub(super) struct Core {
     pub(super) key: Arc<GatewayKey>,
     /// The upper end of links to gateways below.
     pub(super) upper: Arc<Upper>,
+    /// Where every request is recorded.
+    pub(super) audit: Arc<AuditLog>,
     /// `demo` and `--dev`.
     pub(super) practice: bool,
     /// The operator is split into two.
@@ -134,6 +138,14 @@ pub(super) fn core(
     let metrics = serve::metrics::Registry::default();
     let links = serve::open_links(&config.store.dir)?;
     let key = Arc::new(GatewayKey::open(&config.store.dir)?);
+    let settings = audit::Settings {
+        data: config.store.dir.clone(),
+        keep_days: config.audit_keep_days,
+        clock: clock.clone(),
+        key: Arc::clone(&key),
+        configuration: digest(config, &pack),
+    };
+    let audit = audit::start(settings, supervisor)?;
     let upper = Upper::new(link::Parts {
         reader: Arc::clone(&reader),
         inlet: writer.inlet.clone(),
@@ -155,9 +167,16 @@ pub(super) fn core(
         links,
         key,
         upper,
+        audit,
         practice,
         separate_powers,
     })
+}
+
+/// Tells one configuration and pack from another, without telling what they say.
+fn digest(config: &Config, pack: &Pack) -> SmolStr {
+    let text = format!("{config:?} {:?}", pack.signed_hash());
+    blake3::hash(text.as_bytes()).to_hex().chars().take(16).collect()
 }
 
 /// What pages and the API share.
@@ -209,6 +228,7 @@ pub(super) fn shared(
         key: Arc::clone(&core.key),
         upper: Arc::clone(&core.upper),
         alert_links: core.links.clone(),
+        audit: Arc::clone(&core.audit),
         supervisor: supervisor.clone(),
     }))
 }

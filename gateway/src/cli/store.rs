@@ -27,6 +27,9 @@ pub(super) enum BackupCommand {
     Verify {
         /// The copy
         file: PathBuf,
+        /// The data folder beside whose data the identity keys lie
+        #[arg(long, value_name = "DIR")]
+        data_dir: Option<PathBuf>,
     },
     /// Restore a copy into an empty data folder
     Restore {
@@ -69,8 +72,9 @@ pub(super) fn backup(
             admin.call(Method::POST, "/admin/backup", body.to_string())?;
             json!({ "backup": to })
         }
-        BackupCommand::Verify { file } => {
-            let (config, _) = configure::read(common, Vec::new())?;
+        BackupCommand::Verify { file, data_dir } => {
+            let flags = data_dir.as_ref().map(|dir| ("store.dir", dir.display().to_string()));
+            let (config, _) = configure::read(common, flags.into_iter().collect())?;
             let found = sqlite::verify_backup(file, &keys_of_copy(&config, file)?)?;
             json!({
                 "sound": true, "format": found.format, "last": found.last.0,

@@ -263,6 +263,13 @@ pub(super) const KEYS: &[Key] = &[
         "keys that seal who people are; absent: the systemd credential xunzhen-identity-key, else a file beside the data, which a van must not have / 身份密钥文件",
     ),
     key(
+        ("audit", "keep_days"),
+        Kind::Count(crate::audit::KEEP_DAYS_MIN, 36_500),
+        "1096",
+        "1096",
+        "days that who looked at whom is kept; at least 180 by the Cybersecurity Law / 审计日志保存天数，依《网络安全法》不少于 180 天",
+    ),
+    key(
         ("pack", "file"),
         Kind::Path,
         "",

@@ -36,6 +36,8 @@ pub struct Config {
     pub uplink: Option<Uplink>,
     /// The store.
     pub store: Store,
+    /// Lines of the audit log are kept so many days.
+    pub audit_keep_days: u64,
     /// Keys laid over the built-in rule pack.
     pub pack_file: Option<PathBuf>,
     /// A pack that runs beside it.

@@ -389,6 +389,14 @@ mod tests {
     }
 
     #[test]
+    fn who_looked_is_kept_as_long_as_the_law_asks() {
+        let days = |file: &str| read(&sources(file)).map(|(config, _)| config.audit_keep_days);
+        assert_eq!(days(""), Ok(1096));
+        assert_eq!(days("[audit]\nkeep_days = 180\n"), Ok(180));
+        check("[audit]\nkeep_days = 179\n", &["x.toml:2:13 audit.keep_days"]);
+    }
+
+    #[test]
     fn broken_syntax_is_told_with_its_place_and_hides_no_later_mistake() {
         check(
             "[http]\nlisten = here\n[mqtt]\nx = 1\n",

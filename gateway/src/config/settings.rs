@@ -37,6 +37,16 @@ impl Settings {
         self.values.iter().find(of)
     }
 
+    /// Whether a file says a password or a token.
+    #[must_use]
+    pub fn says_secrets(&self, file: &str) -> bool {
+        let of_file =
+            |from: &str| from.strip_prefix(file).is_some_and(|rest| rest.starts_with(':'));
+        self.values.iter().any(|setting| {
+            setting.key.secret && !setting.value.is_empty() && of_file(&setting.from)
+        })
+    }
+
     fn text(&self, path: &str) -> &str {
         self.setting(path).map_or("", |setting| setting.value.as_str())
     }
@@ -122,6 +132,7 @@ impl Settings {
                 people_cached: self.number("store.people_cached"),
                 identity_key_file: path("store.identity_key_file"),
             },
+            audit_keep_days: self.number("audit.keep_days"),
             pack_file: path("pack.file"),
             shadow: path("pack.shadow").map(|pack_file| Shadow {
                 pack_file,

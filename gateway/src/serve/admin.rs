@@ -8,6 +8,7 @@ use axum::{
     body::Body,
     extract::{DefaultBodyLimit, State},
     http::HeaderMap,
+    middleware,
     routing::{get, post},
 };
 use smol_str::SmolStr;
@@ -21,10 +22,12 @@ use super::{
     rehearse::rehearse,
     secret,
     shared::Shared,
+    trail,
     weigh::{Weighed, weigh},
     wire,
 };
 use crate::{
+    audit::Kind,
     commit::{Registering, Work},
     domain::{Millis, Registered},
     intake::NotCommitted,
@@ -51,6 +54,7 @@ pub fn admin_router(shared: Arc<Shared>) -> Router {
         .route("/admin/roster/key", get(super::admin_roster::key))
         .route("/admin/roster/make", post(super::admin_roster::make))
         .route("/admin/roster/take", post(super::admin_roster::take))
+        .route("/admin/audit", get(super::api::audit::list_at_door))
         .route("/admin/keys", get(super::admin_keys::list))
         .route("/admin/keys/rotate", post(super::admin_keys::rotate))
         .route("/admin/receipts/log", get(super::admin_receipts::log))
@@ -67,6 +71,7 @@ pub fn admin_router(shared: Arc<Shared>) -> Router {
         .fallback(async || Refusal::not_found())
         .method_not_allowed_fallback(async || Refusal::method())
         .layer(DefaultBodyLimit::disable())
+        .layer(middleware::from_fn_with_state(Arc::clone(&shared), trail::follow_door))
         .with_state(shared)
 }
 
@@ -74,6 +79,7 @@ async fn registry(
     State(shared): State<Arc<Shared>>,
     Asked(asked): Asked<wire::RegistryAsked>,
 ) -> Result<Json<wire::List<Registered>>, Refusal> {
+    trail::is(Kind::Export);
     let paging = paging(asked.limit, asked.after)?;
     let page = shared.ask(move |shared| shared.reader.registry(&asked.kind, &paging)).await?;
     Ok(Json(wire::List { items: page.items, next: page.next }))
@@ -176,6 +182,7 @@ async fn back_up(
     body: Body,
 ) -> Result<Json<wire::Stats>, Refusal> {
     let body = extract::body(&shared, &headers, body, BODY_MAX).await?;
+    trail::is(Kind::Export);
     let wire::BackupAsked { to } = extract::json(&body)?;
     copy(&shared, to).await?;
     shared.ask(stats_of).await.map(Json)

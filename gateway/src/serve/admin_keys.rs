@@ -35,7 +35,6 @@ pub(super) async fn rotate(State(shared): State<Arc<Shared>>) -> Result<Json<Val
     shared.writable()?;
     let before = shared.ask(|shared| shared.reader.seals()).await?;
     shared.reader.wish_key().map_err(|error| Refusal::bad(error.to_string()))?;
-    tracing::info!(target: "audit", "another identity key was asked for");
     let until = Instant::now() + ANSWER_MAX;
     loop {
         let now = shared.ask(|shared| shared.reader.seals()).await?;

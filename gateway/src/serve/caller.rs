@@ -13,6 +13,7 @@ use super::{
     secret,
     sessions::{Found, Glass},
     shared::Shared,
+    trail,
 };
 use crate::{
     domain::{DeviceId, DoctorId},
@@ -141,6 +142,7 @@ impl Caller {
         let secure = shared.settings.secure;
         let proof = proof(&parts.headers, secure).ok_or(Refusal::unknown_caller())?;
         let caller = known(shared, proof, true).await?;
+        trail::known(&caller);
         let from_browser = matches!(caller.proof, Proof::Session(_));
         if from_browser && !same_origin(parts, shared) {
             return Err(Refusal::cross_site());

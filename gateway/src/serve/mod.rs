@@ -36,6 +36,7 @@ mod shared;
 mod slips;
 #[cfg(test)]
 mod tests;
+mod trail;
 mod weigh;
 pub mod wire;
 

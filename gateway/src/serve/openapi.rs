@@ -44,6 +44,7 @@ use super::{api, wire};
         api::uplink::exchange,
         api::accounts::list, api::accounts::disable, api::accounts::enable, api::accounts::revoke,
         api::glass::break_it, api::glass::end, api::glass::list,
+        api::audit::list,
         api::health::alive, api::health::ready, api::health::metrics,
     ),
     components(schemas(wire::ErrorBody)),

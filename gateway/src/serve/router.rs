@@ -14,14 +14,16 @@ use axum::{
 
 use super::{
     api::{
-        accounts, alerts, bench, board, decide, glass, happened, health, held, indicators, live,
-        me, merge, outcomes, people, post as posted, readings, receipts, uplink, visits, void,
+        accounts, alerts, audit, bench, board, decide, glass, happened, health, held, indicators,
+        live, me, merge, outcomes, people, post as posted, readings, receipts, uplink, visits,
+        void,
     },
     assets,
     extract::DEPTH_MAX,
     openapi, pages,
     refusal::Refusal,
     shared::Shared,
+    trail,
 };
 
 /// Longest time for one answer.
@@ -30,7 +32,7 @@ const ANSWER_MAX: Duration = Duration::from_secs(30);
 /// Longest time for posted readings, and for what a gateway below hands up, over a line of 50 KB/s.
 const POST_TIME_MAX: Duration = Duration::from_secs(180);
 
-const POSTED: &str = "/api/v1/readings";
+pub(super) const POSTED: &str = "/api/v1/readings";
 
 const UPLINK: &str = "/api/v1/uplink";
 
@@ -105,6 +107,7 @@ fn api() -> Routes {
         .get("/api/v1/break-glass", glass::list)
         .post("/api/v1/break-glass", glass::break_it)
         .post("/api/v1/break-glass/end", glass::end)
+        .get("/api/v1/audit", audit::list)
         .get("/healthz", health::alive)
         .get("/readyz", health::ready)
         .get("/metrics", health::metrics)
@@ -153,6 +156,7 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .fallback(assets::file)
         .method_not_allowed_fallback(async || Refusal::method())
         .layer(DefaultBodyLimit::max(64 * 1024))
+        .layer(middleware::from_fn_with_state(Arc::clone(&shared), trail::follow))
         .layer(middleware::from_fn_with_state(Arc::clone(&shared), around))
         .with_state(shared)
 }

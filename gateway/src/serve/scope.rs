@@ -46,7 +46,7 @@ pub(super) enum Right {
     BreakGlass,
     /// See who may sign in, and end that.
     ManageAccounts,
-    /// See who looked and who did what.
+    /// See who looked at whom.
     ReadAudit,
 }
 
@@ -175,7 +175,11 @@ impl Reach {
             Role::Operator => Self::counts(everything_or_place(), View::Counts, OPERATOR),
             Role::System => Self::counts(everything_or_place(), View::Counts, SYSTEM),
             Role::Security => Self::counts(Scope::Nobody, View::Counts, &[Right::ManageAccounts]),
-            Role::Auditor => Self::counts(Scope::Nobody, View::Counts, &[Right::ReadAudit]),
+            // The log is of everybody: who audits one place does not read it.
+            Role::Auditor if grant.place.is_none() => {
+                Self::counts(Scope::Everything, View::Counts, AUDITOR)
+            }
+            Role::Auditor => Self::counts(place(), View::Counts, COUNTS),
             Role::Assistant => {
                 let place = place();
                 Self { people: place.clone(), board: place, view: View::Households, rights: OFFICE }
@@ -256,6 +260,7 @@ const TOWNSHIP: &[Right] = &[
 /// The assistance office.
 const OFFICE: &[Right] = &[Right::ReadAlerts, Right::ReadBoard];
 const COUNTS: &[Right] = &[Right::ReadBoard, Right::ReadIndicators];
+const AUDITOR: &[Right] = &[Right::ReadBoard, Right::ReadIndicators, Right::ReadAudit];
 const OPERATOR: &[Right] =
     &[Right::ReadBoard, Right::ReadIndicators, Right::ReadHeld, Right::ManageAccounts];
 /// Runs the gateway: counted numbers, and what was refused, without its bytes.

@@ -22,10 +22,11 @@ use super::{
     metrics::{Counter, Gauge, Registry},
     refusal::Refusal,
     sessions::Sessions,
-    wire,
+    trail, wire,
 };
 use crate::{
     assess::{Contradiction, Looser, Pack, Tracking},
+    audit::AuditLog,
     commit::Health,
     domain::{AlertLinks, Clock, Level, Person, Plan, Timestamp},
     intake::{Inlet, Item},
@@ -189,6 +190,8 @@ pub struct Parts {
     pub upper: Arc<Upper>,
     /// Makes and reads the links of messages.
     pub alert_links: AlertLinks,
+    /// Where every request is recorded.
+    pub audit: Arc<AuditLog>,
     /// Owner of every task.
     pub supervisor: Supervisor,
 }
@@ -216,6 +219,7 @@ pub struct Shared {
     pub(super) key: Arc<GatewayKey>,
     pub(super) upper: Arc<Upper>,
     pub(super) alert_links: AlertLinks,
+    pub(super) audit: Arc<AuditLog>,
     pub(super) supervisor: Supervisor,
     /// Printers of slips, once they are plugged in.
     pub(super) printers: OnceLock<Printers>,
@@ -300,6 +304,7 @@ impl Shared {
             key: parts.key,
             upper: parts.upper,
             alert_links: parts.alert_links,
+            audit: parts.audit,
             supervisor: parts.supervisor,
             printers: OnceLock::new(),
         });
@@ -326,8 +331,9 @@ impl Shared {
     ) -> Result<T, Refusal> {
         let turn = tokio::time::timeout(READ_WAIT_MAX, self.reads.acquire()).await;
         let Ok(Ok(_turn)) = turn else { return Err(Refusal::busy()) };
-        let shared = Arc::clone(self);
-        match tokio::task::spawn_blocking(move || question(&shared)).await {
+        let (shared, trail) = (Arc::clone(self), trail::current());
+        let asked = move || trail::within(trail, || question(&shared));
+        match tokio::task::spawn_blocking(asked).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => Err(Refusal::store(&error)),
             Err(error) => Err(Refusal::broken(&error)),

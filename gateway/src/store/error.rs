@@ -67,6 +67,17 @@ pub enum StoreError {
         /// One of them.
         first: String,
     },
+    /// Others on this machine may open what is ours.
+    #[error("others may open {} (mode {mode:03o}): run chmod -R go= {} / 其他用户可打开此文件：请执行 \
+             chmod -R go= {}", path.display(), folder.display(), folder.display())]
+    Exposed {
+        /// What they may open.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
+        /// The data folder.
+        folder: PathBuf,
+    },
     /// The keys of identities are not those of the store.
     #[error("{0}")]
     Key(#[from] KeyError),

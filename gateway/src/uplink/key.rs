@@ -79,6 +79,14 @@ impl fmt::Debug for GatewayKey {
 }
 
 impl GatewayKey {
+    /// The key of a data folder, where there is one.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn found(folder: &Path) -> io::Result<Option<Self>> {
+        if folder.join(KEY_FILE).try_exists()? { Self::open(folder).map(Some) } else { Ok(None) }
+    }
+
     /// The key of a data folder, made where it is missing.
     ///
     /// # Errors

@@ -50,7 +50,11 @@ impl Place {
 
     /// Opens the store as the gateway would.
     pub(super) fn open(&self) -> Result<SqliteStore, Failure> {
-        Ok(SqliteStore::open(sqlite::Options::new(self.store()))?)
+        let dir = self.store();
+        sqlite::make_folder(&dir)?;
+        let file = sqlite::KeyFile::of(None, None, &dir)?;
+        let ring = sqlite::KeyRing::open(file, &sqlite::sealed_under(&dir)?)?;
+        Ok(SqliteStore::open(sqlite::Options { ring, ..sqlite::Options::new(dir) })?)
     }
 
     /// The configuration of a gateway here: all defaults, on free ports of this machine.

@@ -38,7 +38,12 @@ pub(in crate::serve) async fn ready(State(shared): State<Arc<Shared>>) -> Respon
         }
     };
     match why {
-        None => (StatusCode::OK, Json(json!({"ready": true, "why": null}))).into_response(),
+        None => {
+            // Keys that lie with the data are shown: a thief of the one has the other.
+            let key = shared.reader.key_place().as_str();
+            let body = json!({"ready": true, "why": null, "identity_key": key});
+            (StatusCode::OK, Json(body)).into_response()
+        }
         Some(why) => {
             let body = Json(json!({"ready": false, "why": why}));
             (StatusCode::SERVICE_UNAVAILABLE, body).into_response()

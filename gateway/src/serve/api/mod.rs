@@ -2,6 +2,7 @@
 
 pub(super) mod accounts;
 pub(super) mod alerts;
+pub(super) mod audit;
 pub(super) mod bench;
 pub(super) mod board;
 pub(super) mod decide;

@@ -16,7 +16,7 @@ use crate::{
         refusal::Refusal,
         scope::Right,
         shared::Shared,
-        wire,
+        trail, wire,
     },
     store::{RegistryKey, StoreError, view::Scope},
 };
@@ -39,7 +39,6 @@ pub(in crate::serve) async fn list(
         asked.q.or(asked.query).unwrap_or_default().chars().take(QUERY_MAX).collect();
     let answer = shared.ask(move |shared| {
         let page = shared.reader.people(caller.scope(), &query, &paging)?;
-        note_search(&caller, page.items.len());
         let mut describer = Describer::new(shared);
         let items = page.items.iter().map(|person| describer.person_in_list(person));
         Ok(wire::List { items: items.collect::<Result<_, StoreError>>()?, next: page.next })
@@ -60,7 +59,7 @@ pub(in crate::serve) async fn one(
     caller.need(Right::ReadPeople)?;
     let answer = shared.ask(move |shared| {
         let Some(person) = reached(shared, caller.scope(), &id)? else { return Ok(None) };
-        note_look(&caller, &person);
+        note_look(&person);
         Describer::new(shared).person(caller.scope(), &person).map(Some)
     });
     answer.await?.map(Json).ok_or(Refusal::not_found())
@@ -87,7 +86,7 @@ pub(in crate::serve) async fn timeline(
     };
     let answer = shared.ask(move |shared| {
         let Some(person) = reached(shared, caller.scope(), &id)? else { return Ok(None) };
-        note_look(&caller, &person);
+        note_look(&person);
         let describer = Describer::new(shared);
         let part = Part { before, as_of, limit: paging.limit };
         describer.timeline(&person, &part).map(Some)
@@ -108,14 +107,7 @@ pub(in crate::serve) fn reached(
     }
 }
 
-/// Records who looked people up and how many were shown; what was typed may be a name (P10).
-pub(in crate::serve) fn note_search(caller: &Caller, shown: usize) {
-    let (role, by) = (caller.grant.role.as_str(), caller.grant.author());
-    tracing::info!(target: "audit", role, by, shown, "looked people up");
-}
-
-/// Records who looked at whom (P10).
-pub(in crate::serve) fn note_look(caller: &Caller, person: &Person) {
-    let (role, by) = (caller.grant.role.as_str(), caller.grant.author());
-    tracing::info!(target: "audit", role, by, person = %person.person, "looked at a person");
+/// A person is looked at (P10).
+pub(in crate::serve) fn note_look(person: &Person) {
+    trail::shows(&person.person);
 }

@@ -15,7 +15,7 @@ mod timeline;
 
 use std::collections::HashMap;
 
-use super::shared::Shared;
+use super::{shared::Shared, trail};
 use crate::{
     domain::{Doctor, DoctorId, Household, HouseholdId, Person, PersonId, Registered, Timestamp},
     store::{Reader, RegistryKey, StoreError, view::Scope},
@@ -71,6 +71,7 @@ impl<'a> Describer<'a> {
     }
 
     pub(super) fn person_row(&mut self, id: &PersonId) -> Result<Option<Person>, StoreError> {
+        trail::shows(id);
         if let Some(known) = self.people.get(id) {
             return Ok(known.clone());
         }

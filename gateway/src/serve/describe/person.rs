@@ -6,6 +6,7 @@ use crate::{
     domain::{Dated, Person, PersonId, Plan, Registered, Sex, Standing, Timestamp},
     serve::{
         shared::{Known, LineBand},
+        trail,
         wire::{self, Number},
     },
     store::{
@@ -47,6 +48,7 @@ impl Describer<'_> {
         &mut self,
         person: &Person,
     ) -> Result<wire::PersonRow, StoreError> {
+        trail::shows(&person.person);
         Ok(wire::PersonRow {
             person: person.person.to_string(),
             name: person.name.clone(),

@@ -4,13 +4,19 @@ use firmware_protocols::{BloodPressure, Glucose, GlucoseValue, Measurement};
 
 use crate::{
     domain::{AtBench, Basis, Grade, OpenedBy, Road, Setting, Standing, flag_bits, meal_name},
-    serve::wire::{self, Number, Value},
+    serve::{
+        trail,
+        wire::{self, Number, Value},
+    },
     store::{CommitSeq, StoredReading},
 };
 
 /// A stored reading as it leaves.
 pub(in crate::serve) fn reading(seq: CommitSeq, stored: &StoredReading) -> wire::Reading {
     let reading = &stored.reading;
+    if let Some(of) = &stored.attribution {
+        trail::shows(&of.person);
+    }
     let plain = wire::Reading {
         id: reading.id.to_string(),
         kind: reading.kind(),

@@ -22,13 +22,14 @@ use crate::{
     serve::{
         answers,
         api::alerts::{Deeded, commit},
+        caller::Grant,
         describe::Describer,
         refusal::Refusal,
         shared::Shared,
-        wire,
+        trail, wire,
     },
     store::{
-        CommitSeq, RegistryKey,
+        CommitSeq, RegistryKey, Role,
         view::{AlertHistory, Scope},
     },
 };
@@ -105,6 +106,8 @@ pub(in crate::serve) async fn act(
 /// contains it.
 async fn found(shared: &Arc<Shared>, token: &str) -> Result<(Alert, CommitSeq, DoctorId), Refusal> {
     let (id, doctor) = shared.alert_links.read(token).ok_or(Refusal::not_found())?;
+    let by = Grant { doctor: Some(doctor.clone()), ..Grant::of_role(Role::Doctor) };
+    trail::by(&by, "link");
     let scope = Scope::Doctor(doctor.clone());
     let found = shared.ask(move |shared| shared.reader.alert(&scope, &id)).await?;
     let oldest = shared.clock.now().minus(LINK_MAX);

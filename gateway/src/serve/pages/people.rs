@@ -18,7 +18,7 @@ use super::{
 use crate::{
     domain::{Happened, Millis, PersonEvent},
     serve::{
-        api::people::{note_look, note_search, reached},
+        api::people::{note_look, reached},
         describe::{Describer, Part},
         extract::{Asked, paging},
         refusal::Refusal,
@@ -68,7 +68,6 @@ pub(in crate::serve) async fn list(
     let (people, next) = shared
         .ask(move |shared| {
             let found = shared.reader.people(caller.scope(), &wanted, &paging)?;
-            note_search(&caller, found.items.len());
             let mut describer = Describer::new(shared);
             let rows = found.items.iter().map(|person| describer.person_in_list(person));
             Ok((rows.collect::<Result<Vec<_>, StoreError>>()?, found.next))
@@ -128,7 +127,7 @@ pub(in crate::serve) async fn person(
     let task = Arc::clone(&shared);
     let found = task.ask(move |shared| {
         let Some(person) = reached(shared, caller.scope(), &id)? else { return Ok(None) };
-        note_look(&caller, &person);
+        note_look(&person);
         let mut describer = Describer::new(shared);
         let filter = ReadingFilter {
             person: Some(person.person.clone()),

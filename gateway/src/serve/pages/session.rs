@@ -14,12 +14,13 @@ use super::{
     sign_in::add,
 };
 use crate::{
+    audit::Kind,
     serve::{
         caller::{COOKIE, Proof},
         refusal::Refusal,
         secret,
         shared::Shared,
-        wire,
+        trail, wire,
     },
     store::Role,
 };
@@ -39,7 +40,8 @@ fn open(shared: &Shared, method: &Method, code: &str) -> Result<Response, Refuse
         return Err(Refusal::method().into());
     }
     let (id, grant) = shared.sessions.log_in(code).ok_or(Refusal::unknown_caller())?;
-    tracing::info!(target: "audit", role = grant.role.as_str(), by = grant.author(), "signed in");
+    trail::by(&grant, "login link");
+    trail::is(Kind::LogIn);
     let to = if grant.role == Role::Wall { "/wall" } else { "/" };
     Ok(with_cookie(shared, Redirect::to(to), &id, "")?)
 }
@@ -50,6 +52,8 @@ pub(super) async fn wall_token(shared: &Arc<Shared>, token: &str) -> Result<Resp
     let row = shared.ask(move |shared| shared.reader.token(&hash)).await?;
     let row = row.filter(|row| row.role == Role::Wall && row.revoked_at.is_none());
     let row = row.ok_or(Refusal::unknown_caller())?;
+    trail::by(&row.clone().into(), "token");
+    trail::is(Kind::LogIn);
     let id = shared.sessions.open(row.into(), Some(hash)).ok_or(Refusal::unknown_caller())?;
     with_cookie(shared, Redirect::to("/wall"), &id, "")
 }
@@ -72,6 +76,7 @@ fn close(
     guest.own_form(&form)?;
     if let Proof::Session(id) = guest.0.proof {
         shared.sessions.log_out(&id);
+        trail::is(Kind::LogOut);
     }
     Ok(with_cookie(shared, Redirect::to("/lite"), "", "; Max-Age=0")?)
 }

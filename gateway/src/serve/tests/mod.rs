@@ -3,6 +3,7 @@
 mod accounts;
 mod admin;
 mod assets;
+mod audited;
 mod bench;
 mod happened;
 mod held;
@@ -33,6 +34,7 @@ use tower::ServiceExt;
 use self::world::World;
 use super::{Bundle, Grant, LineBand, PackSummary, Parts, Settings, Shared, router, secret, wire};
 use crate::{
+    audit::AuditLog,
     commit::Health,
     domain::*,
     store::{
@@ -61,6 +63,9 @@ struct Gateway {
     health: watch::Sender<Health>,
     writing: watch::Sender<bool>,
     supervisor: Supervisor,
+    /// What was recorded of every request.
+    audited: std::sync::Mutex<tokio::sync::mpsc::Receiver<crate::audit::Entry>>,
+    _folder: tempfile::TempDir,
 }
 
 struct Answer {
@@ -132,6 +137,9 @@ fn gateway_by(settings: Settings, bundle: Bundle, clock: Clock) -> Gateway {
     }];
     let concept = ("血压急症".to_owned(), "Blood pressure emergency".to_owned());
     let (inlet, key) = (world.writer(open, &supervisor), Arc::new(GatewayKey::for_tests()));
+    let folder = tempfile::tempdir().unwrap();
+    let (log, audited) = AuditLog::for_tests(folder.path().to_owned());
+    let audited = std::sync::Mutex::new(audited);
     let shared = Shared::start(Parts {
         reader: Arc::clone(&world) as _,
         inlet: inlet.clone(),
@@ -159,10 +167,11 @@ fn gateway_by(settings: Settings, bundle: Bundle, clock: Clock) -> Gateway {
             status: Arc::default(),
         }),
         alert_links: AlertLinks::with_key([7; 32]),
+        audit: log,
         supervisor: supervisor.clone(),
     });
     let router = router(Arc::clone(&shared));
-    Gateway { world, shared, router, health, writing, supervisor }
+    Gateway { world, shared, router, health, writing, supervisor, audited, _folder: folder }
 }
 
 /// Indicators as they stand when the world is furnished.

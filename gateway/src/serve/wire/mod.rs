@@ -6,6 +6,7 @@
 mod account;
 mod admin;
 mod alert;
+mod audit;
 mod bench;
 mod board;
 mod event;
@@ -34,6 +35,7 @@ pub use alert::{
     Alert, AlertStep, ForwardAsked, NoteAsked, Reason, SymptomOffered, TextAsked, VisitAsked,
     VisitRefused, VisitTold,
 };
+pub use audit::{AuditAsked, AuditLine};
 pub use bench::{CardAsked, CardForm, CardTaken, OperatorSaid, SessionOf};
 pub use board::{Board, Hour, Open, SendingState, Site, Village};
 pub use event::Event;

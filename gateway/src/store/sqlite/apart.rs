@@ -167,6 +167,7 @@ fn rows_of_the_former_format_are_taken_apart_when_a_store_is_opened() {
         connection.execute(sql, params![person.person.as_str(), seq]).unwrap();
     }
     drop(connection);
+    super::modes::shut(folder.path());
     let store = SqliteStore::open(Options::new(folder.path())).unwrap();
     assert_eq!(leaks(&store, &SECRETS), Vec::<String>::new());
     check_whole(&store);

@@ -127,6 +127,7 @@ fn a_cut_or_bent_write_ahead_file_loses_only_whole_units_at_its_end() {
         let torn = tempfile::tempdir().unwrap();
         fs::write(torn.path().join(files::DATABASE), &database).unwrap();
         fs::write(torn.path().join(wal_name), bytes).unwrap();
+        super::modes::shut(torn.path());
         let mut store = SqliteStore::open(Options::new(torn.path())).unwrap();
         let found = whole_units(&mut store);
         add_unit(&mut store, found);

@@ -47,7 +47,7 @@ pub(super) fn file(
 /// sees to it that nobody else can read the files.
 pub(super) fn claim(folder: &Path) -> Result<(File, PathBuf), StoreError> {
     make_folder(folder)?;
-    tighten(folder, FOLDER_MODE)?;
+    keep_others_out(folder)?;
     let lock = folder.join(LOCK);
     let held = create(&lock)?;
     if let Err(errno) = flock(&held, FlockOperation::NonBlockingLockExclusive) {
@@ -72,7 +72,11 @@ pub(super) fn claim(folder: &Path) -> Result<(File, PathBuf), StoreError> {
     Ok((held, database))
 }
 
-pub(super) fn make_folder(folder: &Path) -> Result<(), StoreError> {
+/// Makes the folder of a store where it is missing, for its owner alone.
+///
+/// # Errors
+/// It cannot be made.
+pub fn make_folder(folder: &Path) -> Result<(), StoreError> {
     let there = folder.try_exists().map_err(file("looking for the folder", folder))?;
     if !there {
         let mut builder = DirBuilder::new();
@@ -100,6 +104,41 @@ fn tighten(path: &Path, mode: u32) -> Result<(), StoreError> {
     }
     std::fs::set_permissions(path, Permissions::from_mode(mode))
         .map_err(file("taking the file from others", path))
+}
+
+/// What others may do with a file or a folder.
+const OTHERS: u32 = 0o077;
+
+/// Refuses a data folder that others may open, or a file in it: whatever they may have read is theirs,
+/// and nothing here mends that silently. A folder without a store is taken from them first. There is no
+/// exception for containers: the line that mends it works there too, and the volume is the host's.
+fn keep_others_out(folder: &Path) -> Result<(), StoreError> {
+    let what = "reading the modes of the data folder";
+    let failed = |path: &Path| file(what, path);
+    let database = folder.join(DATABASE);
+    if !database.try_exists().map_err(failed(&database))? {
+        tighten(folder, FOLDER_MODE)?;
+    }
+    let mut paths = vec![folder.to_owned()];
+    for within in [folder.to_owned(), folder.join(crate::audit::FOLDER)] {
+        if !within.try_exists().map_err(failed(&within))? {
+            continue;
+        }
+        for entry in std::fs::read_dir(&within).map_err(failed(&within))? {
+            paths.push(entry.map_err(failed(&within))?.path());
+        }
+    }
+    for path in paths {
+        let found = match path.symlink_metadata() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            found => found.map_err(failed(&path))?,
+        };
+        let (mode, kind) = (found.permissions().mode() & 0o777, found.file_type());
+        if mode & OTHERS != 0 && (kind.is_file() || kind.is_dir()) {
+            return Err(StoreError::Exposed { path, mode, folder: folder.to_owned() });
+        }
+    }
+    Ok(())
 }
 
 /// Makes the names within a folder durable.

@@ -1,7 +1,9 @@
 //! Which keys a store is sealed with, and how it comes under another one: in bounded steps, from
 //! where the last one ended, whatever happened in between.
 
-use rusqlite::{Connection, OptionalExtension, params, types::Value};
+use std::path::Path;
+
+use rusqlite::{Connection, OptionalExtension, config::DbConfig, params, types::Value};
 
 use super::{
     fault::failed,
@@ -111,12 +113,22 @@ pub(super) fn enter(connection: &Connection, keys: &KeyRing) -> Result<(), Store
         return Ok(());
     }
     let proof = keys.close((&id.0.to_be_bytes(), "proof"), PROOF.as_bytes());
-    super::transact(connection, WHAT, |connection| keep(connection, id, &proof?))
+    let sql = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'state'";
+    let of_before = number(connection, sql, [])? > 0;
+    super::transact(connection, WHAT, |connection| keep(connection, (id, &proof?), of_before))
 }
 
-fn keep(connection: &Connection, id: KeyId, proof: &[u8]) -> Result<(), StoreError> {
+/// Keeps a key and, where there are rows of before it, that they are to be sealed anew.
+fn keep(
+    connection: &Connection,
+    (id, proof): (KeyId, &[u8]),
+    of_before: bool,
+) -> Result<(), StoreError> {
     connection.execute_batch(TABLES).map_err(failed(WHAT))?;
     run(connection, WHAT, "INSERT INTO seal_key VALUES (?, ?)", params![id.0, proof])?;
+    if !of_before {
+        return Ok(());
+    }
     let sql = "INSERT OR REPLACE INTO seal_anew VALUES (1, 0, NULL)";
     run(connection, WHAT, sql, []).map(|_| ())
 }
@@ -132,7 +144,7 @@ pub(super) fn rotate(connection: &Connection, keys: &KeyRing) -> Result<KeyId, S
     let made: Made = keys.make()?;
     let id = made.id();
     let proof = made.close((&id.0.to_be_bytes(), "proof"), PROOF.as_bytes())?;
-    super::transact(connection, WHAT, |connection| keep(connection, id, &proof))?;
+    super::transact(connection, WHAT, |connection| keep(connection, (id, &proof), true))?;
     keys.adopt(made);
     Ok(id)
 }
@@ -255,7 +267,7 @@ impl SealReader for SqliteReader {
 }
 
 /// The keys that the store in a database may be sealed with, without opening it for writing.
-pub(super) fn of_file(database: &std::path::Path) -> Result<Vec<KeyId>, StoreError> {
+pub(super) fn of_file(database: &Path) -> Result<Vec<KeyId>, StoreError> {
     use rusqlite::OpenFlags;
     let there = database.try_exists().map_err(super::files::file("looking for", database))?;
     if !there {
@@ -273,4 +285,42 @@ pub(super) fn of_file(database: &std::path::Path) -> Result<Vec<KeyId>, StoreErr
         return Ok(Vec::new());
     }
     Ok(in_use(&connection)?.into_iter().map(|(id, _)| id).collect())
+}
+
+/// No key where nobody says otherwise.
+#[cfg(not(test))]
+pub(super) fn usual_ring() -> KeyRing {
+    KeyRing::plain()
+}
+
+/// What the tests of this crate do, they do with sealed stores.
+#[cfg(test)]
+pub(super) fn usual_ring() -> KeyRing {
+    KeyRing::for_tests(7)
+}
+
+/// The keys that the store in a folder may be sealed with; none where there is no store, or it is
+/// not sealed. Changes nothing.
+///
+/// # Errors
+/// The file cannot be read, or is none of ours.
+pub fn sealed_under(folder: &Path) -> Result<Vec<KeyId>, StoreError> {
+    of_file(&folder.join(super::files::DATABASE))
+}
+
+/// The same of a copy.
+///
+/// # Errors
+/// The file cannot be read, or is none of ours.
+pub fn copy_sealed_under(copy: &Path) -> Result<Vec<KeyId>, StoreError> {
+    of_file(copy)
+}
+
+/// A store that other keys sealed is left as it is: not even its write-ahead file is copied back.
+pub(super) fn refuse_others(connection: &Connection, ring: &KeyRing) -> Result<(), StoreError> {
+    let what = "opening the store";
+    let as_it_is = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+    connection.set_db_config(as_it_is, true).map_err(failed(what))?;
+    check(connection, ring)?;
+    connection.set_db_config(as_it_is, false).map(|_| ()).map_err(failed(what))
 }

@@ -102,13 +102,11 @@ pub(super) fn name_on_disk(
     connection: &Connection,
     key: &RegistryKey,
 ) -> Result<(&'static str, String), StoreError> {
-    match key {
-        RegistryKey::Card(card) => Ok(("card", mark_of(connection, card)?)),
-        other => {
-            let (kind, name) = other.kind_and_name();
-            Ok((kind, name.to_owned()))
-        }
+    let (kind, name) = key.kind_and_name();
+    if let RegistryKey::Card(card) = key {
+        return Ok((kind, mark_of(connection, card)?));
     }
+    Ok((kind, name.to_owned()))
 }
 
 /// Where a person is filed now: by their row in force.

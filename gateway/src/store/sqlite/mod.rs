@@ -16,6 +16,7 @@ mod board;
 mod carry;
 mod change;
 mod code;
+mod columns;
 mod context;
 mod decision;
 #[cfg(test)]
@@ -36,6 +37,8 @@ mod lookup;
 mod measure;
 mod merge;
 mod message;
+#[cfg(test)]
+mod modes;
 mod pool;
 mod reader;
 mod reading;
@@ -66,7 +69,9 @@ use rusqlite::{Connection, OpenFlags, config::DbConfig};
 pub use self::{
     backup::{Verified, restore_backup, verify_backup},
     bare::{BareNames, bare_append},
+    files::make_folder,
     identity::Keys,
+    keys::{copy_sealed_under, sealed_under},
     ring::{KeyFile, KeyId, KeyRing},
 };
 use self::{fault::failed, pool::Pool, reader::SqliteReader, unit::SqliteUnit};
@@ -116,46 +121,9 @@ impl Options {
             pages_max: None,
             few_people: Self::FEW_PEOPLE,
             keys: Keys::System,
-            ring: usual_ring(),
+            ring: keys::usual_ring(),
         }
     }
-}
-
-/// No key where nobody says otherwise.
-#[cfg(not(test))]
-fn usual_ring() -> KeyRing {
-    KeyRing::plain()
-}
-
-/// What the tests of this crate do, they do with sealed stores.
-#[cfg(test)]
-fn usual_ring() -> KeyRing {
-    KeyRing::for_tests(7)
-}
-
-/// The keys that the store in a folder may be sealed with; none where there is no store, or it is
-/// not sealed. Changes nothing.
-///
-/// # Errors
-/// The file cannot be read, or is none of ours.
-pub fn sealed_under(folder: &std::path::Path) -> Result<Vec<KeyId>, StoreError> {
-    keys::of_file(&folder.join(files::DATABASE))
-}
-
-/// Makes the folder of a store where it is missing, for its owner alone.
-///
-/// # Errors
-/// It cannot be made.
-pub fn make_folder(folder: &std::path::Path) -> Result<(), StoreError> {
-    files::make_folder(folder)
-}
-
-/// The same of a copy.
-///
-/// # Errors
-/// The file cannot be read, or is none of ours.
-pub fn copy_sealed_under(copy: &std::path::Path) -> Result<Vec<KeyId>, StoreError> {
-    keys::of_file(copy)
 }
 
 /// The write-ahead file is cut, not only begun anew, when it has grown to this many limits.
@@ -207,7 +175,7 @@ impl SqliteStore {
         let connection =
             Connection::open_with_flags(&self.database, flags).map_err(failed(what))?;
         keep_statements(&connection, &self.options.ring)?;
-        refuse_other_keys(&connection, &self.options.ring)?;
+        keys::refuse_others(&connection, &self.options.ring)?;
         let cache_kib = Pool::writers_share(self.options.page_cache_bytes) / 1024;
         let pragmas = format!(
             "PRAGMA busy_timeout = 1000; PRAGMA locking_mode = NORMAL; PRAGMA page_size = \
@@ -323,15 +291,6 @@ pub fn read_beside(options: &Options) -> Result<Arc<dyn Reader>, StoreError> {
             what: "the store is of an older format: start the gateway once",
         }),
     }
-}
-
-/// A store that other keys sealed is left as it is: not even its write-ahead file is copied back.
-fn refuse_other_keys(connection: &Connection, ring: &KeyRing) -> Result<(), StoreError> {
-    let what = "opening the store";
-    let as_it_is = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
-    connection.set_db_config(as_it_is, true).map_err(failed(what))?;
-    keys::check(connection, ring)?;
-    connection.set_db_config(as_it_is, false).map(|_| ()).map_err(failed(what))
 }
 
 /// Makes the seal of identities known, and keeps statements prepared. Without the planner's promise of stability SQLite would plan a

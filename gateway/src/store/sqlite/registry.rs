@@ -34,9 +34,10 @@ pub(super) fn register(
         return Err(StoreError::Asked { what: TWO_DOCTORS });
     }
     let kind = registration.row.kind();
-    let name = match &registration.row {
-        Registered::Card(card) => lookup::mark_of(connection, &card.card)?,
-        row => row.name().to_string(),
+    let name = if let Registered::Card(card) = &registration.row {
+        lookup::mark_of(connection, &card.card)?
+    } else {
+        registration.row.name().to_string()
     };
     let (body, who) = identity::keep(connection, (keys, seq), &registration.row)?;
     let sql = "INSERT INTO registration (seq, kind, name, body, author, at, identity) \
