@@ -193,7 +193,8 @@ pub(super) fn newest(
     let facts = reader.feed(from, 64)?;
     // What other gateways had first tells of their clocks.
     let carried = reader.carried((from, last))?;
-    let known = facts.into_iter().filter(|entry| entry.seq <= last && !carried.contains(&entry.seq));
+    let known =
+        facts.into_iter().filter(|entry| entry.seq <= last && !carried.contains(&entry.seq));
     Ok(known.filter_map(|entry| stored_at(&entry.fact)).max())
 }
 

@@ -215,7 +215,10 @@ impl Group<'_> {
             }
             Work::Deliver(_)
             | Work::Act(_)
-            | Work::Carry(_) | Work::Decide(_) | Work::Tick | Work::Close => {}
+            | Work::Carry(_)
+            | Work::Decide(_)
+            | Work::Tick
+            | Work::Close => {}
         }
         Ok(())
     }

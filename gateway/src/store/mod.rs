@@ -29,8 +29,8 @@ mod timing;
 pub mod view;
 
 pub use carry::{
-    Came, Cargo, CarryChange, CarryReader, CarryUnit, FactId, First, Landed, Toward, Uploaded, WaitingParcel,
-    Watermark,
+    Came, Cargo, CarryChange, CarryReader, CarryUnit, FactId, First, Landed, Toward, Uploaded,
+    WaitingParcel, Watermark,
 };
 pub use change::Change;
 pub use error::StoreError;

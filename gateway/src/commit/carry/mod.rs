@@ -83,10 +83,9 @@ impl Group<'_> {
         self.try_waiting()?;
         let mark = match &carrying.link {
             Some(link) => Watermark { epoch: carrying.epoch, upto: link.upto, hash: link.hash },
-            None => have.filter(|have| have.epoch == carrying.epoch).unwrap_or(Watermark {
-                epoch: carrying.epoch,
-                ..Watermark::default()
-            }),
+            None => have
+                .filter(|have| have.epoch == carrying.epoch)
+                .unwrap_or(Watermark { epoch: carrying.epoch, ..Watermark::default() }),
         };
         let uploaded = Uploaded { sender: carrying.sender.clone(), mark, at: self.now };
         self.changes.push(Change::Carry(Box::new(CarryChange::Upload(uploaded))));

@@ -134,7 +134,6 @@ impl Group<'_> {
         self.changes.push(Change::Retime(said.reading, said.after));
         stored.retime(&said.after);
         self.past_changed(stored);
-        self.bring_in()?;
         Ok(Fate::Here)
     }
 

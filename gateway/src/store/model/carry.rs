@@ -6,8 +6,8 @@ use super::{reader::ModelReader, state::State, unit::ModelUnit};
 use crate::{
     domain::{AlertId, BoxId, PersonId, ReadingId},
     store::{
-        Attributed, Came, CarryChange, CarryUnit, CommitSeq, Fact, FactId, First, Landed, StoreError,
-        Uploaded, WaitingParcel, Watermark, carry::CarryLook,
+        Attributed, Came, CarryChange, CarryUnit, CommitSeq, Fact, FactId, First, Landed,
+        StoreError, Uploaded, WaitingParcel, Watermark, carry::CarryLook,
     },
 };
 

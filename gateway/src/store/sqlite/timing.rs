@@ -168,7 +168,8 @@ pub(super) fn came_since(
     connection: &Connection,
     after: CommitSeq,
 ) -> Result<CameSince, StoreError> {
-    let sql = format!("SELECT {} FROM reading WHERE seq > ? AND {OWN} ORDER BY seq", reading::COLUMNS);
+    let sql =
+        format!("SELECT {} FROM reading WHERE seq > ? AND {OWN} ORDER BY seq", reading::COLUMNS);
     let readings = fetch(connection, "reading", (&sql, [after.0]), reading::decode)?;
     let sql = format!(
         "SELECT seq, site, bench, card, person, at, received_at, out FROM card_scan \

@@ -4,9 +4,7 @@
 use smol_str::SmolStr;
 
 use crate::{
-    domain::{
-        AlertId, Attribution, DoctorId, PersonEvent, PersonId, ReadingId, Timestamp, Visit,
-    },
+    domain::{AlertId, Attribution, DoctorId, PersonEvent, PersonId, ReadingId, Timestamp, Visit},
     store::{
         AlertChange, CardScan, Context, FactId, Presence, Quarantined, Refused, Registration,
         Retimed, StoredReading,

@@ -110,17 +110,13 @@ pub fn encode(id: &FactId, down: bool, body: &Body) -> Result<Vec<u8>, ParcelErr
 /// [`ParcelError`] says what is wrong with it. A kind that this program does not know is none.
 pub fn decode(line: &[u8]) -> Result<Brought, ParcelError> {
     let head: Head = shaped("parcel", line)?;
-    let id = FactId::try_from(&head.o).map_err(|()| ParcelError::Word {
-        kind: head.t.clone(),
-        what: "gateway's name",
-    })?;
+    let id = FactId::try_from(&head.o)
+        .map_err(|()| ParcelError::Word { kind: head.t.clone(), what: "gateway's name" })?;
     let body = wire::read(&head.t, line)?;
     Ok(Brought { id, down: head.down, body })
 }
 
 fn shaped<'l, T: Deserialize<'l>>(kind: &str, line: &'l [u8]) -> Result<T, ParcelError> {
-    serde_json::from_slice(line).map_err(|error| ParcelError::Shape {
-        kind: SmolStr::new(kind),
-        column: error.column(),
-    })
+    serde_json::from_slice(line)
+        .map_err(|error| ParcelError::Shape { kind: SmolStr::new(kind), column: error.column() })
 }

@@ -140,7 +140,15 @@ impl TryFrom<Native> for Measurement {
     fn try_from(native: Native) -> Result<Self, No> {
         let time = |clock: Option<Clock>| clock.map(DateTime::try_from).transpose();
         Ok(match native {
-            Native::BloodPressure { systolic, diastolic, mean, unit, pulse, flags: bits, record } => {
+            Native::BloodPressure {
+                systolic,
+                diastolic,
+                mean,
+                unit,
+                pulse,
+                flags: bits,
+                record,
+            } => {
                 let units = [PressureUnit::MmHg, PressureUnit::KPa];
                 Self::BloodPressure(BloodPressure {
                     systolic: systolic.into(),
