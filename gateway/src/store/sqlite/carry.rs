@@ -92,9 +92,12 @@ const fn signed(epoch: u64) -> i64 {
 
 /// The number of a gateway's name, given to it now if it has none.
 fn gateway(connection: &Connection, name: &BoxId) -> Result<i64, StoreError> {
-    let sql = "INSERT OR IGNORE INTO box (name) VALUES (?)";
-    run(connection, WHAT, sql, [name.as_str()])?;
-    number(connection, "SELECT id FROM box WHERE name = ?", [name.as_str()])
+    let sql = "SELECT id FROM box WHERE name = ?";
+    if let Some(known) = fetch_one(connection, "box", (sql, [name.as_str()]), cell)? {
+        return Ok(known);
+    }
+    run(connection, WHAT, "INSERT INTO box (name) VALUES (?)", [name.as_str()])?;
+    number(connection, sql, [name.as_str()])
 }
 
 fn name(connection: &Connection, id: &FactId) -> Result<(i64, i64, i64), StoreError> {
