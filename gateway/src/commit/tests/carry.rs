@@ -334,8 +334,11 @@ impl Gateway {
         let mut told: Vec<_> = readings.iter().map(|(_, it)| reading(it)).collect();
         let alerts = self.alerts();
         let stands = alerts.iter().filter(|alert| alert.state != AlertState::Withdrawn);
+        // An alert that a graver one followed keeps the level at which it ended, whatever later facts
+        // would have made of it meanwhile.
+        let level = |it: &Alert| (it.state != AlertState::Superseded).then_some(it.level);
         told.extend(stands.map(|it| {
-            format!("{} {} {} {:?} {:?}", it.id, it.concept, it.person, it.level, it.state)
+            format!("{} {} {} {:?} {:?}", it.id, it.concept, it.person, level(it), it.state)
         }));
         for person in ["P1", "P2", "P3"] {
             let events = reader.events_of(&[id(person)]).unwrap().pop().unwrap();
