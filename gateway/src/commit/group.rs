@@ -43,8 +43,8 @@ pub(super) enum Reply {
     Decided(Result<CommitSeq, DecideRefused>),
     /// How many rows were new or changed.
     Registered(usize),
-    /// Up to where another gateway's facts are here.
-    Carried(Result<Watermark, CarryRefused>),
+    /// Up to where another gateway's facts are here, and whether rows were among them.
+    Carried(Result<Watermark, CarryRefused>, bool),
     /// It is done.
     Done,
 }
@@ -52,7 +52,7 @@ pub(super) enum Reply {
 impl Reply {
     /// Rows entered the registry.
     pub(super) const fn entered_rows(&self) -> bool {
-        matches!(self, Self::Registered(1..) | Self::Carried(Ok(_)))
+        matches!(self, Self::Registered(1..) | Self::Carried(_, true))
     }
 }
 
@@ -99,6 +99,8 @@ pub(super) struct Group<'a> {
     pub(super) doubted: bool,
     /// What other gateways brought and is not in the log yet.
     pub(super) pending: Pending,
+    /// Rows of the registry came from another gateway.
+    pub(super) rows_came: bool,
     /// When it was said what is done now, at the gateway where it was said first.
     pub(super) said_at: Option<Timestamp>,
 }
@@ -134,6 +136,7 @@ impl<'a> Group<'a> {
             clock: None,
             doubted: false,
             pending: Pending::default(),
+            rows_came: false,
             said_at: None,
         }
     }
@@ -161,7 +164,8 @@ impl Group<'_> {
         }
         for (work, reply) in works.iter().zip(&mut replies) {
             if let Work::Carry(carrying) = work {
-                *reply = Reply::Carried(self.carry(carrying)?);
+                let brought = self.carry(carrying)?;
+                *reply = Reply::Carried(brought, std::mem::take(&mut self.rows_came));
             }
         }
         self.attribute_bound()?;
@@ -306,7 +310,7 @@ pub(super) fn answer(works: Vec<Work>, replies: Vec<Reply>, proof: &Committed) {
             (Work::Decide(decide), Reply::Decided(result)) => tell(decide.reply, result),
             (Work::Register(rows), Reply::Registered(count)) => tell(rows.reply, (*proof, count)),
             (Work::Roster(rows), Reply::Registered(count)) => tell(rows.reply, (*proof, count)),
-            (Work::Carry(carrying), Reply::Carried(result)) => tell(carrying.reply, result),
+            (Work::Carry(carrying), Reply::Carried(result, _)) => tell(carrying.reply, result),
             (
                 Work::Attempted { reply, .. }
                 | Work::Token { reply, .. }

@@ -62,6 +62,7 @@ impl Group<'_> {
     fn enter(&mut self, registration: Registration) {
         self.bound.extend(binds(&registration.row));
         self.desk.forget_row(&registration.row);
+        self.rows_came = true;
         self.facts.push(Fact::Registration(Box::new(registration)));
     }
 }

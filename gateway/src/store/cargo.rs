@@ -23,6 +23,10 @@ const STEP: usize = 256;
 /// Facts of the log that one call looks at, whether they travel or not.
 const LOOKED_AT_MAX: usize = 8192;
 
+/// Corrections of time that go together, whatever was asked for: more than a van measures between two
+/// settings of its clock.
+const RUN_MAX: usize = 2048;
+
 /// Readings, and events, of a person that overtake the backlog with an alert of theirs, so many of
 /// each: more than any line looks back at.
 const OF_PERSON_MAX: usize = 128;
@@ -39,20 +43,24 @@ pub(super) fn cargo<R: Reader + CarryLook>(
 ) -> Result<Cargo, StoreError> {
     let mut cargo = Cargo { parcels: Vec::new(), upto: after };
     let (mut looked_at, mut weight) = (0_usize, 0_usize);
-    while looked_at < LOOKED_AT_MAX && cargo.parcels.len() < count {
+    // A clock that was set moves all that it moved at once, or what is half moved opens alerts.
+    let mut in_run = false;
+    while in_run || (looked_at < LOOKED_AT_MAX && cargo.parcels.len() < count) {
         let entries = reader.feed(cargo.upto, STEP)?;
         let Some(last) = entries.last() else { break };
         let mut choice = Choice::new(reader, toward, (cargo.upto, last.seq))?;
         looked_at = looked_at.saturating_add(entries.len());
         for entry in &entries {
+            let moves = matches!(entry.fact, Fact::Retimed(_));
             if let Some(parcel) = choice.parcel(entry.seq, &entry.fact)? {
                 weight = weight.saturating_add(parcel.line.len());
                 let full = cargo.parcels.len() >= count || weight > bytes;
-                if full && !cargo.parcels.is_empty() {
+                if full && !cargo.parcels.is_empty() && !(moves && in_run) {
                     return Ok(cargo);
                 }
                 cargo.parcels.push(parcel);
             }
+            in_run = moves && cargo.parcels.len() < RUN_MAX;
             cargo.upto = entry.seq;
         }
     }
@@ -216,7 +224,8 @@ impl<'a, R: Reader + CarryLook> Choice<'a, R> {
                     .map(|said| Body::Decided(Box::new(said)))
             }
             Fact::Attributed(moved) if self.brought(to, &moved.reading)? => {
-                let (before, after) = (self.within(&moved.before)?, self.within(&moved.after)?);
+                let (before, after) =
+                    (self.within(moved.before.as_ref())?, self.within(moved.after.as_ref())?);
                 let said = Moved { before, after, ..moved_as(moved) };
                 Some(Body::Moved(Box::new(said)))
             }
@@ -271,7 +280,7 @@ impl<'a, R: Reader + CarryLook> Choice<'a, R> {
     }
 
     /// Whose a reading is, where that is somebody of the places.
-    fn within(&mut self, whose: &Option<Attribution>) -> Result<Option<Attribution>, StoreError> {
+    fn within(&mut self, whose: Option<&Attribution>) -> Result<Option<Attribution>, StoreError> {
         let Some(whose) = whose else { return Ok(None) };
         Ok(self.lives(&whose.person)?.then(|| whose.clone()))
     }

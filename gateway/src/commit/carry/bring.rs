@@ -24,7 +24,7 @@ impl Group<'_> {
             Body::Quarantined(item) => self.bring_item(load, &item),
             Body::Context(context) => self.bring_context(&context),
             Body::Card(scan) => self.bring_card(load, *scan),
-            Body::Row(row) => self.bring_row(load, *row),
+            Body::Row(row) => self.bring_row(load, &row),
             Body::Refused(_)
             | Body::Presence(_)
             | Body::Decided(_)
@@ -35,7 +35,12 @@ impl Group<'_> {
                 if self.unit.landed(&load.came.id)?.is_some() {
                     return Ok(Fate::Here);
                 }
-                self.bring_in()?;
+                // Corrections of one clock are judged together, as they were made.
+                if matches!(body, Body::Retimed(_)) && self.pending.readings.is_empty() {
+                    self.flush()?;
+                } else {
+                    self.bring_in()?;
+                }
                 self.bring_said(load, body)
             }
             // A later program says what it is.
@@ -175,6 +180,10 @@ impl Group<'_> {
     /// A card opens its session here as there, for whatever is attributed here. What was attributed
     /// there by it travels by itself.
     fn bring_card(&mut self, load: &Load<'_>, scan: CardScan) -> Result<Fate, StoreError> {
+        // It may have been moved in time meanwhile, and is the same.
+        if self.unit.landed(&load.came.id)?.is_some() {
+            return Ok(Fate::Here);
+        }
         let limit = self.desk.session_limit(self.unit, &scan.site)?;
         let Some(changes) = attribute::scan(self.unit, &scan, limit)? else {
             return Ok(Fate::Here);
@@ -185,10 +194,10 @@ impl Group<'_> {
         Ok(Fate::Here)
     }
 
-    fn bring_row(&mut self, load: &Load<'_>, row: Registration) -> Result<Fate, StoreError> {
+    fn bring_row(&mut self, load: &Load<'_>, row: &Registration) -> Result<Fate, StoreError> {
         self.bring_in()?;
         let before = self.unit.last()?;
-        if self.enter_rows(std::slice::from_ref(&row))? > 0 {
+        if self.enter_rows(std::slice::from_ref(row))? > 0 {
             self.landed(load, Landed::At(crate::store::CommitSeq(before.0.saturating_add(1))));
         }
         Ok(Fate::Here)

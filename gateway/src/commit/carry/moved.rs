@@ -33,12 +33,13 @@ impl Group<'_> {
             return self.put_by(load, "a decision about what is no item of quarantine");
         };
         if let Some((seq, latest)) = &held.decided {
-            if (latest.at, &latest.by) > (said.at, &said.by) {
-                return self.put_by(load, "a decision that a later one followed");
-            }
-            if (&latest.decision, latest.at, &latest.by) == (&decision, said.at, &said.by) {
+            // Both ends came to the same: a row of the registry may have told both.
+            if latest.decision == decision {
                 self.landed(load, Landed::At(*seq));
                 return Ok(Fate::Here);
+            }
+            if (latest.at, &latest.by) > (said.at, &said.by) {
+                return self.put_by(load, "a decision that a later one followed");
             }
         }
         if let Decision::Undone(undone) = &decision {
@@ -110,6 +111,9 @@ impl Group<'_> {
         if let Some(latest) = self.unit.last_move(&said.reading)?
             && (latest.at, person(&latest.after)) > (said.at, person(&said.after))
         {
+            if person(&latest.after) == person(&said.after) {
+                return Ok(Fate::Here);
+            }
             return self.put_by(load, "whose a reading is, of which more was said later");
         }
         let by = SmolStr::new(load.came.by.as_str());
@@ -134,7 +138,6 @@ impl Group<'_> {
         self.changes.push(Change::Retime(said.reading, said.after));
         stored.retime(&said.after);
         self.past_changed(stored);
-        self.bring_in()?;
         Ok(Fate::Here)
     }
 

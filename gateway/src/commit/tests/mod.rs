@@ -4,6 +4,7 @@ mod anew;
 mod at_bench;
 mod benches;
 mod cards;
+mod carry;
 mod claims;
 mod context;
 mod days;

@@ -1,6 +1,7 @@
 //! What every store must do. Each case runs against each implementation of the port.
 
 mod access;
+mod carry;
 mod random;
 mod receipt;
 mod staff;

@@ -5,7 +5,7 @@ use rusqlite::{Connection, params};
 use super::{
     decision,
     reader::SqliteReader,
-    row::{Cells, cell, fetch, fetch_one, number, run},
+    row::{Cells, cell, fetch, fetch_one, key_cell, number, run},
     timing,
     unit::SqliteUnit,
 };
@@ -93,9 +93,12 @@ const fn signed(epoch: u64) -> i64 {
 
 /// The number of a gateway's name, given to it now if it has none.
 fn gateway(connection: &Connection, name: &BoxId) -> Result<i64, StoreError> {
-    let sql = "INSERT OR IGNORE INTO box (name) VALUES (?)";
-    run(connection, WHAT, sql, [name.as_str()])?;
-    number(connection, "SELECT id FROM box WHERE name = ?", [name.as_str()])
+    let sql = "SELECT id FROM box WHERE name = ?";
+    if let Some(known) = fetch_one(connection, "box", (sql, [name.as_str()]), cell)? {
+        return Ok(known);
+    }
+    run(connection, WHAT, "INSERT INTO box (name) VALUES (?)", [name.as_str()])?;
+    number(connection, sql, [name.as_str()])
 }
 
 fn name(connection: &Connection, id: &FactId) -> Result<(i64, i64, i64), StoreError> {
@@ -124,6 +127,10 @@ fn own_name(connection: &Connection, own: CommitSeq) -> Result<FactId, StoreErro
     Ok(FactId { gateway, epoch: past.unwrap_or(present), seq: own })
 }
 
+fn seq_cell(cells: &mut Cells<'_, '_>) -> Result<CommitSeq, StoreError> {
+    cells.seq()
+}
+
 const CAME: &str = "h.name, c.epoch, c.theirs, b.name, c.down FROM carried c \
                     JOIN box h ON h.id = c.box JOIN box b ON b.id = c.by";
 
@@ -133,17 +140,21 @@ fn came(cells: &mut Cells<'_, '_>) -> Result<Came, StoreError> {
 }
 
 fn name_of(connection: &Connection, own: CommitSeq) -> Result<FactId, StoreError> {
-    let sql = format!("SELECT {CAME} WHERE c.own = ? ORDER BY c.box, c.epoch, c.theirs LIMIT 1");
+    let sql = format!("SELECT {CAME} WHERE c.own = ? ORDER BY h.name, c.epoch, c.theirs LIMIT 1");
     match fetch_one(connection, "carried", (&sql, [own.0]), came)? {
         Some(came) => Ok(came.id),
         None => own_name(connection, own),
     }
 }
 
-fn landed(connection: &Connection, id: &FactId) -> Result<Option<CommitSeq>, StoreError> {
+fn landed(
+    connection: &Connection,
+    id: &FactId,
+    last: CommitSeq,
+) -> Result<Option<CommitSeq>, StoreError> {
     let (gateway, _) = this(connection)?;
     if gateway == id.gateway {
-        let within = (1..=super::feed::last(connection)?.0).contains(&id.seq.0);
+        let within = (1..=last.0).contains(&id.seq.0);
         let same = within && own_name(connection, id.seq)? == *id;
         return Ok(same.then_some(id.seq));
     }
@@ -167,7 +178,7 @@ fn uploaded(connection: &Connection, sender: &BoxId) -> Result<Option<Watermark>
 fn waiting(connection: &Connection, limit: i64) -> Result<Vec<WaitingParcel>, StoreError> {
     let sql = "SELECT h.name, c.epoch, c.theirs, b.name, c.down, unseal_raw(c.theirs, 'line', c.line), c.at \
                FROM waiting_parcel c JOIN box h ON h.id = c.box JOIN box b ON b.id = c.by \
-               ORDER BY c.tried, c.at, c.box, c.epoch, c.theirs LIMIT ?";
+               ORDER BY c.tried, c.at, h.name, c.epoch, c.theirs LIMIT ?";
     fetch(connection, "waiting_parcel", (sql, [limit]), |cells| {
         Ok(WaitingParcel { came: came(cells)?, line: cells.take()?, at: cells.time()? })
     })
@@ -176,14 +187,7 @@ fn waiting(connection: &Connection, limit: i64) -> Result<Vec<WaitingParcel>, St
 impl CarryUnit for SqliteUnit<'_> {
     fn landed(&mut self, id: &FactId) -> Result<Option<CommitSeq>, StoreError> {
         // What this unit appended counts: the row that says where the log ends is written last.
-        let last = self.last_position();
-        self.work(|connection, _| {
-            let (gateway, present) = this(connection)?;
-            if gateway == id.gateway && present == id.epoch {
-                return Ok((1..=last.0).contains(&id.seq.0).then_some(id.seq));
-            }
-            landed(connection, id)
-        })
+        self.work(|connection, tally| landed(connection, id, tally.last))
     }
 
     fn uploaded(&mut self, sender: &BoxId) -> Result<Option<Watermark>, StoreError> {
@@ -216,7 +220,7 @@ impl CarryLook for SqliteReader {
     fn came(&self, span: (CommitSeq, CommitSeq)) -> Result<Vec<(CommitSeq, Came)>, StoreError> {
         let sql = format!(
             "SELECT c.own, {CAME} WHERE c.own > ? AND c.own <= ? \
-             ORDER BY c.own, c.box, c.epoch, c.theirs"
+             ORDER BY c.own, h.name, c.epoch, c.theirs"
         );
         self.see(|connection| {
             let mut all = fetch(connection, "carried", (&sql, [span.0.0, span.1.0]), |cells| {
@@ -261,9 +265,8 @@ impl CarryLook for SqliteReader {
         let facts = "SELECT reading FROM crossing WHERE alert = ? AND reading IS NOT NULL \
                      ORDER BY seq DESC LIMIT ?";
         self.see(|connection| {
-            let ids = fetch(connection, "alert", (ids, [alert]), |cells| cells.key())?;
-            let facts =
-                fetch(connection, "crossing", (facts, [alert, limit]), |cells| cells.key())?;
+            let ids = fetch(connection, "alert", (ids, [alert]), key_cell)?;
+            let facts = fetch(connection, "crossing", (facts, [alert, limit]), key_cell)?;
             Ok((ids, facts))
         })
     }
@@ -278,7 +281,7 @@ impl CarryLook for SqliteReader {
             let mut all = Vec::new();
             for sql in sqls {
                 let params = params![person.as_str(), limit];
-                all.extend(fetch(connection, "reading", (sql, params), |cells| cells.seq())?);
+                all.extend(fetch(connection, "reading", (sql, params), seq_cell)?);
             }
             Ok(all)
         })
@@ -286,7 +289,7 @@ impl CarryLook for SqliteReader {
 
     fn steps_of(&self, alert: i64) -> Result<Vec<CommitSeq>, StoreError> {
         let sql = "SELECT seq FROM alert_event WHERE key = ? AND by IS NOT NULL ORDER BY seq";
-        self.see(|connection| fetch(connection, "alert_event", (sql, [alert]), |cells| cells.seq()))
+        self.see(|connection| fetch(connection, "alert_event", (sql, [alert]), seq_cell))
     }
 
     fn watermark_of(&self, sender: &BoxId) -> Result<Option<Watermark>, StoreError> {

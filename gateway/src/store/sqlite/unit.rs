@@ -71,11 +71,6 @@ impl<'s> SqliteUnit<'s> {
         })
     }
 
-    /// The last position, this unit's included.
-    pub(super) const fn last_position(&self) -> CommitSeq {
-        self.tally.last
-    }
-
     fn roll_back(&mut self) {
         self.ended = true;
         #[cfg(feature = "faults")]

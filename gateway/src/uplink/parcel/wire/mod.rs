@@ -3,8 +3,10 @@
 mod event;
 mod reading;
 mod rest;
+mod said;
 
-pub(crate) use rest::{STEPS, travels};
+pub(crate) use rest::travels;
+pub(crate) use said::STEPS;
 
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use firmware_protocols::{Decimal, Meal};
@@ -115,16 +117,16 @@ pub(super) fn written(head: Head, body: &Body) -> serde_json::Result<Vec<u8>> {
         Body::Reading(it) => line(head, &reading::Stored::from(&**it)),
         Body::Quarantined(it) => line(head, &rest::Item::from(&**it)),
         Body::Refused(it) => line(head, &rest::Bytes::from(&**it)),
-        Body::Decided(it) => line(head, &rest::Decision::from(&**it)),
-        Body::Moved(it) => line(head, &rest::Move::from(&**it)),
-        Body::Merged(it) => line(head, &rest::Merge::from(&**it)),
-        Body::Retimed(it) => line(head, &rest::Retiming::from(&**it)),
+        Body::Decided(it) => line(head, &said::Decision::from(&**it)),
+        Body::Moved(it) => line(head, &said::Move::from(&**it)),
+        Body::Merged(it) => line(head, &said::Merge::from(&**it)),
+        Body::Retimed(it) => line(head, &said::Retiming::from(&**it)),
         Body::Context(it) => line(head, &rest::Circumstances::from(&**it)),
         Body::Event(it) => line(head, &event::Event::from(&**it)),
         Body::Card(it) => line(head, &rest::Card::from(&**it)),
         Body::Presence(it) => line(head, &rest::Presence::from(&**it)),
         Body::Row(it) => line(head, &rest::Row::from(&**it)),
-        Body::Step(it) => line(head, &rest::Step::from(&**it)),
+        Body::Step(it) => line(head, &said::Step::from(&**it)),
         Body::Unknown(_) => line(head, &()),
     }
 }
@@ -143,16 +145,16 @@ pub(super) fn read(kind: &SmolStr, line: &[u8]) -> Result<Body, ParcelError> {
         "reading" => Body::Reading(Box::new(of::<reading::Stored, _>(kind, line)?)),
         "item" => Body::Quarantined(Box::new(of::<rest::Item, _>(kind, line)?)),
         "refused" => Body::Refused(Box::new(of::<rest::Bytes, _>(kind, line)?)),
-        "decided" => Body::Decided(Box::new(of::<rest::Decision, _>(kind, line)?)),
-        "moved" => Body::Moved(Box::new(of::<rest::Move, _>(kind, line)?)),
-        "merged" => Body::Merged(Box::new(of::<rest::Merge, _>(kind, line)?)),
-        "retimed" => Body::Retimed(Box::new(of::<rest::Retiming, _>(kind, line)?)),
+        "decided" => Body::Decided(Box::new(of::<said::Decision, _>(kind, line)?)),
+        "moved" => Body::Moved(Box::new(of::<said::Move, _>(kind, line)?)),
+        "merged" => Body::Merged(Box::new(of::<said::Merge, _>(kind, line)?)),
+        "retimed" => Body::Retimed(Box::new(of::<said::Retiming, _>(kind, line)?)),
         "context" => Body::Context(Box::new(of::<rest::Circumstances, _>(kind, line)?)),
         "event" => Body::Event(Box::new(of::<event::Event, _>(kind, line)?)),
         "card" => Body::Card(Box::new(of::<rest::Card, _>(kind, line)?)),
         "presence" => Body::Presence(Box::new(of::<rest::Presence, _>(kind, line)?)),
         "row" => Body::Row(Box::new(of::<rest::Row, _>(kind, line)?)),
-        "step" => Body::Step(Box::new(of::<rest::Step, _>(kind, line)?)),
+        "step" => Body::Step(Box::new(of::<said::Step, _>(kind, line)?)),
         _ => Body::Unknown(kind.clone()),
     })
 }
