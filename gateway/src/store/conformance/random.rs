@@ -12,8 +12,8 @@ use proptest::{
 use super::staff::{NUMBERS, dated, duty, place as place_row, team};
 use crate::{
     domain::{
-        Alert, AlertState, Attribution, Basis, CareLevel, Device, Grade, Level, Measured, Millis,
-        PlaceKind, Plan, Registered, Standing, TenthsMmol, Visit, VisitRejected,
+        Alert, AlertState, Attribution, Basis, BoxState, CareLevel, Device, Grade, Level, Measured,
+        Millis, Neighbour, PlaceKind, Plan, Registered, Standing, TenthsMmol, Visit, VisitRejected,
     },
     store::{
         AlertChange, Answer, Attempt, BenchSession, CardScan, Change, ClockFound, ClockNote,
@@ -253,6 +253,7 @@ impl History {
                 author: String::new(),
                 attributes: std::collections::BTreeMap::new(),
             })),
+            5 if b % 4 == 0 => neighbour(b, c),
             _ => registration(Registered::Device(Device {
                 device: id(&name("cuff", b, 3)),
                 model: String::new(),
@@ -690,4 +691,16 @@ fn any_history_gives_the_same_answers_as_the_model() {
     let steps = vec(any::<Step>(), 0..14);
     let mut runner = TestRunner::new_with_rng(config, rng);
     runner.run(&vec(steps, 4..16), |history| check(&history)).unwrap();
+}
+
+fn neighbour(b: u8, c: u8) -> Fact {
+    registration(Registered::Box(Neighbour {
+        name: id(&name("gw", b / 4, 3)),
+        key: format!("ed25519:{}", "A".repeat(43)),
+        site: c.is_multiple_of(2).then(|| id("S1")),
+        serves: vec![PLACES[usize::from(c % 3)].to_owned()],
+        state: if c.is_multiple_of(3) { BoxState::Revoked } else { BoxState::Enabled },
+        epoch: c.is_multiple_of(5).then_some(u64::from(c)),
+        attributes: std::collections::BTreeMap::new(),
+    }))
 }
