@@ -212,6 +212,14 @@ pub fn note(before: &Alert, by: &SmolStr, note: Option<String>, now: Timestamp) 
     Step { alert: before.clone(), event, changes: Vec::new() }
 }
 
+/// Somebody did something elsewhere that changes nothing of the alert any more: it is told in its
+/// history.
+#[must_use]
+pub fn tell(before: &Alert, change: AlertChange, now: Timestamp) -> Step {
+    let event = event(before, change, now, Some(before.state));
+    Step { alert: before.clone(), event, changes: Vec::new() }
+}
+
 /// A doctor hands the alert on: to a member of the team, or to the next step. `None` where nobody
 /// is there.
 #[must_use]

@@ -14,7 +14,7 @@ pub use episode::{follow, withdraw};
 pub use hours::{DAY_BEGINS_HOUR, DAY_ENDS_HOUR, add_day_time, next_day_time};
 pub use life::{
     Opening, Paging, Step, acknowledge, actor, ask_again, escalate, forward, note, open, revise,
-    stand_again, stand_as,
+    stand_again, stand_as, tell,
 };
 pub use team::Team;
 pub use visit::{Responsible, visit};

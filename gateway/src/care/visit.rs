@@ -28,7 +28,7 @@ impl Responsible {
         answered: Option<DoctorId>,
         steps: impl DoubleEndedIterator<Item = &'e AlertEvent> + Clone,
     ) -> Self {
-        let mut then = steps.rev().filter(|step| step.at <= at);
+        let mut then = steps.rev().filter(|step| step.acted_at() <= at);
         let owner = then.clone().next().and_then(|step| step.alert.owner.clone());
         let handed = |step: &&AlertEvent| {
             matches!(step.change, AlertChange::Forwarded | AlertChange::Escalated)

@@ -55,7 +55,12 @@ impl Group<'_> {
 
     /// Records a visit for whoever was responsible when it took place; the same told again, by
     /// whomever, is the same visit. Returns where its step stands.
-    fn visited(&mut self, alert: &Alert, told: &Visit, act: &Act) -> Result<CommitSeq, StoreError> {
+    pub(super) fn visited(
+        &mut self,
+        alert: &Alert,
+        told: &Visit,
+        act: &Act,
+    ) -> Result<CommitSeq, StoreError> {
         let steps = self.unit.steps(alert.key)?;
         let home = entered::household_at(self.unit, &alert.person, told.at)?;
         let answered = match home {
@@ -79,7 +84,8 @@ impl Group<'_> {
         self.take(step);
         self.flush()?;
         let taken = self.unit.last()?;
-        if counts && alert.state == AlertState::Open {
+        // Where it was told first the lines learned of it, and that travels too.
+        if counts && alert.state == AlertState::Open && self.said_at.is_none() {
             self.seen(alert, &act.by)?;
         }
         Ok(taken)

@@ -189,8 +189,12 @@ pub(super) fn newest(
     last: CommitSeq,
 ) -> Result<Option<Timestamp>, StoreError> {
     const LAST_FACTS: i64 = 64;
-    let facts = reader.feed(CommitSeq(last.0.saturating_sub(LAST_FACTS).max(0)), 64)?;
-    let known = facts.into_iter().filter(|entry| entry.seq <= last);
+    let from = CommitSeq(last.0.saturating_sub(LAST_FACTS).max(0));
+    let facts = reader.feed(from, 64)?;
+    // What other gateways had first tells of their clocks.
+    let carried = reader.carried((from, last))?;
+    let known =
+        facts.into_iter().filter(|entry| entry.seq <= last && !carried.contains(&entry.seq));
     Ok(known.filter_map(|entry| stored_at(&entry.fact)).max())
 }
 

@@ -81,7 +81,11 @@ impl Group<'_> {
     }
 
     /// What was put aside calls nobody any more, and what is taken back from there does again.
-    fn mind_put_aside(&mut self, item: CommitSeq, by: &SmolStr) -> Result<(), StoreError> {
+    pub(super) fn mind_put_aside(
+        &mut self,
+        item: CommitSeq,
+        by: &SmolStr,
+    ) -> Result<(), StoreError> {
         let Some(held) = self.unit.quarantined(item)? else { return Ok(()) };
         let stored = self.reading_of(&held)?.filter(|stored| stored.attribution.is_none());
         let waits = held.state() == HeldState::Waiting;
@@ -175,7 +179,7 @@ impl Group<'_> {
             reading,
             before: before.clone(),
             after: after.clone(),
-            at: self.now,
+            at: self.said_at.unwrap_or(self.now),
         })));
         self.changes.push(Change::Reattribute(reading, after));
         if let Some(before) = before {

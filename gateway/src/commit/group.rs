@@ -27,6 +27,7 @@ use super::{
     Acted, Registering, Work,
     again::{Stretch, binds},
     attribute,
+    carry::Pending,
     clock::Finding,
     desk::Desk,
     merge::Merging,
@@ -56,7 +57,7 @@ pub(super) enum Reply {
 impl Reply {
     /// Rows entered the registry.
     pub(super) const fn entered_rows(&self) -> bool {
-        matches!(self, Self::Registered(1..))
+        matches!(self, Self::Registered(1..) | Self::Carried(Ok(_)))
     }
 }
 
@@ -101,6 +102,10 @@ pub(super) struct Group<'a> {
     pub(super) clock: Option<Finding>,
     /// The clock is not believed.
     pub(super) doubted: bool,
+    /// What other gateways brought and is not in the log yet.
+    pub(super) pending: Pending,
+    /// When it was said what is done now, at the gateway where it was said first.
+    pub(super) said_at: Option<Timestamp>,
 }
 
 impl<'a> Group<'a> {
@@ -133,6 +138,8 @@ impl<'a> Group<'a> {
             dirty: false,
             clock: None,
             doubted: false,
+            pending: Pending::default(),
+            said_at: None,
         }
     }
 }
@@ -155,6 +162,11 @@ impl Group<'_> {
         for (work, reply) in works.iter().zip(&mut replies) {
             if let Work::Decide(decide) = work {
                 *reply = Reply::Decided(self.decide_once(decide)?);
+            }
+        }
+        for (work, reply) in works.iter().zip(&mut replies) {
+            if let Work::Carry(carrying) = work {
+                *reply = Reply::Carried(self.carry(carrying)?);
             }
         }
         self.attribute_bound()?;
@@ -201,10 +213,12 @@ impl Group<'_> {
             Work::Advance { follower, to, .. } => {
                 self.changes.push(Change::Cursor { follower: follower.clone(), to: *to });
             }
-            Work::Carry(_) => {
-                *reply = Reply::Carried(Err(CarryRefused::OtherEpoch { have: 0 }));
-            }
-            Work::Deliver(_) | Work::Act(_) | Work::Decide(_) | Work::Tick | Work::Close => {}
+            Work::Deliver(_)
+            | Work::Act(_)
+            | Work::Carry(_)
+            | Work::Decide(_)
+            | Work::Tick
+            | Work::Close => {}
         }
         Ok(())
     }

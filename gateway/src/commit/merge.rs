@@ -109,7 +109,7 @@ impl Group<'_> {
             undoes,
             reason: decide.reason.clone(),
             by: decide.by.clone(),
-            at: self.now,
+            at: self.said_at.unwrap_or(self.now),
         }
     }
 

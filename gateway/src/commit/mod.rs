@@ -10,6 +10,7 @@
 mod act;
 mod again;
 mod attribute;
+mod carry;
 mod clock;
 mod context;
 mod decide;

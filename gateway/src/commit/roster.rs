@@ -7,7 +7,7 @@ use smol_str::SmolStr;
 
 use crate::{
     domain::{Registered, Timestamp},
-    store::{Change, Fact, Registration, RegistryKey, StoreError},
+    store::{CarryChange, Change, Fact, Registration, RegistryKey, StoreError},
 };
 
 use super::{again::binds, group::Group, work::Rostering};
@@ -21,8 +21,21 @@ impl Group<'_> {
     pub(super) fn roster(&mut self, roster: &Rostering) -> Result<usize, StoreError> {
         // Rows of this very group count too: write them before looking.
         self.flush()?;
+        let before = self.unit.last()?;
+        let entered = self.enter_rows(&roster.rows)?;
+        if entered > 0 {
+            // They came from above: nobody there lacks them.
+            let stay = CarryChange::Stay(before, self.unit.last()?);
+            self.changes.push(Change::Carry(Box::new(stay)));
+        }
+        self.changes.extend(roster.held.clone().map(Change::HoldRoster));
+        Ok(entered)
+    }
+
+    /// Enters rows of another gateway, as it entered them.
+    pub(super) fn enter_rows(&mut self, rows: &[Registration]) -> Result<usize, StoreError> {
         let (mut entered, mut keys) = (0_usize, BTreeSet::new());
-        for registration in &roster.rows {
+        for registration in rows {
             let key = RegistryKey::of(&registration.row);
             let same = |(at, row): &(Timestamp, Registered)| {
                 *at == registration.at && *row == registration.row
@@ -43,7 +56,6 @@ impl Group<'_> {
             }
         }
         self.flush()?;
-        self.changes.extend(roster.held.clone().map(Change::HoldRoster));
         Ok(entered)
     }
 

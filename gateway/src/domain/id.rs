@@ -122,6 +122,19 @@ impl PersonId {
     }
 }
 
+impl BoxId {
+    /// The name of a store in memory; the first one's is 0.
+    #[must_use]
+    pub fn of_model(number: u32) -> Self {
+        let text = if number == 0 {
+            SmolStr::new_static("gw-model")
+        } else {
+            SmolStr::new(format!("gw-model-{number}"))
+        };
+        Self { text, kind: PhantomData }
+    }
+}
+
 impl<K> Clone for Id<K> {
     fn clone(&self) -> Self {
         Self { text: self.text.clone(), kind: PhantomData }

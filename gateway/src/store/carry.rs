@@ -1,9 +1,99 @@
 //! What of a log goes to another gateway, and how far another's log is here (DESIGN section 7).
+//!
+//! A fact has a name for ever: the gateway where it was first, the epoch and the position there. A
+//! store remembers, for every fact that came from a neighbour, its name, from whom it came and which
+//! way: so it is entered once, is not sent back, and is found by whatever refers to it.
 
 use smol_str::SmolStr;
 
-use super::{CommitSeq, StoreError};
-use crate::{domain::BoxId, uplink::parcel::Parcel};
+use super::{Attributed, CommitSeq, Reader, Retimed, StoreError, cargo};
+use crate::{
+    domain::{AlertId, Attribution, BoxId, EventId, PersonId, ReadingId, Timestamp},
+    uplink::parcel::Parcel,
+};
+
+/// The name of a fact: where it was first.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FactId {
+    /// The gateway.
+    pub gateway: BoxId,
+    /// Which life of its log.
+    pub epoch: u64,
+    /// The position there.
+    pub seq: CommitSeq,
+}
+
+/// How a fact came here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Came {
+    /// Its name.
+    pub id: FactId,
+    /// The neighbour who brought it.
+    pub by: BoxId,
+    /// That neighbour is above.
+    pub down: bool,
+}
+
+/// Where a fact that came is in this log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Landed {
+    /// At a position.
+    At(CommitSeq),
+    /// Where that reading is.
+    Reading(ReadingId),
+    /// Where that event is.
+    Event(EventId),
+}
+
+/// A parcel that waits for what it refers to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaitingParcel {
+    /// How it came.
+    pub came: Came,
+    /// Its line.
+    pub line: Vec<u8>,
+    /// When it came.
+    pub at: Timestamp,
+}
+
+/// What a neighbour's last batch left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Uploaded {
+    /// The neighbour.
+    pub sender: BoxId,
+    /// Up to where its log is here.
+    pub mark: Watermark,
+    /// When the batch came.
+    pub at: Timestamp,
+}
+
+/// What changes beside the facts when other gateways bring some.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CarryChange {
+    /// A fact that came from a neighbour is in this log. A name that is known changes nothing. Append
+    /// first.
+    Landed(Landed, Came),
+    /// Everything after one position and up to another never travels: it came from above by another
+    /// road.
+    Stay(CommitSeq, CommitSeq),
+    /// A parcel waits for what it refers to.
+    Wait(WaitingParcel),
+    /// A parcel was tried again, in vain.
+    Tried(FactId),
+    /// A parcel waits no more.
+    Unwait(FactId),
+    /// So far is a neighbour's log here.
+    Upload(Uploaded),
+}
+
+/// What was first known of a reading that is known otherwise now.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct First {
+    /// Whose it was, if somebody was said to have it since.
+    pub attributed: Option<Option<Attribution>>,
+    /// Its first correction of time, which says what was known before.
+    pub retimed: Option<Retimed>,
+}
 
 /// Which way facts go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +112,7 @@ pub enum Toward {
 /// Facts of the log that travel.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Cargo {
-    /// The facts, by position.
+    /// The facts, by position. None where nothing of what was looked at travels.
     pub parcels: Vec<Parcel>,
     /// Everything up to here was looked at; what does not travel is passed over.
     pub upto: CommitSeq,
@@ -42,6 +132,7 @@ pub struct Watermark {
 /// What goes to other gateways. A reader that does not say how refuses.
 pub trait CarryReader {
     /// Facts after a position that travel, at most so many and so many bytes of them (one at least).
+    /// One call looks at a bounded stretch of the log: it goes on after [`Cargo::upto`].
     ///
     /// # Errors
     /// Any error of the store.
@@ -55,7 +146,8 @@ pub trait CarryReader {
         none((toward, after, count, bytes))
     }
 
-    /// The facts of alerts that opened or rose after a position: their readings, events and steps.
+    /// What is stored of the people whose alerts opened or rose after a position, and the steps of
+    /// those alerts: so many facts, or those of one alert where it has more.
     ///
     /// # Errors
     /// Any error of the store.
@@ -75,8 +167,143 @@ pub trait CarryReader {
     fn watermark(&self, sender: &BoxId) -> Result<Option<Watermark>, StoreError> {
         none(sender)
     }
+
+    /// Every neighbour's last batch, by name: since when nothing is known of what it serves.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn uploads(&self) -> Result<Vec<Uploaded>, StoreError> {
+        none(())
+    }
+
+    /// Which facts of a span came from other gateways, its first position excluded.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn carried(&self, span: (CommitSeq, CommitSeq)) -> Result<Vec<CommitSeq>, StoreError> {
+        none(span)
+    }
+
+    /// Parcels that wait for what they refer to.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn parcels_waiting(&self) -> Result<u64, StoreError> {
+        none(())
+    }
 }
 
 fn none<A, T>(_asked: A) -> Result<T, StoreError> {
     Err(StoreError::Asked { what: "this reader carries nothing" })
+}
+
+/// What choosing the facts that travel has to know of a store.
+pub(super) trait CarryLook {
+    /// The name of the fact at a position.
+    fn name_of(&self, own: CommitSeq) -> Result<FactId, StoreError>;
+
+    /// Which facts of a span came from neighbours, its first position excluded, and how.
+    fn came(&self, span: (CommitSeq, CommitSeq)) -> Result<Vec<(CommitSeq, Came)>, StoreError>;
+
+    /// Stretches of the log that touch a span and never travel: after which position, up to which.
+    fn stays(
+        &self,
+        span: (CommitSeq, CommitSeq),
+    ) -> Result<Vec<(CommitSeq, CommitSeq)>, StoreError>;
+
+    /// What was first known of a reading.
+    fn first(&self, reading: &ReadingId) -> Result<First, StoreError>;
+
+    /// The ids that an alert has and had, the present one first, and the readings and events, by their
+    /// keys, that its crossings name, latest first, so many at most.
+    fn known_as(
+        &self,
+        alert: i64,
+        limit: usize,
+    ) -> Result<(Vec<AlertId>, Vec<ReadingId>), StoreError>;
+
+    /// Where the last readings and the last events of a person are, so many of each.
+    fn of_person(&self, person: &PersonId, limit: usize) -> Result<Vec<CommitSeq>, StoreError>;
+
+    /// Where the steps of an alert are.
+    fn steps_of(&self, alert: i64) -> Result<Vec<CommitSeq>, StoreError>;
+
+    /// As [`CarryReader::watermark`].
+    fn watermark_of(&self, sender: &BoxId) -> Result<Option<Watermark>, StoreError>;
+
+    /// As [`CarryReader::uploads`].
+    fn all_uploads(&self) -> Result<Vec<Uploaded>, StoreError>;
+
+    /// As [`CarryReader::parcels_waiting`].
+    fn count_waiting(&self) -> Result<u64, StoreError>;
+}
+
+impl<R: Reader + CarryLook> CarryReader for R {
+    fn cargo(
+        &self,
+        toward: &Toward,
+        after: CommitSeq,
+        count: usize,
+        bytes: usize,
+    ) -> Result<Cargo, StoreError> {
+        cargo::cargo(self, toward, after, (count, bytes))
+    }
+
+    fn express(
+        &self,
+        toward: &Toward,
+        after: CommitSeq,
+        count: usize,
+    ) -> Result<Cargo, StoreError> {
+        cargo::express(self, toward, after, count)
+    }
+
+    fn watermark(&self, sender: &BoxId) -> Result<Option<Watermark>, StoreError> {
+        self.watermark_of(sender)
+    }
+
+    fn uploads(&self) -> Result<Vec<Uploaded>, StoreError> {
+        self.all_uploads()
+    }
+
+    fn carried(&self, span: (CommitSeq, CommitSeq)) -> Result<Vec<CommitSeq>, StoreError> {
+        Ok(self.came(span)?.into_iter().map(|(own, _)| own).collect())
+    }
+
+    fn parcels_waiting(&self) -> Result<u64, StoreError> {
+        self.count_waiting()
+    }
+}
+
+/// What a unit knows of facts that came from neighbours.
+pub trait CarryUnit {
+    /// Where a fact with a name is in this log, if it is: one of its own too.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn landed(&mut self, id: &FactId) -> Result<Option<CommitSeq>, StoreError>;
+
+    /// Up to where a neighbour's log is here.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn uploaded(&mut self, sender: &BoxId) -> Result<Option<Watermark>, StoreError>;
+
+    /// Whether a life of a neighbour's log was ever followed.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn followed(&mut self, sender: &BoxId, epoch: u64) -> Result<bool, StoreError>;
+
+    /// The latest that was said of whose a reading is.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn last_move(&mut self, reading: &ReadingId) -> Result<Option<Attributed>, StoreError>;
+
+    /// Parcels that wait, those that were tried least first; so many at most.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn waiting_parcels(&mut self, limit: usize) -> Result<Vec<WaitingParcel>, StoreError>;
 }

@@ -1,7 +1,8 @@
 //! What changes beside the facts, in the same unit.
 
 use super::{
-    Answer, BenchSession, CommitSeq, Counts, KeptState, Owed, RosterHeld, Timer, Timing, TokenRow,
+    Answer, BenchSession, CarryChange, CommitSeq, Counts, KeptState, Owed, RosterHeld, Timer,
+    Timing, TokenRow,
 };
 use crate::domain::{
     Alert, AlertId, ContentDigest, Level, NotificationKey, PersonId, ReadingId, Timestamp,
@@ -77,6 +78,8 @@ pub enum Change {
     ForgetState(PersonId),
     /// A roster of another gateway was taken whole.
     HoldRoster(RosterHeld),
+    /// Something about what other gateways brought.
+    Carry(Box<CarryChange>),
     /// A reading belongs to somebody else from now on, or to nobody; nothing that was kept of
     /// either holds.
     Reattribute(ReadingId, Option<crate::domain::Attribution>),

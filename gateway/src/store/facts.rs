@@ -295,6 +295,16 @@ pub struct AlertEvent {
     pub visit: Option<Box<Visit>>,
 }
 
+impl AlertEvent {
+    /// When it was done, as far as is known: when a gateway first knew of it, where that is told. A
+    /// visit tells when it took place, which is something else.
+    #[must_use]
+    pub fn acted_at(&self) -> Timestamp {
+        let claimed = self.claimed_at.filter(|_| self.visit.is_none());
+        claimed.map_or(self.at, |claimed| claimed.min(self.at))
+    }
+}
+
 /// How an attempt to send ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Sending {

@@ -60,6 +60,21 @@ pub enum QuarantineReason {
 }
 
 impl QuarantineReason {
+    /// Every reason, for decoding.
+    pub const ALL: [Self; 11] = [
+        Self::NoPerson,
+        Self::UnknownPerson,
+        Self::UnknownUnit,
+        Self::UnknownKind,
+        Self::Conflict,
+        Self::Implausible,
+        Self::UnknownCard,
+        Self::SessionChanged,
+        Self::BetweenPeople,
+        Self::UnprovenTime,
+        Self::NoMeasurement,
+    ];
+
     /// Whether somebody has to decide; else it ends by itself.
     #[must_use]
     pub const fn waits_for_decision(self) -> bool {

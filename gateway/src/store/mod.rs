@@ -3,6 +3,7 @@
 //! The port has two implementations that pass one conformance suite: SQLite, and a model in memory
 //! that is the suite's oracle.
 
+mod cargo;
 mod carry;
 mod change;
 #[cfg(test)]
@@ -27,7 +28,10 @@ mod terms;
 mod timing;
 pub mod view;
 
-pub use carry::{Cargo, CarryReader, Toward, Watermark};
+pub use carry::{
+    Came, Cargo, CarryChange, CarryReader, CarryUnit, FactId, First, Landed, Toward, Uploaded,
+    WaitingParcel, Watermark,
+};
 pub use change::Change;
 pub use error::StoreError;
 pub use facts::{

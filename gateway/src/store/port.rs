@@ -7,8 +7,8 @@
 use std::sync::Arc;
 
 use super::{
-    AlertEvent, Answer, Awaiting, BenchSession, CameSince, CardScan, Change, CommitSeq, Committed,
-    Concerned, Crossing, Decided, Fact, HeldMerge, Numbered, Owed, PackInForce, Reader,
+    AlertEvent, Answer, Awaiting, BenchSession, CameSince, CardScan, CarryUnit, Change, CommitSeq,
+    Committed, Concerned, Crossing, Decided, Fact, HeldMerge, Numbered, Owed, PackInForce, Reader,
     RegistryKey, Resumed, Staff, StoreError, StoredReading, Timer, view::HeldQuarantine,
 };
 use crate::domain::{
@@ -24,7 +24,7 @@ pub const SESSION_MAX: Millis = Millis::hours(24);
 pub const ANSWER_KEPT: Millis = Millis::days(30);
 
 /// One transaction. Dropped without [`Unit::commit`], nothing of it happened.
-pub trait Unit: Staff {
+pub trait Unit: Staff + CarryUnit {
     /// The position of the last fact, this unit's included.
     ///
     /// # Errors
@@ -79,7 +79,7 @@ pub trait Unit: Staff {
         span: (Timestamp, Timestamp),
     ) -> Result<Vec<StoredReading>, StoreError>;
 
-    /// Readings and cards that came after a position.
+    /// Readings and cards that came after a position; not those that other gateways had first.
     ///
     /// # Errors
     /// Any error of the store.

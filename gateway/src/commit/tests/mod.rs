@@ -3,6 +3,7 @@
 mod anew;
 mod at_bench;
 mod benches;
+mod carry;
 mod claims;
 mod context;
 mod days;

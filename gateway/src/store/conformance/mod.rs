@@ -1,5 +1,6 @@
 //! What every store must do. Each case runs against each implementation of the port.
 
+mod carry;
 mod random;
 mod staff;
 

@@ -98,7 +98,8 @@ impl History {
         let who = name("P", a, 7);
         let at = name("S", b, 5);
         let minutes = i64::from(c) * 23 - 2000;
-        match what % 28 {
+        match what % 30 {
+            28 | 29 => work.changes.push(super::carry::brought((what / 30, a, b, c))),
             23 | 24 => work.facts.push(merged((a, b, c))),
             25 => work.changes.push(Change::HandOver(after_noon(minutes))),
             26 => self.retime((a, b, c), work),
@@ -487,6 +488,7 @@ fn look_within(unit: &mut dyn Unit, seen: &mut Vec<String>) {
     seen.push(format!("{:?}", unit.doctors(CareLevel::Village).unwrap()));
     seen.push(format!("{:?}", unit.due_timers(after_noon(100), 100).unwrap()));
     super::staff::look_within(unit, seen);
+    super::carry::look_within(unit, seen);
     for place in PLACES {
         seen.push(format!("{:?}", unit.places_above(place).unwrap()));
     }
@@ -553,6 +555,7 @@ fn look(reader: &dyn Reader) -> Vec<String> {
         look_in_scope(reader, &scope, &mut seen);
     }
     super::staff::look(reader, &mut seen);
+    super::carry::look(reader, &mut seen);
     for kind in Registered::KINDS {
         seen.push(pages(|page| reader.registry(kind, page)));
     }

@@ -21,10 +21,10 @@ use crate::{
 
 /// Readings and cards that came after a position.
 pub(super) fn came_since(state: &State, after: CommitSeq) -> CameSince {
-    let readings = state.readings().filter(|(seq, _)| *seq > after);
+    let readings = state.readings().filter(|(seq, _)| *seq > after && !state.is_carried(*seq));
     let scans = state.log().filter_map(|(seq, fact)| {
         let Fact::CardScan(scan) = fact else { return None };
-        (seq > after).then(|| (seq, scan.clone()))
+        (seq > after && !state.is_carried(seq)).then(|| (seq, scan.clone()))
     });
     CameSince { readings: readings.map(|(_, stored)| stored).collect(), scans: scans.collect() }
 }

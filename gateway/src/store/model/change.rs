@@ -70,6 +70,7 @@ pub(super) fn apply(state: &mut State, change: &Change) -> Result<(), StoreError
         }
         Change::Join(content, id) => join(state, content, id)?,
         Change::Count(more) => count(&mut state.counts, more),
+        Change::Carry(carried) => state.carry(carried)?,
         Change::Reattribute(..) | Change::Retime(..) | Change::MoveScan(..) => {
             correct(state, change)?;
         }

@@ -50,6 +50,16 @@ impl ModelStore {
         Self::default()
     }
 
+    /// An empty store with a name of its own.
+    #[cfg(test)]
+    pub(crate) fn numbered(number: u32) -> Self {
+        let mut state = State::default();
+        state.carried.number = number;
+        let store = Self::default();
+        store.shared.replace(state);
+        store
+    }
+
     fn move_follower(&self, follower: &str, to: CommitSeq) {
         let mut state = State::clone(&self.shared.now());
         let cursor = state.followers.entry(follower.to_owned()).or_default();

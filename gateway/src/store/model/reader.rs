@@ -122,7 +122,7 @@ impl Reader for ModelReader {
     }
 
     fn gateway(&self) -> Result<(String, u64), StoreError> {
-        Ok(("gw-model".to_owned(), 1))
+        Ok((self.shared.now().gateway().to_string(), super::carry::EPOCH))
     }
 
     fn feed(&self, after: CommitSeq, limit: usize) -> Result<Vec<FeedEntry>, StoreError> {

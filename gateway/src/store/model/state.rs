@@ -58,6 +58,8 @@ pub(super) struct State {
     /// By issuer.
     pub(super) rosters: BTreeMap<SmolStr, RosterHeld>,
     pub(super) tokens: BTreeMap<[u8; 32], TokenRow>,
+    /// What came from neighbours.
+    pub(super) carried: super::carry::Carried,
     /// Who answers for each household, as of `turned` or of its row.
     pub(super) present: BTreeMap<HouseholdId, DoctorId>,
     pub(super) turned: Option<Timestamp>,

@@ -4,7 +4,7 @@ use rusqlite::{Connection, params};
 use smol_str::SmolStr;
 
 use super::{
-    alert, answer, code, kept, roll, roster,
+    alert, answer, carry, code, kept, roll, roster,
     row::{Cells, fetch, fetch_one, number, run},
     staff, timing, watch,
 };
@@ -65,6 +65,7 @@ pub(super) fn apply(connection: &Connection, change: &Change) -> Result<(), Stor
         }
         Change::Retime(id, timing) => timing::retime(connection, id, timing),
         Change::MoveScan(scan, at) => timing::move_scan(connection, *scan, *at),
+        Change::Carry(carried) => carry::apply(connection, carried),
     }
 }
 

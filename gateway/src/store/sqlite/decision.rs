@@ -9,7 +9,7 @@ use super::{
     row::{Cells, cell, fetch, fetch_one, run},
 };
 use crate::{
-    domain::{Attribution, Id, PersonId},
+    domain::{Attribution, Id, PersonId, ReadingId},
     store::{Attributed, CommitSeq, Decided, Decision, Fact, StoreError, view::HeldState},
 };
 
@@ -140,6 +140,22 @@ pub(super) fn of_person(
                UNION SELECT reading FROM attribution WHERE person = ?1) ORDER BY seq";
     let found = fetch(connection, "attribution", (sql, [person.as_str()]), attributed)?;
     Ok(found.into_iter().map(|(_, moved)| moved).collect())
+}
+
+/// The first or the latest that was said of whose a reading is, after it was stored.
+pub(super) fn of_reading(
+    connection: &Connection,
+    reading: &ReadingId,
+    latest: bool,
+) -> Result<Option<Attributed>, StoreError> {
+    let order = if latest { "DESC" } else { "ASC" };
+    let sql = format!(
+        "SELECT seq, reading, was, was_basis, person, basis, at FROM attribution \
+         WHERE reading = ? ORDER BY seq {order} LIMIT 1"
+    );
+    let params = [reading.as_bytes()];
+    let found = fetch_one(connection, "attribution", (&sql, params), attributed)?;
+    Ok(found.map(|(_, moved)| moved))
 }
 
 fn whose(cells: &mut Cells<'_, '_>) -> Result<Option<Attribution>, StoreError> {

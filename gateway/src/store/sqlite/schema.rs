@@ -15,7 +15,7 @@ const APPLICATION: i64 = 0x5855_4e5a;
 
 /// Each step leads from the format before it to its own, in one transaction. Steps are only added:
 /// changing one that was released changes nothing in the stores that took it.
-const STEPS: [(&str, &str); 12] = [
+const STEPS: [(&str, &str); 13] = [
     ("the first tables", include_str!("schema/0001_first.sql")),
     ("answers that say what was done", include_str!("schema/0002_answers.sql")),
     ("decisions about quarantine", include_str!("schema/0003_decisions.sql")),
@@ -28,6 +28,7 @@ const STEPS: [(&str, &str); 12] = [
     ("acts at the bench", include_str!("schema/0010_site_act.sql")),
     ("corrections of time", include_str!("schema/0011_time.sql")),
     ("what was received at a site", include_str!("schema/0012_bench.sql")),
+    ("facts of other gateways", include_str!("schema/0015_carry.sql")),
 ];
 
 /// The step that moves out of the rows who they name.
@@ -98,6 +99,8 @@ fn name_the_gateway(connection: &Connection) -> Result<(), StoreError> {
 /// Begins a new life of the gateway's counter, as a store brought back from a copy must: numbers
 /// given since the copy was made must not be given again.
 pub(super) fn renew_epoch(connection: &Connection) -> Result<(), StoreError> {
+    let sql = "INSERT OR REPLACE INTO life (epoch, upto) SELECT epoch, last FROM state";
+    run(connection, "ending the epoch", sql, [])?;
     let sql = "UPDATE state SET epoch = ?";
     run(connection, "renewing the epoch", sql, [random_epoch()?]).map(|_| ())
 }

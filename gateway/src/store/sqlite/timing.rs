@@ -7,7 +7,7 @@ use super::{
     feed::{Entries, entry},
     reading,
     roll::{self, ALL, BY_DEVICE, BY_SITE},
-    row::{Cells, fetch, run},
+    row::{Cells, fetch, fetch_one, run},
 };
 use crate::{
     domain::{Measured, Millis, PersonId, ReadingId, Timestamp},
@@ -108,6 +108,16 @@ pub(super) fn of_person(
     Ok(found.into_iter().map(|(_, retimed)| retimed).collect())
 }
 
+/// The first correction of a reading.
+pub(super) fn first_of(
+    connection: &Connection,
+    reading: &ReadingId,
+) -> Result<Option<Retimed>, StoreError> {
+    let sql = format!("SELECT {COLUMNS} FROM retiming WHERE reading = ? ORDER BY seq LIMIT 1");
+    let found = fetch_one(connection, "retiming", (&sql, [reading.as_bytes()]), decode)?;
+    Ok(found.map(|(_, retimed)| retimed))
+}
+
 /// A reading has other times from now on; what is counted by time and found by it moves.
 pub(super) fn retime(
     connection: &Connection,
@@ -149,16 +159,23 @@ pub(super) fn move_scan(
     }
 }
 
-/// Readings and cards that came after a position.
+/// What did not come from another gateway.
+const OWN: &str = "NOT EXISTS (SELECT 1 FROM carried c WHERE c.own = seq)";
+
+/// Readings and cards that came after a position, those of other gateways left out: their clocks are
+/// theirs.
 pub(super) fn came_since(
     connection: &Connection,
     after: CommitSeq,
 ) -> Result<CameSince, StoreError> {
-    let sql = format!("SELECT {} FROM reading WHERE seq > ? ORDER BY seq", reading::COLUMNS);
+    let sql =
+        format!("SELECT {} FROM reading WHERE seq > ? AND {OWN} ORDER BY seq", reading::COLUMNS);
     let readings = fetch(connection, "reading", (&sql, [after.0]), reading::decode)?;
-    let sql = "SELECT seq, site, bench, card, person, at, received_at, out FROM card_scan \
-               WHERE seq > ? ORDER BY seq";
-    let scans = fetch(connection, "card_scan", (sql, [after.0]), |cells| {
+    let sql = format!(
+        "SELECT seq, site, bench, card, person, at, received_at, out FROM card_scan \
+         WHERE seq > ? AND {OWN} ORDER BY seq"
+    );
+    let scans = fetch(connection, "card_scan", (&sql, [after.0]), |cells| {
         let seq = cells.seq()?;
         let scan: CardScan = super::feed::decode_scan(cells)?;
         Ok((seq, scan))

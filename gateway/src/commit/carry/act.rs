@@ -1,0 +1,107 @@
+//! What people did about an alert at another gateway acts on the same alert here.
+
+use tokio::sync::oneshot;
+
+use super::{Fate, Group, Load};
+use crate::{
+    care,
+    commit::work::{Act, Deed},
+    domain::{Alert, Visit},
+    store::{AlertChange, AlertEvent, Landed, StoreError},
+    uplink::parcel::SaidStep,
+};
+
+impl Group<'_> {
+    pub(super) fn bring_step(
+        &mut self,
+        load: &Load<'_>,
+        said: &SaidStep,
+    ) -> Result<Fate, StoreError> {
+        let Some(alert) = self.alert_of(said)? else { return Ok(Fate::Waits) };
+        if let Some(visit) = &said.visit {
+            return self.bring_visit(load, said, (&alert, visit));
+        }
+        let mut step = match self.step_of(&alert, said)? {
+            Some(step) => step,
+            // A later act of somebody's stands, or the alert has ended: what was done was done.
+            None => care::tell(&alert, said.change, self.now),
+        };
+        step.event.by = Some(said.by.clone());
+        step.event.note.clone_from(&said.note);
+        step.event.claimed_at = Some(said.claimed_at.unwrap_or(said.at));
+        self.take(step);
+        self.landed_last(load)?;
+        Ok(Fate::Here)
+    }
+
+    fn alert_of(&mut self, said: &SaidStep) -> Result<Option<Alert>, StoreError> {
+        for id in &said.alerts {
+            if let Some(alert) = self.unit.alert(id)? {
+                return Ok(Some(alert));
+            }
+        }
+        Ok(None)
+    }
+
+    /// What an act does to its alert, if it still does anything.
+    fn step_of(
+        &mut self,
+        alert: &Alert,
+        said: &SaidStep,
+    ) -> Result<Option<care::Step>, StoreError> {
+        let steps = self.unit.steps(alert.key)?;
+        let later = |event: &AlertEvent| {
+            let acts = matches!(event.change, AlertChange::Acknowledged | AlertChange::Forwarded);
+            acts && event.by.is_some() && event.acted_at() > said.at
+        };
+        let stands = alert.state.is_live() && !steps.iter().any(|(_, event)| later(event));
+        Ok(match said.change {
+            AlertChange::Acknowledged if stands => {
+                Some(care::acknowledge(alert, &said.by, said.note.clone(), self.now))
+            }
+            AlertChange::Forwarded if stands => {
+                let team = self.team_of(alert)?;
+                let to = said.owner.as_ref();
+                to.and_then(|to| care::forward(alert, Some(to), &said.by, &team, self.now))
+            }
+            AlertChange::Noted => Some(care::note(alert, &said.by, said.note.clone(), self.now)),
+            AlertChange::Acknowledged
+            | AlertChange::Forwarded
+            | AlertChange::Opened
+            | AlertChange::Raised
+            | AlertChange::Lowered
+            | AlertChange::Revised
+            | AlertChange::Escalated
+            | AlertChange::Visited
+            | AlertChange::VisitRejected
+            | AlertChange::Closed
+            | AlertChange::Withdrawn
+            | AlertChange::Superseded => None,
+        })
+    }
+
+    /// A visit counts for whoever was responsible then, as this gateway knows it.
+    fn bring_visit(
+        &mut self,
+        load: &Load<'_>,
+        said: &SaidStep,
+        (alert, visit): (&Alert, &Visit),
+    ) -> Result<Fate, StoreError> {
+        let (reply, _nobody_asks) = oneshot::channel();
+        let told = Visit { rejected: None, ..visit.clone() };
+        let act = Act {
+            alert: alert.id,
+            deed: Deed::Visit(told.clone()),
+            note: said.note.clone(),
+            by: said.by.clone(),
+            claimed_at: said.claimed_at,
+            request: None,
+            reply,
+        };
+        self.said_at = Some(said.at);
+        let taken = self.visited(alert, &told, &act);
+        self.said_at = None;
+        self.landed(load, Landed::At(taken?));
+        Ok(Fate::Here)
+    }
+}
