@@ -31,6 +31,7 @@ mod shown_by;
 mod silence;
 mod tidy;
 mod uplink;
+mod uplink_facts;
 mod visits;
 
 use std::path::Path;

@@ -67,7 +67,8 @@ fn check_refused(mqtt: bool) {
     let van = setup(&folder.path().join("van"));
     let (name, key) = who(&van);
     let line = Proxy::start(listens(&centre, mqtt));
-    let van = below(van, &centre_setup, folder.path(), &way(mqtt, line.address())).start();
+    let van_setup = below(van, &centre_setup, folder.path(), &way(mqtt, line.address()));
+    let van = van_setup.start();
     let alarmed = |gateway: &Gateway, metric: &str| figure(gateway, metric).filter(|it| *it == 1);
     wait_for(LINK, "the van's alarm", || alarmed(&van, "xunzhen_uplink_alarm"));
     let of_box = format!("xunzhen_box_alarm{{box=\"{name}\"}}");
@@ -88,6 +89,9 @@ fn check_refused(mqtt: bool) {
     assert_eq!(figure(&van, "xunzhen_uplink_green"), Some(0));
     assert!(line.figures().0 > 0, "it went over the line");
     register(&centre_setup, folder.path(), (&name, &key), "revoked");
+    // It would ask again within a minute; after a start it does within seconds.
+    van.kill();
+    let _van = van_setup.start();
     wait_for(LINK, "the refusal of a revoked box", || {
         let reasons = centre.list("/api/v1/refused");
         reasons.iter().any(|it| it["reason"].as_str().unwrap().contains("revoked")).then_some(())
