@@ -5,7 +5,7 @@ use std::{
     io::{self, Read, Write},
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread,
@@ -23,6 +23,7 @@ const LOOK: Duration = Duration::from_millis(50);
 /// What the line does now.
 #[derive(Debug, Default)]
 struct Weather {
+    to: Mutex<Option<SocketAddr>>,
     down: AtomicBool,
     /// Each connection is cut after so many bytes, both ways together; 0: never.
     cut_after: AtomicU64,
@@ -54,8 +55,18 @@ impl Proxy {
         let address = listener.local_addr().unwrap();
         let weather = Arc::<Weather>::default();
         let seen = Arc::clone(&weather);
-        thread::spawn(move || accept(&listener, to, &seen));
-        Self { address, weather }
+        thread::spawn(move || accept(&listener, &seen));
+        let proxy = Self { address, weather };
+        proxy.aim(to);
+        proxy
+    }
+
+    /// Leads to another listener from the next connection on, as after a start on another port.
+    ///
+    /// # Panics
+    /// When a thread that carries bytes did.
+    pub fn aim(&self, to: SocketAddr) {
+        *self.weather.to.lock().unwrap() = Some(to);
     }
 
     /// Where clients connect.
@@ -99,13 +110,14 @@ impl Drop for Proxy {
     }
 }
 
-fn accept(listener: &TcpListener, to: SocketAddr, weather: &Arc<Weather>) {
+fn accept(listener: &TcpListener, weather: &Arc<Weather>) {
     while !weather.ended.load(Ordering::SeqCst) {
         match listener.accept() {
             Ok((client, _)) if weather.down.load(Ordering::SeqCst) => drop(client),
             Ok((client, _)) => {
+                let to = *weather.to.lock().unwrap();
                 // A listener that is away is a line that is down.
-                if let Ok(server) = TcpStream::connect(to) {
+                if let Some(Ok(server)) = to.map(TcpStream::connect) {
                     connect(&client, &server, weather);
                 }
             }

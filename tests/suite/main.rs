@@ -34,6 +34,7 @@ mod silence;
 mod slip;
 mod tidy;
 mod uplink;
+mod uplink_facts;
 mod visits;
 
 use std::path::Path;

@@ -14,10 +14,10 @@ use crate::setup;
 
 /// Longest wait for what happens between gateways: the first question of a process comes within 10 s, and a
 /// pause after a failure takes a minute at most.
-const LINK: Duration = Duration::from_secs(100);
+pub(crate) const LINK: Duration = Duration::from_secs(100);
 
 /// Who a gateway is: its name and its key.
-fn who(gateway: &Setup) -> (String, String) {
+pub(crate) fn who(gateway: &Setup) -> (String, String) {
     let told = gateway.run_well(&["roster", "key"]);
     let told: Value = serde_json::from_str(told.lines().last().unwrap()).unwrap();
     let text = |name: &str| told[name].as_str().unwrap().to_owned();
@@ -25,7 +25,7 @@ fn who(gateway: &Setup) -> (String, String) {
 }
 
 /// Registers a gateway below, in this state.
-fn register(centre: &Setup, scratch: &Path, (name, key): (&str, &str), state: &str) {
+pub(crate) fn register(centre: &Setup, scratch: &Path, (name, key): (&str, &str), state: &str) {
     let file = scratch.join("boxes.csv");
     fs::write(&file, format!("box,key,serves,state\n{name},{key},North,{state}\n")).unwrap();
     let file = file.display().to_string();
@@ -33,7 +33,7 @@ fn register(centre: &Setup, scratch: &Path, (name, key): (&str, &str), state: &s
 }
 
 /// A van that hands up to an address, with a token of its own.
-fn below(van: Setup, centre: &Setup, scratch: &Path, to: &str) -> Setup {
+pub(crate) fn below(van: Setup, centre: &Setup, scratch: &Path, to: &str) -> Setup {
     let (name, _) = who(&van);
     let token = centre.run_well(&["token", "create", "--role", "device", "--device", &name]);
     let file = scratch.join("uplink.token");
@@ -44,18 +44,18 @@ fn below(van: Setup, centre: &Setup, scratch: &Path, to: &str) -> Setup {
 }
 
 /// A figure of `/metrics`, by its name and labels.
-fn figure(gateway: &Gateway, name: &str) -> Option<i64> {
+pub(crate) fn figure(gateway: &Gateway, name: &str) -> Option<i64> {
     let text = gateway.get("/metrics").body;
     let line = text.lines().find(|line| line.split(' ').next() == Some(name))?;
     line.rsplit(' ').next()?.parse().ok()
 }
 
 /// Where the centre answers, by either way.
-fn way(mqtt: bool, address: SocketAddr) -> String {
+pub(crate) fn way(mqtt: bool, address: SocketAddr) -> String {
     if mqtt { format!("mqtt://{address}") } else { format!("http://{address}") }
 }
 
-fn listens(gateway: &Gateway, mqtt: bool) -> SocketAddr {
+pub(crate) fn listens(gateway: &Gateway, mqtt: bool) -> SocketAddr {
     if mqtt { gateway.mqtt } else { gateway.http }
 }
 
@@ -67,7 +67,8 @@ fn check_refused(mqtt: bool) {
     let van = setup(&folder.path().join("van"));
     let (name, key) = who(&van);
     let line = Proxy::start(listens(&centre, mqtt));
-    let van = below(van, &centre_setup, folder.path(), &way(mqtt, line.address())).start();
+    let van_setup = below(van, &centre_setup, folder.path(), &way(mqtt, line.address()));
+    let van = van_setup.start();
     let alarmed = |gateway: &Gateway, metric: &str| figure(gateway, metric).filter(|it| *it == 1);
     wait_for(LINK, "the van's alarm", || alarmed(&van, "xunzhen_uplink_alarm"));
     let of_box = format!("xunzhen_box_alarm{{box=\"{name}\"}}");
@@ -88,6 +89,9 @@ fn check_refused(mqtt: bool) {
     assert_eq!(figure(&van, "xunzhen_uplink_green"), Some(0));
     assert!(line.figures().0 > 0, "it went over the line");
     register(&centre_setup, folder.path(), (&name, &key), "revoked");
+    // It would ask again within a minute; after a start it does within seconds.
+    van.kill();
+    let _van = van_setup.start();
     wait_for(LINK, "the refusal of a revoked box", || {
         let reasons = centre.list("/api/v1/refused");
         reasons.iter().any(|it| it["reason"].as_str().unwrap().contains("revoked")).then_some(())

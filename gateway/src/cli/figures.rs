@@ -163,6 +163,9 @@ pub(super) fn of_notify(registry: &Registry, board: Arc<Board>) {
     }));
 }
 
+/// A figure of a gateway below: name, help, kind, and the figure.
+type OfBox = (&'static str, &'static str, &'static str, fn(&Below) -> u64);
+
 /// Gateways above and below.
 pub(super) fn of_neighbours(registry: &Registry, (status, reader): (Arc<Status>, Arc<dyn Reader>)) {
     registry.probe(Arc::new(move || {
@@ -208,7 +211,7 @@ pub(super) fn of_neighbours(registry: &Registry, (status, reader): (Arc<Status>,
         }
         let below = status.below();
         // By metric, as Prometheus wants them.
-        let of: [(&'static str, &'static str, &'static str, fn(&Below) -> u64); 5] = [
+        let of: [OfBox; 5] = [
             ("xunzhen_box_batches_total", "Batches taken.", "counter", |it| it.batches),
             ("xunzhen_box_refused_total", "Envelopes refused.", "counter", |it| it.refused),
             ("xunzhen_box_upto", "Position of its log that is here.", "gauge", |it| {

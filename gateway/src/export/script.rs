@@ -255,8 +255,6 @@ pub(crate) fn log(store: &Arc<Scripted>, commits: &watch::Sender<CommitSeq>) -> 
     Log { reader, advance, commits: commits.subscribe() }
 }
 
-impl AccessReader for Scripted {}
-
 impl SealReader for Scripted {}
 
 /// Nobody asks it for a receipt.

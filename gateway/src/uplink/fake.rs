@@ -253,20 +253,19 @@ fn presence(seq: i64) -> FeedEntry {
 
 async fn write(mut works: mpsc::Receiver<Work>, store: Arc<Scripted>, taken: Arc<Mutex<Taken>>) {
     while let Some(work) = works.recv().await {
-        match work {
-            Work::Carry(carrying) => carry(carrying, &store, &mut lock(&taken)),
-            Work::Deliver(delivery) => {
-                let reason = |item: &Item| match item {
-                    Item::Refused(refused) => refused.reason.clone(),
-                    other => format!("{other:?}"),
-                };
-                lock(&taken).refused.extend(delivery.items.iter().map(reason));
-                let outcome = Outcome { id: None, status: Became::Refused, reason: None };
-                let outcomes = vec![outcome; delivery.items.len()];
-                delivery.acknowledge(Receipt { proof: Committed::for_tests(), outcomes });
-            }
-            other => panic!("{other:?}"),
+        if let Work::Carry(carrying) = work {
+            carry(carrying, &store, &mut lock(&taken));
+            continue;
         }
+        let Work::Deliver(delivery) = work else { panic!("{work:?}") };
+        let reason = |item: &Item| {
+            let Item::Refused(refused) = item else { panic!("{item:?}") };
+            refused.reason.clone()
+        };
+        lock(&taken).refused.extend(delivery.items.iter().map(reason));
+        let outcome = Outcome { id: None, status: Became::Refused, reason: None };
+        let outcomes = vec![outcome; delivery.items.len()];
+        delivery.acknowledge(Receipt { proof: Committed::for_tests(), outcomes });
     }
 }
 

@@ -100,7 +100,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         if matches!(&topic, Topic::Down { gateway } if rights.may_read_down(gateway)) {
             // Answers come without an acknowledgement: who does not get one asks again.
             self.reads_down = true;
-            return Grant::Now(qos.less_value(QoS::AtMostOnce));
+            return Grant::Now(qos.less_value(QoS::AtLeastOnce));
         }
         if rights.may_read_live() && !filter.starts_with('$') {
             return self.grant_live(filter);

@@ -15,9 +15,9 @@ use super::{
 };
 use crate::{
     domain::{
-        Alert, AlertOutcome, AlertState, AtBench, Attribution, Basis, CareLevel, Device, Grade,
-        Level, Measured, Millis, OpenedBy, OutcomeCode, PlaceKind, Plan, Registered, Standing,
-        TenthsMmol, Visit, VisitRejected,
+        Alert, AlertOutcome, AlertState, AtBench, Attribution, Basis, BoxState, CareLevel, Device,
+        Grade, Level, Measured, Millis, Neighbour, OpenedBy, OutcomeCode, PlaceKind, Plan,
+        Registered, Standing, TenthsMmol, Visit, VisitRejected,
     },
     receipt::{Day, DayLog},
     store::{
@@ -258,6 +258,7 @@ impl History {
                 author: String::new(),
                 attributes: std::collections::BTreeMap::new(),
             })),
+            5 if b % 4 == 0 => neighbour(b, c),
             _ => registration(Registered::Device(Device {
                 device: id(&name("cuff", b, 3)),
                 model: String::new(),
@@ -765,4 +766,16 @@ fn any_history_gives_the_same_answers_as_the_model() {
     let steps = vec(any::<Step>(), 0..14);
     let mut runner = TestRunner::new_with_rng(config, rng);
     runner.run(&vec(steps, 4..16), |history| check(&history)).unwrap();
+}
+
+fn neighbour(b: u8, c: u8) -> Fact {
+    registration(Registered::Box(Neighbour {
+        name: id(&name("gw", b / 4, 3)),
+        key: format!("ed25519:{}", "A".repeat(43)),
+        site: c.is_multiple_of(2).then(|| id("S1")),
+        serves: vec![PLACES[usize::from(c % 3)].to_owned()],
+        state: if c.is_multiple_of(3) { BoxState::Revoked } else { BoxState::Enabled },
+        epoch: c.is_multiple_of(5).then_some(u64::from(c)),
+        attributes: std::collections::BTreeMap::new(),
+    }))
 }

@@ -184,7 +184,7 @@ pub fn seal(
     body: &[u8],
     key: &GatewayKey,
 ) -> Result<Vec<u8>, EnvelopeError> {
-    let packed = if body.is_empty() { Vec::new() } else { pack(body) };
+    let packed = if body.is_empty() { Vec::new() } else { pack(body)? };
     let large = |what: &str, bytes: usize| {
         EnvelopeError::new(Code::TooLarge, format!("{what} of {bytes} bytes"))
     };
@@ -209,11 +209,8 @@ pub fn seal(
 }
 
 /// Packs as well as it can: the line is slower than any processor here.
-fn pack(body: &[u8]) -> Vec<u8> {
+fn pack(body: &[u8]) -> Result<Vec<u8>, EnvelopeError> {
     let mut packing = DeflateEncoder::new(Vec::new(), Compression::best());
-    // Writing into memory cannot fail; were it to, the reader refuses what is not whole.
-    match packing.write_all(body).and_then(|()| packing.finish()) {
-        Ok(packed) => packed,
-        Err(_no_memory) => Vec::new(),
-    }
+    let packed = packing.write_all(body).and_then(|()| packing.finish());
+    packed.map_err(|error| EnvelopeError::new(Code::Malformed, error.to_string()))
 }

@@ -245,10 +245,9 @@ fn the_hash_is_of_everything_that_makes_a_batch() {
 #[test]
 fn a_sample_of_the_first_version_is_read() {
     let key = GatewayKey::of_seed([5; 32]);
-    let digits: String = SAMPLE.split_whitespace().collect();
-    let bytes: Vec<u8> = (0..digits.len() / 2)
-        .map(|at| u8::from_str_radix(&digits[2 * at..2 * at + 2], 16).unwrap())
-        .collect();
+    let digits: Vec<u8> = SAMPLE.bytes().filter(u8::is_ascii_hexdigit).collect();
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+    let bytes: Vec<u8> = digits.chunks(2).map(byte).collect();
     let expected = Message::Batch(batch());
     let today: String =
         expected.seal(&key).unwrap().iter().map(|byte| format!("{byte:02x}")).collect();

@@ -15,6 +15,7 @@ mod mqtt;
 mod pace;
 mod run;
 mod sent;
+mod take;
 #[cfg(test)]
 mod tests;
 

@@ -50,21 +50,13 @@ impl World {
     }
 
     /// Waits until it is so, at most so long.
-    #[track_caller]
-    fn until(
-        &self,
-        what: &'static str,
-        patience: Duration,
-        so: impl Fn(&Self) -> bool,
-    ) -> impl Future<Output = Duration> {
+    async fn until(&self, what: &str, patience: Duration, so: impl Fn(&Self) -> bool) -> Duration {
         let began = Instant::now();
-        async move {
-            while !so(self) {
-                assert!(began.elapsed() < patience, "{what}: {:?}", self.van.status());
-                sleep(Duration::from_millis(100)).await;
-            }
-            began.elapsed()
+        while !so(self) {
+            assert!(began.elapsed() < patience, "{what}: {:?}", self.van.status());
+            sleep(Duration::from_millis(100)).await;
         }
+        began.elapsed()
     }
 
     fn is_green(&self) -> bool {
@@ -116,7 +108,6 @@ async fn a_line_that_loses_repeats_and_mixes_costs_only_time() {
         (seed >> 33) % below
     };
     for round in 0..20 {
-        println!("seed {SEED}, round {round}");
         let world = World::new();
         world.van.log(600, 200);
         let faults = (0..40).map(|_| match next(10) {
@@ -132,7 +123,8 @@ async fn a_line_that_loses_repeats_and_mixes_costs_only_time() {
             sleep(Duration::from_secs(next(40))).await;
             world.van.log(usize::try_from(next(50)).unwrap(), 200);
         }
-        world.until("it is green", 60 * MINUTE, World::is_green).await;
+        let what = format!("it is green, seed {SEED}, round {round}");
+        world.until(&what, 60 * MINUTE, World::is_green).await;
         world.check_equal();
         assert_eq!(lock(&world.centre.taken).refused, [""; 0], "a bad line is no attack");
     }
@@ -275,7 +267,6 @@ async fn at_64_kbit_a_cut_costs_some_ten_seconds() {
     world.until("it is green", 60 * MINUTE, World::is_green).await;
     world.check_equal();
     let slowest = world.wire().took.iter().max().copied().unwrap();
-    println!("slowest exchange {slowest:?}, {} exchanges", world.wire().took.len());
     // 64 KiB of noise pack to about half; doubled from there until it takes more than 3 s.
     assert!(slowest < Duration::from_secs(15), "{slowest:?}");
     let sent = world.wire().questions.iter().map(Vec::len).max().unwrap();

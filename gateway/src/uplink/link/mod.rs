@@ -24,3 +24,6 @@ const TURN_WAIT: std::time::Duration = std::time::Duration::from_secs(5);
 /// What a box is told to wait when there was no turn, in seconds, and by chance up to as many more:
 /// a thousand vans that come at once are spread over a minute (issue 5, figures).
 const BUSY_WAIT_SECONDS: u32 = 20;
+
+/// What a box is told to wait when somebody must look at it first, in seconds.
+const ALARM_WAIT_SECONDS: u32 = 60;

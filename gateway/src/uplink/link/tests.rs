@@ -50,11 +50,12 @@ impl World {
         let parts = split(&answer).unwrap();
         let sealed = Sealed::read(parts[0]).unwrap();
         sealed.verify(&self.centre.key.public()).unwrap();
-        match Message::open(&sealed).unwrap() {
-            Message::Watermark(stated) => Ok(stated),
-            Message::Refused(refusal) => Err(refusal),
-            other => panic!("{other:?}"),
+        let answer = Message::open(&sealed).unwrap();
+        if let Message::Watermark(stated) = answer {
+            return Ok(stated);
         }
+        let Message::Refused(refusal) = answer else { panic!("{answer:?}") };
+        Err(refusal)
     }
 
     async fn batch_sent(&self, batch: Batch) -> Result<i64, Code> {

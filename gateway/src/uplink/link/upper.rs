@@ -11,7 +11,7 @@ use tokio::{
 use tracing::{info, warn};
 
 use super::{
-    BUSY_WAIT_SECONDS, EXCHANGES_AT_ONCE, TURN_WAIT, down,
+    ALARM_WAIT_SECONDS, BUSY_WAIT_SECONDS, EXCHANGES_AT_ONCE, TURN_WAIT, down,
     evidence::Evidence,
     roster::{Making, Rosters},
 };
@@ -354,8 +354,16 @@ impl Upper {
         }
         let wait = match code {
             Code::Busy | Code::NotCommitting => BUSY_WAIT_SECONDS,
-            _ if code.alarms() => 60,
-            _ => 0,
+            Code::TooNew | Code::Gap | Code::NotForHere => 0,
+            Code::NotAnEnvelope
+            | Code::TooLarge
+            | Code::Forged
+            | Code::UnknownBox
+            | Code::Revoked
+            | Code::AnotherBox
+            | Code::OtherEpoch
+            | Code::Malformed
+            | Code::Chain => ALARM_WAIT_SECONDS,
         };
         let (zh, en) = (code.zh().into(), code.en().into());
         let (told, of) = (ours.clone(), Some(by.clone()));
