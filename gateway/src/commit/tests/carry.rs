@@ -21,8 +21,8 @@ use super::super::{
 use crate::{
     assess::{Pack, Packs},
     domain::{
-        Alert, AlertState, CareLevel, Grade, Happened, Measured, Millis, PersonEvent, SiteAct,
-        SiteDeed, Timestamp, Visit,
+        Alert, AlertState, CareLevel, Grade, Happened, Measured, Millis, OpenedBy, PersonEvent,
+        SiteAct, SiteDeed, Timestamp, Visit,
     },
     intake::Item,
     store::{
@@ -174,7 +174,16 @@ impl Gateway {
                 let at = now.minus(Millis::minutes(i64::from(which % 2) * 3));
                 let (site, bench) = (id("van1"), id("B1"));
                 let out = value % 9 == 0;
-                let scan = CardScan { site, bench, card, person: None, at, received_at: now, out };
+                let scan = CardScan {
+                    site,
+                    bench,
+                    card,
+                    person: None,
+                    at,
+                    received_at: now,
+                    out,
+                    opened_by: OpenedBy::Reader(None),
+                };
                 self.items(&[Item::Card(scan)], None);
             }
             7 => self.happened(which, value),

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     serve::{
         answers,
-        api::{bench, people::note_search},
+        api::bench,
         describe::Describer,
         extract::{Asked, paging},
         refusal::Refusal,
@@ -73,7 +73,6 @@ pub(in crate::serve) async fn page(
             return Ok(Some(Vec::new()));
         }
         let Found { items, .. } = shared.reader.people(caller.scope(), &wanted, &paging)?;
-        note_search(&caller, items.len());
         let rows = items.iter().map(|person| describer.person_in_list(person));
         rows.collect::<Result<Vec<_>, StoreError>>().map(Some)
     });
