@@ -316,7 +316,6 @@ fn sign_ins(rows: &mut world::Rows) {
         let place = if role == Role::Team { Some("T1") } else { place.then_some("青石镇") };
         token(rows, role.as_str(), role, place, doctor);
     }
-    token(rows, "box", Role::Device, None, None);
     token(rows, "other", Role::Doctor, None, DoctorId::new("DR2").ok());
     token(rows, "lead", Role::Doctor, None, DoctorId::new("DR3").ok());
     token(rows, "stranger", Role::Doctor, None, DoctorId::new("DR9").ok());

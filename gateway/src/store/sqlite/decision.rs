@@ -177,7 +177,7 @@ pub(super) fn of_reading(
 ) -> Result<Option<Attributed>, StoreError> {
     let order = if latest { "DESC" } else { "ASC" };
     let sql = format!(
-        "SELECT seq, reading, was, was_basis, person, basis, at FROM attribution \
+        "SELECT {MOVED} FROM attribution \
          WHERE reading = ? ORDER BY seq {order} LIMIT 1"
     );
     let params = [reading.as_bytes()];

@@ -87,7 +87,7 @@ fn alerts(
 }
 
 fn items(connection: &Connection, site: &SiteId, day: Day) -> Result<Vec<Entry>, StoreError> {
-    let sql = "SELECT q.content, q.reason, d.kind, d.person FROM quarantine q \
+    let sql = "SELECT coalesce(unseal_raw(q.seq, 'told', q.told), q.content), q.reason, d.kind, d.person FROM quarantine q \
                LEFT JOIN decision d ON d.seq = (SELECT max(seq) FROM decision WHERE item = q.seq) \
                WHERE q.site = ? AND q.received_at >= ? AND q.received_at < ?";
     let params = params![site.as_str(), day.begin().as_millis(), day.end().as_millis()];

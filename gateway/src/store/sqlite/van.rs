@@ -1,9 +1,9 @@
 //! How many bytes a van's days take on disk (issue 5, part 3), and stores of earlier days that must
 //! open for ever.
 
-use std::{io::Write as _, path::Path};
+use std::{io::Write as _, os::unix::fs::PermissionsExt as _, path::Path};
 
-use super::{FORMAT_VERSION, Options, SqliteStore, files};
+use super::{FORMAT_VERSION, Options, SqliteStore, files, make_folder};
 use crate::{
     domain::{Level, Millis, OpenedBy, Timestamp},
     receipt::{Day, Verdict, answer, compare},
@@ -208,9 +208,13 @@ fn write_sample(to: &Path) {
 
 #[track_caller]
 fn check_sample(sample_file: &Path, name: &str) {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::copy(sample_file, folder.path().join(files::DATABASE)).unwrap();
-    let mut store = SqliteStore::open(Options::new(folder.path())).unwrap();
+    let temporary = tempfile::tempdir().unwrap();
+    let folder = temporary.path().join("store");
+    make_folder(&folder).unwrap();
+    let copy = folder.join(files::DATABASE);
+    std::fs::copy(sample_file, &copy).unwrap();
+    std::fs::set_permissions(&copy, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let mut store = SqliteStore::open(Options::new(&folder)).unwrap();
     let (facts, changes) = sample();
     assert_eq!(store.reader().recount().unwrap(), Vec::<String>::new(), "{name}");
     assert_eq!(store.reader().last().unwrap(), CommitSeq(i64::try_from(facts.len()).unwrap()));
