@@ -65,7 +65,7 @@ fn table() -> Result<(), Box<dyn Error>> {
     }
     let mut code = String::new();
     writeln!(code, "const RANGES: [(u32, usize); {}] = {ranges:?};", ranges.len())?;
-    writeln!(code, "const MEANINGS: [&str; {}] = {meanings:?};", meanings.len())?;
+    writeln!(code, "static MEANINGS: [&str; {}] = {meanings:?};", meanings.len())?;
     fs::write(out.join("readings.rs"), code)?;
     let bytes: Vec<u8> = table.into_iter().flat_map(u16::to_le_bytes).collect();
     fs::write(out.join("readings.bin"), bytes)?;

@@ -368,7 +368,7 @@ fn an_emergency_of_nobody_calls_the_duty_of_the_site_until_it_is_claimed() {
 #[test]
 fn a_name_that_stands_for_nobody_is_no_person_s() {
     let world = world();
-    let scratch = tempfile::tempdir().unwrap();
+    let scratch = tempdir().unwrap();
     let path = scratch.path().join("reserved.csv");
     std::fs::write(&path, "person,name\nnobody.1,Somebody\nP900000,Person\n").unwrap();
     let (file, store) = (path.display().to_string(), world.folder.path().display().to_string());

@@ -60,7 +60,7 @@ macro_rules! house {
         fn read() -> Timestamp {
             now().plus(Millis(SHIFT.load(Ordering::Relaxed)))
         }
-        House::open($settings, Clock::scripted(read), &SHIFT)
+        House::open($settings, &Clock::scripted(read), &SHIFT)
     }};
     () => {
         house!(settings())
@@ -68,7 +68,7 @@ macro_rules! house {
 }
 
 impl House {
-    fn open(settings: Settings, clock: Clock, shift: &'static AtomicI64) -> Self {
+    fn open(settings: Settings, clock: &Clock, shift: &'static AtomicI64) -> Self {
         let bundle = Bundle { asset: |_| None, index: None, style_hashes: Vec::new() };
         let house = Self { gateway: gateway_by(settings, bundle, clock), shift };
         house.put(row("wang", Role::Doctor));

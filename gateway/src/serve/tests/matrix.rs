@@ -119,40 +119,33 @@ pub(super) fn fill(path: &str, number: u8) -> String {
     path.replace("{id}", &id)
 }
 
+/// What is sent to a path that ends so; nothing to others.
+const BODIES: [(&str, &str); 17] = [
+    ("/note", r#"{"text":"seen"}"#),
+    ("/visit", r#"{"at":"2026-02-01T10:00:00+08:00","home":true,"reason":"asleep"}"#),
+    ("/outcome", r#"{"code":"closed","reason":"asleep"}"#),
+    ("/1/claim", r#"{"person":"P1","reason":"her card lay at the bench"}"#),
+    ("/2/claim", r#"{"person":"P2","reason":"her card lay at the bench"}"#),
+    ("/P1/merge", r#"{"into":"P1","reason":"both carry her card"}"#),
+    ("/merge", r#"{"into":"P2","reason":"both carry her card"}"#),
+    ("/break-glass", r#"{"reason":"she collapsed at the market"}"#),
+    ("/dismiss", r#"{"reason":"a test of the cuff"}"#),
+    ("/undo", r#"{"reason":"a test of the cuff"}"#),
+    ("/void", r#"{"reason":"a test of the cuff"}"#),
+    ("/follow-ups", r#"{"at":"2026-02-01","systolic":152,"diastolic":94}"#),
+    ("/money", r#"{"at":"2026-02-01","profile":"xian-2025","kind":"year_to_date","yuan":10000.5}"#),
+    ("/site-acts", r#"{"at":"2026-02-01","site":"V1","act":"no_symptoms"}"#),
+    ("/V1/B1/card", r#"{"person":"P1"}"#),
+    ("/V2/B1/card", r#"{"person":"P2"}"#),
+    (
+        "/readings",
+        r#"{"kind":"blood_pressure","device":"D9","site":"V1","systolic":120,"diastolic":80,"unit":"mmHg","seq":7,"epoch":1}"#,
+    ),
+];
+
 pub(super) fn body(path: &str) -> &'static str {
-    if path.ends_with("/note") {
-        r#"{"text":"seen"}"#
-    } else if path.ends_with("/visit") {
-        r#"{"at":"2026-02-01T10:00:00+08:00","home":true,"reason":"asleep"}"#
-    } else if path.ends_with("/outcome") {
-        r#"{"code":"closed","reason":"asleep"}"#
-    } else if path.ends_with("/1/claim") {
-        r#"{"person":"P1","reason":"her card lay at the bench"}"#
-    } else if path.ends_with("/2/claim") {
-        r#"{"person":"P2","reason":"her card lay at the bench"}"#
-    } else if path.ends_with("/P1/merge") {
-        r#"{"into":"P1","reason":"both carry her card"}"#
-    } else if path.ends_with("/merge") {
-        r#"{"into":"P2","reason":"both carry her card"}"#
-    } else if path.ends_with("/break-glass") {
-        r#"{"reason":"she collapsed at the market"}"#
-    } else if path.ends_with("/dismiss") || path.ends_with("/undo") || path.ends_with("/void") {
-        r#"{"reason":"a test of the cuff"}"#
-    } else if path.ends_with("/follow-ups") {
-        r#"{"at":"2026-02-01","systolic":152,"diastolic":94}"#
-    } else if path.ends_with("/money") {
-        r#"{"at":"2026-02-01","profile":"xian-2025","kind":"year_to_date","yuan":10000.5}"#
-    } else if path.ends_with("/site-acts") {
-        r#"{"at":"2026-02-01","site":"V1","act":"no_symptoms"}"#
-    } else if path.ends_with("/V1/B1/card") {
-        r#"{"person":"P1"}"#
-    } else if path.ends_with("/V2/B1/card") {
-        r#"{"person":"P2"}"#
-    } else if path.ends_with("/readings") {
-        r#"{"kind":"blood_pressure","device":"D9","site":"V1","systolic":120,"diastolic":80,"unit":"mmHg","seq":7,"epoch":1}"#
-    } else {
-        "{}"
-    }
+    let of = BODIES.iter().find(|(end, _)| path.ends_with(end));
+    of.map_or("{}", |(_, body)| *body)
 }
 
 /// Whatever changes something is asked of a gateway of its own; the rest, and what must be refused,

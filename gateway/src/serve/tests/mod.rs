@@ -112,10 +112,10 @@ fn gateway() -> Gateway {
 }
 
 fn gateway_with(settings: Settings, bundle: Bundle) -> Gateway {
-    gateway_by(settings, bundle, Clock::scripted(now))
+    gateway_by(settings, bundle, &Clock::scripted(now))
 }
 
-fn gateway_by(settings: Settings, bundle: Bundle, clock: Clock) -> Gateway {
+fn gateway_by(settings: Settings, bundle: Bundle, clock: &Clock) -> Gateway {
     let (world, supervisor) = (World::new(), Supervisor::new());
     let (health, healthy) = watch::channel(Health::Ready);
     let (writing, open) = watch::channel(true);

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     domain::{Alert, ContentDigest, NotificationKey, ReadingId, Timestamp},
-    store::{Answer, Change, CommitSeq, Context, Counts, KeptState, Owed, StoreError},
+    store::{Answer, Change, CommitSeq, Context, Counts, KeptState, Owed, ReceiptSaid, StoreError},
 };
 
 /// Applies one change.
@@ -69,12 +69,7 @@ pub(super) fn apply(state: &mut State, change: &Change) -> Result<(), StoreError
         Change::HoldRoster(held) => {
             state.rosters.insert(held.issuer.clone(), held.clone());
         }
-        Change::ReceiptSaid(said) => {
-            let name = (said.receipt.site.clone(), said.receipt.day, said.by.clone());
-            if state.receipts.get(&name).is_none_or(|held| said.follows(held)) {
-                state.receipts.insert(name, (**said).clone());
-            }
-        }
+        Change::ReceiptSaid(said) => told(state, said),
         Change::Join(content, id) => join(state, content, id)?,
         Change::Count(more) => count(&mut state.counts, more),
         Change::Carry(carried) => state.carry(carried)?,
@@ -83,6 +78,14 @@ pub(super) fn apply(state: &mut State, change: &Change) -> Result<(), StoreError
         }
     }
     Ok(())
+}
+
+/// What another gateway says of a day; what it said before changes nothing.
+fn told(state: &mut State, said: &ReceiptSaid) {
+    let name = (said.receipt.site.clone(), said.receipt.day, said.by.clone());
+    if state.receipts.get(&name).is_none_or(|held| said.follows(held)) {
+        state.receipts.insert(name, said.clone());
+    }
 }
 
 fn resend(
