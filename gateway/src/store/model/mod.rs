@@ -15,6 +15,7 @@ mod message;
 mod reader;
 mod receipt;
 mod roster;
+mod scope;
 mod staff;
 mod state;
 mod unit;

@@ -1,9 +1,6 @@
 //! Who answers, from the rows in memory.
 
-use super::{
-    state::{State, county},
-    unit::ModelUnit,
-};
+use super::{scope::county, state::State, unit::ModelUnit};
 use crate::{
     domain::{
         ContentDigest, DoctorId, Duty, Household, HouseholdId, PersonId, Registered, TeamOf,
