@@ -4,7 +4,9 @@
 //! Two files: `readings.bin`, a number of two bytes a character, the low one first, and `readings.rs`, which characters stand where and
 //! what the numbers mean; 0 is a character without a reading.
 
-use std::{collections::BTreeMap, env, error::Error, fmt::Write as _, fs, path::PathBuf};
+use std::{
+    collections::BTreeMap, env, error::Error, fmt::Write as _, fs, path::PathBuf, process::Command,
+};
 
 use pinyin::ToPinyinMulti;
 
@@ -23,14 +25,30 @@ fn readings(character: char) -> String {
     all.join(" ")
 }
 
-/// Set it to build a program that starts with glibc before 2.36 (2022): it is 0.8 MB larger.
+/// Set it to build, where glibc is newer, a program that starts with glibc before 2.36 (2022): it is
+/// 0.8 MB larger.
 const OLD_GLIBC: &str = "XUNZHEN_OLD_GLIBC";
+
+/// The first glibc that reads packed relocations (its release notes, "DT_RELR").
+const PACKED_SINCE: (u32, u32) = (2, 36);
+
+/// Whether the program will start here with packed relocations: it is built for this machine, whose
+/// glibc is new enough.
+fn may_pack() -> bool {
+    let here = env::var_os("HOST") == env::var_os("TARGET") && env::var_os(OLD_GLIBC).is_none();
+    let asked = Command::new("getconf").arg("GNU_LIBC_VERSION").output();
+    let said = asked.map(|answer| String::from_utf8_lossy(&answer.stdout).into_owned());
+    let version = said.unwrap_or_default();
+    let mut numbers = version.trim().trim_start_matches("glibc ").split('.').map(str::parse);
+    let (Some(Ok(major)), Some(Ok(minor))) = (numbers.next(), numbers.next()) else { return false };
+    here && (major, minor) >= PACKED_SINCE
+}
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-env-changed={OLD_GLIBC}");
     let target = env::var("CARGO_CFG_TARGET_ENV")?;
-    if target == "gnu" && env::var_os(OLD_GLIBC).is_none() {
+    if target == "gnu" && may_pack() {
         // Where the program's own addresses stand is packed: a bit each, not 24 bytes.
         println!("cargo::rustc-link-arg-bins=-Wl,-z,pack-relative-relocs");
     }

@@ -5,17 +5,13 @@
 //! by halving, counted and passed over; a sink that refuses everything is broken, not right.
 //! Nothing here can slow ingest: it reads the log, and holds at most one batch.
 //!
-//! The client does not show `Retry-After`, so a sink that is busy is met with back-off too. A sink
-//! that answers without having the points on disk, and is killed and back again between two writes,
+//! A sink that is busy is met with back-off too. A sink that answers without having the points on disk, and is killed and back again between two writes,
 //! goes unnoticed here; InfluxDB 2 is no such sink.
 
 use std::{collections::BTreeSet, future::Future, pin::Pin, sync::Arc, time::Duration};
 
-use influxdb2::{Client, ClientBuilder, RequestError, api::write::TimestampPrecision};
-use tokio::{
-    task::spawn_blocking,
-    time::{Instant, timeout},
-};
+use reqwest::{Client, Url, header, redirect};
+use tokio::{task::spawn_blocking, time::Instant};
 use tracing::{error, info, warn};
 
 use super::{
@@ -83,7 +79,7 @@ pub enum InfluxError {
     },
     /// The HTTP client could not be made.
     #[error("the client for the sink could not be made")]
-    Client(#[from] influxdb2::BuildError),
+    Client(#[from] reqwest::Error),
 }
 
 /// What a write came to.
@@ -143,17 +139,10 @@ impl Influx {
     /// # Errors
     /// [`InfluxError`] when the configuration names none.
     pub fn new(config: &InfluxConfig, log: Log) -> Result<Self, InfluxError> {
-        // The client panics at an address that it cannot read, so it is read here first.
-        let url = reqwest::Url::parse(&config.url).ok();
-        let usable = |url: &reqwest::Url| url.scheme() == "http" && url.has_host();
-        if !url.as_ref().is_some_and(usable) {
-            return Err(InfluxError::Url { url: config.url.clone() });
-        }
-        let client = ClientBuilder::new(&*config.url, &*config.org, &*config.token).build()?;
-        let (client, config) = (Arc::new(client), Arc::new(config.clone()));
+        let sink = Arc::new(Sink::of(config)?);
         let write: Write = Arc::new(move |body| {
-            let (client, config) = (Arc::clone(&client), Arc::clone(&config));
-            Box::pin(async move { post(&client, &config, body).await })
+            let sink = Arc::clone(&sink);
+            Box::pin(async move { sink.take(body).await })
         });
         Ok(Self::with_write(log, write))
     }
@@ -377,15 +366,46 @@ fn body(lines: &[Line]) -> String {
     texts.join("\n")
 }
 
-async fn post(client: &Client, config: &InfluxConfig, body: String) -> Outcome {
-    let precision = TimestampPrecision::Nanoseconds;
-    let (org, bucket) = (config.org.as_str(), config.bucket.as_str());
-    let write = client.write_line_protocol_with_precision(org, bucket, body, precision);
-    match timeout(WRITE_TIMEOUT, write).await {
-        Err(_elapsed) => Outcome::Broken("the sink did not answer in time".to_owned()),
-        Ok(Ok(())) => Outcome::Accepted,
-        Ok(Err(RequestError::Http { status, .. })) => judge(status.as_u16()),
-        Ok(Err(error)) => Outcome::Broken(format!("the connection failed: {error}")),
+/// Where lines are posted to, with the time in nanoseconds (InfluxDB 2 API, `POST /api/v2/write`).
+struct Sink {
+    client: Client,
+    url: Url,
+    /// The value of `Authorization`; none where there is no token.
+    token: Option<String>,
+}
+
+impl Sink {
+    fn of(config: &InfluxConfig) -> Result<Self, InfluxError> {
+        let usable = |url: &Url| url.scheme() == "http" && url.has_host();
+        let base = Url::parse(&config.url).ok().filter(usable);
+        let Some(mut url) = base else {
+            return Err(InfluxError::Url { url: config.url.clone() });
+        };
+        let path = format!("{}/api/v2/write", url.path().trim_end_matches('/'));
+        url.set_path(&path);
+        let named = [("org", &*config.org), ("bucket", &*config.bucket), ("precision", "ns")];
+        url.query_pairs_mut().clear().extend_pairs(named);
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let client = Client::builder().redirect(redirect::Policy::none()).timeout(WRITE_TIMEOUT);
+        let token = (!config.token.is_empty()).then(|| format!("Token {}", config.token));
+        Ok(Self { client: client.build()?, url, token })
+    }
+
+    async fn take(&self, body: String) -> Outcome {
+        let mut request = self.client.post(self.url.clone()).body(body);
+        if let Some(token) = &self.token {
+            request = request.header(header::AUTHORIZATION, token);
+        }
+        match request.send().await {
+            Ok(answer) if answer.status().is_success() => Outcome::Accepted,
+            Ok(answer) => judge(answer.status().as_u16()),
+            Err(error) if error.is_timeout() => {
+                Outcome::Broken("the sink did not answer in time".to_owned())
+            }
+            Err(error) => {
+                Outcome::Broken(format!("the connection failed: {}", error.without_url()))
+            }
+        }
     }
 }
 

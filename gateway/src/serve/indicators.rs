@@ -30,8 +30,8 @@ const STANDS: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(3600
 const STANDS_TIMES: u32 = 100;
 /// After a count that failed.
 const TRY_AGAIN: Duration = Duration::from_secs(60);
-/// Rows asked at once.
-const PAGE: usize = 1000;
+/// Rows asked at once: some 3 ms of work, so that an acknowledgement that needs the core waits no longer.
+const PAGE: usize = 250;
 /// After each page it rests so many times as long as the page took: a quarter of one core at most.
 const RESTS: u32 = 3;
 

@@ -46,7 +46,7 @@ pub(in crate::cli) struct Van {
     #[arg(long, default_value_t = 5000, value_parser = clap::value_parser!(u32).range(100..=1_000_000))]
     people: u32,
     /// `store.page_cache_mib`
-    #[arg(long, default_value_t = 8)]
+    #[arg(long, default_value_t = 6)]
     page_cache_mib: u32,
     /// `store.people_cached`
     #[arg(long, default_value_t = 2000)]

@@ -104,7 +104,7 @@ pub struct Options {
 impl Options {
     /// Memory for pages where nobody says otherwise: a township of 121,300 people stays under 256 MiB
     /// (DESIGN section 10), and 64 MiB were measured to be no quicker at 10 M readings.
-    pub const PAGE_CACHE_BYTES: u64 = 40 * 1024 * 1024;
+    pub const PAGE_CACHE_BYTES: u64 = 36 * 1024 * 1024;
     /// Limit of the write-ahead file where nobody says otherwise.
     pub const WAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
