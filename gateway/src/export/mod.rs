@@ -8,11 +8,13 @@ mod influx;
 mod line;
 #[cfg(test)]
 pub(crate) mod script;
+mod sink;
 #[cfg(test)]
 mod tests;
 mod trail;
 
 pub use board::ExportBoard;
 pub use follower::{Advance, BackOff, Follower, Log, NotAdvanced, Progress, Step};
-pub use influx::{Influx, InfluxConfig, InfluxError, NAME as INFLUX};
+pub use influx::{Influx, NAME as INFLUX};
 pub use line::line;
+pub use sink::{InfluxConfig, InfluxError};

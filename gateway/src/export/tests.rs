@@ -20,9 +20,10 @@ use tokio::{
 
 use super::{
     ExportBoard, Influx, InfluxConfig, InfluxError, Progress,
-    influx::{Outcome, Write},
+    influx::Write,
     line::tests::{Point, parse, pressure, stored},
     script::{self, Scripted},
+    sink::Outcome,
 };
 use crate::{
     domain::{Attributes, Clock, Registered, Site, SiteId, SiteRole},
