@@ -35,6 +35,7 @@ mod slip;
 mod tidy;
 mod uplink;
 mod uplink_facts;
+mod uplink_packs;
 mod visits;
 
 use std::path::Path;

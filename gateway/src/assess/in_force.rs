@@ -62,6 +62,12 @@ impl Packs {
         self.later.last().map_or(&self.first, |(_, pack)| pack)
     }
 
+    /// All of them, as they followed each other.
+    #[cfg(test)]
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Pack>> {
+        [&self.first].into_iter().chain(self.later.iter().map(|(_, pack)| pack))
+    }
+
     fn at(&self, instant: Timestamp) -> &Arc<Pack> {
         let later = self.later.iter().rev().find(|(from, _)| *from <= instant);
         later.map_or(&self.first, |(_, pack)| pack)

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::sync::watch;
+
 use crate::{
     assess::{self, Pack, Patient},
     domain::{Person, Plan, Setting, Timestamp},
@@ -9,28 +11,36 @@ use crate::{
 };
 
 /// The pack in force, as pages and imports ask it.
-pub(super) struct PackLines(pub(super) Arc<Pack>);
+pub(super) struct PackLines(pub(super) watch::Receiver<Arc<Pack>>);
+
+impl PackLines {
+    fn pack(&self) -> Arc<Pack> {
+        Arc::clone(&self.0.borrow())
+    }
+}
 
 impl Lines for PackLines {
     fn seen(&self, known: Known<'_>, last_value: Option<Timestamp>, now: Timestamp) -> Seen {
-        let patient = patient(&self.0, known);
+        let pack = self.pack();
+        let patient = patient(&pack, known);
         let mut contradictions = assess::contradictions(known.person, known.earlier, now);
         if let Some(plan) = assess::plan_in_force(known.plans, now) {
-            let looser = assess::plan_contradictions(&self.0, &patient, plan, now);
+            let looser = assess::plan_contradictions(&pack, &patient, plan, now);
             contradictions.extend(looser);
         }
         Seen {
-            lines: lines_for(&self.0, &patient, now),
+            lines: lines_for(&pack, &patient, now),
             contradictions,
-            tracking: assess::tracking(&self.0, &patient, last_value, now),
+            tracking: assess::tracking(&pack, &patient, last_value, now),
         }
     }
 
     fn weigh(&self, known: Known<'_>, plan: &Plan, now: Timestamp) -> Weighed {
-        let patient = patient(&self.0, known);
+        let pack = self.pack();
+        let patient = patient(&pack, known);
         let at = assess::begins(plan, now);
         Weighed {
-            looser: assess::looser(&self.0, &patient, plan, at),
+            looser: assess::looser(&pack, &patient, plan, at),
             waits: assess::waits_for_diagnosis(&patient, plan, at),
         }
     }

@@ -58,7 +58,7 @@ pub(super) fn pack(
 
 /// Store, pack and writer: what every way of running the gateway has.
 pub(super) struct Core {
-    /// The rule pack in force.
+    /// The rule pack in force at the start.
     pub(super) pack: Arc<Pack>,
     /// The reading side of the store.
     pub(super) reader: Arc<dyn Reader>,
@@ -122,19 +122,20 @@ pub(super) fn core(
     let reader = store.reader();
     let clock = Clock::system();
     let settings = commit::Settings {
-        pack: Arc::clone(&pack),
+        pack,
         people_cached: config.store.people_cached,
         clock: clock.clone(),
         trust: config.clock_trust,
         pace,
     };
     let writer = commit::start(store, settings, supervisor)?;
+    let pack = Arc::clone(&writer.pack.borrow());
     let book = DeviceBook::default();
     book.load(reader.as_ref())?;
     let following =
         book.clone().follow(Arc::clone(&reader), writer.registered.clone(), supervisor.stopping());
     supervisor.spawn("device book", following);
-    let gate = watch::Sender::new(Gate::of(practice, pack.signed_by(), pack.signed_hash()));
+    let gate = watch::Sender::new(gate_of(practice, &pack));
     let metrics = serve::metrics::Registry::default();
     let links = serve::open_links(&config.store.dir)?;
     let key = Arc::new(GatewayKey::open(&config.store.dir)?);
@@ -187,17 +188,14 @@ pub(super) fn shared(
     indicators: serve::Latest,
     supervisor: &Supervisor,
 ) -> Result<Arc<serve::Shared>, Failure> {
-    let gate = *core.gate.borrow();
-    let said = |text: &'static str| (!text.is_empty()).then(|| text.to_owned());
-    let pack = Arc::clone(&core.pack);
     Ok(serve::Shared::start(serve::Parts {
         reader: Arc::clone(&core.reader),
         inlet: core.writer.inlet.clone(),
         clock: core.clock.clone(),
         committed: core.writer.committed.clone(),
         health: core.writer.health.clone(),
-        pack: summary(&core.pack),
-        rules: Arc::clone(&core.pack),
+        pack: summaries(core, supervisor),
+        rules: core.writer.pack.clone(),
         settings: serve::Settings {
             build: concat!("xunzhen ", env!("CARGO_PKG_VERSION")).to_owned(),
             place_name: if demo { simulators::world::TOWNSHIP.to_owned() } else { String::new() },
@@ -205,11 +203,6 @@ pub(super) fn shared(
             open_house: core.practice,
             secure: config.http.tls.is_some() || behind_tls(config),
             public_url: config.http.public_url.clone(),
-            sending: SendingState {
-                enabled: gate.is_open(),
-                why_zh: said(gate.why_zh()),
-                why_en: said(gate.why_en()),
-            },
             accounts: serve::AccountRules {
                 separate_powers: config.accounts.separate_powers,
                 second_factor: config.accounts.second_factor,
@@ -223,7 +216,7 @@ pub(super) fn shared(
             let key = posted.idempotency_key.as_deref();
             admit::posted(&posted.body, posted.received_at, key)
         }),
-        lines: Arc::new(super::bands::PackLines(pack)),
+        lines: Arc::new(super::bands::PackLines(core.writer.pack.clone())),
         indicators,
         key: Arc::clone(&core.key),
         upper: Arc::clone(&core.upper),
@@ -241,14 +234,38 @@ fn behind_tls(config: &Config) -> bool {
 /// Starts the count of indicators.
 pub(super) fn indicators(core: &Core, supervisor: &Supervisor) -> serve::Latest {
     let (latest, counted) = watch::channel(None);
-    let (reader, pack) = (Arc::clone(&core.reader), Arc::clone(&core.pack));
+    let (reader, pack) = (Arc::clone(&core.reader), core.writer.pack.clone());
     let stop = supervisor.stopping();
     let following = serve::follow_indicators(reader, pack, core.clock.clone(), latest, stop);
     supervisor.spawn("indicators", following);
     counted
 }
 
-fn summary(pack: &Pack) -> serve::PackSummary {
+/// Whether messages may leave by a pack.
+fn gate_of(practice: bool, pack: &Pack) -> Gate {
+    Gate::of(practice, pack.signed_by(), pack.signed_hash())
+}
+
+/// What pages say of the pack in force, and whether messages leave by it, as long as packs come.
+fn summaries(core: &Core, supervisor: &Supervisor) -> watch::Receiver<serve::PackSummary> {
+    let (mut packs, gates) = (core.writer.pack.clone(), core.gate.clone());
+    let (practice, stop) = (core.practice, supervisor.stopping());
+    let (told, summaries) = watch::channel(summary(&packs.borrow_and_update(), practice));
+    supervisor.spawn("rule pack in force", async move {
+        loop {
+            tokio::select! {
+                () = stop.wait() => return,
+                changed = packs.changed() => if changed.is_err() { return },
+            }
+            let pack = Arc::clone(&packs.borrow_and_update());
+            gates.send_replace(gate_of(practice, &pack));
+            told.send_replace(summary(&pack, practice));
+        }
+    });
+    summaries
+}
+
+fn summary(pack: &Pack, practice: bool) -> serve::PackSummary {
     let concepts = crate::assess::Concept::ALL.iter().filter_map(|concept| {
         let rule = pack.rule(*concept)?;
         Some((concept.as_str().into(), (rule.zh.to_string(), rule.en.to_string())))
@@ -259,7 +276,14 @@ fn summary(pack: &Pack) -> serve::PackSummary {
         ("无主危急值".to_owned(), "Emergency value of nobody".to_owned()),
     );
     let concepts = concepts.chain([of_nobody]).collect();
-    serve::PackSummary { name: pack.title().clone(), concepts }
+    let gate = gate_of(practice, pack);
+    let said = |text: &'static str| (!text.is_empty()).then(|| text.to_owned());
+    let sending = SendingState {
+        enabled: gate.is_open(),
+        why_zh: said(gate.why_zh()),
+        why_en: said(gate.why_en()),
+    };
+    serve::PackSummary { name: pack.title().clone(), concepts, sending }
 }
 
 /// The operator's door over a store that no server holds.

@@ -43,8 +43,8 @@ pub(super) enum Reply {
     Decided(Result<CommitSeq, DecideRefused>),
     /// How many rows were new or changed.
     Registered(usize),
-    /// Up to where another gateway's facts are here, and whether rows were among them.
-    Carried(Result<Watermark, CarryRefused>, bool),
+    /// Up to where another gateway's facts are here, and what else changes with them.
+    Carried(Result<Watermark, CarryRefused>, CameWith),
     /// It is done.
     Done,
 }
@@ -52,8 +52,22 @@ pub(super) enum Reply {
 impl Reply {
     /// Rows entered the registry.
     pub(super) const fn entered_rows(&self) -> bool {
-        matches!(self, Self::Registered(1..) | Self::Carried(_, true))
+        matches!(self, Self::Registered(1..) | Self::Carried(_, CameWith { rows: true, .. }))
     }
+
+    /// Another pack came into force.
+    pub(super) const fn brought_packs(&self) -> bool {
+        matches!(self, Self::Carried(_, CameWith { packs: true, .. }))
+    }
+}
+
+/// What was among the facts of another gateway.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct CameWith {
+    /// Rows of the registry.
+    pub(super) rows: bool,
+    /// Rule packs.
+    pub(super) packs: bool,
 }
 
 /// A group while it is worked on.
@@ -101,6 +115,8 @@ pub(super) struct Group<'a> {
     pub(super) pending: Pending,
     /// Rows of the registry came from another gateway.
     pub(super) rows_came: bool,
+    /// Rule packs came from the gateway above.
+    pub(super) packs_came: bool,
     /// When it was said what is done now, at the gateway where it was said first.
     pub(super) said_at: Option<Timestamp>,
 }
@@ -137,6 +153,7 @@ impl<'a> Group<'a> {
             doubted: false,
             pending: Pending::default(),
             rows_came: false,
+            packs_came: false,
             said_at: None,
         }
     }
@@ -165,7 +182,9 @@ impl Group<'_> {
         for (work, reply) in works.iter().zip(&mut replies) {
             if let Work::Carry(carrying) = work {
                 let brought = self.carry(carrying)?;
-                *reply = Reply::Carried(brought, std::mem::take(&mut self.rows_came));
+                let rows = std::mem::take(&mut self.rows_came);
+                let packs = std::mem::take(&mut self.packs_came);
+                *reply = Reply::Carried(brought, CameWith { rows, packs });
             }
         }
         self.attribute_bound()?;

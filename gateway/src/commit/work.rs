@@ -71,6 +71,52 @@ pub enum Work {
     Close,
 }
 
+impl Work {
+    /// Items of a transaction that it counts for.
+    pub(super) const fn size(&self) -> usize {
+        match self {
+            Self::Deliver(delivery) => delivery.items.len(),
+            Self::Register(rows) => rows.rows.len(),
+            Self::Roster(rows) => rows.rows.len(),
+            Self::Carry(carrying) => carrying.parcels.len(),
+            Self::Act(_)
+            | Self::Decide(_)
+            | Self::Attempted { .. }
+            | Self::Token { .. }
+            | Self::Access { .. }
+            | Self::Advance { .. }
+            | Self::Said { .. }
+            | Self::Tick
+            | Self::Close => 1,
+        }
+    }
+
+    /// Nobody waits for it.
+    pub(super) const fn owes_nothing(&self) -> bool {
+        matches!(self, Self::Tick | Self::Close)
+    }
+
+    /// Whether it answers a request that may come again.
+    #[cfg(feature = "faults")]
+    pub(super) const fn may_come_again(&self) -> bool {
+        match self {
+            Self::Deliver(delivery) => delivery.request().is_some(),
+            Self::Act(act) => act.request.is_some(),
+            Self::Decide(decide) => decide.request.is_some(),
+            Self::Register(_)
+            | Self::Roster(_)
+            | Self::Carry(_)
+            | Self::Attempted { .. }
+            | Self::Token { .. }
+            | Self::Access { .. }
+            | Self::Advance { .. }
+            | Self::Said { .. }
+            | Self::Tick
+            | Self::Close => false,
+        }
+    }
+}
+
 /// What somebody does about an alert.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Deed {
@@ -258,6 +304,8 @@ pub struct Carrying {
     pub epoch: u64,
     /// Where they stand in it; `None`: copies that overtake the rest and come again in their turn.
     pub link: Option<Link>,
+    /// It is the gateway above: its facts say so, and it alone brings rule packs.
+    pub above: bool,
     /// The facts, by position.
     pub parcels: Vec<Parcel>,
     /// Told when they are on disk: up to where everything is.

@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info, warn};
 
 use crate::{
-    assess::{Pack, Packs},
+    assess::Pack,
     domain::{Clock, Timestamp},
     intake::{INLET_DEPTH, Inlet},
     store::{CommitSeq, Committed, Store, StoreError},
@@ -24,7 +24,7 @@ use super::{
     clock::{WatchedClock, newest},
     desk::Desk,
     group::{self, Group, Reply},
-    packs,
+    packs::PacksInForce,
     people::People,
     watch::{CURSOR, INSTANTS_LAST, Watch},
 };
@@ -47,7 +47,7 @@ const ROLL_UP_STEP: usize = 16_384;
 /// What the writer works with.
 #[derive(Debug)]
 pub struct Settings {
-    /// The rule pack in force.
+    /// This gateway's own rule pack: in force until one comes from above.
     pub pack: Arc<Pack>,
     /// People whose state is kept in memory.
     pub people_cached: usize,
@@ -70,6 +70,8 @@ pub struct WriterHandle {
     pub registered: watch::Receiver<CommitSeq>,
     /// Whether it commits at all.
     pub health: watch::Receiver<Health>,
+    /// The rule pack in force.
+    pub pack: watch::Receiver<Arc<Pack>>,
 }
 
 /// Starts the writer on its own thread, owned by the supervisor.
@@ -84,7 +86,7 @@ pub fn start(
     let Settings { pack, people_cached, clock, trust, pace } = settings;
     let mut store = store;
     let began = store.reader().last()?;
-    let packs = packs::put_in_force(store.as_mut(), &pack, clock.now())?;
+    let (packs, in_force) = PacksInForce::begin(store.as_mut(), pack, clock.now())?;
     let reader = store.reader();
     let (work_tx, work) = mpsc::channel(INLET_DEPTH);
     let (committed_tx, committed) = watch::channel(reader.last()?);
@@ -123,7 +125,7 @@ pub fn start(
             path: "writer".into(),
             source,
         })?;
-    Ok(WriterHandle { inlet, committed, registered, health })
+    Ok(WriterHandle { inlet, committed, registered, health, pack: in_force })
 }
 
 /// Ticks the writer, closes it when the process should stop, and waits for its end.
@@ -152,7 +154,7 @@ fn supervise(supervisor: &Supervisor, inlet: &Inlet, ended: oneshot::Receiver<()
 
 struct Writer {
     store: Box<dyn Store>,
-    packs: Packs,
+    packs: PacksInForce,
     clock: WatchedClock,
     desk: Desk,
     work: mpsc::Receiver<Work>,
@@ -210,11 +212,11 @@ impl Writer {
 
     /// The first piece of work and what queued behind it, up to one transaction's worth.
     fn collect(&mut self, first: Work) -> Vec<Work> {
-        let mut items = size(&first);
+        let mut items = first.size();
         let mut works = vec![first];
         while items < GROUP_ITEMS_MAX {
             let Ok(work) = self.work.try_recv() else { break };
-            items = items.saturating_add(size(&work));
+            items = items.saturating_add(work.size());
             works.push(work);
         }
         works
@@ -229,10 +231,11 @@ impl Writer {
                 Ok(Some((replies, proof))) => {
                     self.set_health(Health::Ready);
                     let entered = replies.iter().any(Reply::entered_rows);
+                    let packs = replies.iter().any(Reply::brought_packs);
                     #[cfg(feature = "faults")]
                     crate::fault::point("before_ack");
                     #[cfg(feature = "faults")]
-                    if works.iter().any(may_come_again) {
+                    if works.iter().any(Work::may_come_again) {
                         crate::fault::point("before_answer");
                     }
                     group::answer(works, replies, &proof);
@@ -242,8 +245,11 @@ impl Writer {
                         self.registered.send_replace(proof.last());
                     }
                     self.announce(proof.last());
-                    if self.clock.is_told() {
-                        // Instants in memory were those of the clock before.
+                    if packs {
+                        self.packs.follow(self.store.as_mut(), now)?;
+                    }
+                    if self.clock.is_told() || packs {
+                        // Instants in memory were those of the clock, or the pack, before.
                         self.desk.forget();
                         self.remember_instants()?;
                     }
@@ -262,10 +268,11 @@ impl Writer {
         now: Timestamp,
     ) -> Result<Option<(Vec<Reply>, Committed)>, StoreError> {
         let mut unit = self.store.begin(now)?;
-        let mut group = Group::new(unit.as_mut(), &mut self.desk, &self.packs, &self.gateway, now);
+        let mut group =
+            Group::new(unit.as_mut(), &mut self.desk, self.packs.all(), &self.gateway, now);
         (group.clock, group.doubted) = (self.clock.found(), self.clock.is_doubted());
         let (replies, dirty) = group.apply(works)?;
-        if !dirty && works.iter().all(owes_nothing) {
+        if !dirty && works.iter().all(Work::owes_nothing) {
             return Ok(None);
         }
         let proof = unit.commit()?;
@@ -352,47 +359,5 @@ impl Writer {
             *known = last;
             grown
         });
-    }
-}
-
-const fn size(work: &Work) -> usize {
-    match work {
-        Work::Deliver(delivery) => delivery.items.len(),
-        Work::Register(rows) => rows.rows.len(),
-        Work::Roster(rows) => rows.rows.len(),
-        Work::Carry(carrying) => carrying.parcels.len(),
-        Work::Act(_)
-        | Work::Decide(_)
-        | Work::Attempted { .. }
-        | Work::Token { .. }
-        | Work::Access { .. }
-        | Work::Advance { .. }
-        | Work::Said { .. }
-        | Work::Tick
-        | Work::Close => 1,
-    }
-}
-
-const fn owes_nothing(work: &Work) -> bool {
-    matches!(work, Work::Tick | Work::Close)
-}
-
-/// Whether a work answers a request that may come again.
-#[cfg(feature = "faults")]
-const fn may_come_again(work: &Work) -> bool {
-    match work {
-        Work::Deliver(delivery) => delivery.request().is_some(),
-        Work::Act(act) => act.request.is_some(),
-        Work::Decide(decide) => decide.request.is_some(),
-        Work::Register(_)
-        | Work::Roster(_)
-        | Work::Carry(_)
-        | Work::Attempted { .. }
-        | Work::Token { .. }
-        | Work::Access { .. }
-        | Work::Advance { .. }
-        | Work::Said { .. }
-        | Work::Tick
-        | Work::Close => false,
     }
 }

@@ -38,7 +38,7 @@ pub(super) async fn enter(
     shared.writable()?;
     let body = extract::body(&shared, &headers, body, ROWS_MAX).await?;
     let author = SmolStr::new(asked.author.as_deref().unwrap_or("operator"));
-    let rules = Arc::clone(&shared.rules);
+    let rules = shared.rules();
     let now = shared.clock.now();
     let rows: Vec<_> = match asked.kind.as_str() {
         "follow_ups" => rows(&body, &|entry| Entry::follow_up(&rules, entry, now))?,

@@ -89,14 +89,15 @@ impl Counted {
 /// Counts again and again, until it is told to stop.
 pub async fn follow(
     reader: Arc<dyn Reader>,
-    pack: Arc<Pack>,
+    pack: watch::Receiver<Arc<Pack>>,
     clock: Clock,
     latest: watch::Sender<Option<Arc<Counted>>>,
     stop: Stop,
 ) {
     loop {
         let begun = tokio::time::Instant::now();
-        let counting = count_gently(&reader, &pack, clock.now());
+        let in_force = Arc::clone(&pack.borrow());
+        let counting = count_gently(&reader, &in_force, clock.now());
         let wait = tokio::select! {
             () = stop.wait() => return,
             counted = counting => match counted {

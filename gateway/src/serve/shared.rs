@@ -52,6 +52,8 @@ pub struct PackSummary {
     pub name: SmolStr,
     /// Names of its concepts for people: Chinese, English.
     pub concepts: BTreeMap<SmolStr, (String, String)>,
+    /// Whether messages leave.
+    pub sending: wire::SendingState,
 }
 
 /// What the deployment decides.
@@ -69,8 +71,6 @@ pub struct Settings {
     pub secure: bool,
     /// The address by which browsers reach us, where it differs from the `Host` they send.
     pub public_url: Option<String>,
-    /// Whether messages leave.
-    pub sending: wire::SendingState,
     /// How people sign in.
     pub accounts: AccountRules,
     /// First letters of case codes.
@@ -169,9 +169,9 @@ pub struct Parts {
     /// Whether the writer takes what is posted.
     pub health: watch::Receiver<Health>,
     /// The rule pack, for pages.
-    pub pack: PackSummary,
+    pub pack: watch::Receiver<PackSummary>,
     /// The rule pack in force, by which what people enter is checked.
-    pub rules: Arc<Pack>,
+    pub rules: watch::Receiver<Arc<Pack>>,
     /// The deployment's words.
     pub settings: Settings,
     /// The script pages.
@@ -208,8 +208,8 @@ pub struct Shared {
     pub(super) inlet: Inlet,
     pub(super) clock: Clock,
     pub(super) health: watch::Receiver<Health>,
-    pub(super) pack: PackSummary,
-    pub(super) rules: Arc<Pack>,
+    pub(super) pack: watch::Receiver<PackSummary>,
+    rules: watch::Receiver<Arc<Pack>>,
     pub(super) settings: Settings,
     pub(super) bundle: Bundle,
     pub(super) metrics: Registry,
@@ -310,6 +310,11 @@ impl Shared {
         });
         super::live::follow(&shared);
         shared
+    }
+
+    /// The rule pack in force.
+    pub(super) fn rules(&self) -> Arc<Pack> {
+        Arc::clone(&self.rules.borrow())
     }
 
     /// Makes one-time login links for this server.

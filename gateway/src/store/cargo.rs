@@ -188,7 +188,7 @@ impl<'a, R: Reader + CarryLook> Choice<'a, R> {
             Fact::Presence(presence) => Body::Presence(Box::new(presence.clone())),
             Fact::Registration(row) if travels(&row.row) => Body::Row(row.clone()),
             Fact::Alert(event) => return self.step(event),
-            // A gateway's clock and packs are its own; what follows from facts is judged anew.
+            // A gateway's clock is its own, packs come from above; what follows from facts is judged anew.
             Fact::Clock(_)
             | Fact::Registration(_)
             | Fact::Pack(_)
@@ -202,6 +202,7 @@ impl<'a, R: Reader + CarryLook> Choice<'a, R> {
     fn downward(&mut self, to: &BoxId, fact: &Fact) -> Result<Option<Body>, StoreError> {
         Ok(match fact {
             Fact::Event(event) if self.lives(&event.person)? => Some(Body::Event(event.clone())),
+            Fact::Pack(pack) => Some(Body::Pack(pack.clone())),
             Fact::Alert(event) => {
                 let nobodys = event.alert.person.nobodys_reading();
                 let theirs = match nobodys {
@@ -246,7 +247,6 @@ impl<'a, R: Reader + CarryLook> Choice<'a, R> {
             | Fact::Presence(_)
             | Fact::Registration(_)
             | Fact::Clock(_)
-            | Fact::Pack(_)
             | Fact::Crossing(_)
             | Fact::Attempt(_) => None,
         })

@@ -8,9 +8,9 @@ use smol_str::SmolStr;
 
 use super::{Attributed, ClockNote, Decided, Merged, Quarantined, Refused, Retimed, Timing};
 use crate::domain::{
-    Alert, AlertId, AlertOutcome, AlertState, Attribution, BenchId, ContentDigest, DeviceId, Level,
-    NotificationKey, OpenedBy, PersonEvent, PersonId, Reading, ReadingId, Registered, Road, SiteId,
-    Standing, Timestamp, Visit,
+    Alert, AlertId, AlertOutcome, AlertState, Attribution, BenchId, BoxId, ContentDigest, DeviceId,
+    Level, NotificationKey, OpenedBy, PersonEvent, PersonId, Reading, ReadingId, Registered, Road,
+    SiteId, Standing, Timestamp, Visit,
 };
 
 /// Position of a fact in the log; positions of one commit are consecutive, and a later commit has
@@ -180,6 +180,8 @@ pub struct PackInForce {
     pub text: String,
     /// When.
     pub at: Timestamp,
+    /// The gateway above whose pack it is; `None`: this gateway's own.
+    pub origin: Option<BoxId>,
 }
 
 /// What became of a crossing: exactly one of these (DESIGN section 6).

@@ -147,7 +147,7 @@ pub trait Unit: Staff + CarryUnit {
     /// Any error of the store.
     fn concerned(&mut self, after: CommitSeq, limit: usize) -> Result<Concerned, StoreError>;
 
-    /// Every pack that came into force, oldest first.
+    /// Every pack that came into force, in the order of the log.
     ///
     /// # Errors
     /// Any error of the store.

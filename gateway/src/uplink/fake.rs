@@ -271,7 +271,7 @@ async fn write(mut works: mpsc::Receiver<Work>, store: Arc<Scripted>, taken: Arc
 
 /// The rules of the seam: in its turn, once, and one chain.
 fn carry(carrying: Carrying, store: &Scripted, taken: &mut Taken) {
-    let Carrying { sender, epoch, link, parcels, reply } = carrying;
+    let Carrying { sender, epoch, link, parcels, reply, .. } = carrying;
     let mut script = store.script();
     let held = script.carried.marks.get(&sender).copied().unwrap_or_default();
     let Some(link) = link else {

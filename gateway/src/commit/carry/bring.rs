@@ -4,12 +4,12 @@ use std::collections::HashMap;
 
 use super::{Fate, Group, Load};
 use crate::{
-    commit::{attribute, nobody::Stands, receive::waiting},
+    commit::{attribute, nobody::Stands, receive::waiting, watch},
     domain::{Happened, PersonEvent, Road, Standing},
     intake::Item,
     store::{
-        CardScan, Context, Fact, Landed, Origin, Presence, QuarantineReason, Quarantined, Refused,
-        Registration, Status, StoreError, StoredReading,
+        CardScan, Change, Context, Fact, Landed, Origin, PackInForce, Presence, QuarantineReason,
+        Quarantined, Refused, Registration, Status, StoreError, StoredReading,
     },
     uplink::parcel::Body,
 };
@@ -31,6 +31,7 @@ impl Group<'_> {
             | Body::Moved(_)
             | Body::Merged(_)
             | Body::Retimed(_)
+            | Body::Pack(_)
             | Body::Step(_) => {
                 if self.unit.landed(&load.came.id)?.is_some() {
                     return Ok(Fate::Here);
@@ -57,6 +58,7 @@ impl Group<'_> {
             Body::Merged(said) => self.bring_merged(load, &said),
             Body::Retimed(said) => self.bring_retimed(load, &said),
             Body::Step(said) => self.bring_step(load, &said),
+            Body::Pack(pack) => self.bring_pack(load, *pack),
             Body::Reading(_)
             | Body::Event(_)
             | Body::Quarantined(_)
@@ -207,6 +209,17 @@ impl Group<'_> {
         self.outcome(None, Status::Refused, Some(&refused.reason));
         self.facts.push(Fact::Refused(refused));
         self.landed_last(load)?;
+        Ok(Fate::Here)
+    }
+
+    /// A rule pack of the gateway above is this one's as well, from the instant at which it came into
+    /// force there. The writer judges by it once this is on disk, and everybody is looked at anew.
+    fn bring_pack(&mut self, load: &Load<'_>, mut pack: PackInForce) -> Result<Fate, StoreError> {
+        pack.origin = Some(load.came.id.gateway.clone());
+        self.facts.push(Fact::Pack(Box::new(pack)));
+        self.changes.push(Change::Cursor { follower: watch::CURSOR.to_owned(), to: None });
+        self.landed_last(load)?;
+        self.packs_came = true;
         Ok(Fate::Here)
     }
 

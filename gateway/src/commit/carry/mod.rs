@@ -25,7 +25,7 @@ use crate::{
         Came, CarryChange, Change, CommitSeq, Landed, StoreError, Uploaded, WaitingParcel,
         Watermark,
     },
-    uplink::parcel::{self, Brought, Parcel},
+    uplink::parcel::{self, Body, Brought, Parcel},
 };
 
 /// Parcels that wait and are tried in one group; those that were tried least come first.
@@ -203,7 +203,18 @@ fn opened(carrying: &Carrying) -> Result<Vec<Brought>, CarryRefused> {
             seq: *seq,
             why: error.to_string(),
         };
-        all.push(parcel::decode(line).map_err(malformed)?);
+        let brought = parcel::decode(line).map_err(malformed)?;
+        let why = if brought.down != carrying.above {
+            Some("it says that it goes the other way")
+        } else if matches!(brought.body, Body::Pack(_)) && !carrying.above {
+            Some("a rule pack comes from above alone")
+        } else {
+            None
+        };
+        if let Some(why) = why {
+            return Err(CarryRefused::Malformed { seq: *seq, why: why.to_owned() });
+        }
+        all.push(brought);
     }
     Ok(all)
 }

@@ -26,14 +26,14 @@ use crate::{
     },
     intake::Item,
     store::{
-        CardScan, Cargo, Change, ClockFound, CommitSeq, Fact, ModelStore, Options, SqliteStore,
-        Store, Toward, Watermark,
+        CardScan, Cargo, Change, ClockFound, CommitSeq, Fact, FactId, ModelStore, Options,
+        PackInForce, SqliteStore, Store, Toward, Watermark,
         fixtures::{
             NOON, card, commit, doctor, household, id, person, reading, refused, site, systolic,
         },
         view::{AlertFilter, HeldState, Paging, ReadingFilter, Scope},
     },
-    uplink::parcel::Parcel,
+    uplink::parcel::{self, Parcel},
 };
 
 /// Change it to try other vans; a failure prints the shortest history that shows it.
@@ -280,7 +280,9 @@ impl Gateway {
     ) -> Result<Watermark, CarryRefused> {
         let (reply, _told) = oneshot::channel();
         let (epoch, parcels) = (sender.name.1, parcels.to_vec());
-        let carrying = Carrying { sender: sender.id(), epoch, link, parcels, reply };
+        let above =
+            parcels.first().is_some_and(|parcel| parcel::decode(&parcel.line).unwrap().down);
+        let carrying = Carrying { sender: sender.id(), epoch, link, above, parcels, reply };
         match self.apply(killed, &[Work::Carry(carrying)]).pop() {
             Some(Reply::Carried(done, _)) => done,
             other => panic!("{other:?}"),
@@ -679,6 +681,17 @@ fn an_express_copy_brings_what_its_alert_rests_on() {
     });
 }
 
+/// What only the gateway above may bring: a fact on its way down, and a rule pack.
+fn not_from_below(van: &Gateway, first: &Parcel) -> [Parcel; 2] {
+    let brought = parcel::decode(&first.line).unwrap();
+    let down = parcel::encode(&brought.id, true, &brought.body).unwrap();
+    let (hash, text) = ("h".to_owned(), "{}".to_owned());
+    let pack = Box::new(PackInForce { hash, text, at: NOON, origin: None });
+    let name = FactId { gateway: van.id(), epoch: van.name.1, seq: first.seq };
+    let pack = parcel::encode(&name, false, &parcel::Body::Pack(pack)).unwrap();
+    [down, pack].map(|line| Parcel { line, ..first.clone() })
+}
+
 #[test]
 fn only_what_continues_the_chain_is_entered() {
     each_store(|mut van, mut township, _down| {
@@ -715,11 +728,13 @@ fn only_what_continues_the_chain_is_entered() {
         );
         let outside = Parcel { seq: CommitSeq(right.upto.0 + 1), ..all[0].clone() };
         let garbled = Parcel { line: b"{}".to_vec(), ..all[0].clone() };
-        for parcel in [outside, garbled] {
+        let [downward, pack] = not_from_below(&van, &all[0]);
+        for parcel in [outside, garbled, downward, pack] {
             let (reply, _told) = oneshot::channel();
             let (sender, epoch) = (van.id(), van.name.1);
             let (link, parcels) = (Some(right), vec![parcel]);
-            let work = Work::Carry(Carrying { sender, epoch, link, parcels, reply });
+            let above = false;
+            let work = Work::Carry(Carrying { sender, epoch, link, above, parcels, reply });
             let replies = township.apply(false, &[work]);
             let malformed =
                 matches!(replies[..], [Reply::Carried(Err(CarryRefused::Malformed { .. }), _)]);

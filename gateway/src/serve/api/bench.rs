@@ -71,7 +71,7 @@ pub(in crate::serve) async fn hold(
     (asked, request): (wire::CardAsked, Option<Request>),
 ) -> Result<wire::CardTaken, Refusal> {
     let now = shared.clock.now();
-    let at = asked.at.as_deref().map(|at| admit::happened_at(at, &shared.rules, now)).transpose();
+    let at = asked.at.as_deref().map(|at| admit::happened_at(at, &shared.rules(), now)).transpose();
     let at = at.map_err(|problem| Refusal::event(&problem))?.unwrap_or(now);
     let meant = meant(&asked)?;
     let (card, person) = reached(shared, caller, &site, meant).await?;

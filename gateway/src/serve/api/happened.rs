@@ -144,7 +144,7 @@ pub(in crate::serve) async fn follow_up(
     caller.need(Right::FollowUp)?;
     let body = extract::body(&shared, &headers, body, ENTRY_MAX).await?;
     let request = answers::repeatable(&headers, &caller, &format!("follow-up {id}"), &body)?;
-    let entry = Entry::follow_up(&shared.rules, extract::json(&body)?, shared.clock.now());
+    let entry = Entry::follow_up(&shared.rules(), extract::json(&body)?, shared.clock.now());
     enter(&shared, &caller, id, entry, request).await
 }
 
@@ -163,7 +163,7 @@ pub(in crate::serve) async fn money(
     caller.need(Right::Money)?;
     let body = extract::body(&shared, &headers, body, ENTRY_MAX).await?;
     let request = answers::repeatable(&headers, &caller, &format!("money {id}"), &body)?;
-    let entry = Entry::money(&shared.rules, extract::json(&body)?, shared.clock.now());
+    let entry = Entry::money(&shared.rules(), extract::json(&body)?, shared.clock.now());
     enter(&shared, &caller, id, entry, request).await
 }
 
@@ -195,7 +195,7 @@ pub(in crate::serve) async fn act_at_site(
     asked: wire::SiteActAsked,
     request: Option<Request>,
 ) -> Result<Answered, Refusal> {
-    let entry = Entry::site_act(&shared.rules, asked, shared.clock.now());
+    let entry = Entry::site_act(&shared.rules(), asked, shared.clock.now());
     enter(shared, caller, id, entry, request).await
 }
 

@@ -46,10 +46,9 @@ impl Describer<'_> {
     ) -> Result<wire::Alert, StoreError> {
         let public = self.public_alert(alert, events)?;
         let person = self.person_row(&alert.person)?;
-        let concept = self.shared.pack.concepts.get(&alert.concept);
-        let (concept_zh, concept_en) = concept
-            .cloned()
-            .unwrap_or_else(|| (alert.concept.to_string(), alert.concept.to_string()));
+        let concept = self.shared.pack.borrow().concepts.get(&alert.concept).cloned();
+        let (concept_zh, concept_en) =
+            concept.unwrap_or_else(|| (alert.concept.to_string(), alert.concept.to_string()));
         let newest = self.newest_stored(alert)?;
         let symptoms_offered = newest.as_ref().map(|stored| self.symptoms_offered(stored));
         let newest = match newest {
@@ -108,7 +107,7 @@ impl Describer<'_> {
             None => None,
         };
         let own = OFFICE_CONCEPTS.contains(&alert.concept.as_str());
-        let names = self.shared.pack.concepts.get(&alert.concept).filter(|_| own).cloned();
+        let names = self.shared.pack.borrow().concepts.get(&alert.concept).filter(|_| own).cloned();
         let (concept_zh, concept_en) = names.unzip();
         Ok(wire::Alert {
             concept: own.then(|| alert.concept.to_string()),
@@ -179,7 +178,7 @@ impl Describer<'_> {
         &self,
         stored: &StoredReading,
     ) -> Vec<wire::SymptomOffered> {
-        let asked = self.shared.rules.symptoms_asked(&stored.reading.measurement);
+        let asked = self.shared.rules().symptoms_asked(&stored.reading.measurement);
         let offered = asked.into_iter().map(|(code, zh)| wire::SymptomOffered {
             en: code.replace('_', " "),
             code: code.to_string(),

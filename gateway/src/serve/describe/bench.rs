@@ -183,9 +183,9 @@ impl Describer<'_> {
         let mut ringing = Vec::new();
         for alert in alerts.iter().filter(|alert| rings(alert) && alert.alert_at >= since) {
             let newest = self.newest_stored(alert)?;
-            let again = newest
-                .as_ref()
-                .map(|stored| (stored, self.shared.rules.taken_again(&stored.reading.measurement)));
+            let again = newest.as_ref().map(|stored| {
+                (stored, self.shared.rules().taken_again(&stored.reading.measurement))
+            });
             let rest = again.map_or(Millis(0), |(_, (rest, _))| rest);
             let again = again.map(|(stored, (from, until))| {
                 let at = stored.reading.measured.at;
@@ -245,7 +245,7 @@ impl Describer<'_> {
             Some(bench) => Some(bench.clone()),
             None => self.bench_of(&stored.reading)?,
         };
-        let (from, until) = self.shared.rules.taken_again(&stored.reading.measurement);
+        let (from, until) = self.shared.rules().taken_again(&stored.reading.measurement);
         let prefix = &self.shared.settings.case_prefix;
         let ring = wire::Ring {
             site: site.site.to_string(),

@@ -33,7 +33,7 @@ pub(in crate::serve) fn board(
         as_of: now.to_string(),
         place: place.unwrap_or_else(|| place_of(scope)).to_owned(),
         demo: shared.settings.demo,
-        sending: shared.settings.sending.clone(),
+        sending: shared.pack.borrow().sending.clone(),
         people: counted.people,
         readings_today: counted.readings_today,
         people_today: counted.people_today,

@@ -69,7 +69,7 @@ impl Describer<'_> {
             Some(household) => self.reader().doctor_of(household, self.now)?,
             None => None,
         };
-        let pack = self.shared.pack.name.as_str();
+        let pack = self.shared.pack.borrow().name.clone();
         let latest = self.latest(scope, person)?;
         let known = self.known(&person.person)?;
         let merges = self.merges_within(scope, &person.person)?;
@@ -89,7 +89,7 @@ impl Describer<'_> {
             cohorts: in_force(&person.cohorts, self.now),
             diagnoses: in_force(&person.diagnoses, self.now),
             medicines: in_force(&person.medicines, self.now),
-            lines: seen.lines.into_iter().map(|band| line(band, pack)).collect(),
+            lines: seen.lines.into_iter().map(|band| line(band, &pack)).collect(),
             latest,
             open_alerts: self.open_alerts(scope, person)?,
             merged_into: merges.iter().find(away).map(|held| held.merged.survivor.to_string()),

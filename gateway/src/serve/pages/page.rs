@@ -107,8 +107,8 @@ pub(in crate::serve) struct Page {
 impl Page {
     /// A page for somebody who signed in, or for nobody.
     pub(super) fn new(shared: &Shared, lang: Lang, caller: Option<&Caller>, title: &str) -> Self {
-        let sending = &shared.settings.sending;
-        let why = if lang.english() { &sending.why_en } else { &sending.why_zh };
+        let sending = shared.pack.borrow().sending.clone();
+        let why = if lang.english() { sending.why_en } else { sending.why_zh };
         let who = caller.map(|caller| caller.grant.author().to_owned());
         Self {
             t: lang.words,
@@ -118,7 +118,7 @@ impl Page {
             as_of: clock_time(&shared.clock.now().to_string()),
             demo: shared.settings.demo,
             links: super::neighbours::alarms(shared, lang),
-            silent: (!sending.enabled).then(|| why.clone().unwrap_or_default()),
+            silent: (!sending.enabled).then(|| why.unwrap_or_default()),
             glass: caller
                 .and_then(|caller| Some(clock_time(&caller.glass.as_ref()?.until.to_string()))),
             who,

@@ -279,7 +279,8 @@ fn entry(shared: &Shared, event: &wire::Event, english: bool) -> (&'static str, 
 }
 
 fn symptom(shared: &Shared, code: &str, english: bool) -> String {
-    let zh = shared.rules.symptom_zh(code).filter(|_| !english);
+    let rules = shared.rules();
+    let zh = rules.symptom_zh(code).filter(|_| !english);
     zh.map_or_else(|| code.replace('_', " "), ToString::to_string)
 }
 

@@ -97,11 +97,6 @@ fn settings() -> Settings {
         open_house: false,
         secure: false,
         public_url: Some("https://gw.example".to_owned()),
-        sending: wire::SendingState {
-            enabled: false,
-            why_zh: Some("规则包未签署".to_owned()),
-            why_en: Some("the rule pack is not signed".to_owned()),
-        },
         accounts: super::AccountRules::default(),
         case_prefix: "QS".into(),
     }
@@ -136,6 +131,15 @@ fn gateway_by(settings: Settings, bundle: Bundle, clock: &Clock) -> Gateway {
         setting: "any",
     }];
     let concept = ("血压急症".to_owned(), "Blood pressure emergency".to_owned());
+    let summary = PackSummary {
+        name: "cn-rural-default 1.1.0".into(),
+        concepts: [("bp_emergency".into(), concept)].into(),
+        sending: wire::SendingState {
+            enabled: false,
+            why_zh: Some("规则包未签署".to_owned()),
+            why_en: Some("the rule pack is not signed".to_owned()),
+        },
+    };
     let (inlet, key) = (world.writer(open, &supervisor), Arc::new(GatewayKey::for_tests()));
     let folder = tempfile::tempdir().unwrap();
     let (log, audited) = AuditLog::for_tests(folder.path().to_owned());
@@ -146,11 +150,8 @@ fn gateway_by(settings: Settings, bundle: Bundle, clock: &Clock) -> Gateway {
         clock: clock.clone(),
         committed: world.committed.subscribe(),
         health: healthy,
-        pack: PackSummary {
-            name: "cn-rural-default 1.1.0".into(),
-            concepts: [("bp_emergency".into(), concept)].into(),
-        },
-        rules: Arc::clone(&PACK),
+        pack: watch::channel(summary).1,
+        rules: watch::channel(Arc::clone(&PACK)).1,
         settings,
         bundle,
         metrics: super::metrics::Registry::default(),

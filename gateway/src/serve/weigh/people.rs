@@ -44,7 +44,7 @@ impl Scales<'_> {
     /// Classes that neither the pack maps to a cohort nor anybody knows as a tag: kept as written.
     fn unknown_classes(&self, person: &Person) -> Vec<RowError> {
         let known = |class: &str| {
-            COHORT_TAGS.contains(&class) || self.shared.rules.cohort_of(class).is_some()
+            COHORT_TAGS.contains(&class) || self.shared.rules().cohort_of(class).is_some()
         };
         let unknown = person.cohorts.iter().filter(|it| !known(&it.code));
         let told = unknown.map(|it| {

@@ -43,7 +43,7 @@ pub struct Board {
 }
 
 /// Whether messages leave for doctors, and if not, why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct SendingState {
     /// They do.
     pub enabled: bool,

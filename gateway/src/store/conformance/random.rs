@@ -398,7 +398,8 @@ fn said_at(site: &str, (what, a, b): (u8, u8, u8), minutes: i64) -> Fact {
     }
     if a.is_multiple_of(4) {
         let (hash, text) = (name("h", b, 3), "{}".to_owned());
-        return Fact::Pack(Box::new(PackInForce { hash, text, at }));
+        let origin = b.is_multiple_of(2).then(|| id("gw-above"));
+        return Fact::Pack(Box::new(PackInForce { hash, text, at, origin }));
     }
     Fact::Presence(Presence { site: id(site), online: a % 2 == 0, detail: None, at })
 }

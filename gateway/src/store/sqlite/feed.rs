@@ -221,7 +221,7 @@ pub(super) fn registration(
 }
 
 fn packs(connection: &Connection, span: [i64; 2]) -> Entries {
-    let sql = "SELECT seq, hash, body, at FROM pack WHERE seq > ? AND seq <= ?";
+    let sql = "SELECT seq, hash, body, at, origin FROM pack WHERE seq > ? AND seq <= ?";
     fetch(connection, "pack", (sql, span), |cells| {
         Ok(entry(cells.seq()?, Fact::Pack(Box::new(registry::pack(cells)?))))
     })

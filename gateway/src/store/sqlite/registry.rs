@@ -11,8 +11,8 @@ use super::{
 };
 use crate::{
     domain::{
-        Card, CareLevel, Doctor, Household, HouseholdId, Id, Person, PersonId, Registered, Site,
-        Timestamp,
+        BoxId, Card, CareLevel, Doctor, Household, HouseholdId, Id, Person, PersonId, Registered,
+        Site, Timestamp,
     },
     store::{CommitSeq, PackInForce, Registration, RegistryKey, StoreError, staff::TWO_DOCTORS},
 };
@@ -218,19 +218,21 @@ pub(super) fn add_pack(
     seq: CommitSeq,
     pack: &PackInForce,
 ) -> Result<(), StoreError> {
-    let sql = "INSERT INTO pack (seq, hash, body, at) VALUES (?, ?, ?, ?)";
-    let params = params![seq.0, pack.hash, pack.text, pack.at.as_millis()];
+    let sql = "INSERT INTO pack (seq, hash, body, at, origin) VALUES (?, ?, ?, ?, ?)";
+    let origin = pack.origin.as_ref().map(BoxId::as_str);
+    let params = params![seq.0, pack.hash, pack.text, pack.at.as_millis(), origin];
     run(connection, "adding a pack", sql, params).map(|_| ())
 }
 
 /// Every pack that came into force, oldest first.
 pub(super) fn packs(connection: &Connection) -> Result<Vec<PackInForce>, StoreError> {
-    fetch(connection, "pack", ("SELECT hash, body, at FROM pack ORDER BY seq", []), pack)
+    fetch(connection, "pack", ("SELECT hash, body, at, origin FROM pack ORDER BY seq", []), pack)
 }
 
-/// From the columns hash, body, at.
+/// From the columns hash, body, at, origin.
 pub(super) fn pack(cells: &mut Cells<'_, '_>) -> Result<PackInForce, StoreError> {
-    Ok(PackInForce { hash: cells.take()?, text: cells.take()?, at: cells.time()? })
+    let (hash, text, at) = (cells.take()?, cells.take()?, cells.time()?);
+    Ok(PackInForce { hash, text, at, origin: cells.id_or_none()? })
 }
 
 fn card_in_force(connection: &Connection, card: &str) -> Result<Option<Registered>, StoreError> {

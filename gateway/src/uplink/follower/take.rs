@@ -82,7 +82,8 @@ impl Follower {
         let (reply, done) = oneshot::channel();
         let Told { by: sender, epoch, .. } = batch.told;
         let parcels = batch.parcels;
-        let work = Work::Carry(Carrying { sender, epoch, link: Some(link), parcels, reply });
+        let work =
+            Work::Carry(Carrying { sender, epoch, link: Some(link), above: true, parcels, reply });
         self.log.inlet.hand_over(work).await?;
         match done.await.map_err(|_dropped| NotCommitted)? {
             Ok(mark) => debug!(upto = mark.upto.0, "took facts from the gateway above"),

@@ -284,7 +284,8 @@ impl Upper {
         let (reply, done) = oneshot::channel();
         let (sender, epoch, last) = (batch.told.by, batch.told.epoch, batch.last);
         let of = sender.clone();
-        let work = Work::Carry(Carrying { sender, epoch, link, parcels: batch.parcels, reply });
+        let (above, parcels) = (false, batch.parcels);
+        let work = Work::Carry(Carrying { sender, epoch, link, above, parcels, reply });
         self.parts.inlet.hand_over(work).await.map_err(|_closed| Failed::NotCommitting)?;
         let mark = match done.await.map_err(|_dropped| Failed::NotCommitting)? {
             Ok(mark) => mark,

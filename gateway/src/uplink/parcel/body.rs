@@ -9,8 +9,8 @@ use crate::{
         Visit,
     },
     store::{
-        AlertChange, CardScan, Context, FactId, Presence, Quarantined, Refused, Registration,
-        Retimed, StoredReading,
+        AlertChange, CardScan, Context, FactId, PackInForce, Presence, Quarantined, Refused,
+        Registration, Retimed, StoredReading,
     },
 };
 
@@ -42,6 +42,8 @@ pub enum Body {
     Presence(Box<Presence>),
     /// A row entered the registry.
     Row(Box<Registration>),
+    /// A rule pack came into force. From above alone.
+    Pack(Box<PackInForce>),
     /// Somebody did something about an alert.
     Step(Box<SaidStep>),
     /// A kind that a later program made.
@@ -65,6 +67,7 @@ impl Body {
             Self::Card(_) => "card",
             Self::Presence(_) => "presence",
             Self::Row(_) => "row",
+            Self::Pack(_) => "pack",
             Self::Step(_) => "step",
             Self::Unknown(_) => "unknown",
         }

@@ -18,7 +18,8 @@ use crate::{
         OutcomeCode, Person, Registered, Setting, Timestamp, Visit,
     },
     store::{
-        AlertChange, CardScan, CommitSeq, Fact, FactId, Presence, Registration, Retimed, Timing,
+        AlertChange, CardScan, CommitSeq, Fact, FactId, PackInForce, Presence, Registration,
+        Retimed, Timing,
         fixtures::{NOON, context, doctor, happened, id, key, quarantined, reading, refused, site},
     },
 };
@@ -163,6 +164,8 @@ fn samples() -> Vec<Body> {
         ..person_of_nothing()
     });
     all.push(Body::Row(Box::new(Registration { row, author: "N1".into(), at: NOON })));
+    let (hash, text) = ("aa55".to_owned(), "{\"pack\":\"青石\"}\n".to_owned());
+    all.push(Body::Pack(Box::new(PackInForce { hash, text, at: NOON, origin: None })));
     all
 }
 

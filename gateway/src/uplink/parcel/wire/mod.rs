@@ -126,6 +126,7 @@ pub(super) fn written(head: Head, body: &Body) -> serde_json::Result<Vec<u8>> {
         Body::Card(it) => line(head, &rest::Card::from(&**it)),
         Body::Presence(it) => line(head, &rest::Presence::from(&**it)),
         Body::Row(it) => line(head, &rest::Row::from(&**it)),
+        Body::Pack(it) => line(head, &rest::Pack::from(&**it)),
         Body::Step(it) => line(head, &said::Step::from(&**it)),
         Body::Unknown(_) => line(head, &()),
     }
@@ -154,6 +155,7 @@ pub(super) fn read(kind: &SmolStr, line: &[u8]) -> Result<Body, ParcelError> {
         "card" => Body::Card(Box::new(of::<rest::Card, _>(kind, line)?)),
         "presence" => Body::Presence(Box::new(of::<rest::Presence, _>(kind, line)?)),
         "row" => Body::Row(Box::new(of::<rest::Row, _>(kind, line)?)),
+        "pack" => Body::Pack(Box::new(of::<rest::Pack, _>(kind, line)?)),
         "step" => Body::Step(Box::new(of::<said::Step, _>(kind, line)?)),
         _ => Body::Unknown(kind.clone()),
     })

@@ -256,6 +256,28 @@ impl TryFrom<Row> for Registration {
     }
 }
 
+#[derive(Serialize, Deserialize)]
+pub(super) struct Pack {
+    hash: String,
+    text: String,
+    at: At,
+}
+
+impl From<&store::PackInForce> for Pack {
+    fn from(it: &store::PackInForce) -> Self {
+        Self { hash: it.hash.clone(), text: it.text.clone(), at: it.at.into() }
+    }
+}
+
+impl TryFrom<Pack> for store::PackInForce {
+    type Error = No;
+
+    fn try_from(it: Pack) -> Result<Self, No> {
+        // Whose it is, the fact's name says.
+        Ok(Self { hash: it.hash, text: it.text, at: it.at.into(), origin: None })
+    }
+}
+
 /// Rows that are made where people are measured. Who treats, who is on duty, what places there are
 /// and which gateways are trusted, comes from above as a roster, or is entered at each gateway.
 pub(crate) fn travels(row: &Registered) -> bool {
