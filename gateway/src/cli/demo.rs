@@ -12,7 +12,8 @@ use simulators::world::{Door, World};
 use super::{
     Common, Failure, LogFormat, configure,
     serve::{Mode, start, stop_on_signal},
-    table::{self, Cells, Kind},
+    table::Kind,
+    van,
 };
 use crate::{
     config::{Config, Serial},
@@ -37,10 +38,24 @@ pub(super) struct Demo {
     /// End with the day instead of waiting for Ctrl-C
     #[arg(long)]
     once: bool,
+    /// A van and its centre instead, with a cable between them to be pulled in the page; with --once
+    /// the whole story of a pulled cable is told and checked
+    #[arg(long)]
+    van: bool,
+    /// Removes this folder once the standard input has ended
+    #[arg(long, value_name = "DIR", hide = true)]
+    sweep: Option<PathBuf>,
 }
 
 /// `demo`.
 pub(super) fn run(command: &Demo, out: &mut dyn Write) -> Result<(), Failure> {
+    if let Some(folder) = &command.sweep {
+        return van::sweep(folder);
+    }
+    if command.van {
+        let Demo { minutes, port, seed, once, .. } = *command;
+        return van::run(&van::Asked { minutes, port, seed, once }, out);
+    }
     let folder = Folder::make()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(show(command, &folder.0, out))
@@ -122,14 +137,7 @@ fn rows(world: &World) -> Result<Vec<crate::domain::Registered>, Failure> {
     ];
     let mut rows = Vec::new();
     for (kind, name) in kinds {
-        let text = world.registry().csv(name).unwrap_or_default();
-        let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text.as_bytes());
-        let headers = reader.headers().map_err(|error| Failure::of(&error))?.clone();
-        for record in reader.records() {
-            let record = record.map_err(|error| Failure::of(&error))?;
-            let row = table::row(kind, Cells::new(&headers, &record));
-            rows.push(row.map_err(|error| Failure::of(&error))?);
-        }
+        rows.extend(van::rows(kind, &world.registry().csv(name).unwrap_or_default())?);
     }
     Ok(rows)
 }

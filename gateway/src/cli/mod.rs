@@ -34,6 +34,7 @@ mod slip;
 mod store;
 mod table;
 mod user;
+mod van;
 mod wiring;
 
 use std::{

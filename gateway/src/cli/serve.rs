@@ -46,6 +46,9 @@ pub(super) struct Serve {
     /// For trying out: loopback only, unregistered devices welcome, one hundred people, a token
     #[arg(long)]
     dev: bool,
+    /// End in order when the standard input ends: whoever started this is gone
+    #[arg(long, hide = true)]
+    until_stdin_closes: bool,
 }
 
 /// `serve`.
@@ -71,6 +74,9 @@ pub(super) fn run(command: &Serve, common: &Common, out: &mut dyn Write) -> Resu
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let ended = runtime.block_on(async {
         let supervisor = Supervisor::new();
+        if command.until_stdin_closes {
+            stop_with_stdin(&supervisor);
+        }
         let mode = if command.dev { Mode::Dev } else { Mode::Serve };
         let running = start(&config, mode, &supervisor).await?;
         stop_on_signal(&supervisor)?;
@@ -269,6 +275,17 @@ pub(super) fn stop_on_signal(supervisor: &Supervisor) -> Result<(), Failure> {
         asked.stop();
     });
     Ok(())
+}
+
+/// Ends the process in order when the standard input does: it closes with whoever holds it, however
+/// that ended.
+fn stop_with_stdin(supervisor: &Supervisor) {
+    let all = supervisor.clone();
+    std::thread::spawn(move || {
+        // What cannot be read has ended too.
+        drop(std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink()));
+        all.stop();
+    });
 }
 
 /// Hands rows to the writer and waits until they are on disk.

@@ -34,6 +34,7 @@ mod connect;
 mod live;
 mod registry;
 mod timetable;
+pub mod van;
 
 use std::{
     future::Future,
