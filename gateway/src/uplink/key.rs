@@ -51,6 +51,24 @@ impl PublicKey {
     }
 }
 
+/// How an Ed25519 key begins in a certificate (RFC 8410, section 4): the 32 bytes of the key follow.
+const SPKI: [u8; 12] = [0x30, 0x2a, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 3, 0x21, 0];
+
+impl PublicKey {
+    /// The key that a certificate is about, by its subject public key info; nothing: it is of another
+    /// kind.
+    #[must_use]
+    pub fn from_spki(spki: &[u8]) -> Option<Self> {
+        spki.strip_prefix(&SPKI)?.try_into().ok().map(Self)
+    }
+
+    /// The key as a certificate has it.
+    #[must_use]
+    pub fn to_spki(self) -> Vec<u8> {
+        [&SPKI[..], &self.0].concat()
+    }
+}
+
 impl fmt::Display for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{PREFIX}{}", URL_SAFE_NO_PAD.encode(self.0))
@@ -152,6 +170,19 @@ mod tests {
         let other = GatewayKey::open(other.path()).unwrap().public();
         assert_eq!(other.verify(b"roster", &signature), Err(Forged));
         assert_ne!(other.fingerprint(), public.fingerprint());
+    }
+
+    #[test]
+    fn a_public_key_is_found_in_a_certificate_and_no_other_kind_is_taken_for_one() {
+        let public = GatewayKey::of_seed([1; 32]).public();
+        assert_eq!(PublicKey::from_spki(&public.to_spki()), Some(public));
+        let mut longer = public.to_spki();
+        longer.push(0);
+        let mut other = public.to_spki();
+        other[8] = 0x6e;
+        for wrong in [&longer[..], &other, &public.to_spki()[..43], &[]] {
+            assert_eq!(PublicKey::from_spki(wrong), None);
+        }
     }
 
     #[test]
