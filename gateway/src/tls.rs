@@ -13,6 +13,7 @@ use rustls::{
     ClientConfig, ConfigBuilder, ConfigSide, RootCertStore, ServerConfig, WantsVerifier,
     WantsVersions,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    sign::{CertifiedKey, SigningKey, SingleCertAndKey},
 };
 
 /// Why TLS cannot be offered, or cannot be asked for.
@@ -53,7 +54,7 @@ pub enum TlsError {
 /// # Errors
 /// [`TlsError`] says which file is wrong.
 pub fn tls_from_files(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, TlsError> {
-    let (chain, secret) = identity(certificate, key)?;
+    let (chain, secret) = chain_and_key(certificate, key)?;
     let mut config = versions(ServerConfig::builder_with_provider)?
         .with_no_client_auth()
         .with_single_cert(chain, secret)
@@ -71,20 +72,48 @@ pub fn tls_to_server(
     ca: &Path,
     own: Option<(&Path, &Path)>,
 ) -> Result<Arc<ClientConfig>, TlsError> {
-    let mut roots = RootCertStore::empty();
-    for certificate in certificates(ca)? {
-        let useless = |source| TlsError::Root { path: ca.to_owned(), source };
-        roots.add(certificate).map_err(useless)?;
-    }
+    let roots = roots(ca)?;
     let builder = versions(ClientConfig::builder_with_provider)?.with_root_certificates(roots);
     let config = match own {
         Some((certificate, key)) => {
-            let (chain, secret) = identity(certificate, key)?;
+            let (chain, secret) = chain_and_key(certificate, key)?;
             builder.with_client_auth_cert(chain, secret).map_err(unusable)?
         }
         None => builder.with_no_client_auth(),
     };
     Ok(Arc::new(config))
+}
+
+/// What a box needs to show itself by its certificate to a server whose chain ends at one of the
+/// certificates of a file. TLS 1.3 alone: an earlier version would show the certificate to everybody on
+/// the way.
+///
+/// # Errors
+/// [`TlsError`] says which file is wrong; a certificate of another key is.
+pub fn tls_as_box(
+    ca: &Path,
+    certificate: &Path,
+    key: Arc<dyn SigningKey>,
+) -> Result<Arc<ClientConfig>, TlsError> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let own = CertifiedKey::new(certificates(certificate)?, key);
+    own.keys_match().map_err(unusable)?;
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .map_err(unusable)?
+        .with_root_certificates(roots(ca)?)
+        .with_client_cert_resolver(Arc::new(SingleCertAndKey::from(own)));
+    Ok(Arc::new(config))
+}
+
+/// Those of a file that others may be believed by.
+fn roots(ca: &Path) -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(ca)? {
+        let useless = |source| TlsError::Root { path: ca.to_owned(), source };
+        roots.add(certificate).map_err(useless)?;
+    }
+    Ok(roots)
 }
 
 /// TLS 1.2 and 1.3 with ring, for either side.
@@ -95,7 +124,11 @@ fn versions<S: ConfigSide>(
     side(provider).with_safe_default_protocol_versions().map_err(unusable)
 }
 
-fn identity(
+/// A certificate chain and its key, from their files.
+///
+/// # Errors
+/// [`TlsError`] says which file is wrong.
+pub fn chain_and_key(
     certificate: &Path,
     key: &Path,
 ) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), TlsError> {
@@ -104,7 +137,11 @@ fn identity(
     Ok((chain, secret))
 }
 
-fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+/// Every certificate of a file, at least one.
+///
+/// # Errors
+/// [`TlsError`] says what is wrong with it.
+pub fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let found = CertificateDer::pem_file_iter(file)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(|error| unreadable(file, error))?;
@@ -115,7 +152,7 @@ fn unreadable(path: &Path, error: rustls::pki_types::pem::Error) -> TlsError {
     TlsError::File { path: path.to_owned(), source: io::Error::other(error) }
 }
 
-fn unusable(source: rustls::Error) -> TlsError {
+pub(crate) fn unusable(source: rustls::Error) -> TlsError {
     TlsError::Unusable { source }
 }
 

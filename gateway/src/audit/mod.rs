@@ -14,6 +14,7 @@ mod line;
 mod log;
 mod look;
 mod read;
+mod refusals;
 #[cfg(test)]
 mod tests;
 mod verify;
@@ -35,6 +36,7 @@ pub use self::{
     line::{Kind, Line},
     log::{Settings, start},
     read::{Asked, Found, read},
+    refusals::{Refusals, record_refusals},
     verify::{Bad, Extent, Sound, files, head_of, verify},
 };
 

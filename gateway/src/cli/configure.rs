@@ -9,14 +9,18 @@ use std::{
 
 use clap::Subcommand;
 
-use super::{Common, Failure, pieces};
+use super::{Common, Failure, boxes, pieces};
 use crate::{
     assess::Pack,
     config::{self, BrokerTls, Config, Settings, Sources, Uplink, Way},
     domain::BoxId,
     store::Reader,
     tls,
-    uplink::follower::{HttpLine, Line, MqttLine, MqttTo},
+    uplink::{
+        GatewayKey,
+        follower::{HttpLine, Line, MqttLine, MqttTo},
+        signer,
+    },
 };
 
 /// The file that is read when none is named and it is there.
@@ -157,8 +161,9 @@ pub(super) fn formats(config: &Config) -> Vec<String> {
 
 fn environment(config: &Config) -> Vec<String> {
     let mut problems = Vec::new();
-    for (key, listen) in [("http.listen", config.http.listen), ("mqtt.listen", config.mqtt.listen)]
-    {
+    let tls = config.mqtt.tls.as_ref();
+    let plain = [("http.listen", config.http.listen), ("mqtt.listen", config.mqtt.listen)];
+    for (key, listen) in plain.into_iter().chain(tls.map(|tls| ("mqtt.tls_listen", tls.listen))) {
         if let Err(error) = TcpListener::bind(listen) {
             problems.push(format!("{key}: cannot listen on {listen}: {error} / 端口不可用"));
         }
@@ -172,9 +177,10 @@ fn environment(config: &Config) -> Vec<String> {
     {
         problems.push(format!("http.tls_certificate: {} / 证书不可用", in_full(&error)));
     }
+    problems.extend(tls.and_then(|tls| boxes::check(tls, &config.store.dir)));
     if let Some(uplink) = &config.uplink {
         problems.extend(token_up(uplink).err());
-        problems.extend(tls_up(uplink).err());
+        problems.extend(certificate_up(uplink, &config.store.dir));
     }
     if let Some(tls) = config.broker.as_ref().and_then(|broker| broker.tls.as_ref()) {
         problems.extend(broker_tls(tls).err());
@@ -195,17 +201,40 @@ fn token_up(uplink: &Uplink) -> Result<String, String> {
 }
 
 /// What TLS to the gateway above needs, where somebody of our own choice vouches for it.
-fn tls_up(uplink: &Uplink) -> Result<Option<Arc<rustls::ClientConfig>>, String> {
-    let to_server = |ca: &PathBuf| {
-        tls::tls_to_server(ca, None)
-            .map_err(|error| format!("uplink.tls_ca: {} / 证书不可用", in_full(&error)))
+fn tls_up(
+    uplink: &Uplink,
+    key: &Arc<GatewayKey>,
+) -> Result<Option<Arc<rustls::ClientConfig>>, String> {
+    let Some(ca) = &uplink.tls_ca else { return Ok(None) };
+    let (said, made) = match &uplink.certificate {
+        Some(own) => ("uplink.tls_certificate", tls::tls_as_box(ca, own, signer(Arc::clone(key)))),
+        None => ("uplink.tls_ca", tls::tls_to_server(ca, None)),
     };
-    uplink.tls_ca.as_ref().map(to_server).transpose()
+    made.map(Some).map_err(|error| format!("{said}: {} / 证书不可用", in_full(&error)))
+}
+
+/// What is wrong with the files of TLS to the gateway above. No key is made for it.
+fn certificate_up(uplink: &Uplink, folder: &Path) -> Option<String> {
+    match GatewayKey::found(folder) {
+        Ok(Some(key)) => tls_up(uplink, &Arc::new(key)).err(),
+        Ok(None) if uplink.certificate.is_some() => Some(
+            "uplink.tls_certificate: this box has no key yet, run roster key / 本网关尚无密钥，请先运行 roster key".to_owned(),
+        ),
+        Ok(None) => uplink.tls_ca.as_ref().and_then(|ca| {
+            let made = tls::tls_to_server(ca, None);
+            made.err().map(|error| format!("uplink.tls_ca: {} / 证书不可用", in_full(&error)))
+        }),
+        Err(error) => Some(format!("store.dir: {error}")),
+    }
 }
 
 /// The line to the gateway above.
-pub(super) fn line_up(uplink: &Uplink, reader: &dyn Reader) -> Result<Box<dyn Line>, String> {
-    let (token, tls) = (token_up(uplink)?, tls_up(uplink)?);
+pub(super) fn line_up(
+    uplink: &Uplink,
+    reader: &dyn Reader,
+    key: &Arc<GatewayKey>,
+) -> Result<Box<dyn Line>, String> {
+    let (token, tls) = (token_up(uplink)?, tls_up(uplink, key)?);
     match &uplink.way {
         Way::Http => {
             let line = HttpLine::new(&uplink.to, token, tls)
@@ -228,7 +257,7 @@ pub(super) fn broker_tls(tls: &BrokerTls) -> Result<Arc<rustls::ClientConfig>, S
         .map_err(|error| format!("broker.tls_ca: {} / 证书不可用", in_full(&error)))
 }
 
-fn in_full(error: &(dyn std::error::Error + 'static)) -> String {
+pub(super) fn in_full(error: &(dyn std::error::Error + 'static)) -> String {
     Failure::of(error).to_string()
 }
 

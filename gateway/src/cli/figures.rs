@@ -55,6 +55,18 @@ pub(super) fn of_mqtt(registry: &Registry, shared: Arc<mqtt::Shared>) {
                     of.logins_refused.get(),
                 ),
                 (
+                    "xunzhen_mqtt_tls_refused_total",
+                    "TLS handshakes that came to nothing.",
+                    "counter",
+                    of.tls_refused.get(),
+                ),
+                (
+                    "xunzhen_mqtt_denied_total",
+                    "Publishes and subscriptions outside their sender's rights.",
+                    "counter",
+                    of.publishes_denied.get().saturating_add(of.filters_denied.get()),
+                ),
+                (
                     "xunzhen_mqtt_violations_total",
                     "Clients cut off for breaking the protocol.",
                     "counter",

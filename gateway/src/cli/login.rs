@@ -10,19 +10,21 @@ use crate::{
     domain::{BoxId, BoxState, DeviceId, DoctorId, Neighbour, Registered, Site, SiteId},
     intake::{
         Identity, Rights, Sites,
-        mqtt::{self, Login, LoginError},
+        mqtt::{self, Door, Login, LoginError},
     },
     store::{RegistryKey, Role, StoreError, TokenRow, view::Scope},
+    uplink::PublicKey,
 };
 
-/// Checks log-ins: the name of a device, a site or a doctor, and a token. In `--dev` and `demo`
-/// everybody may come in.
+/// Checks log-ins: a box by the key of its certificate, else the name of a device, a site or a doctor,
+/// and a token. In `--dev` and `demo` everybody without a certificate may come in.
 pub(super) fn authenticate(core: &Arc<Core>) -> mqtt::Authenticate {
     let core = Arc::clone(core);
     Arc::new(move |login: Login| -> BoxFuture<'static, Result<Identity, LoginError>> {
         let core = Arc::clone(&core);
         Box::pin(async move {
-            if core.practice {
+            let certified = matches!(login.door, Door::Tls(Some(_)));
+            if core.practice && !certified {
                 let name = login.user.map_or_else(|| SmolStr::new(&login.client_id), SmolStr::from);
                 return Ok(Identity { name, rights: Rights::Anyone });
             }
@@ -33,6 +35,9 @@ pub(super) fn authenticate(core: &Arc<Core>) -> mqtt::Authenticate {
 }
 
 fn check_login(core: &Core, login: &Login) -> Result<Identity, LoginError> {
+    if let Door::Tls(Some(key)) = &login.door {
+        return certified(core, key);
+    }
     let (Some(user), Some(password)) = (&login.user, &login.password) else {
         return Err(LoginError::WrongCredentials);
     };
@@ -43,7 +48,20 @@ fn check_login(core: &Core, login: &Login) -> Result<Identity, LoginError> {
         .filter(|row| row.revoked_at.is_none())
         .ok_or(LoginError::WrongCredentials)?;
     let rights = rights(core, user, &row)?;
+    // Over TLS a box is who its certificate's key is, and nobody without one.
+    if login.door != Door::Plain && neighbour(core, user)?.is_some() {
+        return Err(LoginError::NotAuthorized);
+    }
     Ok(Identity { name: SmolStr::new(user), rights })
+}
+
+/// Who proved to have a key: the box whose row in force holds it, whatever it says of itself.
+fn certified(core: &Core, key: &PublicKey) -> Result<Identity, LoginError> {
+    let row = core.boxes.of(key, core.reader.as_ref()).map_err(|_store| LoginError::Unavailable)?;
+    let row = row.ok_or(LoginError::NotAuthorized)?;
+    let name = DeviceId::new(row.name.as_str()).map_err(|_name| LoginError::NotAuthorized)?;
+    let sites = Sites::These(row.site.into_iter().collect());
+    Ok(Identity { name: SmolStr::new(name.as_str()), rights: Rights::Gateway { name, sites } })
 }
 
 fn rights(core: &Core, user: &str, row: &TokenRow) -> Result<Rights, LoginError> {

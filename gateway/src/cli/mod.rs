@@ -7,6 +7,7 @@ mod admin;
 mod audit;
 mod bands;
 mod bench;
+mod boxes;
 mod compare;
 mod configure;
 mod decode;

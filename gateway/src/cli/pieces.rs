@@ -18,7 +18,7 @@ use crate::{
     commit::{self, WriterHandle},
     config::Config,
     domain::{AlertLinks, Clock},
-    intake::DeviceBook,
+    intake::{BoxBook, DeviceBook},
     notify::Gate,
     serve::{self, wire::SendingState},
     store::{Reader, Store, sqlite},
@@ -66,6 +66,8 @@ pub(super) struct Core {
     pub(super) writer: WriterHandle,
     /// Models and sites of devices.
     pub(super) book: DeviceBook,
+    /// Keys of boxes.
+    pub(super) boxes: BoxBook,
     /// The time.
     pub(super) clock: Clock,
     /// Whether messages may leave.
@@ -135,6 +137,8 @@ pub(super) fn core(
     let following =
         book.clone().follow(Arc::clone(&reader), writer.registered.clone(), supervisor.stopping());
     supervisor.spawn("device book", following);
+    let boxes = BoxBook::default();
+    boxes.load(reader.as_ref())?;
     let gate = watch::Sender::new(gate_of(practice, &pack));
     let metrics = serve::metrics::Registry::default();
     let links = serve::open_links(&config.store.dir)?;
@@ -162,6 +166,7 @@ pub(super) fn core(
         reader,
         writer,
         book,
+        boxes,
         clock,
         gate,
         metrics,

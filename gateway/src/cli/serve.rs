@@ -14,8 +14,9 @@ use tokio::{
 };
 use tracing::info;
 
-use super::{Common, Failure, admin, configure, dev, figures, pieces, pieces::Core, wiring};
+use super::{Common, Failure, admin, boxes, configure, dev, figures, pieces, pieces::Core, wiring};
 use crate::{
+    audit,
     commit::Pace,
     config::Config,
     domain::{Millis, Registered},
@@ -63,7 +64,9 @@ pub(super) fn run(command: &Serve, common: &Common, out: &mut dyn Write) -> Resu
         return Err(Failure::Configuration(problems.join("\n")));
     }
     if command.dev {
-        for (name, listen) in [("http", config.http.listen), ("mqtt", config.mqtt.listen)] {
+        let tls = config.mqtt.tls.as_ref().map(|tls| ("mqtts", tls.listen));
+        let plain = [("http", config.http.listen), ("mqtt", config.mqtt.listen)];
+        for (name, listen) in plain.into_iter().chain(tls) {
             if !listen.ip().is_loopback() {
                 return Err(Failure::Usage(format!(
                     "--dev listens on loopback only, not on {listen}; say --{name} 127.0.0.1:0"
@@ -143,7 +146,7 @@ pub(super) async fn start(
     serve_socket(config, &shared, supervisor)?;
     let http = serve_pages(config, &shared, supervisor).await?;
     let links = links(config, &core, http);
-    let mqtt = serve_mqtt(config, &core, &links, supervisor).await?;
+    let (mqtt, mqtts) = serve_mqtt(config, &core, &links, supervisor).await?;
     shared.plug(Printers::start(&config.printers, supervisor));
     wiring::serial(config, &core, supervisor)?;
     wiring::broker(config, &core, supervisor)?;
@@ -158,8 +161,10 @@ pub(super) async fn start(
         "event": "ready", "http": http.to_string(), "mqtt": mqtt.to_string(), "login": link,
         "version": env!("CARGO_PKG_VERSION"), "script_pages": dashboards::built(),
     });
-    if let (Some(token), Some(line)) = (token, ready.as_object_mut()) {
-        line.insert("token".to_owned(), token.into());
+    let mqtts = mqtts.map(|mqtts| ("mqtts", mqtts.to_string()));
+    let more = mqtts.into_iter().chain(token.map(|token| ("token", token)));
+    if let Some(line) = ready.as_object_mut() {
+        line.extend(more.map(|(name, said)| (name.to_owned(), said.into())));
     }
     info!(%http, %mqtt, "ready");
     let (reader, committed) = (Arc::clone(&core.reader), core.writer.committed.clone());
@@ -220,13 +225,23 @@ async fn serve_mqtt(
     core: &Arc<Core>,
     links: &Links,
     supervisor: &Supervisor,
-) -> Result<SocketAddr, Failure> {
+) -> Result<(SocketAddr, Option<SocketAddr>), Failure> {
     let listener = bind("mqtt.listen", config.mqtt.listen).await?;
     let address = listener.local_addr()?;
-    let shared = mqtt::Shared::new(wiring::mqtt(config, core, links));
+    let refusals = audit::record_refusals(Arc::clone(&core.audit), supervisor);
+    let shared = mqtt::Shared::new(wiring::mqtt(config, core, (links, &refusals)));
     figures::of_mqtt(&core.metrics, Arc::clone(&shared));
+    boxes::follow(core, Arc::clone(&shared), supervisor);
+    let mut with_tls = None;
+    if let Some(tls) = &config.mqtt.tls {
+        let door = boxes::door(tls, core).map_err(Failure::Configuration)?;
+        let listener = bind("mqtt.tls_listen", tls.listen).await?;
+        with_tls = Some(listener.local_addr()?);
+        let shared = Arc::clone(&shared);
+        supervisor.spawn("mqtts", mqtt::listen(listener, Some(door), shared, supervisor.clone()));
+    }
     supervisor.spawn("mqtt", mqtt::listen(listener, None, shared, supervisor.clone()));
-    Ok(address)
+    Ok((address, with_tls))
 }
 
 async fn bind(key: &str, listen: SocketAddr) -> Result<TcpListener, Failure> {

@@ -10,6 +10,7 @@ use super::{Failure, configure, figures, login, pieces, pieces::Core};
 use crate::{
     admit::{self, Source},
     assess::Pack,
+    audit::Refusals,
     commit::Work,
     config::{Config, Serial},
     domain::{DeviceId, DoctorId, Road, SiteId, case_code},
@@ -31,7 +32,11 @@ use crate::{
 pub(super) const CASE_PREFIX: &str = "QS";
 
 /// The own MQTT listener.
-pub(super) fn mqtt(config: &Config, core: &Arc<Core>, links: &notify::Links) -> mqtt::Wiring {
+pub(super) fn mqtt(
+    config: &Config,
+    core: &Arc<Core>,
+    (links, refusals): (&notify::Links, &Arc<Refusals>),
+) -> mqtt::Wiring {
     let (loading, keeping) = (Arc::clone(&core.reader), core.writer.inlet.clone());
     let known = Arc::clone(&core.reader);
     let cursors = CursorKeeper {
@@ -59,6 +64,7 @@ pub(super) fn mqtt(config: &Config, core: &Arc<Core>, links: &notify::Links) -> 
         authenticate: login::authenticate(core),
         alerts: alerts(core, cursors, links.clone()),
         uplink: Some(exchange(core)),
+        refusals: Some(Arc::clone(refusals)),
         clock: core.clock.clone(),
         limits: Limits {
             packet_bytes: usize::try_from(config.mqtt.packet_max).unwrap_or(usize::MAX),
@@ -85,7 +91,8 @@ pub(super) fn uplink(
     supervisor: &Supervisor,
 ) -> Result<(), Failure> {
     let Some(uplink) = &config.uplink else { return Ok(()) };
-    let line = configure::line_up(uplink, core.reader.as_ref()).map_err(Failure::Configuration)?;
+    let line = configure::line_up(uplink, core.reader.as_ref(), &core.key)
+        .map_err(Failure::Configuration)?;
     let log = follower::Log {
         reader: Arc::clone(&core.reader),
         inlet: core.writer.inlet.clone(),

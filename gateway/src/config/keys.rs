@@ -89,7 +89,7 @@ pub(super) struct Key {
     pub(super) secret: bool,
 }
 
-const fn key(
+pub(super) const fn key(
     path: (&'static str, &'static str),
     kind: Kind,
     default: &'static str,
@@ -99,7 +99,7 @@ const fn key(
     Key { section: path.0, name: path.1, kind, default, example, purpose, secret: false }
 }
 
-/// Every key outside `[[serial]]` and `[[printer]]`.
+/// Every key outside of sections that may stand several times (`lists`).
 pub(super) const KEYS: &[Key] = &[
     key(
         ("http", "listen"),
@@ -173,6 +173,42 @@ pub(super) const KEYS: &[Key] = &[
         "largest packet, in bytes / 最大报文字节数",
     ),
     key(
+        ("mqtt", "tls_listen"),
+        Kind::Listen,
+        "",
+        "0.0.0.0:8883",
+        "where boxes publish by TLS and a certificate; absent: nowhere / 证书接入地址",
+    ),
+    key(
+        ("mqtt", "tls_certificate"),
+        Kind::Path,
+        "",
+        "/etc/xunzhen/mqtt.pem",
+        "certificate chain of that listener; absent: of our own authority / 接入证书链",
+    ),
+    key(("mqtt", "tls_key"), Kind::Path, "", "/etc/xunzhen/mqtt.key", "its key / 证书私钥"),
+    key(
+        ("mqtt", "box_ca"),
+        Kind::Path,
+        "",
+        "/etc/xunzhen/box-ca.pem",
+        "PEM file of who alone vouches for boxes; absent: our own authority / 签发网关证书的机构",
+    ),
+    key(
+        ("mqtt", "tls_min"),
+        Kind::Choice(&["1.3", "1.2"]),
+        "1.3",
+        "1.2",
+        "1.2 lets old gear in as well, and shows its certificate to whoever listens / 最低 TLS 版本",
+    ),
+    key(
+        ("mqtt", "client_certificate"),
+        Kind::Choice(&["required", "optional"]),
+        "required",
+        "optional",
+        "optional: devices may log in there by a token as well; boxes never / 客户端证书",
+    ),
+    key(
         ("broker", "url"),
         Kind::Broker,
         "",
@@ -233,6 +269,13 @@ pub(super) const KEYS: &[Key] = &[
         "",
         "/etc/xunzhen/centre-ca.pem",
         "PEM file of whom alone we believe about its address; must be said with mqtts:// / 信任的根证书",
+    ),
+    key(
+        ("uplink", "tls_certificate"),
+        Kind::Path,
+        "",
+        "/etc/xunzhen/box.pem",
+        "certificate of this box, of its own gateway-key; shown to whom tls_ca vouches for / 本网关证书",
     ),
     key(
         ("store", "dir"),
@@ -322,69 +365,3 @@ pub(super) const KEYS: &[Key] = &[
     key(("influx", "bucket"), Kind::Text, "readings", "readings", "bucket there / 存储桶"),
     Key { secret: true, ..key(("influx", "token"), Kind::Text, "", "…", "token there / 令牌") },
 ];
-
-/// The keys of one `[[serial]]` line.
-pub(super) const SERIAL_KEYS: &[Key] = &[
-    key(
-        ("serial", "port"),
-        Kind::Path,
-        "",
-        "/dev/serial/by-id/usb-FTDI-if00",
-        "the line, by-id / 串口",
-    ),
-    key(
-        ("serial", "format"),
-        Kind::Text,
-        "",
-        "raycome-rbp",
-        "the wire format, see decode --list / 协议",
-    ),
-    key(("serial", "model"), Kind::Text, "", "bp", "where the format needs it / 型号"),
-    key(("serial", "device"), Kind::Name, "", "cuff-3", "the device's name / 设备名"),
-    key(("serial", "site"), Kind::Name, "", "V03", "where it stands / 站点"),
-    key(("serial", "bench"), Kind::Name, "", "B1", "the bench it stands at / 工位"),
-    key(
-        ("serial", "baud"),
-        Kind::Count(50, 4_000_000),
-        "9600",
-        "19200",
-        "speed of the line / 波特率",
-    ),
-];
-
-/// Keys of a serial line that must be said.
-pub(super) const SERIAL_REQUIRED: [&str; 4] = ["port", "format", "device", "site"];
-
-/// The keys of one `[[printer]]`.
-pub(super) const PRINTER_KEYS: &[Key] = &[
-    key(
-        ("printer", "port"),
-        Kind::Path,
-        "",
-        "/dev/serial/by-id/usb-Printer-if00",
-        "the line of an ESC/POS printer, by-id / 小票打印机串口",
-    ),
-    key(
-        ("printer", "baud"),
-        Kind::Count(1_200, 921_600),
-        "9600",
-        "115200",
-        "speed of the line / 波特率",
-    ),
-    key(("printer", "site"), Kind::Name, "", "V03", "where it stands / 站点"),
-    key(("printer", "bench"), Kind::Name, "", "B1", "whose results it prints / 工位"),
-    key(
-        ("printer", "columns"),
-        Kind::Count(16, 48),
-        "32",
-        "32",
-        "half-width columns: 32 on 58 mm of paper, 48 on 80 mm / 每行半角字符数",
-    ),
-];
-
-/// Keys of a printer that must be said.
-pub(super) const PRINTER_REQUIRED: [&str; 3] = ["port", "site", "bench"];
-
-/// Sections that may stand several times: their name, their keys, and which of these must be said.
-pub(super) const LISTS: [(&str, &[Key], &[&str]); 2] =
-    [("serial", SERIAL_KEYS, &SERIAL_REQUIRED), ("printer", PRINTER_KEYS, &PRINTER_REQUIRED)];

@@ -2,6 +2,7 @@
 //! defaults. Every mistake is found before anything is started, and all are told at once.
 
 mod keys;
+mod lists;
 mod read;
 mod settings;
 mod show;
@@ -98,6 +99,23 @@ pub struct Mqtt {
     pub in_flight_max: u16,
     /// Largest packet, in bytes.
     pub packet_max: u32,
+    /// The listener with TLS.
+    pub tls: Option<MqttTls>,
+}
+
+/// The part of `[mqtt]` that is about TLS.
+#[derive(Debug, Clone)]
+pub struct MqttTls {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Certificate chain and key; absent: of our own authority.
+    pub own: Option<(PathBuf, PathBuf)>,
+    /// Who vouches for boxes; absent: our own authority.
+    pub box_ca: Option<PathBuf>,
+    /// TLS 1.2 is taken as well.
+    pub old_gear: bool,
+    /// Nobody comes in without a certificate.
+    pub certificate_required: bool,
 }
 
 /// `[broker]`.
@@ -135,6 +153,8 @@ pub struct Uplink {
     pub parent_key: PublicKey,
     /// Where the token for this box stands.
     pub token_file: PathBuf,
+    /// This box's certificate, of its own key.
+    pub certificate: Option<PathBuf>,
     /// Who vouches for its address, where it is not the machine's usual authorities.
     pub tls_ca: Option<PathBuf>,
 }

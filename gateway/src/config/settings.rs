@@ -3,8 +3,10 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use super::{
-    Accounts, Broker, BrokerTls, Config, Http, Influx, Mqtt, Serial, Shadow, Store, Uplink, Way,
-    keys::{Key, PRINTER_KEYS, SERIAL_KEYS},
+    Accounts, Broker, BrokerTls, Config, Http, Influx, Mqtt, MqttTls, Serial, Shadow, Store,
+    Uplink, Way,
+    keys::Key,
+    lists::{PRINTER_KEYS, SERIAL_KEYS},
 };
 use crate::{commit::Trust, secrets::Secret, slip::PrinterLine};
 
@@ -98,6 +100,7 @@ impl Settings {
             // Where one is missing, that is a problem already told.
             parent_key: self.text("uplink.parent_key").parse().ok()?,
             token_file: PathBuf::from(self.text("uplink.token_file")),
+            certificate: self.optional("uplink.tls_certificate").map(PathBuf::from),
             tls_ca: self.optional("uplink.tls_ca").map(PathBuf::from),
             to,
         })
@@ -121,6 +124,13 @@ impl Settings {
                 connections_max: self.number("mqtt.connections_max"),
                 in_flight_max: self.number("mqtt.in_flight_max"),
                 packet_max: self.number("mqtt.packet_max"),
+                tls: self.said("mqtt.tls_listen").then(|| MqttTls {
+                    listen: self.listen("mqtt.tls_listen"),
+                    own: path("mqtt.tls_certificate").zip(path("mqtt.tls_key")),
+                    box_ca: path("mqtt.box_ca"),
+                    old_gear: self.text("mqtt.tls_min") == "1.2",
+                    certificate_required: self.text("mqtt.client_certificate") != "optional",
+                }),
             },
             broker: self.broker(),
             uplink: self.uplink(),

@@ -6,8 +6,14 @@ use super::{
 };
 
 /// The two that only make sense together, and where they are missing from.
-const PAIRS: [(&str, &str); 2] =
-    [("http.tls_certificate", "http.tls_key"), ("broker.tls_certificate", "broker.tls_key")];
+const PAIRS: [(&str, &str); 3] = [
+    ("http.tls_certificate", "http.tls_key"),
+    ("mqtt.tls_certificate", "mqtt.tls_key"),
+    ("broker.tls_certificate", "broker.tls_key"),
+];
+
+/// Keys that say something about the listener with TLS.
+const MQTT_TLS: [&str; 3] = ["mqtt.tls_certificate", "mqtt.tls_key", "mqtt.box_ca"];
 
 /// Keys that say something about TLS to the broker.
 const BROKER_TLS: [&str; 3] = ["broker.tls_ca", "broker.tls_certificate", "broker.tls_key"];
@@ -59,7 +65,35 @@ pub(super) fn problems(settings: &Settings, found: &[Problem]) -> Vec<Problem> {
     if found.iter().all(|problem| !problem.key.starts_with("uplink.")) {
         problems.extend(uplink(settings));
     }
+    problems.extend(listener(settings));
+    problems.extend(certificate(settings));
     problems
+}
+
+/// A box shows its certificate to whom it knows, and to nobody else: by TLS, and by an authority that is
+/// said.
+fn certificate(settings: &Settings) -> Option<Problem> {
+    let to = settings.setting("uplink.to").map_or("", |setting| setting.value.as_str());
+    let (key, certified) = ("uplink.tls_certificate", settings.said("uplink.tls_certificate"));
+    let tls = to.starts_with("mqtts://") || to.starts_with("https://");
+    let lacks = match (certified, tls, settings.said("uplink.tls_ca")) {
+        (false, ..) | (true, true, true) => return None,
+        (true, false, _) => "uplink.to",
+        (true, true, false) => "uplink.tls_ca",
+    };
+    let expected = (format!("{lacks} with TLS as well"), format!("须同时设置 {lacks}（TLS）"));
+    problem(settings, key, "stands alone", expected, example_of(settings, lacks))
+}
+
+/// What is said about TLS has an effect only where somebody listens for it.
+fn listener(settings: &Settings) -> Vec<Problem> {
+    let idle = |key: &&&str| !settings.said("mqtt.tls_listen") && settings.said(key);
+    let told = MQTT_TLS.iter().filter(idle).filter_map(|key| {
+        let expected =
+            ("mqtt.tls_listen as well".to_owned(), "须同时设置 mqtt.tls_listen".to_owned());
+        problem(settings, key, "stands alone", expected, example_of(settings, "mqtt.tls_listen"))
+    });
+    told.collect()
 }
 
 /// A gateway above is known by its key and lets us in by a token; without it neither does anything.
@@ -140,6 +174,43 @@ mod tests {
         let file = Some((PathBuf::from("xunzhen.toml"), text));
         let told = read(&Sources { file, ..Sources::default() });
         assert_eq!(told.is_ok(), starts, "{secret}");
+    }
+
+    /// The keys that a file is wrong about.
+    #[track_caller]
+    fn check_keys(text: &str, expected: &[&str]) {
+        let file = Some((PathBuf::from("xunzhen.toml"), text.to_owned()));
+        let told = read(&Sources { file, ..Sources::default() });
+        let keys = |problem: &crate::config::Problem| problem.key.clone();
+        let told: Vec<_> = told.err().iter().flatten().map(keys).collect();
+        assert_eq!(told, expected, "{text}");
+    }
+
+    #[test]
+    fn tls_of_the_listener_is_said_as_a_whole() {
+        check_keys("[mqtt]\ntls_listen = \"127.0.0.1:0\"\n", &[]);
+        check_keys("[mqtt]\nbox_ca = \"c\"\n", &["mqtt.box_ca"]);
+        let half = "[mqtt]\ntls_listen = \"127.0.0.1:0\"\ntls_key = \"k\"\n";
+        check_keys(half, &["mqtt.tls_key"]);
+        check_keys("[mqtt]\ntls_min = \"1.1\"\n", &["mqtt.tls_min"]);
+        check_keys("[mqtt]\nclient_certificate = \"no\"\n", &["mqtt.client_certificate"]);
+    }
+
+    #[test]
+    fn a_box_shows_its_certificate_to_whom_it_knows_and_over_tls() {
+        let key = "ed25519:47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU";
+        let uplink = |to: &str, rest: &str| {
+            format!(
+                "[uplink]\nto = \"{to}\"\nparent_key = \"{key}\"\ntls_certificate = \"b\"\n{rest}"
+            )
+        };
+        let both = "tls_ca = \"c\"\ntoken_file = \"t\"\n";
+        check_keys(&uplink("mqtts://c", both), &[]);
+        check_keys(&uplink("https://c", both), &[]);
+        check_keys(&uplink("http://c", both), &["uplink.tls_certificate"]);
+        let token = "token_file = \"t\"\n";
+        check_keys(&uplink("https://c", token), &["uplink.tls_certificate"]);
+        check_keys("[uplink]\ntls_certificate = \"b\"\n", &["uplink.tls_certificate"]);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 mod arrival;
 mod book;
+mod boxes;
 pub mod broker;
 mod delivery;
 pub mod mqtt;
@@ -14,6 +15,7 @@ mod topic;
 
 pub use arrival::{Admission, Admit, Arrival, Identity, Rights, Sites};
 pub use book::DeviceBook;
+pub use boxes::{BoxBook, Changed, Standing};
 pub use delivery::{
     Delivery, INLET_BYTES, INLET_DEPTH, Inlet, Item, KeyReused, NotCommitted, Pending, Receipt,
 };

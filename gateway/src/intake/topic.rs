@@ -73,6 +73,10 @@ impl Topic {
         let Some(rest) = text.strip_prefix("xz/1/") else {
             return Self::Unknown { site: None, device: None };
         };
+        // An empty level is nobody's: no rights follow from what stands beside it.
+        if rest.split('/').any(str::is_empty) {
+            return Self::Unknown { site: None, device: None };
+        }
         let mut segments = rest.split('/');
         let (first, second) = (segments.next().unwrap_or_default(), segments.next());
         let (third, fourth) = (segments.next(), segments.next());
@@ -211,7 +215,9 @@ mod tests {
         check_unknown("xz/1/van/cuff/frame", Some("van"), Some("cuff"));
         check_unknown("xz/1/van/cuff/frame/a/b", Some("van"), Some("cuff"));
         check_unknown("xz/1/van/cuff/frame/a b", Some("van"), Some("cuff"));
-        check_unknown("xz/1/van/cuff/reading/", Some("van"), Some("cuff"));
+        check_unknown("xz/1/van/cuff/reading/", None, None);
+        check_unknown("xz/1/van//reading", None, None);
+        check_unknown("xz/1/van/", None, None);
         check_unknown("xz/1/van/cuff", Some("van"), Some("cuff"));
         check_unknown("xz/1/van", Some("van"), None);
         check_unknown("xz/1/van/DR1/alert", Some("van"), Some("DR1"));

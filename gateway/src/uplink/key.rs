@@ -8,7 +8,7 @@ use ring::{
     signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey},
 };
 
-use crate::secrets;
+use crate::secrets::{self, Secret};
 
 /// The key within the data folder, as PKCS #8 (RFC 8410).
 const KEY_FILE: &str = "gateway-key";
@@ -51,6 +51,38 @@ impl PublicKey {
     }
 }
 
+impl PublicKey {
+    /// The key that these bytes are, as a certificate has it.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// Its bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+/// How an Ed25519 key begins in a certificate (RFC 8410, section 4): the 32 bytes of the key follow.
+const SPKI: [u8; 12] = [0x30, 0x2a, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 3, 0x21, 0];
+
+impl PublicKey {
+    /// The key that a certificate is about, by its subject public key info; nothing: it is of another
+    /// kind.
+    #[must_use]
+    pub fn from_spki(spki: &[u8]) -> Option<Self> {
+        spki.strip_prefix(&SPKI)?.try_into().ok().map(Self)
+    }
+
+    /// The key as a certificate has it.
+    #[must_use]
+    pub fn to_spki(self) -> Vec<u8> {
+        [&SPKI[..], &self.0].concat()
+    }
+}
+
 impl fmt::Display for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{PREFIX}{}", URL_SAFE_NO_PAD.encode(self.0))
@@ -70,6 +102,7 @@ impl FromStr for PublicKey {
 /// A gateway's own key.
 pub struct GatewayKey {
     pair: Ed25519KeyPair,
+    encoded: Secret<Vec<u8>>,
 }
 
 impl fmt::Debug for GatewayKey {
@@ -101,20 +134,22 @@ impl GatewayKey {
         let encoded = secrets::kept(&path, make)?;
         let pair = Ed25519KeyPair::from_pkcs8(&encoded)
             .map_err(|why| io::Error::other(format!("{} holds no key: {why}", path.display())))?;
-        Ok(Self { pair })
+        Ok(Self { pair, encoded: Secret::new(encoded) })
     }
 
     /// A key that is gone with the test.
     #[cfg(test)]
     pub(crate) fn for_tests() -> Self {
         let made = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).unwrap();
-        Self { pair: Ed25519KeyPair::from_pkcs8(made.as_ref()).unwrap() }
+        let pair = Ed25519KeyPair::from_pkcs8(made.as_ref()).unwrap();
+        Self { pair, encoded: Secret::new(made.as_ref().to_vec()) }
     }
 
     /// Always the same key, for samples.
     #[cfg(test)]
     pub(crate) fn of_seed(seed: [u8; 32]) -> Self {
-        Self { pair: Ed25519KeyPair::from_seed_unchecked(&seed).unwrap() }
+        let pair = Ed25519KeyPair::from_seed_unchecked(&seed).unwrap();
+        Self { pair, encoded: Secret::new(Vec::new()) }
     }
 
     /// What checks its signatures.
@@ -125,6 +160,12 @@ impl GatewayKey {
             *to = *from;
         }
         PublicKey(public)
+    }
+
+    /// The key itself as PKCS #8, for TLS in this very process. It is written nowhere else.
+    #[must_use]
+    pub(crate) const fn encoded(&self) -> &Secret<Vec<u8>> {
+        &self.encoded
     }
 
     /// Signs bytes.
@@ -152,6 +193,19 @@ mod tests {
         let other = GatewayKey::open(other.path()).unwrap().public();
         assert_eq!(other.verify(b"roster", &signature), Err(Forged));
         assert_ne!(other.fingerprint(), public.fingerprint());
+    }
+
+    #[test]
+    fn a_public_key_is_found_in_a_certificate_and_no_other_kind_is_taken_for_one() {
+        let public = GatewayKey::of_seed([1; 32]).public();
+        assert_eq!(PublicKey::from_spki(&public.to_spki()), Some(public));
+        let mut longer = public.to_spki();
+        longer.push(0);
+        let mut other = public.to_spki();
+        other[8] = 0x6e;
+        for wrong in [&longer[..], &other, &public.to_spki()[..43], &[]] {
+            assert_eq!(PublicKey::from_spki(wrong), None);
+        }
     }
 
     #[test]

@@ -9,7 +9,9 @@ mod key;
 pub mod link;
 pub mod parcel;
 pub mod roster;
+mod signer;
 mod status;
 
 pub use key::{Forged, GatewayKey, NoKey, PublicKey};
+pub use signer::signer;
 pub use status::{Alarm, Below, Status, Upward};

@@ -12,7 +12,7 @@ use tracing::{debug, info, warn};
 use super::{
     alerts::Subscription,
     hello::Will,
-    limits::{DRAIN, FAREWELL},
+    limits::{DRAIN, EXPELLED_REST, FAREWELL},
     session::{Done, End, Session},
     shared::Kick,
 };
@@ -26,6 +26,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     /// Ends the connection.
     pub(super) async fn finish(mut self, end: End, stop: &Stop) {
         self.count(&end);
+        if matches!(end, End::Kicked(Kick::Expelled)) {
+            return self.see_off(&end).await;
+        }
         self.hand_over_rest().await;
         if matches!(end, End::Stop) {
             self.drain().await;
@@ -34,26 +37,53 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             self.forget().await;
         }
         let will = self.client.will.take().filter(|_| wants_will(&end));
-        let expelled = matches!(end, End::Kicked(Kick::Expelled));
-        let later = self.publish_if_due(will, expelled).await;
-        if let Some(code) = farewell_code(&end) {
-            self.wire.disconnect(code);
-        }
+        let later = self.publish_if_due(will).await;
+        self.say_goodbye(&end);
         let later = later.filter(|_| !matches!(end, End::Kicked(Kick::TakenOver { .. })));
         // Whoever took over may come in from here.
         drop(end);
-        // A client that does not listen any more has nothing to lose.
-        drop(timeout(FAREWELL, self.wire.close()).await);
+        self.hang_up().await;
         if let Some(will) = later {
             self.publish_later(&will, stop).await;
         }
     }
 
-    /// Publishes a will that is due now, and gives back one that has a delay. Who is expelled is not
-    /// waited for.
-    async fn publish_if_due(&mut self, will: Option<Will>, expelled: bool) -> Option<Will> {
+    /// Ends the connection of who lost its rights: at once, before anything that may wait. What was read
+    /// of it before is handed over; of its will nothing is left but that its site is gone.
+    async fn see_off(mut self, end: &End) {
+        self.say_goodbye(end);
+        self.hang_up().await;
+        let rest = async {
+            self.hand_over_rest().await;
+            if !self.client.durable {
+                self.forget().await;
+            }
+            if let Some(will) = self.client.will.take().and_then(Will::of_who_is_expelled) {
+                self.publish_will(&will).await;
+            }
+        };
+        if timeout(EXPELLED_REST, rest).await.is_err() {
+            self.shared.metrics().not_committed.add_one();
+            let client = &self.client.client_id;
+            warn!(%client, "what an expelled client had sent was not handed over in time");
+        }
+    }
+
+    fn say_goodbye(&mut self, end: &End) {
+        if let Some(code) = farewell_code(end) {
+            self.wire.disconnect(code);
+        }
+    }
+
+    async fn hang_up(&mut self) {
+        // A client that does not listen any more has nothing to lose.
+        drop(timeout(FAREWELL, self.wire.close()).await);
+    }
+
+    /// Publishes a will that is due now, and gives back one that has a delay.
+    async fn publish_if_due(&mut self, will: Option<Will>) -> Option<Will> {
         let will = will?;
-        if !will.delay.is_zero() && !expelled {
+        if !will.delay.is_zero() {
             return Some(will);
         }
         self.publish_will(&will).await;

@@ -6,6 +6,7 @@ use rmqtt_codec::{
     types::QoS,
     v5::{self, ConnectAckReason},
 };
+use smol_str::SmolStr;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::OwnedSemaphorePermit,
@@ -13,12 +14,13 @@ use tokio::{
 
 use super::{
     alerts::{self, Subscription},
+    denied,
     hello::{
-        BAD_CLIENT_ID, BUSY, Hello, LOGIN_DENIED, Refusal, TAKEN, UNAVAILABLE, WILL_DENIED,
-        WRONG_LOGIN, Will, hello_v3, hello_v5, sniff,
+        BAD_CLIENT_ID, BUSY, Hello, LOGIN_DENIED, NOT_ITS_NAME, Refusal, TAKEN, UNAVAILABLE,
+        WILL_DENIED, WRONG_LOGIN, Will, hello_v3, hello_v5, sniff,
     },
     limits::{CLIENT_ID_MAX, KEEP_ALIVE_MAX, SILENCE_MAX},
-    shared::{Login, LoginError, Place, Shared},
+    shared::{Door, Login, LoginError, NoPlace, Place, Shared},
     strict::{self, Version, Violation},
     wire::{Moved, Wire},
 };
@@ -33,6 +35,8 @@ use crate::{
 pub(super) struct Joined {
     pub(super) client_id: String,
     pub(super) identity: Identity,
+    /// By what it is known, for the auditor.
+    pub(super) via: SmolStr,
     pub(super) place: Place,
     /// Its room among the logged in, held as long as it lasts.
     _room: OwnedSemaphorePermit,
@@ -54,45 +58,38 @@ pub(super) enum Turned {
     Gone,
     /// It does not speak MQTT, or breaks it; what can be said is in the outbox.
     Violation(&'static str),
-    /// Its log-in is refused; CONNACK is in the outbox.
-    Login(LoginError),
+    /// It is refused for saying that it is, or would do, what this one is or may not; CONNACK is in the
+    /// outbox.
+    Pretended(String, &'static str),
+    /// Its log-in under this name is refused; CONNACK is in the outbox.
+    Login(String, LoginError),
 }
 
 /// Lets a client in, or not. The caller bounds the time.
 pub(super) async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
     wire: &mut Wire<S>,
     shared: &Arc<Shared>,
-    from: Option<IpAddr>,
+    (from, door): (Option<IpAddr>, Door),
 ) -> Result<Box<Joined>, Turned> {
     let mut hello = hello(wire, shared).await?;
     if let Err(refusal) = settle_client_id(&mut hello, shared) {
         return Err(refuse(wire, &refusal));
     }
-    let login = Login {
-        client_id: hello.client_id.clone(),
-        user: hello.user.take(),
-        password: hello.password.take(),
-        from,
-    };
-    let identity = match (shared.wiring.authenticate)(login).await {
-        Ok(identity) => identity,
-        Err(error) => {
-            let refusal = match error {
-                LoginError::WrongCredentials => WRONG_LOGIN,
-                LoginError::NotAuthorized => LOGIN_DENIED,
-                LoginError::Unavailable => UNAVAILABLE,
-            };
-            refuse(wire, &refusal);
-            return Err(Turned::Login(error));
-        }
-    };
+    let expulsions = shared.expulsions();
+    let identity = log_in(wire, &mut hello, shared, (from, door)).await?;
     let may_will = |will: &Will| identity.rights.may_publish(&Topic::read(&will.topic));
-    if !hello.will.as_ref().is_none_or(may_will) {
-        return Err(refuse(wire, &WILL_DENIED));
+    if let Some(will) = hello.will.as_ref().filter(|will| !may_will(will)) {
+        refuse(wire, &WILL_DENIED);
+        return Err(Turned::Pretended(will.topic.clone(), WILL_DENIED.what));
     }
     let Some(room) = shared.gate.log_in() else { return Err(refuse(wire, &BUSY)) };
-    let Some((place, before)) = shared.take_place(&hello.client_id, &identity.name) else {
-        return Err(refuse(wire, &TAKEN));
+    let (place, before) = match shared.take_place(&hello.client_id, &identity.name, expulsions) {
+        Ok(place) => place,
+        Err(NoPlace::Changed) => return Err(refuse(wire, &UNAVAILABLE)),
+        Err(NoPlace::Taken) => {
+            refuse(wire, &TAKEN);
+            return Err(Turned::Pretended(hello.client_id, TAKEN.what));
+        }
     };
     if let Some(before) = before {
         // Its end is told by dropping the sender.
@@ -104,12 +101,47 @@ pub(super) async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
     };
     let keeps = matches!(identity.rights, Rights::Doctor(_));
     welcome(wire, &hello, shared, (keeps, resumed.is_some()))?;
-    Ok(Box::new(join(hello, identity, (place, room), resumed)))
+    let via = denied::via(door, from);
+    Ok(Box::new(join(hello, (identity, via), (place, room), resumed)))
+}
+
+/// Asks who it is. Who came by a certificate is that box, and must say so where it says anything.
+async fn log_in<S: AsyncRead + AsyncWrite + Unpin>(
+    wire: &mut Wire<S>,
+    hello: &mut Hello,
+    shared: &Shared,
+    (from, door): (Option<IpAddr>, Door),
+) -> Result<Identity, Turned> {
+    let (client_id, user) = (hello.client_id.clone(), hello.user.take());
+    let claimed = user.clone().unwrap_or_else(|| client_id.clone());
+    let login = Login { client_id, user, password: hello.password.take(), from, door };
+    let says_user = login.user.clone();
+    let identity = match (shared.wiring.authenticate)(login).await {
+        Ok(identity) => identity,
+        Err(error) => {
+            let refusal = match error {
+                LoginError::WrongCredentials => WRONG_LOGIN,
+                LoginError::NotAuthorized => LOGIN_DENIED,
+                LoginError::Unavailable => UNAVAILABLE,
+            };
+            refuse(wire, &refusal);
+            return Err(Turned::Login(claimed, error));
+        }
+    };
+    let is_it = |name: &str| name == identity.name;
+    let says_so = is_it(&hello.client_id) && says_user.as_deref().is_none_or(is_it);
+    if matches!(door, Door::Tls(Some(_))) && !says_so {
+        refuse(wire, &NOT_ITS_NAME);
+        let pretends = if is_it(&hello.client_id) { claimed } else { hello.client_id.clone() };
+        let named = format!("{pretends} by {}", identity.name);
+        return Err(Turned::Pretended(named, NOT_ITS_NAME.what));
+    }
+    Ok(identity)
 }
 
 fn join(
     hello: Hello,
-    identity: Identity,
+    (identity, via): (Identity, SmolStr),
     (place, room): (Place, OwnedSemaphorePermit),
     resumed: Option<(Subscription, CommitSeq)>,
 ) -> Joined {
@@ -122,6 +154,7 @@ fn join(
     Joined {
         client_id: hello.client_id,
         identity,
+        via,
         place,
         _room: room,
         silence,

@@ -13,6 +13,7 @@ use super::{
     limits::WILL_DELAY_MAX,
     strict::{self, Version},
 };
+use crate::intake::Topic;
 
 /// What a client wants published when it is lost.
 #[derive(Debug)]
@@ -21,6 +22,15 @@ pub(super) struct Will {
     pub(super) payload: Bytes,
     pub(super) retain: bool,
     pub(super) delay: Duration,
+}
+
+impl Will {
+    /// What is left of the will of who lost its rights: that its site is gone, where it would have said
+    /// so, in none of its words.
+    pub(super) fn of_who_is_expelled(self) -> Option<Self> {
+        let of_site = matches!(Topic::read(&self.topic), Topic::State { .. });
+        of_site.then(|| Self { payload: Bytes::new(), delay: Duration::ZERO, ..self })
+    }
 }
 
 /// What CONNECT says, in either version.
@@ -68,6 +78,8 @@ pub(super) const UNAVAILABLE: Refusal =
 pub(super) const WRONG_LOGIN: Refusal =
     refusal(4, ConnectAckReason::BadUserNameOrPassword, "log-in");
 pub(super) const LOGIN_DENIED: Refusal = refusal(5, ConnectAckReason::NotAuthorized, "log-in");
+pub(super) const NOT_ITS_NAME: Refusal =
+    refusal(2, ConnectAckReason::ClientIdentifierNotValid, "client id or user name of another");
 pub(super) const TAKEN: Refusal =
     refusal(2, ConnectAckReason::ClientIdentifierNotValid, "client id of somebody else");
 

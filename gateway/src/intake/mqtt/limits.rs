@@ -56,6 +56,10 @@ pub(super) const SILENCE_MAX: Duration = Duration::from_secs(36 * 3600);
 /// Time for the last bytes to a client whose connection ends.
 pub(super) const FAREWELL: Duration = Duration::from_secs(1);
 
+/// Time to hand over what was read of a client that lost its rights, after its connection was closed
+/// (ATTACKS A2: all of it within 5 s).
+pub(super) const EXPELLED_REST: Duration = Duration::from_secs(2);
+
 /// Time for commits under way when the process stops (DESIGN section 9: SIGTERM within 10 s).
 pub(super) const DRAIN: Duration = Duration::from_secs(5);
 

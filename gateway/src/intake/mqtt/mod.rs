@@ -13,6 +13,7 @@
 
 mod alerts;
 mod batch;
+mod denied;
 mod farewell;
 mod gate;
 mod handshake;
@@ -28,6 +29,7 @@ mod strict;
 mod subscribe;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod uplink;
 mod wire;
 
@@ -47,6 +49,7 @@ use tokio_rustls::TlsAcceptor;
 use tracing::{debug, info, warn};
 
 use self::{
+    denied::{By, Denial, FORBIDDEN, UNKNOWN},
     gate::HalfOpen,
     handshake::{Joined, Turned, handshake},
     limits::{CONNECT_BYTES_MAX, CONNECT_DEADLINE, FAREWELL},
@@ -57,9 +60,10 @@ pub use self::{
     limits::Limits,
     metrics::{Counter, MqttMetrics},
     shared::{
-        AlertMessage, Alerts, AlertsAfter, Authenticate, CursorKeeper, Exchange, KeepCursor, Kept,
-        LastCommit, LoadCursor, Login, LoginError, Shared, Wiring,
+        AlertMessage, Alerts, AlertsAfter, Authenticate, CursorKeeper, Door, Exchange, KeepCursor,
+        Kept, LastCommit, LoadCursor, Login, LoginError, Shared, Wiring,
     },
+    tls::TlsDoor,
 };
 use crate::supervise::{Stop, Supervisor};
 
@@ -114,8 +118,8 @@ fn welcome(
         }
         let deadline = Instant::now() + CONNECT_DEADLINE;
         match tls {
-            None => entrance.serve(stream, deadline).await,
-            Some(tls) => Box::pin(entrance.serve_tls(tls, stream, deadline)).await,
+            None => entrance.serve((stream, Door::Plain), deadline).await,
+            Some(tls) => Box::pin(entrance.serve_tls(tls, (stream, from), deadline)).await,
         }
     });
     supervisor.spawn("mqtt connection", connection);
@@ -127,7 +131,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let deadline = Instant::now() + CONNECT_DEADLINE;
-    Entrance { from, half_open: None, shared, stop }.serve(stream, deadline).await;
+    Entrance { from, half_open: None, shared, stop }.serve((stream, Door::Plain), deadline).await;
 }
 
 /// What a connection needs before it has logged in.
@@ -139,7 +143,11 @@ struct Entrance {
 }
 
 impl Entrance {
-    async fn serve<S: AsyncRead + AsyncWrite + Unpin>(self, stream: S, deadline: Instant) {
+    async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
+        self,
+        (stream, door): (S, Door),
+        deadline: Instant,
+    ) {
         let Self { from, half_open, shared, stop } = self;
         let mut wire = Wire::new(stream, CONNECT_BYTES_MAX);
         let joined = {
@@ -147,14 +155,14 @@ impl Entrance {
             tokio::select! {
                 biased;
                 () = stopping.as_mut() => return,
-                joined = timeout_at(deadline, handshake(&mut wire, &shared, from)) => joined,
+                joined = timeout_at(deadline, handshake(&mut wire, &shared, (from, door))) => joined,
             }
         };
         drop(half_open);
         match joined {
             Ok(Ok(client)) => run(wire, client, shared, &stop).await,
             Ok(Err(turned)) => {
-                turn_away(&turned, &shared);
+                turn_away(&turned, from, &shared);
                 // A client that does not listen any more has nothing to lose.
                 drop(timeout(FAREWELL, wire.close()).await);
             }
@@ -162,13 +170,24 @@ impl Entrance {
         }
     }
 
-    async fn serve_tls(self, tls: TlsAcceptor, stream: TcpStream, deadline: Instant) {
-        match timeout_at(deadline, tls.accept(stream)).await {
-            Ok(Ok(stream)) => self.serve(stream, deadline).await,
-            Ok(Err(error)) => {
-                self.shared.metrics().connects_refused.add_one();
-                info!(%error, "mqtt connection refused: tls");
+    async fn serve_tls(
+        self,
+        tls: TlsAcceptor,
+        (stream, from): (TcpStream, SocketAddr),
+        deadline: Instant,
+    ) {
+        let shaken = {
+            let mut stopping = pin!(self.stop.wait());
+            let shaken = tls::shake_hands(&tls, (stream, from), &self.shared);
+            tokio::select! {
+                biased;
+                () = stopping.as_mut() => return,
+                shaken = timeout_at(deadline, shaken) => shaken,
             }
+        };
+        match shaken {
+            Ok(Some(client)) => self.serve(client, deadline).await,
+            Ok(None) => {}
             Err(_elapsed) => self.shared.metrics().too_slow.add_one(),
         }
     }
@@ -190,17 +209,31 @@ async fn run<S: AsyncRead + AsyncWrite + Unpin>(
     shared.metrics().connected.take_one();
 }
 
-fn turn_away(turned: &Turned, shared: &Shared) {
+fn turn_away(turned: &Turned, from: Option<IpAddr>, shared: &Shared) {
     let metrics = shared.metrics();
+    let tell = |outcome, object: &str| {
+        shared.tell(&Denial { act: "MQTT CONNECT", object, outcome, by: By::Stranger(from) });
+    };
     match turned {
         Turned::Gone => debug!("an mqtt client left before it had connected"),
         Turned::Violation(reason) => {
             metrics.connects_refused.add_one();
             info!(reason, "mqtt connection refused");
         }
-        Turned::Login(error) => {
+        Turned::Pretended(name, reason) => {
+            metrics.connects_refused.add_one();
+            info!(reason, "mqtt connection refused");
+            tell(FORBIDDEN, name);
+        }
+        Turned::Login(claimed, error) => {
             metrics.logins_refused.add_one();
             info!(%error, "mqtt log-in refused");
+            match error {
+                LoginError::WrongCredentials => tell(UNKNOWN, claimed),
+                LoginError::NotAuthorized => tell(FORBIDDEN, claimed),
+                // Nobody was refused: they come again.
+                LoginError::Unavailable => {}
+            }
         }
     }
 }

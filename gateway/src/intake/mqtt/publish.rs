@@ -9,6 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{
     batch::{Repeat, Slot, digest},
+    denied::{By, Denial, FORBIDDEN},
     limits::LIVE_BYTES_MAX,
     live::LiveValue,
     session::{End, Session},
@@ -41,6 +42,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         let topic = Topic::read(&publish.topic);
         if !self.client.identity.rights.may_publish(&topic) {
             metrics.publishes_denied.add_one();
+            self.tell_denied("MQTT PUBLISH", &publish.topic);
             return match digest {
                 Some((id, digest)) if self.wire.version() == Version::V5 => {
                     self.owe(Slot { id, digest, refused: Some(PublishAckReason::NotAuthorized) })
@@ -62,6 +64,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         forming.items.extend(items);
         forming.bytes += publish.payload.len() + publish.topic.len();
         Ok(())
+    }
+
+    /// Tells the auditor what this client may not.
+    pub(super) fn tell_denied(&self, act: &'static str, object: &str) {
+        let by = By::Known(&self.client.identity, &self.client.via);
+        self.shared.tell(&Denial { act, object, outcome: FORBIDDEN, by });
     }
 
     /// Version 5 was told how many may be owed; 3.1.1 is simply not read beyond.

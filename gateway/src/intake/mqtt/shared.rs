@@ -19,9 +19,11 @@ use super::{
     metrics::MqttMetrics,
 };
 use crate::{
+    audit::Refusals,
     domain::{BoxId, Clock, DoctorId},
     intake::{Admission, Identity, Inlet, NotCommitted},
     store::{CommitSeq, Reader, StoreError, view::Delivered},
+    uplink::PublicKey,
 };
 
 /// What a client says of itself in CONNECT.
@@ -35,6 +37,17 @@ pub struct Login {
     pub password: Option<Vec<u8>>,
     /// Where it connects from, where the stream has such a thing.
     pub from: Option<IpAddr>,
+    /// Over which door it came.
+    pub door: Door,
+}
+
+/// Over which door a client came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Door {
+    /// Without TLS.
+    Plain,
+    /// With TLS, and with the key that it proved to have, if it showed a certificate.
+    Tls(Option<PublicKey>),
 }
 
 /// Without the password, so that no log can hold one.
@@ -163,6 +176,8 @@ pub struct Wiring {
     pub alerts: Alerts,
     /// What answers gateways below, where there is anything.
     pub uplink: Option<Exchange>,
+    /// Where the auditor is told who was refused.
+    pub refusals: Option<Arc<Refusals>>,
     /// The time.
     pub clock: Clock,
     /// What a deployment may set.
@@ -188,6 +203,17 @@ impl fmt::Debug for Shared {
 struct Clients {
     seats: HashMap<SmolStr, Seat>,
     next: u64,
+    /// How often anybody was expelled.
+    expulsions: u64,
+}
+
+/// Why there is no place for a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NoPlace {
+    /// Somebody else has the client id.
+    Taken,
+    /// Rights changed since it was asked for its own.
+    Changed,
 }
 
 #[derive(Debug)]
@@ -242,28 +268,41 @@ impl Shared {
     }
 
     /// Ends every connection of an identity whose rights were taken away or changed, and says how
-    /// many there were. It may log in again with the rights that it then has.
+    /// many there were. It may log in again with the rights that it then has: who asked for them
+    /// before does not get in by them.
     pub fn expel(&self, name: &str) -> usize {
         let mut clients = self.clients();
+        clients.expulsions += 1;
         let gone = clients.seats.extract_if(|_, seat| seat.owner == name);
         gone.filter_map(|(_, seat)| seat.kick.send(Kick::Expelled).ok()).count()
     }
 
-    /// Takes the place of a client id. Where the same identity held it, the connection that did is
-    /// told to end, and the receiver resolves when it has. `None`: somebody else holds it.
+    /// How often anybody was expelled so far: asked before somebody's rights are.
+    pub(super) fn expulsions(&self) -> u64 {
+        self.clients().expulsions
+    }
+
+    /// Takes the place of a client id, unless anybody was expelled since `expulsions`. Where the same
+    /// identity held it, the connection that did is told to end, and the receiver resolves when it has.
     pub(super) fn take_place(
         self: &Arc<Self>,
         client_id: &str,
         owner: &SmolStr,
-    ) -> Option<(Place, Option<oneshot::Receiver<()>>)> {
+        expulsions: u64,
+    ) -> Result<(Place, Option<oneshot::Receiver<()>>), NoPlace> {
         let mut clients = self.clients();
+        if clients.expulsions != expulsions {
+            return Err(NoPlace::Changed);
+        }
         clients.next += 1;
         let number = clients.next;
         let (kick, kicked) = oneshot::channel();
         let seat = Seat { number, owner: owner.clone(), kick };
         let client_id = SmolStr::new(client_id);
         let before = match clients.seats.entry(client_id.clone()) {
-            hash_map::Entry::Occupied(entry) if entry.get().owner != *owner => return None,
+            hash_map::Entry::Occupied(entry) if entry.get().owner != *owner => {
+                return Err(NoPlace::Taken);
+            }
             hash_map::Entry::Occupied(mut entry) => Some(entry.insert(seat)),
             hash_map::Entry::Vacant(entry) => {
                 entry.insert(seat);
@@ -277,7 +316,7 @@ impl Shared {
             // One that has just ended on its own needs no wait.
             seat.kick.send(Kick::TakenOver { _gone: gone }).is_ok().then_some(ended)
         });
-        Some((place, ended))
+        Ok((place, ended))
     }
 
     /// A number that no other connection of this process has.

@@ -56,9 +56,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             if !strict::is_filter(&filter) {
                 return Err(Violation::new(Code::TopicFilterInvalid, "topic filter").into());
             }
-            let code = match self.grant(filter, qos, subscribe.identified) {
+            let code = match self.grant(&filter, qos, subscribe.identified) {
                 Grant::Now(qos) => qos.value(),
-                Grant::No(reason) => self.deny(reason),
+                Grant::No(reason) => {
+                    if reason == Reason::NotAuthorized {
+                        self.tell_denied("MQTT SUBSCRIBE", &filter);
+                    }
+                    self.deny(reason)
+                }
                 Grant::Alerts(doctor) => self.grant_alerts(doctor, qos, &mut opens),
             };
             codes.push(code);
@@ -81,15 +86,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
     }
 
-    fn grant(&mut self, filter: String, qos: QoS, identified: bool) -> Grant {
+    fn grant(&mut self, filter: &str, qos: QoS, identified: bool) -> Grant {
         let rights = &self.client.identity.rights;
-        if identified {
+        if identified && rights.may_read_live() {
             return Grant::No(Reason::SubscriptionIdentifiersNotSupported);
         }
-        if strict::is_shared(&filter) {
-            return Grant::No(Reason::SharedSubscriptionNotSupported);
+        if strict::is_shared(filter) {
+            return Grant::No(if rights.may_read_live() {
+                Reason::SharedSubscriptionNotSupported
+            } else {
+                Reason::NotAuthorized
+            });
         }
-        let topic = Topic::read(&filter);
+        let topic = Topic::read(filter);
         if let Topic::Alert { doctor } = topic {
             return if rights.may_read_alerts(&doctor) {
                 Grant::Alerts(doctor)
@@ -103,7 +112,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             return Grant::Now(qos.less_value(QoS::AtLeastOnce));
         }
         if rights.may_read_live() && !filter.starts_with('$') {
-            return self.grant_live(filter);
+            return self.grant_live(filter.to_owned());
         }
         Grant::No(Reason::NotAuthorized)
     }

@@ -113,7 +113,10 @@ async fn connect(to: &MqttTo) -> Result<(AsyncClient, EventLoop), LineError> {
 impl MqttTo {
     fn options(&self) -> MqttOptions {
         let Self { host, port, tls, name, token } = self;
-        let mut options = MqttOptions::new(format!("{name}-uplink"), host, *port);
+        // Who shows a certificate goes by its own name alone; a token leaves that to other clients.
+        let certified = tls.as_ref().is_some_and(|tls| tls.client_auth_cert_resolver.has_certs());
+        let client_id = if certified { name.to_string() } else { format!("{name}-uplink") };
+        let mut options = MqttOptions::new(client_id, host, *port);
         options.set_clean_start(true).set_keep_alive(KEEP_ALIVE);
         let mut network = NetworkOptions::new();
         network.set_tcp_nodelay(true);

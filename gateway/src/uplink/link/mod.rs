@@ -12,6 +12,7 @@ pub(in crate::uplink) mod roster;
 #[cfg(test)]
 mod tests;
 mod upper;
+mod withdraw;
 
 pub use upper::{Parts, Upper};
 

@@ -107,7 +107,8 @@ impl Rosters {
         held.iter().find(|package| package.of == *of && package.hash == hash).cloned()
     }
 
-    fn forget(&self, of: &BoxId) {
+    /// Lets go of what was on its way to a box.
+    pub(in crate::uplink) fn forget(&self, of: &BoxId) {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         held.retain(|package| package.of != *of);
     }

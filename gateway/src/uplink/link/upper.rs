@@ -55,9 +55,9 @@ impl std::fmt::Debug for Parts {
 /// The upper end of every link to a gateway below.
 #[derive(Debug)]
 pub struct Upper {
-    parts: Parts,
+    pub(super) parts: Parts,
     evidence: Evidence,
-    rosters: Rosters,
+    pub(super) rosters: Rosters,
     turns: Semaphore,
 }
 

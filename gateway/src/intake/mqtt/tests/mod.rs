@@ -208,6 +208,7 @@ fn bench_with(limits: Limits) -> Bench {
         authenticate: authenticate(),
         alerts: alerts(&log, ticks),
         uplink: None,
+        refusals: None,
         clock: Clock::scripted(now),
         limits,
     };

@@ -24,8 +24,8 @@ fn nothing_may_be_read_unless_it_is_allowed() {
     for user in ["cuff", "box", "DR1", "operator"] {
         check(Some(user), "xz/1/doctor/DR2/alert", 0x80, 0x87);
         check(Some(user), "$SYS/#", 0x80, 0x87);
-        check(Some(user), "$share/g/xz/1/+/+/reading", 0x80, 0x9e);
     }
+    check(Some("operator"), "$share/g/xz/1/+/+/reading", 0x80, 0x9e);
     for user in ["cuff", "box", "DR1"] {
         for filter in ["#", "xz/#", "xz/1/+/up", "xz/1/doctor/+/alert", "xz/1/van/+/reading"] {
             check(Some(user), filter, 0x80, 0x87);
@@ -33,6 +33,7 @@ fn nothing_may_be_read_unless_it_is_allowed() {
         check(Some(user), READING, 0x80, 0x87);
         check(Some(user), "xz/1/other/down", 0x80, 0x87);
         check(Some(user), "+", 0x80, 0x87);
+        check(Some(user), "$share/g/xz/1/+/+/reading", 0x80, 0x87);
     }
     check(None, "$SYS/#", 0x80, 0x87);
     check(None, "$share/g/#", 0x80, 0x9e);
