@@ -73,12 +73,17 @@ impl Demo {
         wait_for(LINK, what, || Some(self.state()).filter(&there))
     }
 
-    /// Ends the process of one of the two at once, and waits until another one runs.
+    /// Ends the process of one of the two at once, from elsewhere or by the page's button, and waits
+    /// until another one runs.
     #[track_caller]
-    fn killed(&self, side: &str) {
+    fn killed(&self, side: &str, by_page: bool) {
         let before = self.state()[side]["pid"].as_i64().unwrap();
-        let pid = i32::try_from(before).ok().and_then(Pid::from_raw).unwrap();
-        kill_process(pid, Signal::KILL).unwrap();
+        if by_page {
+            self.press(&format!("kill/{side}"), "");
+        } else {
+            let pid = i32::try_from(before).ok().and_then(Pid::from_raw).unwrap();
+            kill_process(pid, Signal::KILL).unwrap();
+        }
         self.sees("another process", |state| {
             let of = &state[side];
             of["fresh"] == true && of["pid"].as_i64().is_some_and(|pid| pid != before)
@@ -120,11 +125,11 @@ fn either_side_is_killed_while_the_cable_is_out_and_nothing_is_lost() {
     demo.press("cable", "plugged=false");
     demo.measured(1);
     demo.measured(2);
-    demo.killed("van");
+    demo.killed("van", false);
     let state = demo.sees("the van's alert after its death", |state| state["steps"][2] == true);
     assert_eq!((&state["lost"], &state["van"]["starts"]), (&json!(0), &json!(2)), "{state}");
     assert!(state["centre"]["alerts"].as_array().unwrap().is_empty(), "{state}");
-    demo.killed("centre");
+    demo.killed("centre", true);
     demo.measured(3);
     demo.press("cable", "plugged=true");
     let state = demo.sees("green", |state| state["steps"][4] == true && state["green"] == true);
@@ -204,4 +209,8 @@ fn somebody_pulls_the_cable_in_a_real_browser_and_sees_green_again() {
         assert_eq!(address, format!("/{page}"), "{text}");
         assert!(text.contains("V03") || page == "lite", "{text}");
     }
+    browser.go(&format!("http://{}/demo", demo.page));
+    shows(&mut browser, "document.getElementById('stale').hidden");
+    demo.process.kill();
+    shows(&mut browser, "!document.getElementById('stale').hidden");
 }

@@ -82,7 +82,10 @@ async fn show(
     folder: &Path,
     (supervisor, out): (&Supervisor, &mut dyn Write),
 ) -> Result<(), Failure> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, asked.port)).await?;
+    let port = asked.port;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(|error| {
+        Failure::Failed(format!("--port {port}: {error}; 0 picks a free one / 端口不可用"))
+    })?;
     let stop = supervisor.stopping();
     let staged = stage(asked, folder, supervisor);
     let stage = tokio::select! {
