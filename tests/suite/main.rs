@@ -17,6 +17,7 @@ mod claims;
 mod clock;
 mod context;
 mod contract;
+mod demo_van;
 mod disk;
 mod disk_image;
 mod events;

@@ -140,7 +140,7 @@ impl VanBench {
     }
 
     /// The next one who comes, and what will be found: one of three is an emergency.
-    pub fn next(&mut self) -> Option<Visit> {
+    pub fn comes(&mut self) -> Option<Visit> {
         let person = self.registry.people.iter().cycle().nth(self.came)?.clone();
         let crosses = self.came % CROSSES_EVERY == 1;
         self.came = self.came.wrapping_add(1);
@@ -194,7 +194,7 @@ mod tests {
             let place = folder.path().join(name);
             std::fs::create_dir(&place).unwrap();
             let mut bench = VanBench::set_up(7, &place).unwrap();
-            (0..9).map(|_| bench.next().unwrap()).collect::<Vec<_>>()
+            (0..9).map(|_| bench.comes().unwrap()).collect::<Vec<_>>()
         };
         let first = visits("first");
         assert_eq!(first, visits("second"));

@@ -88,8 +88,6 @@ pub(super) struct Seen {
     pub(super) readings: Vec<Told>,
     pub(super) alerts: Vec<Warned>,
     pub(super) receipt: Receipt,
-    /// For which position the lists hold, and since when.
-    listed: Option<(u64, Instant)>,
 }
 
 impl Seen {
@@ -105,12 +103,14 @@ pub(super) struct Asker {
     client: reqwest::Client,
     person: String,
     seen: Seen,
+    /// For which position the lists hold, and since when.
+    listed: Option<(u64, Instant)>,
 }
 
 impl Asker {
     /// One that also looks whether this person is known.
     pub(super) fn new(side: Side, person: String) -> Result<Self, Failure> {
-        Ok(Self { side, client: client()?, person, seen: Seen::default() })
+        Ok(Self { side, client: client()?, person, seen: Seen::default(), listed: None })
     }
 
     /// Asks until the demonstration ends, and tells what it hears.
@@ -153,9 +153,9 @@ impl Asker {
             self.seen.peopled = self.get(&person).await.is_some();
         }
         let known = |(at, since): (u64, Instant)| at == position && since.elapsed() < LISTS_EVERY;
-        if !self.seen.listed.is_some_and(known) {
+        if !self.listed.is_some_and(known) {
             self.lists().await?;
-            self.seen.listed = Some((position, Instant::now()));
+            self.listed = Some((position, Instant::now()));
         }
         Some(())
     }
@@ -265,7 +265,7 @@ impl Figures {
 
     /// Their sum, where there are any.
     fn any(&self, begins: &str) -> Option<u64> {
-        self.each(begins).reduce(|sum, value| sum.saturating_add(value))
+        self.each(begins).reduce(u64::saturating_add)
     }
 }
 

@@ -82,7 +82,10 @@ async fn show(
     folder: &Path,
     (supervisor, out): (&Supervisor, &mut dyn Write),
 ) -> Result<(), Failure> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, asked.port)).await?;
+    let port = asked.port;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(|error| {
+        Failure::Failed(format!("--port {port}: {error}; 0 picks a free one / 端口不可用"))
+    })?;
     let stop = supervisor.stopping();
     let staged = stage(asked, folder, supervisor);
     let stage = tokio::select! {
@@ -162,6 +165,8 @@ fn ready(
     let program = std::env::current_exe()?.display().to_string();
     let (data, name) = (van.data.display(), stage.names.values().next());
     let name = name.map_or("王", String::as_str);
+    let tampered = folder.join("tampered.jsonl");
+    let tampered = tampered.display();
     let text = [
         "  巡诊车与中心 Xunzhen, van and centre: two gateways, one cable".to_owned(),
         format!("  打开网页 open the page:   {page}"),
@@ -173,6 +178,9 @@ fn ready(
         format!("    grep -rac {name} {data}    # 0: no name lies open in the van's store"),
         format!("    strings -a {data}/* | less"),
         format!("    {program} verify-audit --data-dir {data}"),
+        "    # and with one byte changed:".to_owned(),
+        format!("    sed 2s/a/b/ {data}/audit/audit-000000000000.jsonl > {tampered}"),
+        format!("    {program} verify-audit {tampered}"),
         format!("    tail -f {} {}", van.log.display(), centre.log.display()),
         String::new(),
     ];

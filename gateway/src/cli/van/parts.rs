@@ -69,6 +69,9 @@ struct Sitting {
 #[template(path = "demo_van_cable.html")]
 pub(super) struct CablePart {
     plugged: bool,
+    green: bool,
+    /// Facts on the van that wait.
+    waiting: Option<u64>,
     carried_kib: u64,
     now: Option<Sitting>,
     last: Option<(String, String)>,
@@ -97,6 +100,8 @@ impl CablePart {
         });
         Self {
             plugged: stage.cable.is_plugged(),
+            green: stage.is_green(),
+            waiting: stage.seen(Which::Van).waiting,
             carried_kib: stage.cable.carried() / 1024,
             now,
             last,
@@ -137,6 +142,8 @@ pub(super) struct SidePart {
     silent: u64,
     green: bool,
     waiting: Option<u64>,
+    /// When the other end was last heard; 0: not since its start.
+    contact: u64,
     peopled: bool,
     receipt: Receipt,
     same: bool,
@@ -168,6 +175,7 @@ impl SidePart {
             silent,
             green: stage.is_green(),
             waiting: seen.waiting,
+            contact: seen.contact,
             peopled: seen.peopled,
             same: seen.receipt == there.receipt,
             alerts: seen.alerts.iter().take(SHOWN).map(line).collect(),

@@ -31,7 +31,7 @@ const OF_CENTRE: [(Kind, &str); 5] = [
     (Kind::Cards, "cards"),
 ];
 
-/// What the van has: all else comes down the link.
+/// What the van has of its own: all else the centre gives it.
 const OF_VAN: [(Kind, &str); 2] = [(Kind::Sites, "sites"), (Kind::Devices, "devices")];
 
 /// Where the van's token for the centre lies.
@@ -48,11 +48,12 @@ pub(super) async fn stores(
 ) -> Result<Beliefs, Failure> {
     let keys = folder.join("keys");
     fs::create_dir(&keys)?;
-    let at_van = Store::open(van, &keys).await?;
-    let at_centre = Store::open(centre, &keys).await?;
+    let at_van = Store::open(van, &keys)?;
+    let at_centre = Store::open(centre, &keys)?;
     at_van.enter(bench, &OF_VAN).await?;
     at_centre.enter(bench, &OF_CENTRE).await?;
     let beliefs = believe(&at_van, &at_centre, folder).await?;
+    set_out(&at_van, &at_centre, (folder, &beliefs)).await?;
     at_van.close().await?;
     at_centre.close().await?;
     Ok(beliefs)
@@ -76,6 +77,21 @@ async fn believe(van: &Store, centre: &Store, folder: &Path) -> Result<Beliefs, 
     fs::write(folder.join(TOKEN), token)?;
     let above = centre.call("GET", "/admin/roster/key", String::new()).await?;
     Ok(Beliefs { parent_key: text(&above, "key") })
+}
+
+/// The van sets out with a roster, so that the first one who comes is known; what changes later comes
+/// down the link.
+async fn set_out(
+    van: &Store,
+    centre: &Store,
+    (folder, beliefs): (&Path, &Beliefs),
+) -> Result<(), Failure> {
+    let file = folder.join("roster");
+    let made = json!({"places": [TOWNSHIP], "sites": [SITE], "after": null, "to": file});
+    centre.call("POST", "/admin/roster/make", made.to_string()).await?;
+    let taken = json!({"from": file, "trust": [beliefs.parent_key]});
+    van.call("POST", "/admin/roster/take", taken.to_string()).await?;
+    Ok(fs::remove_file(file)?)
 }
 
 /// Writes the configuration of the centre.
@@ -137,7 +153,8 @@ struct Store {
 }
 
 impl Store {
-    async fn open(side: &Side, keys: &Path) -> Result<Self, Failure> {
+    /// Must be called within a runtime, where its writer lives.
+    fn open(side: &Side, keys: &Path) -> Result<Self, Failure> {
         let common = Common { config: None, log_format: LogFormat::Auto };
         let flags = vec![
             ("store.dir", side.data.display().to_string()),
@@ -145,7 +162,7 @@ impl Store {
         ];
         let (config, _) = configure::read(&common, flags)?;
         let supervisor = Supervisor::new();
-        let router = std::future::ready(pieces::admin_here(&config, &supervisor)).await?;
+        let router = pieces::admin_here(&config, &supervisor)?;
         Ok(Self { router, supervisor })
     }
 

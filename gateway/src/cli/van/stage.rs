@@ -194,7 +194,7 @@ impl Stage {
                 () = stop.wait() => return,
                 () = self.comes(&mut asked, every) => {}
             }
-            let Some(visit) = bench.next() else { return };
+            let Some(visit) = bench.comes() else { return };
             tokio::select! {
                 () = stop.wait() => return,
                 () = self.measured(&bench, &visit) => {}
