@@ -20,6 +20,7 @@ mod contract;
 mod disk;
 mod disk_image;
 mod events;
+mod identity;
 mod kill;
 mod links;
 mod merges;
