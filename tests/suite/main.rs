@@ -21,6 +21,7 @@ mod demo_van;
 mod disk;
 mod disk_image;
 mod events;
+mod identity;
 mod kill;
 mod links;
 mod merges;

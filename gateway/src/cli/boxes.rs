@@ -1,10 +1,10 @@
 //! Gateways below at the listener: its door with TLS, and who has to leave when a row says so.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use rustls::{
-    pki_types::{CertificateDer, PrivateKeyDer, UnixTime},
-    time_provider::TimeProvider,
+    pki_types::{CertificateDer, PrivateKeyDer, UnixTime, pem::PemObject},
+    time_provider::{DefaultTimeProvider, TimeProvider},
 };
 use tokio::{task::spawn_blocking, time::sleep};
 use tokio_rustls::TlsAcceptor;
@@ -12,8 +12,9 @@ use tracing::{info, warn};
 
 use super::{configure::in_full, pieces::Core};
 use crate::{
-    config::MqttTls,
-    domain::Clock,
+    config::{Config, MqttTls},
+    domain::{Clock, Timestamp},
+    enrol::{Authority, SERVER_DAYS, Span, TimeFloor},
     intake::{
         BoxBook,
         mqtt::{self, TlsDoor},
@@ -26,38 +27,79 @@ use crate::{
 /// (ATTACKS A2).
 const AGAIN: Duration = Duration::from_millis(500);
 
+/// What a deployment says of the door, and where its own authority would lie.
+pub(super) struct Said<'a> {
+    pub(super) tls: &'a MqttTls,
+    pub(super) config: &'a Config,
+    pub(super) now: Timestamp,
+}
+
 /// The listener's door with TLS.
-pub(super) fn door(tls: &MqttTls, core: &Core) -> Result<TlsAcceptor, String> {
-    made(tls, core.boxes.clone(), core.clock.clone())
+pub(super) fn door(said: &Said<'_>, core: &Core) -> Result<TlsAcceptor, String> {
+    made(said, core.boxes.clone(), Arc::new(Time(Arc::clone(&core.time_floor))))
 }
 
 /// What is wrong with what the door is made of.
-pub(super) fn check(tls: &MqttTls, _folder: &Path) -> Option<String> {
-    made(tls, BoxBook::default(), Clock::system()).err()
+pub(super) fn check(config: &Config) -> Option<String> {
+    let (tls, now) = (config.mqtt.tls.as_ref()?, Clock::system().now());
+    let said = Said { tls, config, now };
+    made(&said, BoxBook::default(), Arc::new(DefaultTimeProvider)).err()
 }
 
-fn made(tls: &MqttTls, boxes: BoxBook, clock: Clock) -> Result<TlsAcceptor, String> {
-    let own = own(tls)?;
-    let authorities = authorities(tls)?;
-    let door = TlsDoor {
-        own,
-        authorities,
-        boxes,
-        time: Arc::new(Time(clock)),
-        old_gear: tls.old_gear,
-        certificate_required: tls.certificate_required,
+fn made(
+    said: &Said<'_>,
+    boxes: BoxBook,
+    time: Arc<dyn TimeProvider>,
+) -> Result<TlsAcceptor, String> {
+    let tls = said.tls;
+    let authority = Authority::found(&said.config.store.dir, said.now)
+        .map_err(|error| format!("mqtt.tls_listen: {} / 证书机构不可用", in_full(&error)))?;
+    let own = match (&tls.own, &authority) {
+        (Some((certificate, key)), _) => tls::chain_and_key(certificate, key)
+            .map_err(|error| unusable("mqtt.tls_certificate", &error))?,
+        (None, Some(authority)) => of_our_own(said, authority)?,
+        (None, None) => return Err(missing("mqtt.tls_certificate")),
     };
+    let authorities = match (&tls.box_ca, authority) {
+        (Some(file), _) => {
+            tls::certificates(file).map_err(|error| unusable("mqtt.box_ca", &error))?
+        }
+        (None, Some(authority)) => vec![authority.certificate().clone()],
+        (None, None) => return Err(missing("mqtt.box_ca")),
+    };
+    let (old_gear, certificate_required) = (tls.old_gear, tls.certificate_required);
+    let door = TlsDoor { own, authorities, boxes, time, old_gear, certificate_required };
     door.acceptor().map_err(|error| unusable("mqtt.tls_certificate", &error))
 }
 
-fn own(tls: &MqttTls) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), String> {
-    let Some((certificate, key)) = &tls.own else { return Err(missing("mqtt.tls_certificate")) };
-    tls::chain_and_key(certificate, key).map_err(|error| unusable("mqtt.tls_certificate", &error))
+type Shown = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+
+/// A certificate of our own authority, made at each start.
+fn of_our_own(said: &Said<'_>, authority: &Authority) -> Result<Shown, String> {
+    let broken = |why: String| format!("mqtt.tls_listen: {why} / 无法签发证书");
+    let span = Span::of_days(SERVER_DAYS, said.now);
+    let made = authority.for_server(&names(said), span).map_err(|error| broken(in_full(&error)))?;
+    let chain = CertificateDer::pem_slice_iter(made.chain.as_bytes()).collect::<Result<_, _>>();
+    let key = PrivateKeyDer::from_pem_slice(made.key.expose().as_bytes());
+    match (chain, key) {
+        (Ok(chain), Ok(key)) => Ok((chain, key)),
+        (Err(error), _) | (_, Err(error)) => Err(broken(error.to_string())),
+    }
 }
 
-fn authorities(tls: &MqttTls) -> Result<Vec<CertificateDer<'static>>, String> {
-    let Some(file) = &tls.box_ca else { return Err(missing("mqtt.box_ca")) };
-    tls::certificates(file).map_err(|error| unusable("mqtt.box_ca", &error))
+/// What this gateway is called by those who connect: as its pages are, as its machine is, and the
+/// addresses that it listens on.
+fn names(said: &Said<'_>) -> Vec<String> {
+    let url = said.config.http.public_url.as_deref().and_then(|url| url.split_once("://"));
+    let host = url.map(|(_, rest)| rest.split(['/', ':']).next().unwrap_or_default());
+    let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let listen = [said.tls.listen, said.config.http.listen].map(|listen| listen.ip());
+    let addresses = listen.into_iter().filter(|ip| !ip.is_unspecified()).map(|ip| ip.to_string());
+    let named = [host.unwrap_or_default(), machine.trim(), "localhost"].map(str::to_owned);
+    let mut names: Vec<_> = named.into_iter().chain(addresses).collect();
+    names.retain(|name| !name.is_empty() && name.is_ascii());
+    names.dedup();
+    names
 }
 
 fn missing(key: &str) -> String {
@@ -70,9 +112,9 @@ fn unusable(key: &str, error: &TlsError) -> String {
     format!("{key}: {} / 证书不可用", in_full(error))
 }
 
-/// The time by which certificates are judged.
+/// The time by which certificates are judged: nobody sets it back.
 #[derive(Debug)]
-struct Time(Clock);
+struct Time(Arc<TimeFloor>);
 
 impl TimeProvider for Time {
     fn current_time(&self) -> Option<UnixTime> {

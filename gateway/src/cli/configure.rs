@@ -177,7 +177,7 @@ fn environment(config: &Config) -> Vec<String> {
     {
         problems.push(format!("http.tls_certificate: {} / 证书不可用", in_full(&error)));
     }
-    problems.extend(tls.and_then(|tls| boxes::check(tls, &config.store.dir)));
+    problems.extend(boxes::check(config));
     if let Some(uplink) = &config.uplink {
         problems.extend(token_up(uplink).err());
         problems.extend(certificate_up(uplink, &config.store.dir));

@@ -18,6 +18,7 @@ use crate::{
     commit::{self, WriterHandle},
     config::Config,
     domain::{AlertLinks, Clock},
+    enrol::TimeFloor,
     intake::{BoxBook, DeviceBook},
     notify::Gate,
     serve::{self, wire::SendingState},
@@ -70,6 +71,8 @@ pub(super) struct Core {
     pub(super) boxes: BoxBook,
     /// The time.
     pub(super) clock: Clock,
+    /// The time by which certificates are judged.
+    pub(super) time_floor: Arc<TimeFloor>,
     /// Whether messages may leave.
     pub(super) gate: watch::Sender<Gate>,
     /// What is counted, for `/metrics`.
@@ -137,6 +140,8 @@ pub(super) fn core(
     let following =
         book.clone().follow(Arc::clone(&reader), writer.registered.clone(), supervisor.stopping());
     supervisor.spawn("device book", following);
+    let time_floor = Arc::new(TimeFloor::open(&config.store.dir, clock.clone())?);
+    supervisor.spawn("time floor", Arc::clone(&time_floor).follow(supervisor.stopping()));
     let boxes = BoxBook::default();
     boxes.load(reader.as_ref())?;
     let gate = watch::Sender::new(gate_of(practice, &pack));
@@ -168,6 +173,7 @@ pub(super) fn core(
         book,
         boxes,
         clock,
+        time_floor,
         gate,
         metrics,
         links,

@@ -234,7 +234,8 @@ async fn serve_mqtt(
     boxes::follow(core, Arc::clone(&shared), supervisor);
     let mut with_tls = None;
     if let Some(tls) = &config.mqtt.tls {
-        let door = boxes::door(tls, core).map_err(Failure::Configuration)?;
+        let said = boxes::Said { tls, config, now: core.time_floor.now() };
+        let door = boxes::door(&said, core).map_err(Failure::Configuration)?;
         let listener = bind("mqtt.tls_listen", tls.listen).await?;
         with_tls = Some(listener.local_addr()?);
         let shared = Arc::clone(&shared);

@@ -88,7 +88,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 
     fn grant(&mut self, filter: &str, qos: QoS, identified: bool) -> Grant {
         let rights = &self.client.identity.rights;
-        if identified && rights.may_read_live() {
+        if identified {
             return Grant::No(Reason::SubscriptionIdentifiersNotSupported);
         }
         if strict::is_shared(filter) {

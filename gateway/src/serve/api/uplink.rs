@@ -5,23 +5,25 @@ use std::sync::Arc;
 use axum::{
     body::Body,
     extract::State,
-    http::{HeaderMap, HeaderValue, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 
 use crate::{
     domain::{BoxId, Road},
     serve::{caller::Caller, extract, refusal::Refusal, scope::Right, shared::Shared},
-    uplink::batch::ENVELOPE_MAX,
+    uplink::batch::{Code, ENVELOPE_MAX, refusal_of},
 };
 
 /// Takes what a gateway below hands up, and answers when it is on disk. The body and the answer are
 /// envelopes as the operator's page about gateways describes them; an envelope that is not taken is
-/// answered with a signed refusal, so that nothing in between can say no in our name. The token is of
+/// answered with a signed refusal, so that nothing in between can say no in our name; that of a box which
+/// was withdrawn comes with status 403. The token is of
 /// role `device` and bound to the box.
 #[utoipa::path(post, path = "/api/v1/uplink", tag = "gateways",
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
-    responses((status = 200, content_type = "application/octet-stream", body = Vec<u8>)),
+    responses((status = 200, content_type = "application/octet-stream", body = Vec<u8>),
+        (status = 403, content_type = "application/octet-stream", body = Vec<u8>)),
     extensions(("x-right" = json!("uplink"))))]
 pub(in crate::serve) async fn exchange(
     State(shared): State<Arc<Shared>>,
@@ -38,5 +40,8 @@ pub(in crate::serve) async fn exchange(
         return Err(Refusal::not_committing("the store does not answer"));
     }
     let kind = HeaderValue::from_static("application/octet-stream");
-    Ok(([(header::CONTENT_TYPE, kind)], answer).into_response())
+    // Said by the status as well, for whoever stands in between and in the audit log.
+    let withdrawn = refusal_of(&answer) == Some(Code::Revoked);
+    let status = if withdrawn { StatusCode::FORBIDDEN } else { StatusCode::OK };
+    Ok((status, [(header::CONTENT_TYPE, kind)], answer).into_response())
 }

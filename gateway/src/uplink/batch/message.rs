@@ -215,7 +215,7 @@ const HELLO: u8 = 1;
 const BATCH: u8 = 2;
 const EXPRESS: u8 = 3;
 const WATERMARK: u8 = 4;
-const REFUSED: u8 = 5;
+pub(super) const REFUSED: u8 = 5;
 const ROSTER: u8 = 6;
 
 #[derive(Debug, Serialize, Deserialize)]

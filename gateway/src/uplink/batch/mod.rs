@@ -10,6 +10,7 @@ mod chain;
 mod envelope;
 mod message;
 mod refused;
+mod said_no;
 #[cfg(test)]
 mod tests;
 
@@ -22,3 +23,4 @@ pub use message::{
     Wants,
 };
 pub use refused::Code;
+pub use said_no::refusal_of;

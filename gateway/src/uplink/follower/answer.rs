@@ -52,6 +52,7 @@ impl Trouble {
             Self::Refused { code, .. } if code.alarms() => Some(*code),
             Self::Unbelieved(error) => Some(error.code),
             Self::OwnName => Some(Code::AnotherBox),
+            Self::Line(LineError::Withdrawn) => Some(Code::Revoked),
             Self::Refused { .. }
             | Self::Line(_)
             | Self::Stale

@@ -14,6 +14,24 @@ pub enum LineError {
     /// It does not let us in.
     #[error("the gateway above does not let us in: {0}")]
     Denied(String),
+    /// It refuses our certificate as withdrawn.
+    #[error("the gateway above refuses this box's certificate as withdrawn")]
+    Withdrawn,
+}
+
+/// Whether a connection ended because the other end said, within TLS, that our certificate is withdrawn.
+pub(super) fn is_withdrawal(error: &(dyn std::error::Error + 'static)) -> bool {
+    use rustls::{AlertDescription::CertificateRevoked, Error};
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        let tls = inner.and_then(|inner| inner.downcast_ref::<Error>()).or(error.downcast_ref());
+        if tls == Some(&Error::AlertReceived(CertificateRevoked)) {
+            return true;
+        }
+        cause = inner.map(|inner| inner as &(dyn std::error::Error + 'static)).or(error.source());
+    }
+    false
 }
 
 /// A line to the gateway above.

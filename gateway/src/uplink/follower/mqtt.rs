@@ -16,7 +16,7 @@ use rumqttc::{
     },
 };
 
-use super::line::{Line, LineError};
+use super::line::{Line, LineError, is_withdrawal};
 use crate::{
     domain::BoxId,
     uplink::batch::{ENVELOPE_MAX, Message, Nonce, Sealed, split},
@@ -145,6 +145,7 @@ async fn incoming(events: &mut EventLoop) -> Result<Packet, LineError> {
         match events.poll().await {
             Ok(Event::Incoming(packet)) => return Ok(packet),
             Ok(Event::Outgoing(_)) => {}
+            Err(error) if is_withdrawal(&error) => return Err(LineError::Withdrawn),
             Err(error) => return Err(broken(error)),
         }
     }

@@ -181,19 +181,19 @@ impl Upper {
     /// Believes an envelope, or says why not. Nothing of it was unpacked before its signature was
     /// found good. Blocks.
     fn believe(&self, by: &BoxId, bytes: &[u8]) -> Result<Believed, Failed> {
+        let reader = self.parts.reader.as_ref();
+        let row = reader.registered(&Scope::Everything, &RegistryKey::neighbour(by))?;
+        if matches!(&row, Some(Registered::Box(row)) if row.state == BoxState::Revoked) {
+            return Err(refused(Code::Revoked, "the registry holds it as revoked"));
+        }
         let sealed = Sealed::read(bytes)?;
         let told = Message::named(&sealed)?;
         if told.by != *by {
             return Err(refused(Code::AnotherBox, format!("it names {}", told.by)));
         }
-        let reader = self.parts.reader.as_ref();
-        let key = RegistryKey::neighbour(by);
-        let Some(Registered::Box(row)) = reader.registered(&Scope::Everything, &key)? else {
+        let Some(Registered::Box(row)) = row else {
             return Err(refused(Code::UnknownBox, "the registry holds no such box"));
         };
-        if row.state == BoxState::Revoked {
-            return Err(refused(Code::Revoked, "the registry holds it as revoked"));
-        }
         let key: PublicKey =
             row.key.parse().map_err(|_no_key| refused(Code::UnknownBox, "its row holds no key"))?;
         sealed.verify(&key)?;

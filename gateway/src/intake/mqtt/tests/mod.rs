@@ -6,6 +6,8 @@ mod ending;
 mod oracle;
 mod reading;
 mod smoke;
+mod tls;
+mod trespass;
 
 use std::{
     collections::HashMap,
@@ -199,10 +201,14 @@ fn bench() -> Bench {
 }
 
 fn bench_with(limits: Limits) -> Bench {
+    bench_of(limits, |_wiring| {})
+}
+
+fn bench_of(limits: Limits, change: impl FnOnce(&mut Wiring)) -> Bench {
     let (work, works) = mpsc::channel(WRITER_DEPTH);
     let log = Arc::new(Log::default());
     let (commits, ticks) = watch::channel(CommitSeq(0));
-    let wiring = Wiring {
+    let mut wiring = Wiring {
         inlet: Inlet::new(work),
         admission: admission(),
         authenticate: authenticate(),
@@ -212,6 +218,7 @@ fn bench_with(limits: Limits) -> Bench {
         clock: Clock::scripted(now),
         limits,
     };
+    change(&mut wiring);
     let (shared, supervisor) = (Shared::new(wiring), Supervisor::new());
     Bench { shared, supervisor, committer: Committer(works), log, commits }
 }
