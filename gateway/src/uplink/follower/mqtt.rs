@@ -8,9 +8,9 @@ use futures_util::future::BoxFuture;
 use rumqttc::{
     NetworkOptions, TlsConfiguration, Transport,
     v5::{
-        AsyncClient, Event, EventLoop, MqttOptions,
+        AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, StateError,
         mqttbytes::{
-            QoS,
+            self, QoS,
             v5::{ConnectProperties, Packet, SubscribeReasonCode},
         },
     },
@@ -145,9 +145,20 @@ async fn incoming(events: &mut EventLoop) -> Result<Packet, LineError> {
         match events.poll().await {
             Ok(Event::Incoming(packet)) => return Ok(packet),
             Ok(Event::Outgoing(_)) => {}
-            Err(error) if is_withdrawal(&error) => return Err(LineError::Withdrawn),
+            Err(error) if withdraws(&error) => return Err(LineError::Withdrawn),
             Err(error) => return Err(broken(error)),
         }
+    }
+}
+
+/// Whether the other end said that our certificate is withdrawn. What broke while a packet was read is
+/// no cause of the client's error, so it is looked for by hand.
+fn withdraws(error: &ConnectionError) -> bool {
+    match error {
+        ConnectionError::MqttState(StateError::Deserialization(mqttbytes::Error::Io(error))) => {
+            is_withdrawal(error)
+        }
+        other => is_withdrawal(other),
     }
 }
 

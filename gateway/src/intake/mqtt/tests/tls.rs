@@ -7,7 +7,7 @@ use std::{
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, date_time_ymd,
+    KeyPair, PublicKeyData, SignatureAlgorithm, date_time_ymd,
 };
 use rustls::{
     ClientConfig, SupportedProtocolVersion,
@@ -24,7 +24,12 @@ use crate::{
     audit::{Entry, Refusals},
     domain::{Attributes, BoxId, BoxState, Neighbour},
     intake::{BoxBook, Standing},
-    uplink::PublicKey,
+    tls::tls_as_box,
+    uplink::{
+        GatewayKey, PublicKey,
+        follower::{Line, LineError, MqttLine, MqttTo},
+        signer,
+    },
 };
 
 type Issuer = CertifiedIssuer<'static, KeyPair>;
@@ -115,6 +120,8 @@ impl World {
         let known = boxes.clone();
         let bench = bench_of(limits, |wiring| {
             wiring.refusals = Some(refusals);
+            // What is asked on `up` comes back on `down`.
+            wiring.uplink = Some(Arc::new(|_by, asked| Box::pin(async move { asked.to_vec() })));
             let otherwise = wiring.authenticate.clone();
             wiring.authenticate = Arc::new(move |login| {
                 let Door::Tls(Some(key)) = &login.door else { return otherwise(login) };
@@ -362,6 +369,52 @@ async fn nobody_is_let_in_again_by_a_ticket() {
     assert_eq!(stream.get_ref().1.tls13_tickets_received(), 0);
 }
 
+/// A box's public key where a certificate wants one.
+struct BoxKey(PublicKey);
+
+impl PublicKeyData for BoxKey {
+    fn der_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+
+    fn algorithm(&self) -> &'static SignatureAlgorithm {
+        &rcgen::PKCS_ED25519
+    }
+}
+
+#[tokio::test]
+async fn the_line_up_shows_the_boxs_own_key_and_believes_no_other_name() {
+    let world = World::new().await;
+    let key = Arc::new(GatewayKey::for_tests());
+    world.boxes.replace(&[row("van-a", key.public(), BoxState::Enabled)]);
+    let folder = tempfile::tempdir().unwrap();
+    let (ca, own) = (folder.path().join("ca.pem"), folder.path().join("van.pem"));
+    std::fs::write(&ca, world.ours.pem()).unwrap();
+    let shown = params(GOOD, CLIENT).signed_by(&BoxKey(key.public()), &world.ours).unwrap();
+    std::fs::write(&own, shown.pem()).unwrap();
+    let tls = tls_as_box(&ca, &own, signer(Arc::clone(&key))).unwrap();
+    let other = tls_as_box(&ca, &own, signer(Arc::new(GatewayKey::for_tests())));
+    assert!(other.is_err(), "a certificate of another key is told at the start");
+    let to = |host: &str| MqttTo {
+        host: host.to_owned(),
+        port: world.address.port(),
+        tls: Some(Arc::clone(&tls)),
+        name: BoxId::new("van-a").unwrap(),
+        token: "t".to_owned(),
+    };
+    let wrong = MqttLine::new(to("127.0.0.1")).exchange(vec![1]).await.unwrap_err();
+    assert!(wrong.to_string().contains("not valid for name"), "{wrong}");
+    let mut line = MqttLine::new(to("localhost"));
+    let answer = timeout(4 * PATIENCE, line.exchange(vec![1, 2])).await.unwrap();
+    assert_eq!(answer, Ok(vec![1, 2]));
+    world.boxes.replace(&[row("van-a", key.public(), BoxState::Revoked)]);
+    assert_eq!(world.bench.shared.expel("van-a"), 1);
+    let cut = timeout(4 * PATIENCE, line.exchange(vec![3])).await.unwrap();
+    assert!(cut.is_err(), "{cut:?}");
+    let out = timeout(4 * PATIENCE, line.exchange(vec![3])).await.unwrap();
+    assert_eq!(out, Err(LineError::Withdrawn));
+}
+
 /// A first flight as a client of TLS 1.0 or 1.1 sends it: no extension says that it knows more.
 fn hello_of(minor: u8) -> Vec<u8> {
     let mut body = vec![3, minor];
@@ -454,7 +507,14 @@ async fn whoever_is_withdrawn_is_out_whether_connected_or_on_the_way_in() {
         Ok(got) => assert_eq!(got, [0x20, 3, 0, 0x87, 0]),
         Err(told) => assert!(told.contains("CertificateRevoked"), "{told}"),
     }
-    assert_eq!(world.bench.shared.metrics().connected.get(), 0);
+    drop(idle);
+    let connected = &world.bench.shared.metrics().connected;
+    let gone = async {
+        while connected.get() > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, gone).await.unwrap();
 }
 
 /// The row comes just after the log-in was found good.
