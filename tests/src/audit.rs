@@ -251,8 +251,9 @@ const CROSSING_WITHOUT_ALERT: &str = "SELECT ifnull(hex(reading), concept) FROM 
 
 /// A late reading may move an alert's beginning: its crossings are kept anew then, and the latest
 /// word about a reading counts. By it, one crossing opens each alert that was not taken back.
-const OPENINGS: &str = "SELECT hex(id) || ' ' || state || ': ' || opened || ' openings' FROM \
-    (SELECT id, state, (SELECT COUNT(*) FROM crossing WHERE crossing.alert = alert.key \
+const OPENINGS: &str = "SELECT hex(id) || ' ' || state || ': ' || opened || ' openings of ' || kept FROM \
+    (SELECT id, state, (SELECT group_concat(seq || ' ' || disposition || ' ' || \
+    ifnull(hex(reading), ''), ', ') FROM crossing WHERE crossing.alert = alert.key) AS kept, (SELECT COUNT(*) FROM crossing WHERE crossing.alert = alert.key \
     AND disposition = 'opened' AND NOT EXISTS (SELECT 1 FROM crossing AS later \
     WHERE later.reading = crossing.reading AND later.concept = crossing.concept \
     AND later.seq > crossing.seq)) AS opened FROM alert) \
