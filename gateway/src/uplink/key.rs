@@ -104,6 +104,11 @@ impl GatewayKey {
         Ok(Self { pair })
     }
 
+    /// The key of a made-up gateway: of a benchmark, or of samples.
+    pub(crate) fn made_up(seed: [u8; 32]) -> Option<Self> {
+        Ed25519KeyPair::from_seed_unchecked(&seed).ok().map(|pair| Self { pair })
+    }
+
     /// A key that is gone with the test.
     #[cfg(test)]
     pub(crate) fn for_tests() -> Self {
@@ -114,7 +119,7 @@ impl GatewayKey {
     /// Always the same key, for samples.
     #[cfg(test)]
     pub(crate) fn of_seed(seed: [u8; 32]) -> Self {
-        Self { pair: Ed25519KeyPair::from_seed_unchecked(&seed).unwrap() }
+        Self::made_up(seed).unwrap()
     }
 
     /// What checks its signatures.
