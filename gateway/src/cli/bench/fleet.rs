@@ -66,6 +66,9 @@ pub(in crate::cli) struct Fleet {
     /// Readings that each of those that come back has to hand over
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=500))]
     readings: u64,
+    /// Seconds for which those that go on are heard before the others come back: after 30 they count as such
+    #[arg(long, default_value_t = 40)]
+    warm_up: u64,
     /// People of the centre's registry
     #[arg(long, default_value_t = 121_300, value_parser = clap::value_parser!(u32).range(100..=10_000_000))]
     people: u32,
@@ -180,7 +183,7 @@ struct Came {
 
 /// A van whose line comes back at this instant.
 async fn come_back(mut van: Van, (begin, at): (Instant, Duration)) -> Came {
-    sleep(at.saturating_sub(begin.elapsed())).await;
+    tokio::time::sleep_until(begin + at).await;
     let asked = Instant::now();
     van.greet().await;
     let connected = asked.elapsed();
@@ -190,7 +193,7 @@ async fn come_back(mut van: Van, (begin, at): (Instant, Duration)) -> Came {
 }
 
 /// A van that goes on until the others are done.
-async fn go_on(mut van: Van, ended: watch::Receiver<bool>) -> Came {
+async fn go_on(mut van: Van, from: Instant, ended: watch::Receiver<bool>) -> Came {
     let (begin, mut times) = (Instant::now(), Times::default());
     while !*ended.borrow() {
         sleep(EVERY).await;
@@ -198,7 +201,9 @@ async fn go_on(mut van: Van, ended: watch::Receiver<bool>) -> Came {
         if !van.hand_over(1).await {
             break;
         }
-        times.add(asked.elapsed());
+        if Instant::now() >= from {
+            times.add(asked.elapsed());
+        }
     }
     let Van { busy, failures, .. } = van;
     Came { connected: Duration::ZERO, done: begin.elapsed(), times, busy, failures }
@@ -288,7 +293,8 @@ pub(super) fn run(command: &Fleet, out: &mut dyn Write) -> Result<(), Failure> {
     }
     let goes_on = fleet.split_off(usize::try_from(command.vans).unwrap_or(usize::MAX));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let (back, on) = runtime.block_on(storm(fleet, goes_on, &mut random));
+    let (back, on) =
+        runtime.block_on(storm(fleet, goes_on, Duration::from_secs(command.warm_up), &mut random));
     let (resident, most) = centre.resident()?;
     drop(centre);
 
@@ -309,14 +315,19 @@ pub(super) fn run(command: &Fleet, out: &mut dyn Write) -> Result<(), Failure> {
 }
 
 /// Those that go on are there first; then the others come within one second.
-async fn storm(fleet: Vec<Van>, goes_on: Vec<Van>, random: &mut Random) -> (Vec<Came>, Vec<Came>) {
+async fn storm(
+    fleet: Vec<Van>,
+    goes_on: Vec<Van>,
+    warm_up: Duration,
+    random: &mut Random,
+) -> (Vec<Came>, Vec<Came>) {
     let (end, ended) = watch::channel(false);
+    let begin = Instant::now() + warm_up;
     let mut on = FuturesUnordered::new();
     for mut van in goes_on {
         van.greet().await;
-        on.push(go_on(van, ended.clone()));
+        on.push(go_on(van, begin, ended.clone()));
     }
-    let begin = Instant::now();
     let mut back: FuturesUnordered<_> = fleet
         .into_iter()
         .map(|van| come_back(van, (begin, Duration::from_millis(random.below(1000).into()))))
@@ -377,6 +388,7 @@ mod tests {
             readings: 1,
             people: 100,
             way: Way::Mqtt,
+            warm_up: 0,
             seed: 1,
         };
         let all = identities(&fleet).unwrap();
