@@ -3,7 +3,7 @@
 
 use std::{
     io::{self, Read, Write},
-    net::{Shutdown, SocketAddr, TcpListener, TcpStream},
+    net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -50,7 +50,17 @@ impl Proxy {
     #[must_use]
     #[track_caller]
     pub fn start(to: SocketAddr) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::start_at(Ipv4Addr::LOCALHOST, to)
+    }
+
+    /// The same on another address of loopback.
+    ///
+    /// # Panics
+    /// When there is no port.
+    #[must_use]
+    #[track_caller]
+    pub fn start_at(at: Ipv4Addr, to: SocketAddr) -> Self {
+        let listener = TcpListener::bind((at, 0)).unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
         let weather = Arc::<Weather>::default();

@@ -27,6 +27,14 @@ pub fn long() -> bool {
 #[track_caller]
 pub fn skip(test: &str, why: &str) {
     assert!(!must_run(), "{test} must run here and cannot: {why}");
+    note(test, why);
+}
+
+/// Says what of a test does not run here, and why; the rest of it does.
+///
+/// # Panics
+/// When it cannot be said.
+pub fn note(test: &str, why: &str) {
     let line = format!("skipped: {test}: {why}\n");
     // Past the capture of the test harness, so that it is seen although the test passes.
     io::stderr().write_all(line.as_bytes()).unwrap();

@@ -18,6 +18,7 @@ use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 use tracing::{debug, warn};
 
+use super::prompt::Prompt;
 use crate::supervise::{Stop, Supervisor};
 
 /// Connections open at once. Full: new ones wait in the system's queue.
@@ -136,6 +137,7 @@ async fn serve(
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_MAX);
     builder.http2().timer(TokioTimer::new()).max_concurrent_streams(STREAMS_PER_CONNECTION);
     builder.http2().keep_alive_interval(Some(Duration::from_secs(20)));
+    let connection = Prompt::new(connection, HEAD_MAX);
     let served = builder.serve_connection(TokioIo::new(connection), service);
     let mut served = std::pin::pin!(served);
     let ended = tokio::select! {

@@ -26,6 +26,7 @@ mod live;
 pub mod metrics;
 mod openapi;
 mod pages;
+mod prompt;
 mod refusal;
 mod rehearse;
 mod router;

@@ -137,6 +137,12 @@ impl GatewayKey {
         Ok(Self { pair, encoded: Secret::new(encoded) })
     }
 
+    /// The key of a made-up gateway: of a benchmark, or of samples.
+    pub(crate) fn made_up(seed: [u8; 32]) -> Option<Self> {
+        let pair = Ed25519KeyPair::from_seed_unchecked(&seed).ok()?;
+        Some(Self { pair, encoded: Secret::new(Vec::new()) })
+    }
+
     /// A key that is gone with the test.
     #[cfg(test)]
     pub(crate) fn for_tests() -> Self {
@@ -148,8 +154,7 @@ impl GatewayKey {
     /// Always the same key, for samples.
     #[cfg(test)]
     pub(crate) fn of_seed(seed: [u8; 32]) -> Self {
-        let pair = Ed25519KeyPair::from_seed_unchecked(&seed).unwrap();
-        Self { pair, encoded: Secret::new(Vec::new()) }
+        Self::made_up(seed).unwrap()
     }
 
     /// What checks its signatures.

@@ -63,14 +63,17 @@ pub(in crate::cli) struct Van {
 }
 
 /// A gateway in a process of its own; it ends with this value.
-struct Served {
+pub(super) struct Served {
     child: Child,
-    mqtt: SocketAddr,
+    pub(super) http: SocketAddr,
+    pub(super) mqtt: SocketAddr,
+    /// A token with every right.
+    pub(super) token: String,
     took: Duration,
 }
 
 impl Served {
-    fn start(store: &Path, settings: &[(&str, String)]) -> Result<Self, Failure> {
+    pub(super) fn start(store: &Path, settings: &[(&str, String)]) -> Result<Self, Failure> {
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["serve", "--dev", "--http", "127.0.0.1:0", "--mqtt", "127.0.0.1:0"]);
         command.arg("--data-dir").arg(store);
@@ -83,19 +86,20 @@ impl Served {
         }
         let took = begin.elapsed();
         let ready: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
-        let mqtt = ready.get("mqtt").and_then(serde_json::Value::as_str);
-        let mqtt = mqtt.and_then(|address| address.parse().ok());
+        let text = |key: &str| ready.get(key).and_then(serde_json::Value::as_str).unwrap_or("");
+        let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
+        let at = |key: &str| text(key).parse().unwrap_or(nowhere);
+        let (http, mqtt, token) = (at("http"), at("mqtt"), text("token").to_owned());
         // Held before anything may fail, so that no child is left behind.
-        let served =
-            Self { child, mqtt: mqtt.unwrap_or(SocketAddr::from(([0, 0, 0, 0], 0))), took };
-        match mqtt {
-            Some(_) => Ok(served),
-            None => Err(Failure::Failed(format!("the gateway did not start: {line:?}"))),
+        let served = Self { child, http, mqtt, token, took };
+        if [http, mqtt].contains(&nowhere) {
+            return Err(Failure::Failed(format!("the gateway did not start: {line:?}")));
         }
+        Ok(served)
     }
 
     /// Resident memory now and at its most, in KiB.
-    fn resident(&self) -> Result<(u64, u64), Failure> {
+    pub(super) fn resident(&self) -> Result<(u64, u64), Failure> {
         Ok(resident(self.child.id())?)
     }
 }

@@ -10,10 +10,17 @@ use crate::{
     assess::Pack,
     cli::Failure,
     commit::{self, Settings, Trust},
-    domain::{Attribution, Basis, Clock, Millis, PersonId, Reading, Road, Standing, Timestamp},
+    domain::{
+        Attributes, Attribution, Basis, BoxId, BoxState, Clock, DeviceId, Millis, Neighbour,
+        PersonId, Reading, Registered, Road, Standing, Timestamp,
+    },
     intake::{Inlet, Item, Pending},
-    store::{CommitSeq, Fact, Registration, Store, StoreError, StoredReading, sqlite::SqliteStore},
+    store::{
+        Change, CommitSeq, Fact, Registration, Role, Store, StoreError, StoredReading, TokenRow,
+        sqlite::SqliteStore,
+    },
     supervise::Supervisor,
+    uplink::PublicKey,
 };
 
 use super::world::{Random, Said, World, device_name, person_name, site_name, write_reading};
@@ -108,6 +115,41 @@ fn commit(store: &mut SqliteStore, now: Timestamp, facts: &[Fact]) -> Result<(),
     let mut unit = store.begin(now)?;
     unit.append(facts)?;
     unit.commit().map(|_proof| ())
+}
+
+/// A gateway below, believed from now on, with a token of its own.
+pub(super) fn enter_box(
+    store: &mut SqliteStore,
+    (name, key): (&BoxId, PublicKey),
+    (token, epoch): (&str, u64),
+) -> Result<(), Failure> {
+    let now = Clock::system().now();
+    let row = Registered::Box(Neighbour {
+        name: name.clone(),
+        key: key.to_string(),
+        site: None,
+        serves: Vec::new(),
+        state: BoxState::Enabled,
+        epoch: Some(epoch),
+        attributes: Attributes::new(),
+    });
+    let mut unit = store.begin(now)?;
+    unit.append(&[Fact::Registration(Box::new(Registration {
+        row,
+        author: "bench".into(),
+        at: now,
+    }))])?;
+    unit.change(&[Change::Token(Box::new(TokenRow {
+        hash: *blake3::hash(token.as_bytes()).as_bytes(),
+        role: Role::Device,
+        place: None,
+        doctor: None,
+        device: Some(DeviceId::new(name.as_str()).map_err(|error| Failure::of(&error))?),
+        created_at: now,
+        revoked_at: None,
+    }))])?;
+    unit.commit()?;
+    Ok(())
 }
 
 fn register(store: &mut SqliteStore, world: World, at: Timestamp) -> Result<(), Failure> {

@@ -6,9 +6,11 @@
 
 mod assess;
 mod attribute;
+mod backlog;
 mod child;
 mod figure;
 mod fill;
+mod fleet;
 mod ingest;
 mod latency;
 mod link;
@@ -46,6 +48,10 @@ pub(super) enum BenchCommand {
     Van(child::Van),
     /// One step of the lines beside a bare comparison
     Assess(assess::Assess),
+    /// Vans that reconnect within a second, beside others that go on
+    Fleet(fleet::Fleet),
+    /// A van's backlog into its centre while live readings flow there
+    Backlog(backlog::Backlog),
     /// Whose a reading is, beside appending it
     Attribute(attribute::Attribute),
     /// A registry imported twice, and people of it looked up, beside a scan by LIKE
@@ -81,6 +87,8 @@ pub(super) fn run(command: &BenchCommand, out: &mut dyn Write) -> Result<(), Fai
         BenchCommand::Idle(idle) => child::idle(idle, out),
         BenchCommand::Van(van) => child::van(van, out),
         BenchCommand::Assess(assess) => assess::run(assess, out),
+        BenchCommand::Fleet(fleet) => fleet::run(fleet, out),
+        BenchCommand::Backlog(backlog) => backlog::run(backlog, out),
         BenchCommand::Attribute(attribute) => attribute::run(attribute, out),
         BenchCommand::Lookup(lookup) => lookup::run(lookup, out),
         BenchCommand::Load(load) => township::run(load, out),

@@ -14,6 +14,10 @@ const CONNECT_MAX: Duration = Duration::from_secs(20);
 /// Longest time for a whole exchange; see `ANSWER_MAX`.
 const EXCHANGE_MAX: Duration = Duration::from_secs(90);
 
+/// A connection is not used again after so long: the gateway above ends one that says nothing for 10 s, and
+/// a question on its way to an end is lost.
+const IDLE_MAX: Duration = Duration::from_secs(8);
+
 /// Largest answer, in bytes.
 const ANSWER_BYTES: usize = 4 * ENVELOPE_MAX;
 
@@ -53,6 +57,7 @@ impl HttpLine {
             .redirect(redirect::Policy::none())
             .no_proxy()
             .connect_timeout(CONNECT_MAX)
+            .pool_idle_timeout(IDLE_MAX)
             .timeout(EXCHANGE_MAX);
         if let Some(tls) = tls {
             builder = builder.tls_backend_preconfigured(rustls::ClientConfig::clone(&tls));

@@ -24,6 +24,7 @@ use std::time::Duration;
 pub use http::HttpLine;
 pub use line::{Line, LineError};
 pub use mqtt::{MqttLine, MqttTo};
+pub(crate) use pace::{Pace, chance};
 pub use run::{Follower, Log, Settings};
 
 /// How often the gateway above is asked when there is nothing to send.

@@ -31,6 +31,10 @@ const KEEP_ALIVE: Duration = Duration::from_secs(120);
 /// Largest packet that comes, in bytes.
 const PACKET_MAX: usize = 4 * ENVELOPE_MAX;
 
+/// Longest time until a connection stands: TCP, TLS and CONNACK on a line that loses a third of its packets,
+/// where five seconds (the library's) are over after four losses in a row.
+const CONNECT_SECONDS: u64 = 30;
+
 /// Where to, and who we are there.
 #[derive(Clone)]
 pub struct MqttTo {
@@ -118,6 +122,7 @@ impl MqttTo {
         let client_id = if certified { name.to_string() } else { format!("{name}-uplink") };
         let mut options = MqttOptions::new(client_id, host, *port);
         options.set_clean_start(true).set_keep_alive(KEEP_ALIVE);
+        options.set_connection_timeout(CONNECT_SECONDS);
         let mut network = NetworkOptions::new();
         network.set_tcp_nodelay(true);
         options.set_network_options(network);

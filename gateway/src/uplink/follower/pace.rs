@@ -24,20 +24,20 @@ pub(super) const PAUSE_MOST: Duration = Duration::from_secs(60);
 const START_MOST: Duration = Duration::from_secs(10);
 
 /// A number that nobody can foretell.
-pub(super) fn chance() -> u64 {
+pub(crate) fn chance() -> u64 {
     use std::hash::{BuildHasher, RandomState};
     RandomState::new().hash_one(0_u8)
 }
 
 /// Pace of one line.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(crate) struct Pace {
     bytes: usize,
     failures: u32,
 }
 
 impl Pace {
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self { bytes: FIRST, failures: 0 }
     }
 
@@ -47,7 +47,7 @@ impl Pace {
     }
 
     /// A batch was answered after so long.
-    pub(super) fn answered(&mut self, took: Duration) {
+    pub(crate) fn answered(&mut self, took: Duration) {
         self.failures = 0;
         if took < QUICK {
             self.bytes = self.bytes.saturating_mul(2).min(MOST);
@@ -57,7 +57,7 @@ impl Pace {
     }
 
     /// There was no answer: less at once, and after a pause.
-    pub(super) fn failed(&mut self, chance: u64) -> Duration {
+    pub(crate) fn failed(&mut self, chance: u64) -> Duration {
         self.smaller();
         let doubled = PAUSE_FIRST.saturating_mul(1 << self.failures.min(16)).min(PAUSE_MOST);
         self.failures = self.failures.saturating_add(1);
@@ -75,7 +75,7 @@ impl Pace {
     }
 
     /// Asked to wait so long, and by chance up to as long again.
-    pub(super) fn asked_to_wait(seconds: u32, chance: u64) -> Duration {
+    pub(crate) fn asked_to_wait(seconds: u32, chance: u64) -> Duration {
         let wait = Duration::from_secs(seconds.into()).min(PAUSE_MOST);
         wait.saturating_add(drawn(wait, chance)).min(PAUSE_MOST)
     }

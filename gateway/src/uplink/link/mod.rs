@@ -8,6 +8,7 @@
 
 mod down;
 mod evidence;
+mod lanes;
 pub(in crate::uplink) mod roster;
 #[cfg(test)]
 mod tests;
@@ -16,7 +17,8 @@ mod withdraw;
 
 pub use upper::{Parts, Upper};
 
-/// Envelopes that are answered at once; others wait their turn, at most [`TURN_WAIT`].
+/// Envelopes that are answered at once, of boxes that go on and of those that come back each; others wait
+/// their turn, at most [`TURN_WAIT`].
 const EXCHANGES_AT_ONCE: usize = 8;
 
 /// Longest wait for a turn, in seconds. Then the box is told to come again later.

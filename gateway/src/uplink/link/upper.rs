@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::{
-    sync::{Semaphore, oneshot, watch},
+    sync::{oneshot, watch},
     task::spawn_blocking,
-    time::timeout,
 };
 use tracing::{info, warn};
 
 use super::{
-    ALARM_WAIT_SECONDS, BUSY_WAIT_SECONDS, EXCHANGES_AT_ONCE, TURN_WAIT, down,
+    ALARM_WAIT_SECONDS, BUSY_WAIT_SECONDS, down,
     evidence::Evidence,
+    lanes::Lanes,
     roster::{Making, Rosters},
 };
 use crate::{
@@ -58,7 +58,7 @@ pub struct Upper {
     pub(super) parts: Parts,
     evidence: Evidence,
     pub(super) rosters: Rosters,
-    turns: Semaphore,
+    lanes: Lanes,
 }
 
 /// Why an envelope was not taken: what its sender is told, or that the store failed.
@@ -97,7 +97,7 @@ impl Upper {
         Arc::new(Self {
             evidence: Evidence::new(parts.inlet.clone()),
             rosters: Rosters::default(),
-            turns: Semaphore::new(EXCHANGES_AT_ONCE),
+            lanes: Lanes::new(),
             parts,
         })
     }
@@ -120,10 +120,9 @@ impl Upper {
                 return Vec::new();
             }
         };
-        let turn = timeout(TURN_WAIT, self.turns.acquire()).await;
-        let answers = match turn {
-            Ok(Ok(_turn)) => self.take(by, &bytes, &ours).await,
-            Ok(Err(_)) | Err(_) => Err(refused(Code::Busy, "no turn in time")),
+        let answers = match self.lanes.turn(by).await {
+            Some(_turn) => self.take(by, &bytes, &ours).await,
+            None => Err(refused(Code::Busy, "no turn in time")),
         };
         let answers = match answers {
             Ok(answers) => answers,
