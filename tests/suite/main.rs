@@ -24,6 +24,7 @@ mod kill;
 mod links;
 mod merges;
 mod mutants;
+mod oidc;
 mod power;
 mod registry;
 mod repeat;
@@ -36,6 +37,7 @@ mod tidy;
 mod uplink;
 mod uplink_facts;
 mod visits;
+mod web;
 
 use std::path::Path;
 

@@ -199,6 +199,7 @@ pub(super) fn shared(
         pack: summary(&core.pack),
         rules: Arc::clone(&core.pack),
         settings: serve::Settings {
+            oidc: super::configure::oidc(config).map_err(Failure::Failed)?,
             build: concat!("xunzhen ", env!("CARGO_PKG_VERSION")).to_owned(),
             place_name: if demo { simulators::world::TOWNSHIP.to_owned() } else { String::new() },
             demo,

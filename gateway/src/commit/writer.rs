@@ -384,12 +384,12 @@ const fn may_come_again(work: &Work) -> bool {
         Work::Deliver(delivery) => delivery.request().is_some(),
         Work::Act(act) => act.request.is_some(),
         Work::Decide(decide) => decide.request.is_some(),
+        Work::Access { asked, .. } => asked.is_some(),
         Work::Register(_)
         | Work::Roster(_)
         | Work::Carry(_)
         | Work::Attempted { .. }
         | Work::Token { .. }
-        | Work::Access { .. }
         | Work::Advance { .. }
         | Work::Said { .. }
         | Work::Tick

@@ -9,7 +9,8 @@ use toml::{
 
 use super::{
     Config,
-    keys::{KEYS, Key, Kind, LISTS},
+    keys::{KEYS, Key, Kind},
+    lists::LISTS,
     settings::{Setting, Settings, broker_address},
     together,
 };

@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use super::{
-    keys::{KEYS, Key, Kind, PRINTER_KEYS, SERIAL_KEYS},
+    keys::{KEYS, Key, Kind},
+    lists::{PRINTER_KEYS, SERIAL_KEYS},
     settings::{Setting, Settings},
 };
 
