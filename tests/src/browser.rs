@@ -22,6 +22,7 @@ const ANSWER: Duration = Duration::from_secs(60);
 
 /// The pipe that the browser reads is its descriptor 3, and the one it writes its descriptor 4.
 const START: &str = "exec chromium --headless=new --no-sandbox --disable-gpu --no-first-run \
+    --host-resolver-rules=\"MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1\" \
     --disable-background-networking --disable-component-update --disable-sync \
     --remote-debugging-pipe --user-data-dir=\"$1\" about:blank 3<&0 4>&1 </dev/null >/dev/null 2>&1";
 

@@ -21,7 +21,11 @@ use crate::{GATEWAY, setup};
 const PASSWORD: &str = "Bridge of 大河村 7";
 
 /// Runs `user …`, with a line for its standard input; what it printed, or what it said against it.
-fn user(folder: &std::path::Path, arguments: &[&str], typed: &str) -> Result<String, String> {
+pub(super) fn user(
+    folder: &std::path::Path,
+    arguments: &[&str],
+    typed: &str,
+) -> Result<String, String> {
     let mut child = Command::new(GATEWAY)
         .arg("user")
         .args(arguments)
@@ -38,7 +42,7 @@ fn user(folder: &std::path::Path, arguments: &[&str], typed: &str) -> Result<Str
 }
 
 /// The code that a phone shows (RFC 6238), written here anew.
-fn code(secret: &str, seconds: i64) -> String {
+pub(super) fn code(secret: &str, seconds: i64) -> String {
     let mut bits = String::new();
     for letter in secret.bytes() {
         let value = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".iter().position(|it| *it == letter);
@@ -113,7 +117,7 @@ fn elsewhere(page: String) -> SocketAddr {
 }
 
 /// Types into a field of the page.
-fn type_in(browser: &mut Browser, name: &str, text: &str) {
+pub(super) fn type_in(browser: &mut Browser, name: &str, text: &str) {
     browser.run(&format!("document.querySelector('[name={name}]').value = {}", json!(text)));
 }
 
@@ -158,6 +162,12 @@ fn attack(browser: &mut Browser, home: SocketAddr) {
          .then((it) => it.type)"
     );
     assert_eq!(browser.run(&posted), "opaque");
+    let followed = format!(
+        "new Promise((done) => {{ const live = new EventSource('http://{home}/api/v1/stream', \
+         {{withCredentials: true}}); live.onopen = () => done('open'); \
+         live.onerror = () => {{ live.close(); done('refused') }} }})"
+    );
+    assert_eq!(browser.run(&followed), "refused", "live events are for our own pages");
     let tree = browser.call("Page.getFrameTree", &json!({}));
     let frames = tree["frameTree"]["childFrames"].as_array().unwrap();
     let shown = frames.iter().map(|it| &it["frame"]).find(|it| it["name"] == "shown").unwrap();

@@ -28,6 +28,7 @@ mod kill;
 mod links;
 mod merges;
 mod mutants;
+mod oidc;
 mod power;
 mod registry;
 mod repeat;
@@ -43,6 +44,7 @@ mod uplink;
 mod uplink_facts;
 mod uplink_packs;
 mod visits;
+mod web;
 
 use std::path::Path;
 

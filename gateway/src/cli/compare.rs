@@ -25,6 +25,7 @@ use serde_json::json;
 use super::{
     Failure,
     admin::Admin,
+    formula,
     import::ask,
     registry::each_in_force,
     rows::{ROWS_AT_ONCE, RowFile, line_of},
@@ -107,7 +108,7 @@ impl<'a> Comparison<'a> {
         let Difference { line, name, code, theirs, ours, reason } = *difference;
         let count = self.found.entry(code.to_owned()).or_default();
         *count = count.saturating_add(1);
-        let told = self.out.write_record([line, name, code, theirs, ours, reason]);
+        let told = formula::write(&mut self.out, [line, name, code, theirs, ours, reason]);
         told.map_err(|error| Failure::of(&error))
     }
 

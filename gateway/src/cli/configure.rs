@@ -8,12 +8,15 @@ use std::{
 };
 
 use clap::Subcommand;
+use zeroize::Zeroizing;
 
 use super::{Common, Failure, boxes, pieces};
 use crate::{
     assess::Pack,
     config::{self, BrokerTls, Config, Settings, Sources, Uplink, Way},
     domain::BoxId,
+    secrets::{self, Secret},
+    serve::{Oidc, OidcSettings},
     store::Reader,
     tls,
     uplink::{
@@ -182,10 +185,51 @@ fn environment(config: &Config) -> Vec<String> {
         problems.extend(token_up(uplink).err());
         problems.extend(certificate_up(uplink, &config.store.dir));
     }
+    problems.extend(oidc(config).err());
     if let Some(tls) = config.broker.as_ref().and_then(|broker| broker.tls.as_ref()) {
         problems.extend(broker_tls(tls).err());
     }
     problems
+}
+
+/// The identity provider, with what its files hold. It is not asked for anything yet.
+pub(super) fn oidc(config: &Config) -> Result<Option<Arc<Oidc>>, String> {
+    let Some(oidc) = &config.oidc else { return Ok(None) };
+    let secret = oidc.client_secret_file.as_deref().map(client_secret).transpose()?;
+    let to_server = |ca: &PathBuf| {
+        tls::tls_to_server(ca, None)
+            .map_err(|error| format!("oidc.tls_ca: {} / 证书不可用", in_full(&error)))
+    };
+    let base = config.http.public_url.as_deref().unwrap_or_default().trim_end_matches('/');
+    let settings = OidcSettings {
+        issuer: oidc.issuer.clone(),
+        client_id: oidc.client_id.clone(),
+        client_secret: secret,
+        claim: oidc.claim.clone(),
+        believes_second_factor: oidc.believes_second_factor,
+        acr: oidc.acr.clone(),
+        redirect_uri: format!("{base}/login/oidc/back"),
+        tls: oidc.tls_ca.as_ref().map(to_server).transpose()?,
+    };
+    let oidc = Oidc::new(settings).map_err(|error| format!("oidc.issuer: {}", in_full(&error)))?;
+    Ok(Some(oidc))
+}
+
+/// What we prove to the provider that we are its client by. Nobody else may read it.
+fn client_secret(path: &Path) -> Result<Secret<String>, String> {
+    let told = |what: &str| format!("oidc.client_secret_file: {}: {what}", path.display());
+    let missing = || Err(std::io::ErrorKind::NotFound.into());
+    let bytes = secrets::kept(path, missing)
+        .map_err(|error| told(&format!("{error} / 密钥文件不可读，或他人可读")))?;
+    let text = Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned());
+    let secret = text.trim();
+    if secret.is_empty() || secret.contains(char::is_whitespace) {
+        return Err(told("holds no secret / 文件中没有密钥"));
+    }
+    if config::is_known_secret(secret) {
+        return Err(told("a secret that everybody knows / 人人皆知的密钥"));
+    }
+    Ok(Secret::new(secret.to_owned()))
 }
 
 /// What the gateway above lets us in by. Nobody else may read it.

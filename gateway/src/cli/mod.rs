@@ -16,6 +16,7 @@ mod dev;
 mod encoding;
 mod entries;
 mod figures;
+mod formula;
 mod import;
 mod judge;
 mod key;

@@ -208,6 +208,7 @@ pub(super) fn shared(
         pack: summaries(core, supervisor),
         rules: core.writer.pack.clone(),
         settings: serve::Settings {
+            oidc: super::configure::oidc(config).map_err(Failure::Failed)?,
             build: concat!("xunzhen ", env!("CARGO_PKG_VERSION")).to_owned(),
             place_name: if demo { simulators::world::TOWNSHIP.to_owned() } else { String::new() },
             demo,

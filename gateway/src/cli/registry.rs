@@ -11,6 +11,7 @@ use super::{
     admin::Admin,
     compare::Comparison,
     entries::EntryKind,
+    formula,
     import::{self, Asked},
     rows::beside,
     table::{self, Kind},
@@ -173,11 +174,11 @@ fn export(admin: &mut Admin, kind: Kind, out: &mut dyn Write) -> Result<(), Fail
     })?;
     let mut writer = csv::Writer::from_writer(out);
     let columns = kind.columns().iter().copied().chain(further.iter().map(String::as_str));
-    writer.write_record(columns).map_err(|error| Failure::of(&error))?;
+    formula::write(&mut writer, columns).map_err(|error| Failure::of(&error))?;
     each_in_force(admin, kind, |row| {
         let (mut cells, mut attributes) = table::cells(row);
         cells.extend(further.iter().map(|name| attributes.remove(name).unwrap_or_default()));
-        writer.write_record(cells).map_err(|error| Failure::of(&error))
+        formula::write(&mut writer, cells).map_err(|error| Failure::of(&error))
     })?;
     writer.flush()?;
     Ok(())

@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 use super::{
     Failure,
     encoding::{Text, look},
+    formula,
     progress::Place,
     table,
 };
@@ -45,6 +46,7 @@ impl RowFile {
         let text = Text::new(input, looked.encoding, bar.clone())?;
         let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text);
         let headers = reader.headers().map_err(|error| Failure::of(&error))?.clone();
+        let headers = formula::bare(headers);
         check_headers(&headers, columns, needed)?;
         Ok(Self { bar, reader, headers, digest: looked.digest, read: 0, resumed_at: 0 })
     }
@@ -57,7 +59,7 @@ impl RowFile {
             return Ok(None);
         }
         self.read = self.read.saturating_add(1);
-        Ok(Some(record))
+        Ok(Some(formula::bare(record)))
     }
 
     /// Where the next row begins.
@@ -204,7 +206,7 @@ impl<'a> Notes<'a> {
 
     fn push(&mut self, headers: &csv::StringRecord, fields: Vec<&str>) -> Result<(), Failure> {
         let write = |file: &mut csv::Writer<File>, fields: Vec<&str>| {
-            file.write_record(fields).map_err(|error| Failure::of(&error))
+            formula::write(file, fields).map_err(|error| Failure::of(&error))
         };
         let file = match &mut self.file {
             Some(file) => file,

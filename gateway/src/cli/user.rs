@@ -40,6 +40,8 @@ pub(crate) enum UserCommand {
         #[arg(long, value_name = "TEXT")]
         called: Option<String>,
         #[command(flatten)]
+        vouched: AddVouched,
+        #[command(flatten)]
         folder: Folder,
     },
     /// List accounts, one JSON object a line
@@ -80,6 +82,19 @@ pub(crate) enum UserCommand {
         #[command(flatten)]
         folder: Folder,
     },
+    /// Let the identity provider vouch for the owner: for whoever signs in there first by this name
+    Oidc {
+        /// The account
+        name: String,
+        /// The provider's name for the owner (`sub`): for nobody else, from now on
+        #[arg(long, value_name = "SUBJECT")]
+        subject: Option<String>,
+        /// No more
+        #[arg(long, conflicts_with = "subject")]
+        forget: bool,
+        #[command(flatten)]
+        folder: Folder,
+    },
     /// Let nobody sign in; open sessions end with their next request
     Disable {
         /// The account
@@ -108,6 +123,17 @@ pub(crate) enum UserCommand {
     },
 }
 
+/// Whether an account has no password.
+#[derive(Debug, clap::Args)]
+pub(crate) struct AddVouched {
+    /// No password: the identity provider vouches for whoever signs in there first by this name
+    #[arg(long)]
+    oidc: bool,
+    /// The provider's name for the owner (`sub`): for nobody else
+    #[arg(long, value_name = "SUBJECT", requires = "oidc")]
+    subject: Option<String>,
+}
+
 /// Where the store is.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Folder {
@@ -125,10 +151,12 @@ pub(super) fn run(
     let connect = |folder: &Folder| Admin::connect(common, folder.data_dir.as_deref());
     let plain = |name: &str, act: &str| json!({"name": name, "act": act});
     match command {
-        UserCommand::Add { name, role, scope, doctor, called, folder } => {
-            let password = password(name)?;
+        UserCommand::Add { name, role, scope, doctor, called, vouched, folder } => {
+            let AddVouched { oidc, subject } = vouched;
+            let password = if *oidc { None } else { Some(password(name)?) };
             let body = json!({"name": name, "role": role.as_str(), "scope": scope,
-                "doctor": doctor, "called": called, "password": password});
+                "doctor": doctor, "called": called, "password": password,
+                "oidc": oidc, "subject": subject});
             let mut admin = connect(folder)?;
             let made = admin.call(Method::POST, "/admin/users", body.to_string())?;
             writeln!(out, "{made}")?;
@@ -152,6 +180,11 @@ pub(super) fn run(
         UserCommand::Role { name, role, scope, doctor, folder } => {
             let body = json!({"name": name, "act": "role", "role": role.as_str(),
                 "scope": scope, "doctor": doctor});
+            change(&mut connect(folder)?, &body, out)
+        }
+        UserCommand::Oidc { name, subject, forget, folder } => {
+            let act = if *forget { "forget-oidc" } else { "oidc" };
+            let body = json!({"name": name, "act": act, "subject": subject});
             change(&mut connect(folder)?, &body, out)
         }
         UserCommand::Disable { name, folder } => {

@@ -42,7 +42,7 @@ impl Group<'_> {
         let Some(request) = &decide.request else { return self.decide(decide) };
         match self.known(request)? {
             Known::Done(Done::Acted(seq)) => return Ok(Ok(seq)),
-            Known::Done(Done::Delivered(_)) | Known::Other => {
+            Known::Done(Done::Delivered(_) | Done::Told(_)) | Known::Other => {
                 return Ok(Err(DecideRefused::KeyReused));
             }
             Known::Nothing => {}

@@ -27,7 +27,7 @@ use super::{
     clock::Finding,
     desk::Desk,
     repeat::taken,
-    work::{ActRefused, CarryRefused, DecideRefused},
+    work::{AccessDone, ActRefused, CarryRefused, DecideRefused},
 };
 
 /// What a sender is told once the group is on disk.
@@ -45,6 +45,8 @@ pub(super) enum Reply {
     Registered(usize),
     /// Up to where another gateway's facts are here, and what else changes with them.
     Carried(Result<Watermark, CarryRefused>, CameWith),
+    /// What became of a change of access.
+    Access(Result<AccessDone, KeyReused>),
     /// It is done.
     Done,
 }
@@ -228,7 +230,9 @@ impl Group<'_> {
             Work::Roster(rows) => *reply = Reply::Registered(self.roster(rows)?),
             Work::Attempted { attempt, .. } => self.attempted(attempt),
             Work::Token { row, .. } => self.changes.push(Change::Token(Box::new(row.clone()))),
-            Work::Access { change, .. } => self.changes.push(Change::Access(change.clone())),
+            Work::Access { change, asked, .. } => {
+                *reply = Reply::Access(self.access(change.as_ref(), asked.as_ref())?);
+            }
             Work::Advance { follower, to, .. } => {
                 self.changes.push(Change::Cursor { follower: follower.clone(), to: *to });
             }
@@ -326,6 +330,7 @@ pub(super) fn answer(works: Vec<Work>, replies: Vec<Reply>, proof: &Committed) {
             (Work::Act(act), Reply::Act(result)) => {
                 tell(act.reply, result.map(|step| Acted { proof: *proof, step }));
             }
+            (Work::Access { reply, .. }, Reply::Access(entered)) => tell(reply, entered),
             (Work::Decide(decide), Reply::Decided(result)) => tell(decide.reply, result),
             (Work::Register(rows), Reply::Registered(count)) => tell(rows.reply, (*proof, count)),
             (Work::Roster(rows), Reply::Registered(count)) => tell(rows.reply, (*proof, count)),
@@ -333,13 +338,13 @@ pub(super) fn answer(works: Vec<Work>, replies: Vec<Reply>, proof: &Committed) {
             (
                 Work::Attempted { reply, .. }
                 | Work::Token { reply, .. }
-                | Work::Access { reply, .. }
                 | Work::Said { reply, .. },
                 _,
             ) => tell(reply, *proof),
             (Work::Advance { reply, .. }, _) => tell(reply, ()),
             (
                 Work::Act(_)
+                | Work::Access { .. }
                 | Work::Decide(_)
                 | Work::Register(_)
                 | Work::Roster(_)

@@ -8,14 +8,14 @@ use std::collections::HashMap;
 
 use crate::{
     domain::ContentDigest,
-    intake::Item,
-    store::{Answer, Change, CommitSeq, Done, Outcome, Request, StoreError},
+    intake::{Item, KeyReused},
+    store::{AccessChange, Answer, Change, CommitSeq, Done, Outcome, Request, StoreError},
 };
 
 use super::{
     Work,
     group::{Group, Reply},
-    work::{Act, ActRefused},
+    work::{AccessAsked, AccessDone, Act, ActRefused},
 };
 
 /// What is known of a request.
@@ -59,7 +59,7 @@ impl Group<'_> {
                 Some(_) => Turn::Refuse,
                 None => match self.known(request)? {
                     Known::Done(Done::Delivered(outcomes)) => Turn::Told(outcomes),
-                    Known::Done(Done::Acted(_)) | Known::Other => Turn::Refuse,
+                    Known::Done(Done::Acted(_) | Done::Told(_)) | Known::Other => Turn::Refuse,
                     Known::Nothing => {
                         earlier.insert(&request.key, (at, request.digest));
                         Turn::Take
@@ -111,7 +111,7 @@ impl Group<'_> {
         let Some(request) = &act.request else { return self.act(act) };
         match self.known(request)? {
             Known::Done(Done::Acted(step)) => return Ok(Ok(step)),
-            Known::Done(Done::Delivered(_)) | Known::Other => {
+            Known::Done(Done::Delivered(_) | Done::Told(_)) | Known::Other => {
                 return Ok(Err(ActRefused::KeyReused));
             }
             Known::Nothing => {}
@@ -122,6 +122,29 @@ impl Group<'_> {
             self.flush()?;
         }
         Ok(done)
+    }
+
+    /// Changes who may sign in, once for its request.
+    pub(super) fn access(
+        &mut self,
+        change: Option<&AccessChange>,
+        asked: Option<&AccessAsked>,
+    ) -> Result<Result<AccessDone, KeyReused>, StoreError> {
+        if let Some(AccessAsked { request, told }) = asked {
+            match self.known(request)? {
+                Known::Done(Done::Told(before)) => return Ok(Ok(AccessDone::Before(before))),
+                Known::Done(Done::Acted(_) | Done::Delivered(_)) | Known::Other => {
+                    return Ok(Err(KeyReused));
+                }
+                Known::Nothing => {}
+            }
+            if let Some(told) = told {
+                self.keep(request, Done::Told(told.clone()));
+            }
+        }
+        self.changes.extend(change.cloned().map(Change::Access));
+        self.flush()?;
+        Ok(Ok(AccessDone::Now))
     }
 
     pub(super) fn known(&mut self, request: &Request) -> Result<Known, StoreError> {

@@ -5,7 +5,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     domain::{AlertId, AlertOutcome, BoxId, DoctorId, PersonId, Registered, Timestamp, Visit},
-    intake::Delivery,
+    intake::{Delivery, KeyReused},
     store::{
         AccessChange, Attempt, CommitSeq, Committed, ReceiptSaid, Registration, Request,
         RosterHeld, TokenRow, Watermark,
@@ -44,10 +44,12 @@ pub enum Work {
     },
     /// An account changed, or somebody broke the glass.
     Access {
-        /// What.
-        change: AccessChange,
+        /// What; `None`: only the answer to a request is looked for or kept.
+        change: Option<AccessChange>,
+        /// The request that asks for it, if that may come again: it is done once.
+        asked: Option<AccessAsked>,
         /// Told when it is on disk.
-        reply: oneshot::Sender<Committed>,
+        reply: oneshot::Sender<Result<AccessDone, KeyReused>>,
     },
     /// A follower has done everything up to a position.
     Advance {
@@ -103,18 +105,36 @@ impl Work {
             Self::Deliver(delivery) => delivery.request().is_some(),
             Self::Act(act) => act.request.is_some(),
             Self::Decide(decide) => decide.request.is_some(),
+            Self::Access { asked, .. } => asked.is_some(),
             Self::Register(_)
             | Self::Roster(_)
             | Self::Carry(_)
             | Self::Attempted { .. }
             | Self::Token { .. }
-            | Self::Access { .. }
             | Self::Advance { .. }
             | Self::Said { .. }
             | Self::Tick
             | Self::Close => false,
         }
     }
+}
+
+/// A request about access that may come again.
+#[derive(Debug)]
+pub struct AccessAsked {
+    /// The request.
+    pub request: Request,
+    /// What it is told, a JSON object without a secret; `None`: nothing is kept, only looked for.
+    pub told: Option<String>,
+}
+
+/// What became of a change of access.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AccessDone {
+    /// It is on disk.
+    Now,
+    /// It was done when it was first asked for, and told this.
+    Before(String),
 }
 
 /// What somebody does about an alert.

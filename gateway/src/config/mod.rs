@@ -2,6 +2,7 @@
 //! defaults. Every mistake is found before anything is started, and all are told at once.
 
 mod keys;
+mod kind;
 mod lists;
 mod read;
 mod settings;
@@ -13,6 +14,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 pub use read::{Problem, Sources, read};
 pub use settings::Settings;
 pub use show::{default_file, effective};
+pub use together::is_known_secret;
 
 use crate::{
     commit::Trust,
@@ -29,6 +31,8 @@ pub struct Config {
     pub http: Http,
     /// Who signs in, and how.
     pub accounts: Accounts,
+    /// Where people may sign in as well.
+    pub oidc: Option<Oidc>,
     /// The own listener.
     pub mqtt: Mqtt,
     /// An existing broker.
@@ -86,6 +90,25 @@ pub struct Accounts {
     pub separate_powers: bool,
     /// Nobody signs in by a password alone.
     pub second_factor: bool,
+}
+
+/// `[oidc]`.
+#[derive(Debug, Clone)]
+pub struct Oidc {
+    /// The provider, as it names itself.
+    pub issuer: String,
+    /// As it knows us.
+    pub client_id: String,
+    /// Where our secret there stands.
+    pub client_secret_file: Option<PathBuf>,
+    /// Whose value is an account's name.
+    pub claim: String,
+    /// Its word about a second factor spares ours.
+    pub believes_second_factor: bool,
+    /// Values of `acr` that say so.
+    pub acr: Vec<String>,
+    /// Who vouches for its address, where it is not the machine's usual authorities.
+    pub tls_ca: Option<PathBuf>,
 }
 
 /// `[mqtt]`.

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use super::{
-    Accounts, Broker, BrokerTls, Config, Http, Influx, Mqtt, MqttTls, Serial, Shadow, Store,
+    Accounts, Broker, BrokerTls, Config, Http, Influx, Mqtt, MqttTls, Oidc, Serial, Shadow, Store,
     Uplink, Way,
     keys::Key,
     lists::{PRINTER_KEYS, SERIAL_KEYS},
@@ -106,6 +106,19 @@ impl Settings {
         })
     }
 
+    fn oidc(&self) -> Option<Oidc> {
+        let path = |key| self.optional(key).map(PathBuf::from);
+        Some(Oidc {
+            issuer: self.optional("oidc.issuer")?,
+            client_id: self.text("oidc.client_id").to_owned(),
+            client_secret_file: path("oidc.client_secret_file"),
+            claim: self.text("oidc.claim").to_owned(),
+            believes_second_factor: self.text("oidc.second_factor") == "provider",
+            acr: names(self.text("oidc.acr")).map(str::to_owned).collect(),
+            tls_ca: path("oidc.tls_ca"),
+        })
+    }
+
     pub(super) fn config(&self) -> Config {
         let path = |key| self.optional(key).map(PathBuf::from);
         Config {
@@ -119,6 +132,7 @@ impl Settings {
                 separate_powers: self.text("accounts.separate_powers") == "true",
                 second_factor: self.text("accounts.second_factor") != "optional",
             },
+            oidc: self.oidc(),
             mqtt: Mqtt {
                 listen: self.listen("mqtt.listen"),
                 connections_max: self.number("mqtt.connections_max"),

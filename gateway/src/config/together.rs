@@ -20,6 +20,10 @@ const BROKER_TLS: [&str; 3] = ["broker.tls_ca", "broker.tls_certificate", "broke
 
 /// What the gateway above is reached and known by.
 const UPLINK: [&str; 3] = ["uplink.parent_key", "uplink.token_file", "uplink.tls_ca"];
+
+/// What means nothing without an identity provider.
+const OIDC: [&str; 4] = ["oidc.client_id", "oidc.client_secret_file", "oidc.acr", "oidc.tls_ca"];
+
 /// Secrets that whoever tries a door tries first (ATTACKS A26).
 const KNOWN_SECRETS: [&str; 14] = [
     "admin",
@@ -38,11 +42,15 @@ const KNOWN_SECRETS: [&str; 14] = [
     "123456",
 ];
 
+/// Whether a secret is one that everybody knows.
+#[must_use]
+pub fn is_known_secret(secret: &str) -> bool {
+    KNOWN_SECRETS.contains(&secret.to_lowercase().as_str())
+}
+
 /// A secret that is none: the program does not start with it.
 fn known_secrets(settings: &Settings) -> Vec<Problem> {
-    let known = |setting: &&Setting| {
-        setting.key.secret && KNOWN_SECRETS.contains(&setting.value.to_lowercase().as_str())
-    };
+    let known = |setting: &&Setting| setting.key.secret && is_known_secret(&setting.value);
     let told = settings.values.iter().filter(known).map(|setting| Problem {
         place: setting.from.clone(),
         key: format!("{}.{}", setting.key.section, setting.key.name),
@@ -67,6 +75,10 @@ pub(super) fn problems(settings: &Settings, found: &[Problem]) -> Vec<Problem> {
     }
     problems.extend(listener(settings));
     problems.extend(certificate(settings));
+    if found.iter().all(|problem| problem.key != "oidc.issuer" && problem.key != "http.public_url")
+    {
+        problems.extend(oidc(settings));
+    }
     problems
 }
 
@@ -94,6 +106,42 @@ fn listener(settings: &Settings) -> Vec<Problem> {
         problem(settings, key, "stands alone", expected, example_of(settings, "mqtt.tls_listen"))
     });
     told.collect()
+}
+
+/// A provider knows us by a name and sends people back to an address that it knows. Both ways are
+/// encrypted, unless they never leave this machine.
+fn oidc(settings: &Settings) -> Vec<Problem> {
+    let value = |path| settings.setting(path).map_or("", |setting| setting.value.as_str());
+    if value("oidc.issuer").is_empty() {
+        let idle = OIDC.iter().filter(|key| settings.said(key)).filter_map(|key| {
+            let expected = ("oidc.issuer as well".to_owned(), "须同时设置 oidc.issuer".to_owned());
+            problem(settings, key, "stands alone", expected, example_of(settings, "oidc.issuer"))
+        });
+        return idle.collect();
+    }
+    let lacks = ["oidc.client_id", "http.public_url"].into_iter().filter(|key| !settings.said(key));
+    let lacks = lacks.filter_map(|key| {
+        let expected = (format!("{key} as well"), format!("须同时设置 {key}"));
+        problem(settings, "oidc.issuer", "stands alone", expected, example_of(settings, key))
+    });
+    let open = ["oidc.issuer", "http.public_url"].into_iter().filter(|key| {
+        let url = value(key);
+        !url.is_empty() && !url.starts_with("https://") && !is_at_home(url)
+    });
+    let open = open.filter_map(|key| {
+        let expected = ("an https:// address".to_owned(), "https:// 地址".to_owned());
+        problem(settings, key, "not encrypted", expected, example_of(settings, key))
+    });
+    lacks.chain(open).collect()
+}
+
+/// Whether an address without TLS never leaves this machine.
+fn is_at_home(url: &str) -> bool {
+    let rest = url.strip_prefix("http://").unwrap_or_default();
+    let host = rest.split('/').next().unwrap_or_default();
+    let name =
+        if host.ends_with(']') { host } else { host.rsplit_once(':').map_or(host, |it| it.0) };
+    matches!(name, "127.0.0.1" | "localhost" | "[::1]")
 }
 
 /// A gateway above is known by its key and lets us in by a token; without it neither does anything.
@@ -186,6 +234,15 @@ mod tests {
         assert_eq!(told, expected, "{text}");
     }
 
+    /// What is wrong with the settings of a provider.
+    #[track_caller]
+    fn check_oidc(text: &str, expected: &[&str]) {
+        let file = Some((PathBuf::from("x"), text.to_owned()));
+        let told = read(&Sources { file, ..Sources::default() }).err().unwrap_or_default();
+        let told: Vec<String> = told.iter().map(|it| format!("{}: {}", it.key, it.found)).collect();
+        assert_eq!(told, expected, "{text}");
+    }
+
     #[test]
     fn tls_of_the_listener_is_said_as_a_whole() {
         check_keys("[mqtt]\ntls_listen = \"127.0.0.1:0\"\n", &[]);
@@ -211,6 +268,23 @@ mod tests {
         let token = "token_file = \"t\"\n";
         check_keys(&uplink("https://c", token), &["uplink.tls_certificate"]);
         check_keys("[uplink]\ntls_certificate = \"b\"\n", &["uplink.tls_certificate"]);
+    }
+
+    #[test]
+    fn a_provider_needs_a_name_for_us_a_way_back_and_tls() {
+        let whole = "[http]\npublic_url = \"https://gw.example\"\n[oidc]\n\
+                     issuer = \"https://id.example/realms/a\"\nclient_id = \"us\"\n";
+        check_oidc(whole, &[]);
+        check_oidc(&whole.replace("https://gw.example", "http://127.0.0.1:8080"), &[]);
+        check_oidc(&whole.replace("https://id.example", "http://localhost:8080"), &[]);
+        check_oidc(&whole.replace("https://id", "http://id"), &["oidc.issuer: not encrypted"]);
+        let open = whole.replace("https://gw", "http://gw");
+        check_oidc(&open, &["http.public_url: not encrypted"]);
+        let near = whole.replace("https://gw.example", "http://127.0.0.1.gw.example");
+        check_oidc(&near, &["http.public_url: not encrypted"]);
+        let alone = "[oidc]\nissuer = \"https://id.example\"\n";
+        check_oidc(alone, &["oidc.issuer: stands alone", "oidc.issuer: stands alone"]);
+        check_oidc("[oidc]\nclient_id = \"us\"\n", &["oidc.client_id: stands alone"]);
     }
 
     #[test]

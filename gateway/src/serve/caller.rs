@@ -100,6 +100,8 @@ pub(super) struct Caller {
     pub(super) glass: Option<Glass>,
     /// They must choose a password of their own first.
     pub(super) must_change: bool,
+    /// A password opens their account.
+    pub(super) has_password: bool,
 }
 
 impl Caller {
@@ -216,12 +218,12 @@ fn resolve(
     if token.is_some() && row.is_none() {
         return Ok(None);
     }
-    let mut must_change = false;
+    let (mut must_change, mut has_password) = (false, false);
     let (grant, csrf) = match (found, row) {
         (Some(Found { account: Some(account), csrf, .. }), _) => {
             let row = reader.account(&account.name)?.filter(|row| account.is_of(row));
             let Some(row) = row else { return Ok(None) };
-            must_change = row.must_change;
+            (must_change, has_password) = (row.must_change, !row.password.is_empty());
             (Grant::from(&row), Some(csrf))
         }
         (Some(found), _) => (found.grant, Some(found.csrf)),
@@ -240,7 +242,7 @@ fn resolve(
         (false, Some(_)) => own.beyond(),
         (false, None) => own,
     };
-    Ok(Some(Caller { grant, reach, proof, csrf, glass, must_change }))
+    Ok(Some(Caller { grant, reach, proof, csrf, glass, must_change, has_password }))
 }
 
 fn proof(headers: &HeaderMap, secure: bool) -> Option<Proof> {

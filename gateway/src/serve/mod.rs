@@ -24,6 +24,7 @@ mod indicators;
 mod links;
 mod live;
 pub mod metrics;
+mod oidc;
 mod openapi;
 mod pages;
 mod prompt;
@@ -49,6 +50,7 @@ pub use self::{
     http::{CONNECTIONS_MAX, Listener, serve_http},
     indicators::{Latest, follow as follow_indicators},
     links::open as open_links,
+    oidc::{NoClient, Oidc, OidcSettings},
     openapi::described,
     router::router,
     secret::NoRandomness,

@@ -126,6 +126,8 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .route("/wall", get(pages::start::wall))
         .route("/login", get(pages::sign_in::form).post(pages::sign_in::step))
         .route("/account", get(pages::account::look).post(pages::account::act))
+        .route("/login/oidc", get(pages::oidc::go))
+        .route("/login/oidc/back", get(pages::oidc::back))
         .route("/login/{code}", get(pages::session::log_in))
         .route("/logout", post(pages::session::log_out))
         .route("/lite", get(pages::board::board))

@@ -13,6 +13,7 @@ use firmware_protocols::Decimal;
 use smol_str::SmolStr;
 use tokio::sync::{Semaphore, watch};
 
+use super::oidc::Oidc;
 use super::{
     accounts::{AccountRules, Accounts},
     bundle::Bundle,
@@ -59,6 +60,8 @@ pub struct PackSummary {
 /// What the deployment decides.
 #[derive(Debug, Clone)]
 pub struct Settings {
+    /// The identity provider where people may sign in as well.
+    pub oidc: Option<Arc<Oidc>>,
     /// Program name, version and build, shown to browsers so that they reload after an upgrade.
     pub build: String,
     /// The place whose board this is, for titles, as `青石镇卫生院`.

@@ -31,7 +31,7 @@ pub struct AccountRow {
     pub place: Option<String>,
     /// The doctor they are.
     pub doctor: Option<DoctorId>,
-    /// What is kept of the password: the cost, the salt and the hash. Sealed on disk.
+    /// What is kept of the password: the cost, the salt and the hash; empty: none opens it. Sealed on disk.
     pub password: String,
     /// Somebody else chose the password: they choose their own before anything else.
     pub must_change: bool,
@@ -39,6 +39,8 @@ pub struct AccountRow {
     pub second: String,
     /// The newest step of 30 s whose code was used.
     pub second_step: i64,
+    /// Whom an identity provider vouches for. Sealed on disk.
+    pub vouched: Vouched,
     /// Nobody signs in.
     pub disabled: bool,
     /// Sessions opened under an earlier number have ended.
@@ -51,6 +53,48 @@ pub struct AccountRow {
     pub changed_at: Timestamp,
     /// By whom.
     pub changed_by: SmolStr,
+}
+
+/// Whether an identity provider vouches for an account's owner.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Vouched {
+    /// None does.
+    #[default]
+    No,
+    /// Whoever signs in there first under the account's name is its owner from then on.
+    Open,
+    /// Its owner is this one alone.
+    By {
+        /// The provider, as it names itself.
+        issuer: String,
+        /// Its name for the owner, which holds no control character.
+        subject: String,
+    },
+}
+
+impl Vouched {
+    /// As it is stored; empty where there is nothing to store.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        match self {
+            Self::No => String::new(),
+            Self::Open => "open".to_owned(),
+            Self::By { issuer, subject } => format!("{issuer}\n{subject}"),
+        }
+    }
+
+    /// What a stored text says.
+    #[must_use]
+    pub fn of_text(text: &str) -> Option<Self> {
+        match (text, text.split_once('\n')) {
+            ("", _) => Some(Self::No),
+            ("open", _) => Some(Self::Open),
+            (_, Some((issuer, subject))) => {
+                Some(Self::By { issuer: issuer.to_owned(), subject: subject.to_owned() })
+            }
+            (_, None) => None,
+        }
+    }
 }
 
 impl std::fmt::Debug for AccountRow {
@@ -91,6 +135,14 @@ pub trait AccessReader {
     /// Any error of the store.
     fn account(&self, name: &AccountName) -> Result<Option<AccountRow>, StoreError> {
         none((name,))
+    }
+
+    /// The account that a provider vouches for in just this way.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn account_of(&self, vouched: &Vouched) -> Result<Option<AccountRow>, StoreError> {
+        none((vouched,))
     }
 
     /// Every account, by name.

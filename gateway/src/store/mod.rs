@@ -31,7 +31,9 @@ mod terms;
 mod timing;
 pub mod view;
 
-pub use access::{AccessChange, AccessReader, AccountKind, AccountName, AccountRow, BrokenGlass};
+pub use access::{
+    AccessChange, AccessReader, AccountKind, AccountName, AccountRow, BrokenGlass, Vouched,
+};
 pub use carry::{
     Came, Cargo, CarryChange, CarryReader, CarryUnit, FactId, First, Landed, Toward, Uploaded,
     WaitingParcel, Watermark,

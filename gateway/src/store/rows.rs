@@ -153,6 +153,8 @@ pub enum Done {
     Delivered(Vec<Outcome>),
     /// A step of an alert's life was taken: its position in the log.
     Acted(CommitSeq),
+    /// What was done is no fact: the JSON object that was answered. Sealed on disk; never a secret.
+    Told(String),
 }
 
 /// The answer to a request that may come again. It changes together with what it speaks of.

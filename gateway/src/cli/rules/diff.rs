@@ -15,7 +15,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::{
-    super::{Common, Failure, configure, pieces},
+    super::{Common, Failure, configure, formula, pieces},
     picture::Picture,
 };
 use crate::{
@@ -167,7 +167,7 @@ fn so_far((readings, total): (u64, u64), people: u64, spent: Duration) -> String
 fn write_people(path: &Path, packs: [&Pack; 2], changed: &[Changed]) -> Result<(), Failure> {
     let mut writer = csv::Writer::from_path(path).map_err(|error| Failure::of(&error))?;
     let mut write =
-        |cells: [&str; 6]| writer.write_record(cells).map_err(|error| Failure::of(&error));
+        |cells: [&str; 6]| formula::write(&mut writer, cells).map_err(|error| Failure::of(&error));
     write(["person", "doctor", "pack", "concept", "level", "at"])?;
     for one in changed {
         let doctor = one.doctor.as_ref().map_or("", |doctor| doctor.as_str());

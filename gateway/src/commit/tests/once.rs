@@ -5,7 +5,7 @@ use std::{future::Future, pin::pin, sync::Arc, task::Context};
 use tokio::sync::{mpsc, oneshot};
 
 use super::super::{
-    Act, ActRefused, Deed, Registering, Work,
+    AccessAsked, AccessDone, Act, ActRefused, Deed, Registering, Work,
     desk::Desk,
     group::{Group, Reply},
     people::People,
@@ -15,10 +15,10 @@ use crate::{
     admit,
     assess::{Pack, Packs},
     domain::{AlertId, ContentDigest, Timestamp},
-    intake::{Inlet, Item},
+    intake::{Inlet, Item, KeyReused},
     store::{
-        AlertChange, CommitSeq, Counts, Done, Fact, ModelStore, Options, Outcome, Request,
-        SqliteStore, Status, Store,
+        AccessChange, AlertChange, BrokenGlass, CommitSeq, Counts, Done, Fact, ModelStore, Options,
+        Outcome, Request, Role, SqliteStore, Status, Store,
         fixtures::{doctor, household, person, site},
         view::{HeldState, Paging, Scope},
     },
@@ -319,5 +319,49 @@ fn a_refused_act_is_no_answer_and_may_succeed_later() {
         assert_eq!(found.events.last().unwrap().1.note.as_deref(), Some("x"));
         let answer = bench.store.begin(now()).unwrap().answer("k").unwrap().unwrap();
         assert!(matches!(answer.done, Done::Acted(_)));
+    });
+}
+
+/// A row about access, asked for under a key, with what is told of it.
+fn glass(key: &str, body: &str, told: Option<&str>) -> Work {
+    let broken = BrokenGlass {
+        at: now(),
+        until: now(),
+        by: "DR1".into(),
+        role: Role::Doctor,
+        reason: body.to_owned(),
+    };
+    let change = told.is_some().then_some(AccessChange::Glass(broken));
+    let asked = Some(AccessAsked { request: request(key, body), told: told.map(str::to_owned) });
+    Work::Access { change, asked, reply: oneshot::channel().0 }
+}
+
+#[test]
+fn a_change_of_access_is_made_once_for_its_key_and_told_alike_ever_after() {
+    check(|bench| {
+        let entered = |reply: &Reply| match reply {
+            Reply::Access(entered) => entered.clone(),
+            other => panic!("{other:?}"),
+        };
+        let before = |told: &str| Ok(AccessDone::Before(told.to_owned()));
+        let looked = bench.group([glass("k", "a", None)]);
+        assert_eq!(entered(&looked[0]), Ok(AccessDone::Now), "nothing is kept of a look");
+        // The same, and another under the same key, in one group and in the next.
+        let works = || {
+            [
+                glass("k", "a", Some("{\"n\":1}")),
+                glass("k", "a", Some("{\"n\":2}")),
+                glass("k", "b", Some("{}")),
+            ]
+        };
+        let replies = bench.group(works());
+        assert_eq!(entered(&replies[0]), Ok(AccessDone::Now));
+        assert_eq!(entered(&replies[1]), before("{\"n\":1}"));
+        assert_eq!(entered(&replies[2]), Err(KeyReused));
+        let replies = bench.group(works());
+        assert_eq!(entered(&replies[0]), before("{\"n\":1}"));
+        assert_eq!(entered(&bench.group([glass("k", "a", None)])[0]), before("{\"n\":1}"));
+        let kept = bench.store.reader().broken_glass(&Paging::default()).unwrap();
+        assert_eq!(kept.items.len(), 1);
     });
 }

@@ -4,11 +4,14 @@ use std::sync::Arc;
 
 use tracing::info;
 
-use super::{altered, password, totp, trace};
+use super::{commit_once, find, password, totp, trace};
 use crate::{
-    serve::{refusal::Refusal, shared::Shared},
-    store::{AccountName, AccountRow, Role},
+    serve::{refusal::Refusal, shared::Shared, wire},
+    store::{AccessChange, AccountName, AccountRow, Request, Role, Vouched},
 };
+
+/// Longest name that a provider has for somebody (`OpenID` Connect Core 1.0, section 2).
+const SUBJECT_MAX: usize = 255;
 
 /// What is done to an account.
 #[derive(Debug, Clone)]
@@ -26,6 +29,8 @@ pub(in crate::serve) enum Act {
         /// The doctor.
         doctor: Option<crate::domain::DoctorId>,
     },
+    /// The identity provider vouches for its owner, or does no more.
+    Vouched(Vouched),
     /// Nobody signs in.
     Disable,
     /// It may be signed in to, at once.
@@ -35,11 +40,12 @@ pub(in crate::serve) enum Act {
 }
 
 impl Act {
-    const fn as_str(&self) -> &'static str {
+    pub(in crate::serve) const fn as_str(&self) -> &'static str {
         match self {
             Self::Password(_) => "password",
             Self::Second(_) => "second factor",
             Self::Mean { .. } => "role",
+            Self::Vouched(_) => "identity provider",
             Self::Disable => "disable",
             Self::Enable => "enable",
             Self::Revoke => "revoke",
@@ -47,23 +53,50 @@ impl Act {
     }
 }
 
-/// Does it. Whatever it is, the account's sessions end with their next request, but by enabling it.
+/// Who acts.
+#[derive(Debug)]
+pub(in crate::serve) struct By<'a> {
+    /// The name under which the act is recorded.
+    pub(in crate::serve) name: &'a str,
+    /// The request that asks for it, if that may come again: it is done once.
+    pub(in crate::serve) request: Option<Request>,
+}
+
+/// What became of an act: the account as it then stood, as JSON.
+#[derive(Debug)]
+pub(in crate::serve) struct Acted {
+    /// As whoever asks is told, at first and whenever they ask again.
+    pub(in crate::serve) told: String,
+    /// It was done when it was first asked for, and nothing was done now.
+    pub(in crate::serve) before: bool,
+}
+
+/// Does it. Whatever it is, the account's sessions end with their next request.
 pub(in crate::serve) async fn act(
     shared: &Arc<Shared>,
     name: AccountName,
     act: Act,
-    by: &str,
-) -> Result<AccountRow, Refusal> {
+    by: By<'_>,
+) -> Result<Acted, Refusal> {
     let said = act.as_str();
-    let row = altered(shared, name, by, |row| {
-        apply(row, act);
-        Ok(())
-    });
-    let row = row.await?.ok_or(Refusal::not_found())?;
+    let turn = shared.accounts.turn.acquire().await;
+    turn.as_ref().map_err(|_closed| Refusal::busy())?;
+    let mut row = find(shared, name).await?.ok_or(Refusal::not_found())?;
+    apply(&mut row, act);
+    row.changed_at = shared.clock.now();
+    row.changed_by = by.name.into();
+    let shown = wire::AccountShown::of(&row);
+    let change = AccessChange::Account(Box::new(row.clone()));
+    let before = commit_once(shared, Some(change), (by.request, &shown)).await?;
+    drop(turn);
+    if let Some(told) = before {
+        return Ok(Acted { told, before: true });
+    }
     shared.sessions.end_all(&row.name);
     shared.accounts.throttle().pardon(trace(row.name.as_str()));
-    info!(target: "audit", account = %row.name, %by, act = said, "an account was changed");
-    Ok(row)
+    info!(target: "audit", account = %row.name, by = by.name, act = said, "an account was changed");
+    let told = serde_json::to_string(&shown).map_err(|error| Refusal::broken(&error))?;
+    Ok(Acted { told, before: false })
 }
 
 fn apply(row: &mut AccountRow, act: Act) {
@@ -82,9 +115,34 @@ fn apply(row: &mut AccountRow, act: Act) {
             row.place = place;
             row.doctor = doctor;
         }
+        Act::Vouched(vouched) => row.vouched = vouched,
         Act::Disable => row.disabled = true,
         Act::Enable => row.disabled = false,
         Act::Revoke => {}
+    }
+}
+
+/// Whom the provider vouches for: by its name for them, or the first of the account's name. Nobody has
+/// two accounts.
+pub(super) async fn vouched(
+    shared: &Arc<Shared>,
+    name: &AccountName,
+    subject: Option<String>,
+) -> Result<Vouched, Refusal> {
+    let none = Refusal::bad("oidc: no identity provider is configured / 未配置统一身份认证");
+    let oidc = shared.settings.oidc.as_ref().ok_or(none)?;
+    let Some(subject) = subject else { return Ok(Vouched::Open) };
+    if subject.is_empty() || subject.len() > SUBJECT_MAX || subject.contains(char::is_control) {
+        return Err(Refusal::bad(format!("subject: 1 to {SUBJECT_MAX} bytes")));
+    }
+    let vouched = Vouched::By { issuer: oidc.issuer().to_owned(), subject };
+    let asked = vouched.clone();
+    let other = shared.ask(move |shared| shared.reader.account_of(&asked)).await?;
+    match other {
+        Some(other) if other.name != *name => {
+            Err(Refusal::bad(format!("subject: account {} is theirs", other.name)))
+        }
+        Some(_) | None => Ok(vouched),
     }
 }
 

@@ -2,23 +2,30 @@
 
 use std::sync::Arc;
 
-use axum::{Json, body::Body, extract::State, http::HeaderMap};
+use axum::{
+    Json,
+    body::Body,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+};
+use serde_json::value::RawValue;
 
 use super::{
-    Act, act,
-    act::{chosen, second},
-    commit, find, is_a_persons,
+    Act, By, act,
+    act::{chosen, second, vouched},
+    commit_once, find, is_a_persons, told_before,
 };
 use crate::{
     domain::DoctorId,
     serve::{
+        answers::{self, Answered},
         extract::{self, Asked, name, paging},
         refusal::Refusal,
         secret,
         shared::Shared,
         wire,
     },
-    store::{AccessChange, AccountName, AccountRow, Role},
+    store::{AccessChange, AccountName, AccountRow, Request, Role, Vouched},
 };
 
 /// Largest body.
@@ -32,12 +39,20 @@ pub(in crate::serve) async fn add(
     State(shared): State<Arc<Shared>>,
     headers: HeaderMap,
     body: Body,
-) -> Result<Json<wire::AccountShown>, Refusal> {
+) -> Result<Answered, Refusal> {
     let body = extract::body(&shared, &headers, body, BODY_MAX).await?;
     let asked: wire::AccountAsked = extract::json(&body)?;
     let named = account_name(&asked.name)?;
     let meant = Meant::of(&shared, asked.role.as_str(), asked.scope, asked.doctor.as_deref())?;
-    let password = chosen(&shared, &named, asked.password.0).await?;
+    let password = match asked.password {
+        Some(password) => chosen(&shared, &named, password.0).await?,
+        None if asked.oidc => String::new(),
+        None => return Err(Refusal::bad("password: missing")),
+    };
+    let vouched = match asked.oidc {
+        true => vouched(&shared, &named, asked.subject).await?,
+        false => Vouched::No,
+    };
     let now = shared.clock.now();
     let row = AccountRow {
         key: secret::random::<16>().map_err(|error| Refusal::broken(&error))?,
@@ -46,10 +61,11 @@ pub(in crate::serve) async fn add(
         role: meant.role,
         place: meant.place,
         doctor: meant.doctor,
+        must_change: !password.is_empty(),
         password,
-        must_change: true,
         second: String::new(),
         second_step: 0,
+        vouched,
         disabled: false,
         generation: 0,
         created_at: now,
@@ -59,12 +75,18 @@ pub(in crate::serve) async fn add(
     };
     let turn = shared.accounts.turn.acquire().await;
     turn.as_ref().map_err(|_closed| Refusal::busy())?;
+    let request = repeatable(&headers, "user add", &body)?;
+    if let Some(told) = told_before(&shared, request.as_ref()).await? {
+        return Ok(Answered { status: StatusCode::OK, body: told });
+    }
     if find(&shared, named).await?.is_some() {
         return Err(Refusal::account_exists());
     }
-    commit(&shared, AccessChange::Account(Box::new(row.clone()))).await?;
+    let shown = wire::AccountShown::of(&row);
+    let change = AccessChange::Account(Box::new(row.clone()));
+    commit_once(&shared, Some(change), (request, &shown)).await?;
     tracing::info!(target: "audit", account = %row.name, role = row.role.as_str(), "an account was made");
-    Ok(Json(wire::AccountShown::of(&row)))
+    Answered::ok(&shown)
 }
 
 /// `GET /admin/users`
@@ -99,6 +121,7 @@ pub(in crate::serve) async fn change(
     let body = extract::body(&shared, &headers, body, BODY_MAX).await?;
     let asked: wire::AccountChange = extract::json(&body)?;
     let name = account_name(&asked.name)?;
+    let request = repeatable(&headers, "user change", &body)?;
     let (mut secret, mut otpauth) = (None, None);
     let what = match asked.act.as_str() {
         "passwd" => {
@@ -116,13 +139,25 @@ pub(in crate::serve) async fn change(
             let meant = Meant::of(&shared, role, asked.scope, asked.doctor.as_deref())?;
             Act::Mean { role: meant.role, place: meant.place, doctor: meant.doctor }
         }
+        "oidc" => Act::Vouched(vouched(&shared, &name, asked.subject).await?),
+        "forget-oidc" => Act::Vouched(Vouched::No),
         "disable" => Act::Disable,
         "enable" => Act::Enable,
         "revoke" => Act::Revoke,
         other => return Err(Refusal::bad(format!("act: {other:?} is unknown"))),
     };
-    let row = act(&shared, name, what, BY).await?;
-    Ok(Json(wire::AccountChanged { account: wire::AccountShown::of(&row), secret, otpauth }))
+    let done = act(&shared, name, what, By { name: BY, request }).await?;
+    if done.before {
+        // The secret in hand is not the account's, and the one that is was told once.
+        (secret, otpauth) = (None, None);
+    }
+    let account = RawValue::from_string(done.told).map_err(|error| Refusal::broken(&error))?;
+    Ok(Json(wire::AccountChanged { account, secret, otpauth, repeated: done.before }))
+}
+
+/// The request, if it brings a key.
+fn repeatable(headers: &HeaderMap, route: &str, body: &[u8]) -> Result<Option<Request>, Refusal> {
+    Ok(answers::key(headers)?.map(|key| answers::request(key, BY, route, body)))
 }
 
 fn account_name(text: &str) -> Result<AccountName, Refusal> {

@@ -1,10 +1,11 @@
 //! People who sign in with a password: their accounts, the two steps of signing in, and what of it is
 //! kept. An account is a row of the store; every request of its sessions reads it again, so that one
-//! that was disabled or changed ends within one request. Another way to sign in (OIDC) would end
-//! where [`sign_in`] ends: in a session opened for a row.
+//! that was disabled or changed ends within one request. Signing in at an identity
+//! provider ([`by_provider`]) ends where [`sign_in`] ends: in a session opened for a row.
 
 mod act;
 mod admin;
+mod by_provider;
 pub(super) mod password;
 mod sign_in;
 mod throttle;
@@ -19,17 +20,18 @@ use std::{
 use tokio::sync::{Semaphore, oneshot};
 
 pub(super) use self::{
-    act::{Act, act},
+    act::{Act, By, act},
     admin::{add, change, list, sessions},
+    by_provider::{begin, check_back},
     sign_in::{From, Passed, Typed, change_own, check_code, check_password},
 };
 use self::{sign_in::Ticket, throttle::Throttle};
 use super::{refusal::Refusal, secret, shared::Shared};
 use crate::{
-    commit::Work,
+    commit::{AccessAsked, AccessDone, Work},
     domain::Timestamp,
     intake::NotCommitted,
-    store::{AccessChange, AccountName, AccountRow, Role},
+    store::{AccessChange, AccountName, AccountRow, Request, Role},
 };
 
 /// Hashes of passwords at once (DESIGN P10; ATTACKS A18): their memory is bounded.
@@ -123,10 +125,41 @@ pub(super) const fn is_a_persons(role: Role) -> bool {
 
 /// Puts what changed on disk.
 pub(super) async fn commit(shared: &Arc<Shared>, change: AccessChange) -> Result<(), Refusal> {
+    enter(shared, Some(change), None).await.map(drop)
+}
+
+/// Puts what changed on disk, once for a request that may come again: what that was told before, if it
+/// was. `told` is a JSON object without a secret.
+pub(super) async fn commit_once(
+    shared: &Arc<Shared>,
+    change: Option<AccessChange>,
+    (request, told): (Option<Request>, &impl serde::Serialize),
+) -> Result<Option<String>, Refusal> {
+    let told = serde_json::to_string(told).map_err(|error| Refusal::broken(&error))?;
+    let asked = request.map(|request| AccessAsked { request, told: Some(told) });
+    enter(shared, change, asked).await
+}
+
+/// What a request was told before, if it was made.
+pub(super) async fn told_before(
+    shared: &Arc<Shared>,
+    request: Option<&Request>,
+) -> Result<Option<String>, Refusal> {
+    let Some(request) = request.cloned() else { return Ok(None) };
+    enter(shared, None, Some(AccessAsked { request, told: None })).await
+}
+
+async fn enter(
+    shared: &Arc<Shared>,
+    change: Option<AccessChange>,
+    asked: Option<AccessAsked>,
+) -> Result<Option<String>, Refusal> {
     let (reply, done) = oneshot::channel();
-    shared.inlet.hand_over(Work::Access { change, reply }).await?;
-    done.await.map_err(|_dropped| Refusal::from(NotCommitted))?;
-    Ok(())
+    shared.inlet.hand_over(Work::Access { change, asked, reply }).await?;
+    match done.await.map_err(|_dropped| Refusal::from(NotCommitted))?? {
+        AccessDone::Now => Ok(None),
+        AccessDone::Before(told) => Ok(Some(told)),
+    }
 }
 
 /// The account of a name.

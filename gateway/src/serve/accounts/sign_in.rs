@@ -12,8 +12,9 @@ use super::{
     totp, trace,
 };
 use crate::{
+    audit::Kind,
     domain::{Millis, Timestamp},
-    serve::{caller::Grant, refusal::Refusal, secret, sessions::OfAccount},
+    serve::{caller::Grant, refusal::Refusal, secret, sessions::OfAccount, trail},
     store::{AccessChange, AccountName, AccountRow},
 };
 
@@ -78,14 +79,12 @@ pub(in crate::serve) async fn check_password(
         Err(_no_name) => None,
     };
     let attempt = attempt(&name, row.as_ref(), from);
-    let begun = shared.accounts.throttle().begin(attempt, passing(shared));
-    if let Err(wait) = begun {
-        warn!(target: "audit", seconds = wait.0 / 1000, "a sign-in was put off");
-        return Err(put_off(wait));
-    }
+    begun(shared, attempt)?;
     let kept = match &row {
-        Some(row) => row.password.clone(),
-        None => password::nobodys(password::COST).map_err(|error| Refusal::broken(&error))?,
+        Some(row) if !row.password.is_empty() => row.password.clone(),
+        Some(_) | None => {
+            password::nobodys(password::COST).map_err(|error| Refusal::broken(&error))?
+        }
     };
     let fits = password.len() <= password::BYTES_MAX;
     let matching = move || password::matches(&kept, if fits { &password } else { "" });
@@ -101,6 +100,15 @@ pub(in crate::serve) async fn check_password(
     ticket(shared, &row, attempt)
 }
 
+/// Counts an attempt, or says how long to wait with it.
+pub(super) fn begun(shared: &Shared, attempt: Attempt) -> Result<(), Refusal> {
+    let begun = shared.accounts.throttle().begin(attempt, passing(shared));
+    begun.map_err(|wait| {
+        warn!(target: "audit", seconds = wait.0 / 1000, "a sign-in was put off");
+        put_off(wait)
+    })
+}
+
 /// An attempt is told by the browser's mark where it is the account's, else by the address.
 fn attempt(name: &str, row: Option<&AccountRow>, from: &From) -> Attempt {
     let mark = from.mark.as_deref().filter(|mark| row.is_some_and(|row| is_marked(row, mark)));
@@ -109,7 +117,7 @@ fn attempt(name: &str, row: Option<&AccountRow>, from: &From) -> Attempt {
 }
 
 /// Of the sixth version, whoever has one address has as many as they like of its network.
-fn of_address(address: Option<IpAddr>) -> Trace {
+pub(super) fn of_address(address: Option<IpAddr>) -> Trace {
     let text = match address {
         None => "nowhere".to_owned(),
         Some(IpAddr::V4(address)) => address.to_string(),
@@ -142,7 +150,12 @@ fn proof(row: &AccountRow, nonce: &str) -> String {
     blake3::keyed_hash(&key, &text).to_hex().to_string()
 }
 
-fn ticket(shared: &Shared, row: &AccountRow, attempt: Attempt) -> Result<Passed, Refusal> {
+/// Asks for a code.
+pub(super) fn ticket(
+    shared: &Shared,
+    row: &AccountRow,
+    attempt: Attempt,
+) -> Result<Passed, Refusal> {
     let broken = |error| Refusal::broken(&error);
     let fresh = row.second.is_empty().then(totp::new_secret).transpose().map_err(broken)?;
     let text = secret::text().map_err(broken)?;
@@ -262,9 +275,12 @@ async fn used_up(
     Ok(row)
 }
 
-fn open(shared: &Shared, row: &AccountRow, attempt: Attempt) -> Result<Passed, Refusal> {
+/// Opens a session of an account.
+pub(super) fn open(shared: &Shared, row: &AccountRow, attempt: Attempt) -> Result<Passed, Refusal> {
     shared.accounts.throttle().succeeded(attempt, passing(shared));
     let account = OfAccount { name: row.name.clone(), key: row.key, generation: row.generation };
+    trail::by(&Grant::from(row), "sign-in");
+    trail::is(Kind::LogIn);
     let session = shared.sessions.open_of(Grant::from(row), account);
     let session = session.ok_or(Refusal::unknown_caller())?;
     info!(target: "audit", role = row.role.as_str(), account = %row.name, "signed in");

@@ -86,6 +86,13 @@ impl Throttle {
 
     /// The attempt opened the account: it was no failure, and its source is known from now on.
     pub(super) fn succeeded(&mut self, attempt: Attempt, now: Timestamp) {
+        self.forgive(attempt);
+        make_room(&mut self.opened, |at| *at);
+        self.opened.insert((attempt.source, attempt.account), now);
+    }
+
+    /// The attempt was no failure, and nothing is known of its source by it.
+    pub(super) fn forgive(&mut self, attempt: Attempt) {
         let pair = (attempt.source, attempt.account);
         let known = attempt.marked || self.opened.contains_key(&pair);
         self.pairs.remove(&pair);
@@ -96,8 +103,6 @@ impl Throttle {
                 counts.into_iter().for_each(|of| of.failures = of.failures.saturating_sub(1));
             }
         }
-        make_room(&mut self.opened, |at| *at);
-        self.opened.insert(pair, now);
     }
 
     /// Forgets what was tried against an account: its operator vouches for its owner.

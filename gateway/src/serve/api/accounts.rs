@@ -5,14 +5,17 @@ use std::sync::Arc;
 
 use axum::{
     Json,
+    body::Body,
     extract::{Path, State},
+    http::{HeaderMap, StatusCode},
 };
 
 use crate::{
     serve::{
-        accounts::{Act, act},
+        accounts::{Act, By, act},
+        answers::{self, Answered},
         caller::Caller,
-        extract::{Asked, paging},
+        extract::{self, Asked, paging},
         refusal::Refusal,
         scope::Right,
         shared::Shared,
@@ -20,6 +23,9 @@ use crate::{
     },
     store::AccountName,
 };
+
+/// Largest body: there is nothing to say.
+const BODY_MAX: usize = 1024;
 
 /// Every account, by name.
 #[utoipa::path(get, path = "/api/v1/accounts", tag = "access", params(wire::Paged),
@@ -46,8 +52,10 @@ pub(in crate::serve) async fn disable(
     State(shared): State<Arc<Shared>>,
     caller: Caller,
     Path(id): Path<String>,
-) -> Result<Json<wire::AccountShown>, Refusal> {
-    perform(&shared, &caller, &id, Act::Disable).await
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Answered, Refusal> {
+    perform(&shared, &caller, (&id, Act::Disable), (headers, body)).await
 }
 
 /// The account may be signed in to again, at once, whatever was tried against it.
@@ -59,8 +67,10 @@ pub(in crate::serve) async fn enable(
     State(shared): State<Arc<Shared>>,
     caller: Caller,
     Path(id): Path<String>,
-) -> Result<Json<wire::AccountShown>, Refusal> {
-    perform(&shared, &caller, &id, Act::Enable).await
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Answered, Refusal> {
+    perform(&shared, &caller, (&id, Act::Enable), (headers, body)).await
 }
 
 /// Every session of the account ends with its next request.
@@ -72,18 +82,23 @@ pub(in crate::serve) async fn revoke(
     State(shared): State<Arc<Shared>>,
     caller: Caller,
     Path(id): Path<String>,
-) -> Result<Json<wire::AccountShown>, Refusal> {
-    perform(&shared, &caller, &id, Act::Revoke).await
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Answered, Refusal> {
+    perform(&shared, &caller, (&id, Act::Revoke), (headers, body)).await
 }
 
 async fn perform(
     shared: &Arc<Shared>,
     caller: &Caller,
-    id: &str,
-    what: Act,
-) -> Result<Json<wire::AccountShown>, Refusal> {
+    (id, what): (&str, Act),
+    (headers, body): (HeaderMap, Body),
+) -> Result<Answered, Refusal> {
     caller.need(Right::ManageAccounts)?;
     let name = AccountName::new(id).map_err(|_no_name| Refusal::not_found())?;
-    let row = act(shared, name, what, caller.grant.author()).await?;
-    Ok(Json(wire::AccountShown::of(&row)))
+    let body = extract::body(shared, &headers, body, BODY_MAX).await?;
+    let route = format!("account {name} {}", what.as_str());
+    let request = answers::repeatable(&headers, caller, &route, &body)?;
+    let done = act(shared, name, what, By { name: caller.grant.author(), request }).await?;
+    Ok(Answered { status: StatusCode::OK, body: done.told })
 }

@@ -4,12 +4,18 @@
 
 use std::sync::Arc;
 
-use axum::{Json, body::Body, extract::State, http::HeaderMap};
+use axum::{
+    Json,
+    body::Body,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+};
 
 use crate::{
     domain::Millis,
     serve::{
-        accounts::commit,
+        accounts::{commit_once, told_before},
+        answers::{self, Answered},
         caller::{Caller, Proof},
         extract::{self, Asked, paging},
         refusal::Refusal,
@@ -18,7 +24,7 @@ use crate::{
         shared::Shared,
         wire,
     },
-    store::{AccessChange, BrokenGlass},
+    store::{AccessChange, BrokenGlass, Request},
 };
 
 /// How long the glass stays broken (ATTACKS 2.3, RBAC; issue 5, part 7).
@@ -42,20 +48,22 @@ pub(in crate::serve) async fn break_it(
     caller: Caller,
     headers: HeaderMap,
     body: Body,
-) -> Result<Json<wire::GlassShown>, Refusal> {
+) -> Result<Answered, Refusal> {
     caller.need(Right::BreakGlass)?;
     let body = extract::body(&shared, &headers, body, BODY_MAX).await?;
     let asked: wire::GlassAsked = extract::json(&body)?;
-    let broken = begin(&shared, &caller, &asked.reason).await?;
-    Ok(Json(wire::GlassShown::of(&broken)))
+    let request = answers::repeatable(&headers, &caller, "break-glass", &body)?;
+    begin(&shared, &caller, &asked.reason, request).await
 }
 
-/// Kept first, and only then open: there is no look that nobody can find.
+/// Kept first, and only then open: there is no look that nobody can find. A request that comes again
+/// opens nothing, nor does it lengthen anything.
 pub(in crate::serve) async fn begin(
     shared: &Arc<Shared>,
     caller: &Caller,
     reason: &str,
-) -> Result<BrokenGlass, Refusal> {
+    request: Option<Request>,
+) -> Result<Answered, Refusal> {
     caller.need(Right::BreakGlass)?;
     let reason = reason.trim();
     let characters = reason.chars().count();
@@ -71,12 +79,15 @@ pub(in crate::serve) async fn begin(
         role: caller.grant.role,
         reason: reason.to_owned(),
     };
-    commit(shared, AccessChange::Glass(broken.clone())).await?;
+    let (shown, change) = (wire::GlassShown::of(&broken), AccessChange::Glass(broken.clone()));
+    if let Some(body) = commit_once(shared, Some(change), (request, &shown)).await? {
+        return Ok(Answered { status: StatusCode::OK, body });
+    }
     tracing::warn!(target: "audit", by = %broken.by, until = %broken.until, "the glass was broken");
     shared.counters.glass.inc();
     let glass = Glass { until: broken.until, reason: broken.reason.clone() };
     shared.sessions.break_glass(key(caller), glass, GLASS_LIFETIME);
-    Ok(broken)
+    Answered::ok(&shown)
 }
 
 /// Ends it before its time.
@@ -85,11 +96,22 @@ pub(in crate::serve) async fn begin(
 pub(in crate::serve) async fn end(
     State(shared): State<Arc<Shared>>,
     caller: Caller,
-) -> Result<Json<wire::Me>, Refusal> {
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Answered, Refusal> {
     caller.need(Right::BreakGlass)?;
+    let body = extract::body(&shared, &headers, body, BODY_MAX).await?;
+    let request = answers::repeatable(&headers, &caller, "break-glass end", &body)?;
+    if let Some(body) = told_before(&shared, request.as_ref()).await? {
+        return Ok(Answered { status: StatusCode::OK, body });
+    }
     shared.sessions.mend_glass(&key(&caller));
     let caller = Caller::again(&shared, caller.proof).await?;
-    shared.ask(move |shared| super::me::describe(shared, &caller)).await.map(Json)
+    let me = shared.ask(move |shared| super::me::describe(shared, &caller)).await?;
+    if request.is_some() {
+        commit_once(&shared, None, (request, &me)).await?;
+    }
+    Answered::ok(&me)
 }
 
 const fn key(caller: &Caller) -> [u8; 32] {

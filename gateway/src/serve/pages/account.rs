@@ -15,7 +15,7 @@ use super::{
     sign_in::{Stranger, add, said},
 };
 use crate::serve::{
-    accounts::{Act, act as act_on, change_own},
+    accounts::{Act, By, act as act_on, change_own},
     api::glass,
     caller::{COOKIE, Proof},
     extract::Asked,
@@ -34,7 +34,7 @@ struct AccountPage {
     role: &'static str,
     scope: String,
     rights: String,
-    has_account: bool,
+    has_password: bool,
     must_change: bool,
     may_break: bool,
     glass_until: Option<String>,
@@ -69,7 +69,7 @@ fn show(
         role: caller.grant.role.as_str(),
         scope: caller.grant.place.clone().unwrap_or_default(),
         rights: caller.reach.rights().join(", "),
-        has_account: caller.grant.account.is_some(),
+        has_password: caller.has_password,
         must_change: caller.must_change,
         may_break: caller.reach.may(Right::BreakGlass),
         glass_until: until,
@@ -95,7 +95,7 @@ pub(in crate::serve) async fn act(
         "password" => password(&shared, &guest, &stranger, form).await,
         "everywhere" => everywhere(&shared, &guest).await,
         "glass" => {
-            let broken = glass::begin(&shared, &guest.0, &form.reason).await;
+            let broken = glass::begin(&shared, &guest.0, &form.reason, None).await;
             broken.map(|_kept| Redirect::to("/lite").into_response())
         }
         "mend" => {
@@ -130,8 +130,8 @@ async fn password(
 async fn everywhere(shared: &Arc<Shared>, guest: &Guest) -> Result<Response, Refusal> {
     match &guest.0.grant.account {
         Some(account) => {
-            let by = account.as_str().to_owned();
-            act_on(shared, account.clone(), Act::Revoke, &by).await?;
+            let by = By { name: account.as_str(), request: None };
+            act_on(shared, account.clone(), Act::Revoke, by).await?;
         }
         None => {
             if let Proof::Session(id) = guest.0.proof {

@@ -16,6 +16,7 @@ pub(super) mod indicators;
 pub(super) mod link;
 mod marks;
 mod neighbours;
+pub(super) mod oidc;
 mod page;
 pub(super) mod people;
 pub(super) mod quarantine;

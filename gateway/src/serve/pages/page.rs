@@ -188,7 +188,8 @@ impl IntoResponse for Refused {
             zh: self.0.message_zh(),
             en: self.0.message(),
             detail: body.detail.as_deref().unwrap_or_default(),
-            sign_in: self.0.status == StatusCode::UNAUTHORIZED,
+            sign_in: self.0.status == StatusCode::UNAUTHORIZED
+                || body.code == "provider_unreachable",
         };
         html(self.0.status, &page).unwrap_or_else(IntoResponse::into_response)
     }

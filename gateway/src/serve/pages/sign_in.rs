@@ -42,6 +42,7 @@ pub(in crate::serve) struct Stranger {
     from: From,
     form: Option<String>,
     ticket: Option<String>,
+    begun: Option<String>,
     own_origin: bool,
 }
 
@@ -60,6 +61,7 @@ impl FromRequestParts<Arc<Shared>> for Stranger {
             from: From { address: address(parts, shared), mark: own(MARK) },
             form: own(FORM),
             ticket: own(TICKET),
+            begun: own(super::oidc::BEGUN),
             own_origin: is_own_origin(parts, shared),
         };
         std::future::ready(Ok(stranger)).await
@@ -69,6 +71,11 @@ impl FromRequestParts<Arc<Shared>> for Stranger {
 impl Stranger {
     pub(super) const fn from(&self) -> &From {
         &self.from
+    }
+
+    /// Which sign-in at the provider this browser began.
+    pub(super) fn begun(&self) -> Option<&str> {
+        self.begun.as_deref()
     }
 }
 
@@ -91,6 +98,8 @@ struct SignInPage {
     w: &'static AccessWords,
     problem: String,
     name: String,
+    /// The host of the identity provider, where there is one.
+    provider: String,
 }
 
 #[derive(Template)]
@@ -131,7 +140,9 @@ fn ask(
         None => (StatusCode::OK, String::new(), String::new()),
         Some((refusal, name)) => (refusal.status, said(lang, refusal), name),
     };
-    let page = SignInPage { page, w, problem, name };
+    let provider =
+        shared.settings.oidc.as_ref().map_or_else(String::new, |oidc| oidc.host().to_owned());
+    let page = SignInPage { page, w, problem, name, provider };
     let mut response = page.page.answer(&page)?;
     *response.status_mut() = status;
     if wait > 0 {
@@ -176,12 +187,29 @@ pub(in crate::serve) async fn step(
         }
     };
     match passed {
-        Ok(Passed::In { session, mark }) => Ok(welcome(&shared, &session, &mark)?),
-        Ok(Passed::Code { ticket, fresh, wrong }) => {
+        Ok(passed) => further(&shared, lang, stranger.form, passed),
+        Err(refusal) => ask(&shared, lang, &stranger, Some((&refusal, name))),
+    }
+}
+
+/// What comes after a step that was right: the next page. Without a form of ours before it, it begins
+/// one.
+pub(super) fn further(
+    shared: &Shared,
+    lang: Lang,
+    form: Option<String>,
+    passed: Passed,
+) -> Result<Response, Refused> {
+    match passed {
+        Passed::In { session, mark } => Ok(welcome(shared, &session, &mark)?),
+        Passed::Code { ticket, fresh, wrong } => {
             let w = words(lang);
-            let mut page = Page::new(&shared, lang, None, w.code);
+            let mut page = Page::new(shared, lang, None, w.code);
             page.silent = None;
-            page.csrf = stranger.form.unwrap_or_default();
+            page.csrf = match form {
+                Some(form) => form,
+                None => secret::text().map_err(|error| Refusal::broken(&error))?,
+            };
             let (account, secret) =
                 fresh.map_or_else(Default::default, |(name, secret)| (name.to_string(), secret));
             let uri = if secret.is_empty() { String::new() } else { totp::uri(&account, &secret) };
@@ -190,10 +218,10 @@ pub(in crate::serve) async fn step(
             if wrong {
                 *response.status_mut() = StatusCode::UNAUTHORIZED;
             }
-            add(&shared, &mut response, (TICKET, &ticket), "; SameSite=Strict; Max-Age=300")?;
+            add(shared, &mut response, (FORM, &page.page.csrf), "; SameSite=Strict")?;
+            add(shared, &mut response, (TICKET, &ticket), "; SameSite=Strict; Max-Age=300")?;
             Ok(response)
         }
-        Err(refusal) => ask(&shared, lang, &stranger, Some((&refusal, name))),
     }
 }
 

@@ -17,12 +17,12 @@ use crate::{
         admin_router,
         http::Peer,
     },
-    store::{AccountName, AccountRow, Role},
+    store::{AccountName, AccountRow, Role, Vouched},
 };
 
 /// "12345678901234567890".
-const SECRET: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
-const PASSWORD: &str = "大河村 Bridge 7";
+pub(super) const SECRET: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
+pub(super) const PASSWORD: &str = "大河村 Bridge 7";
 
 /// An account that signed in before.
 pub(super) fn row(name: &str, role: Role) -> AccountRow {
@@ -38,6 +38,7 @@ pub(super) fn row(name: &str, role: Role) -> AccountRow {
         must_change: false,
         second: SECRET.to_owned(),
         second_step: 0,
+        vouched: Vouched::No,
         disabled: false,
         generation: 0,
         created_at: now(),
@@ -48,8 +49,8 @@ pub(super) fn row(name: &str, role: Role) -> AccountRow {
 }
 
 /// A house whose clock a test moves.
-struct House {
-    gateway: Gateway,
+pub(super) struct House {
+    pub(super) gateway: Gateway,
     shift: &'static AtomicI64,
 }
 
@@ -68,32 +69,32 @@ macro_rules! house {
 }
 
 impl House {
-    fn open(settings: Settings, clock: &Clock, shift: &'static AtomicI64) -> Self {
+    pub(super) fn open(settings: Settings, clock: &Clock, shift: &'static AtomicI64) -> Self {
         let bundle = Bundle { asset: |_| None, index: None, style_hashes: Vec::new() };
         let house = Self { gateway: gateway_by(settings, bundle, clock), shift };
         house.put(row("wang", Role::Doctor));
         house
     }
 
-    fn put(&self, mut row: AccountRow) {
+    pub(super) fn put(&self, mut row: AccountRow) {
         row.password = password::kept(PASSWORD, password::COST).unwrap();
         self.gateway.world.commit(|rows| rows.accounts.insert(row.name.clone(), row));
     }
 
-    fn row(&self, name: &str) -> AccountRow {
+    pub(super) fn row(&self, name: &str) -> AccountRow {
         let name: AccountName = Id::new(name).unwrap();
         self.gateway.world.rows().accounts.get(&name).unwrap().clone()
     }
 
-    fn pass(&self, time: Millis) {
+    pub(super) fn pass(&self, time: Millis) {
         self.shift.fetch_add(time.0, Ordering::Relaxed);
     }
 
-    fn code(&self) -> String {
+    pub(super) fn code(&self) -> String {
         totp::now_code(SECRET, now().plus(Millis(self.shift.load(Ordering::Relaxed))))
     }
 
-    async fn door(&self, path: &str, body: &str) -> Answer {
+    pub(super) async fn door(&self, path: &str, body: &str) -> Answer {
         let admin = admin_router(std::sync::Arc::clone(&self.gateway.shared));
         send(&admin, ask("", Method::POST, path, body)).await
     }
@@ -112,21 +113,21 @@ impl House {
 }
 
 /// A browser: it keeps cookies, and sends a page's hidden text back.
-struct Browser<'h> {
+pub(super) struct Browser<'h> {
     house: &'h House,
     address: IpAddr,
-    cookies: BTreeMap<String, String>,
+    pub(super) cookies: BTreeMap<String, String>,
     csrf: String,
-    headers: Vec<(&'static str, &'static str)>,
+    pub(super) headers: Vec<(&'static str, &'static str)>,
 }
 
 impl<'h> Browser<'h> {
-    fn of(house: &'h House, address: u8) -> Self {
+    pub(super) fn of(house: &'h House, address: u8) -> Self {
         let address = IpAddr::from([10, 0, 0, address]);
         Self { house, address, cookies: BTreeMap::new(), csrf: String::new(), headers: Vec::new() }
     }
 
-    async fn go(&mut self, method: Method, path: &str, body: String) -> Answer {
+    pub(super) async fn go(&mut self, method: Method, path: &str, body: String) -> Answer {
         let mut request = ask("", method, path, &body);
         request.extensions_mut().insert(Peer(Some(self.address)));
         let headers = request.headers_mut();
@@ -166,11 +167,11 @@ impl<'h> Browser<'h> {
         }
     }
 
-    async fn get(&mut self, path: &str) -> Answer {
+    pub(super) async fn get(&mut self, path: &str) -> Answer {
         self.go(Method::GET, path, String::new()).await
     }
 
-    async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
+    pub(super) async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
         let csrf = self.csrf.clone();
         let fields = fields.iter().copied().chain([("csrf", csrf.as_str())]);
         let escaped =
@@ -180,13 +181,13 @@ impl<'h> Browser<'h> {
         self.go(Method::POST, path, body.join("&")).await
     }
 
-    async fn sign_in(&mut self, name: &str, password: &str) -> Answer {
+    pub(super) async fn sign_in(&mut self, name: &str, password: &str) -> Answer {
         assert_eq!(self.get("/login").await.status, StatusCode::OK);
         self.post("/login", &[("name", name), ("password", password)]).await
     }
 
     /// Whether the session lives.
-    async fn lives(&mut self) -> bool {
+    pub(super) async fn lives(&mut self) -> bool {
         self.get("/api/v1/me").await.status == StatusCode::OK
     }
 }
@@ -582,7 +583,7 @@ async fn whoever_gives_access_ends_it_and_never_sees_a_secret() {
     let mut browser = house.signed_in().await;
     let listed = house.gateway.get("security_admin", "/api/v1/accounts").await.text();
     assert!(listed.contains("\"wang\"") && listed.contains("王丽"), "{listed}");
-    for hidden in [SECRET, "argon2", "password"] {
+    for hidden in [SECRET, "argon2", "\"password\":\""] {
         assert!(!listed.contains(hidden), "{listed}");
     }
     let path = "/api/v1/accounts/wang/disable";
@@ -648,4 +649,98 @@ async fn nobody_looks_while_it_cannot_be_kept() {
     assert!(asked.is_err(), "it waits for the disk");
     let seen = house.gateway.get("doctor", "/api/v1/people/P2").await;
     assert_eq!(seen.status, StatusCode::NOT_FOUND);
+}
+
+/// Asks twice, or with another body, under one key.
+async fn under_a_key(house: &House, who: &str, path: &str, body: &str) -> Answer {
+    let mut request = ask(who, Method::POST, path, body);
+    request.headers_mut().insert("idempotency-key", HeaderValue::from_static("k1"));
+    house.gateway.send(request).await
+}
+
+#[tokio::test]
+async fn what_comes_again_under_its_key_is_told_the_same_and_does_nothing() {
+    let house = house!();
+    let mut browser = house.signed_in().await;
+    let (disable, enable) = ("/api/v1/accounts/wang/disable", "/api/v1/accounts/wang/enable");
+    let first = under_a_key(&house, "security_admin", disable, "").await;
+    assert_eq!((first.status, &first.json()["state"]), (StatusCode::OK, &"disabled".into()));
+    assert!(!browser.lives().await);
+    // The same key at another address is another request.
+    assert_eq!(under_a_key(&house, "security_admin", enable, "").await.status, StatusCode::OK);
+    house.pass(Millis::minutes(1));
+    let generation = house.row("wang").generation;
+    let again = under_a_key(&house, "security_admin", disable, "").await;
+    assert_eq!(again.text(), first.text(), "as it was told, not as it stands");
+    assert!(!house.row("wang").disabled && house.row("wang").generation == generation);
+    let other = under_a_key(&house, "security_admin", disable, "{\"a\":1}").await;
+    assert_eq!(
+        (other.status, &other.json()["code"]),
+        (StatusCode::CONFLICT, &"idempotency_key_reused".into())
+    );
+    let mut browser = house.signed_in().await;
+    let revoke = "/api/v1/accounts/wang/revoke";
+    assert_eq!(under_a_key(&house, "security_admin", revoke, "").await.status, StatusCode::OK);
+    assert!(!browser.lives().await);
+    house.pass(Millis::seconds(30));
+    let mut browser = house.signed_in().await;
+    assert_eq!(under_a_key(&house, "security_admin", revoke, "").await.status, StatusCode::OK);
+    assert!(browser.lives().await, "a repeat ends no new session");
+    // Another caller's key is another key.
+    assert_eq!(under_a_key(&house, "operator", revoke, "").await.status, StatusCode::OK);
+    assert!(!browser.lives().await);
+}
+
+#[tokio::test]
+async fn the_glass_is_broken_and_mended_once_for_a_key() {
+    let house = house!();
+    let (path, end) = ("/api/v1/break-glass", "/api/v1/break-glass/end");
+    let reason = r#"{"reason":"she collapsed at the market"}"#;
+    let seen = async || house.gateway.get("doctor", "/api/v1/people/P2").await.status;
+    let first = under_a_key(&house, "doctor", path, reason).await;
+    assert_eq!((first.status, seen().await), (StatusCode::OK, StatusCode::OK));
+    house.pass(Millis::minutes(29));
+    let again = under_a_key(&house, "doctor", path, reason).await;
+    assert_eq!((again.status, again.text()), (StatusCode::OK, first.text()));
+    house.pass(Millis::minutes(1));
+    assert_eq!(seen().await, StatusCode::NOT_FOUND, "a repeat lengthens nothing");
+    under_a_key(&house, "doctor", path, reason).await;
+    assert_eq!(seen().await, StatusCode::NOT_FOUND, "and opens nothing");
+    let other = under_a_key(&house, "doctor", path, r#"{"reason":"another reason altogether"}"#);
+    assert_eq!(other.await.status, StatusCode::CONFLICT);
+    let kept = house.gateway.get("auditor", path).await.json();
+    assert_eq!(kept["items"].as_array().unwrap().len(), 1, "{kept}");
+    house.gateway.post("doctor", path, reason).await;
+    let ended = under_a_key(&house, "doctor", end, "").await;
+    assert_eq!((ended.status, seen().await), (StatusCode::OK, StatusCode::NOT_FOUND));
+    house.gateway.post("doctor", path, reason).await;
+    let again = under_a_key(&house, "doctor", end, "").await;
+    assert_eq!((again.text(), seen().await), (ended.text(), StatusCode::OK), "mended once");
+    assert_eq!(under_a_key(&house, "doctor", end, "{\"a\":1}").await.status, StatusCode::CONFLICT);
+}
+
+#[tokio::test]
+async fn a_secret_is_told_once_and_kept_in_no_answer() {
+    let house = house!();
+    let admin = admin_router(std::sync::Arc::clone(&house.gateway.shared));
+    let door = async |path: &str, body: &str| {
+        let mut request = ask("", Method::POST, path, body);
+        request.headers_mut().insert("idempotency-key", HeaderValue::from_static("k1"));
+        send(&admin, request).await
+    };
+    let body = r#"{"name":"wang","act":"totp"}"#;
+    let first = door("/admin/users/change", body).await.json();
+    let secret = first["secret"].as_str().unwrap().to_owned();
+    assert_eq!((&first["repeated"], &house.row("wang").second), (&false.into(), &secret));
+    let again = door("/admin/users/change", body).await.json();
+    assert_eq!((&again["repeated"], &again["account"]), (&true.into(), &first["account"]));
+    assert!(again["secret"].is_null() && again["otpauth"].is_null(), "{again}");
+    assert_eq!(house.row("wang").second, secret, "and none is made");
+    let other = r#"{"name":"wang","act":"disable"}"#;
+    assert_eq!(door("/admin/users/change", other).await.status, StatusCode::CONFLICT);
+    let made = r#"{"name":"li","role":"nurse","scope":"青石镇","password":"First-word-2026"}"#;
+    let (first, again) = (door("/admin/users", made).await, door("/admin/users", made).await);
+    assert_eq!((first.status, first.text()), (again.status, again.text()));
+    let kept = format!("{:?}", house.gateway.world.rows().answers);
+    assert!(!kept.contains(&secret) && !kept.contains("argon2") && !kept.contains("First-word"));
 }

@@ -14,7 +14,7 @@ use crate::{
 
 impl super::Gateway {
     /// What was recorded since this was asked last.
-    fn recorded(&self) -> Vec<Entry> {
+    pub(super) fn recorded(&self) -> Vec<Entry> {
         let mut audited = self.audited.lock().unwrap();
         std::iter::from_fn(|| audited.try_recv().ok()).collect()
     }

@@ -10,6 +10,7 @@ mod held;
 mod indicators;
 mod live;
 mod matrix;
+mod oidc;
 mod pages;
 mod post;
 mod quarantine;
@@ -91,6 +92,7 @@ impl Answer {
 
 fn settings() -> Settings {
     Settings {
+        oidc: None,
         build: "test".to_owned(),
         place_name: "青石镇卫生院".to_owned(),
         demo: true,

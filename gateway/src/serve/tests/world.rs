@@ -9,7 +9,7 @@ use std::{
 use tokio::sync::{mpsc, watch};
 
 use crate::{
-    commit::{Act, ActRefused, Acted, Deed, Wish, Work},
+    commit::{AccessAsked, AccessDone, Act, ActRefused, Acted, Deed, Wish, Work},
     domain::*,
     intake::{Delivery, INLET_DEPTH, Inlet, Item, KeyReused, Receipt},
     store::{
@@ -205,14 +205,9 @@ impl World {
                 self.commit(|rows| rows.tokens.insert(row.hash, row));
                 told(&reply.send(Committed::for_tests()));
             }
-            Work::Access { change, reply } => {
-                self.commit(|rows| match change {
-                    AccessChange::Account(row) => {
-                        drop(rows.accounts.insert(row.name.clone(), *row));
-                    }
-                    AccessChange::Glass(broken) => rows.glass.push(broken),
-                });
-                told(&reply.send(Committed::for_tests()));
+            Work::Access { change, asked, reply } => {
+                let entered = self.commit(|rows| rows.access(change, asked));
+                told(&reply.send(entered));
             }
             Work::Roster(_)
             | Work::Carry(_)
@@ -257,6 +252,31 @@ impl World {
 }
 
 impl Rows {
+    fn access(
+        &mut self,
+        change: Option<AccessChange>,
+        asked: Option<AccessAsked>,
+    ) -> Result<AccessDone, KeyReused> {
+        if let Some(AccessAsked { request, told }) = asked {
+            match self.answers.get(&request.key) {
+                Some((digest, Done::Told(before))) if *digest == request.digest => {
+                    return Ok(AccessDone::Before(before.clone()));
+                }
+                Some(_) => return Err(KeyReused),
+                None => {}
+            }
+            if let Some(told) = told {
+                self.answers.insert(request.key, (request.digest, Done::Told(told)));
+            }
+        }
+        match change {
+            Some(AccessChange::Account(row)) => drop(self.accounts.insert(row.name.clone(), *row)),
+            Some(AccessChange::Glass(broken)) => self.glass.push(broken),
+            None => {}
+        }
+        Ok(AccessDone::Now)
+    }
+
     /// Does what a request asks for the first time; `None`: its key is another one's.
     fn once<E>(
         &mut self,
@@ -746,6 +766,10 @@ impl crate::serve::Lines for FixedLines {
 impl AccessReader for World {
     fn account(&self, name: &AccountName) -> Result<Option<AccountRow>, StoreError> {
         Ok(self.rows().accounts.get(name).cloned())
+    }
+
+    fn account_of(&self, vouched: &Vouched) -> Result<Option<AccountRow>, StoreError> {
+        Ok(self.rows().accounts.values().find(|row| row.vouched == *vouched).cloned())
     }
 
     fn accounts(&self, paging: &Paging) -> Result<Page<AccountRow>, StoreError> {

@@ -1,9 +1,10 @@
 //! Accounts, as those who give access see them; never a secret that is kept.
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use crate::store::{AccountRow, BrokenGlass};
+use crate::store::{AccountRow, BrokenGlass, Vouched};
 
 /// A text that no log shows.
 #[derive(Clone, Default, Serialize, Deserialize)]
@@ -33,8 +34,15 @@ pub struct AccountAsked {
     /// The doctor.
     #[serde(default)]
     pub doctor: Option<String>,
-    /// The first password, which its owner replaces.
-    pub password: Hidden,
+    /// The first password, which its owner replaces; absent only with `oidc`.
+    #[serde(default)]
+    pub password: Option<Hidden>,
+    /// The identity provider vouches for its owner.
+    #[serde(default)]
+    pub oidc: bool,
+    /// The provider's name for the owner; absent: whoever signs in there first by the account's name.
+    #[serde(default)]
+    pub subject: Option<String>,
 }
 
 /// A change of an account.
@@ -43,7 +51,7 @@ pub struct AccountAsked {
 pub struct AccountChange {
     /// Which.
     pub name: String,
-    /// `passwd`, `totp`, `forget-totp`, `role`, `disable`, `enable` or `revoke`.
+    /// `passwd`, `totp`, `forget-totp`, `role`, `oidc`, `forget-oidc`, `disable`, `enable` or `revoke`.
     pub act: String,
     /// The new password.
     #[serde(default)]
@@ -57,6 +65,9 @@ pub struct AccountChange {
     /// Its doctor.
     #[serde(default)]
     pub doctor: Option<String>,
+    /// With `oidc`: the provider's name for the owner; absent: whoever signs in there first by the name.
+    #[serde(default)]
+    pub subject: Option<String>,
 }
 
 /// An account.
@@ -76,6 +87,11 @@ pub struct AccountShown {
     pub state: &'static str,
     /// Whether the second factor is set up.
     pub second_factor: bool,
+    /// Whether a password opens it.
+    pub password: bool,
+    /// Whether the identity provider vouches for its owner: `no`, `open` to the first of its name, or
+    /// `bound`.
+    pub oidc: &'static str,
     /// When it was made.
     pub created_at: String,
     /// By whom.
@@ -100,6 +116,12 @@ impl AccountShown {
                 (false, false) => "active",
             },
             second_factor: !row.second.is_empty(),
+            password: !row.password.is_empty(),
+            oidc: match row.vouched {
+                Vouched::No => "no",
+                Vouched::Open => "open",
+                Vouched::By { .. } => "bound",
+            },
             created_at: row.created_at.to_string(),
             created_by: row.created_by.to_string(),
             changed_at: row.changed_at.to_string(),
@@ -111,8 +133,10 @@ impl AccountShown {
 /// What became of a change.
 #[derive(Debug, Serialize)]
 pub struct AccountChanged {
-    /// The account as it stands.
-    pub account: AccountShown,
+    /// The account as it then stood.
+    pub account: Box<RawValue>,
+    /// It was asked for before under this key, and done then: a secret was told then, and is not again.
+    pub repeated: bool,
     /// The second factor's secret, said once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secret: Option<String>,
@@ -192,6 +216,19 @@ pub struct SignInForm {
     /// The second step: six digits.
     #[serde(default)]
     pub code: Option<Hidden>,
+}
+
+/// What the identity provider sends a browser back with.
+#[derive(Debug, Default, Deserialize)]
+pub struct SentBack {
+    /// What its token is had for.
+    pub code: Option<String>,
+    /// What it was given.
+    pub state: Option<String>,
+    /// Who it is.
+    pub iss: Option<String>,
+    /// Why there is no code.
+    pub error: Option<String>,
 }
 
 /// What the page of one's own account sends.

@@ -25,7 +25,7 @@ mod receipt;
 
 pub use account::{
     AccountAsked, AccountChange, AccountChanged, AccountForm, AccountPageAsked, AccountShown,
-    GlassAsked, GlassShown, Hidden, Paged, SessionShown, SignInForm,
+    GlassAsked, GlassShown, Hidden, Paged, SentBack, SessionShown, SignInForm,
 };
 pub use admin::{
     BackupAsked, Checked, GatewayKeyTold, LoginLinkAsked, LoginLinkMade, RegistryCounted,

@@ -4,7 +4,7 @@ use super::check;
 use crate::{
     domain::{Id, Timestamp},
     store::{
-        AccessChange, AccountRow, BrokenGlass, Change, Role, Store,
+        AccessChange, AccountRow, BrokenGlass, Change, Role, Store, Vouched,
         fixtures::{NOON, after_noon, commit, id},
         view::Paging,
     },
@@ -22,6 +22,11 @@ pub(super) fn account(name: &str, number: u8) -> AccountRow {
         must_change: number % 2 == 1,
         second: if number.is_multiple_of(4) { String::new() } else { "GEZDGNBV".to_owned() },
         second_step: i64::from(number),
+        vouched: match number % 3 {
+            0 => Vouched::No,
+            1 => Vouched::Open,
+            _ => vouched(number),
+        },
         disabled: number.is_multiple_of(5),
         generation: u64::from(number),
         created_at: NOON,
@@ -29,6 +34,10 @@ pub(super) fn account(name: &str, number: u8) -> AccountRow {
         changed_at: after_noon(i64::from(number)),
         changed_by: "operator".into(),
     }
+}
+
+fn vouched(number: u8) -> Vouched {
+    Vouched::By { issuer: "https://id.example".to_owned(), subject: format!("subject {number}") }
 }
 
 pub(super) fn keep(row: AccountRow) -> Change {
@@ -69,6 +78,14 @@ fn an_account_is_kept_whole_replaced_by_its_name_and_listed_by_name() {
         commit(store, &[], &[keep(changed.clone())]);
         assert!(reader.account(&id("u2")).unwrap() == Some(changed));
         assert!(reader.account(&Id::new("nobody").unwrap()).unwrap().is_none());
+        let found = reader.account_of(&vouched(2)).unwrap().map(|row| row.name);
+        assert_eq!(found, None, "the row of that subject was replaced");
+        commit(store, &[], &[keep(account("u8", 8)), keep(account("u11", 11))]);
+        for number in [8, 11] {
+            let found = reader.account_of(&vouched(number)).unwrap().map(|row| row.name);
+            assert_eq!(found, Some(id(&format!("u{number}"))));
+        }
+        assert!(reader.account_of(&vouched(12)).unwrap().is_none());
         let mut unit = store.begin(NOON).unwrap();
         unit.change(&[keep(account("u7", 7)), broke(1)]).unwrap();
         drop(unit);

@@ -173,6 +173,9 @@ fn an_answer_is_kept_thirty_days_and_belongs_to_its_unit() {
         assert_eq!(unit.answer("K").unwrap().unwrap().done, Done::Acted(CommitSeq(9)));
         drop(unit);
         assert_eq!(store.begin(NOON).unwrap().answer("K").unwrap(), None);
+        let told = Done::Told("{\"name\":\"wang\"}".to_owned());
+        commit(store, &[], &[answer(3, told.clone())]);
+        assert_eq!(store.begin(NOON).unwrap().answer("K").unwrap().unwrap().done, told);
         commit(store, &[], &[answer(2, Done::Delivered(outcomes.clone()))]);
         let last = NOON.plus(ANSWER_KEPT);
         let known = store.begin(last).unwrap().answer("K").unwrap().unwrap();

@@ -75,6 +75,9 @@ fn done(a: u8, c: u8) -> Done {
         status: Status::ALL[usize::from(number % 5)],
         reason: number.is_multiple_of(2).then(|| "\"quoted\", 中文".to_owned()),
     };
+    if c % 5 == 1 {
+        return Done::Told(format!("{{\"number\":{c}}}"));
+    }
     Done::Delivered((0..c % 7).map(outcome).collect())
 }
 

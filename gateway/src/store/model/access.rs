@@ -2,7 +2,7 @@
 
 use super::{reader::ModelReader, state::State};
 use crate::store::{
-    AccessChange, AccessReader, AccountName, AccountRow, BrokenGlass, StoreError, paging,
+    AccessChange, AccessReader, AccountName, AccountRow, BrokenGlass, StoreError, Vouched, paging,
     view::{Page, Paging},
 };
 
@@ -18,6 +18,11 @@ pub(super) fn apply(state: &mut State, change: &AccessChange) {
 impl AccessReader for ModelReader {
     fn account(&self, name: &AccountName) -> Result<Option<AccountRow>, StoreError> {
         Ok(self.shared().now().accounts.get(name.as_str()).cloned())
+    }
+
+    fn account_of(&self, vouched: &Vouched) -> Result<Option<AccountRow>, StoreError> {
+        let state = self.shared().now();
+        Ok(state.accounts.values().find(|row| row.vouched == *vouched).cloned())
     }
 
     fn accounts(&self, asked: &Paging) -> Result<Page<AccountRow>, StoreError> {

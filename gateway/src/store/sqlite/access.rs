@@ -10,7 +10,8 @@ use super::{
 use crate::{
     domain::Id,
     store::{
-        AccessChange, AccessReader, AccountName, AccountRow, BrokenGlass, Role, StoreError, paging,
+        AccessChange, AccessReader, AccountName, AccountRow, BrokenGlass, Role, StoreError,
+        Vouched, paging,
         view::{Page, Paging},
     },
 };
@@ -38,8 +39,9 @@ pub(super) fn apply(connection: &Connection, change: &AccessChange) -> Result<()
 fn keep(connection: &Connection, row: &AccountRow) -> Result<(), StoreError> {
     let sql = "INSERT OR REPLACE INTO account (name, key, called, role, place, doctor, password, \
                must_change, second, second_step, disabled, generation, created_at, created_by, \
-               changed_at, changed_by) VALUES (?1, ?2, seal_text(?2, 'called', ?3), ?4, ?5, ?6, seal(?2, 'password', ?7), \
-               ?8, seal(?2, 'second', ?9), ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
+               changed_at, changed_by, oidc) VALUES (?1, ?2, seal_text(?2, 'called', ?3), ?4, ?5, ?6, \
+               seal(?2, 'password', ?7), ?8, seal(?2, 'second', ?9), ?10, ?11, ?12, ?13, ?14, ?15, \
+               ?16, seal(?2, 'oidc', ?17))";
     let params = params![
         row.name.as_str(),
         row.key,
@@ -57,13 +59,14 @@ fn keep(connection: &Connection, row: &AccountRow) -> Result<(), StoreError> {
         row.created_by.as_str(),
         row.changed_at.as_millis(),
         row.changed_by.as_str(),
+        row.vouched.to_text(),
     ];
     run(connection, "keeping an account", sql, params).map(|_| ())
 }
 
 const COLUMNS: &str = "name, key, unseal_text(key, 'called', called), role, place, doctor, unseal(key, 'password', password), \
      must_change, unseal(key, 'second', second), second_step, disabled, generation, created_at, \
-     created_by, changed_at, changed_by";
+     created_by, changed_at, changed_by, unseal(key, 'oidc', oidc)";
 
 fn decode(cells: &mut Cells<'_, '_>) -> Result<AccountRow, StoreError> {
     Ok(AccountRow {
@@ -83,6 +86,7 @@ fn decode(cells: &mut Cells<'_, '_>) -> Result<AccountRow, StoreError> {
         created_by: cells.text(|text| Some(SmolStr::new(text)))?,
         changed_at: cells.time()?,
         changed_by: cells.text(|text| Some(SmolStr::new(text)))?,
+        vouched: cells.text_or_none(Vouched::of_text)?.unwrap_or_default(),
     })
 }
 
@@ -118,6 +122,16 @@ impl AccessReader for SqliteReader {
     fn account(&self, name: &AccountName) -> Result<Option<AccountRow>, StoreError> {
         let sql = format!("SELECT {COLUMNS} FROM account WHERE name = ?");
         self.see(|connection| fetch_one(connection, "account", (&sql, [name.as_str()]), decode))
+    }
+
+    // What is sealed has no index: a thousand accounts are a few milliseconds, and only a sign-in asks.
+    fn account_of(&self, vouched: &Vouched) -> Result<Option<AccountRow>, StoreError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM account \
+             WHERE oidc IS NOT NULL AND unseal(key, 'oidc', oidc) = ? LIMIT 1"
+        );
+        let text = vouched.to_text();
+        self.see(|connection| fetch_one(connection, "account", (&sql, [&text]), decode))
     }
 
     fn accounts(&self, paging: &Paging) -> Result<Page<AccountRow>, StoreError> {

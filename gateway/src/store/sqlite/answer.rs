@@ -26,6 +26,7 @@ pub(super) fn keep(connection: &Connection, answer: &Answer) -> Result<(), Store
     let (step, outcomes) = match &answer.done {
         Done::Acted(step) => (Some(step.0), None),
         Done::Delivered(outcomes) => (None, Some(encode(outcomes)?)),
+        Done::Told(object) => (None, Some(object.clone())),
     };
     let sql = "INSERT OR REPLACE INTO answer (key, request, step, outcomes, at) \
                VALUES (?1, ?2, ?3, seal_text(CAST(?1 AS BLOB), 'outcomes', ?4), ?5)";
@@ -54,11 +55,19 @@ pub(super) fn find(
 
 fn done(cells: &mut Cells<'_, '_>) -> Result<Done, StoreError> {
     let step = cells.take::<Option<i64>>()?;
-    match (step, cells.text_or_none(decode)?) {
+    match (step, cells.text_or_none(told)?) {
         (Some(step), None) => Ok(Done::Acted(CommitSeq(step))),
-        (None, Some(outcomes)) => Ok(Done::Delivered(outcomes)),
+        (None, Some(done)) => Ok(done),
         (Some(_), Some(_)) | (None, None) => Err(cells.damaged("neither step nor outcomes")),
     }
+}
+
+/// An answer is an object, outcomes are a list.
+fn told(text: &str) -> Option<Done> {
+    if text.starts_with('{') {
+        return Some(Done::Told(text.to_owned()));
+    }
+    decode(text).map(Done::Delivered)
 }
 
 fn encode(outcomes: &[Outcome]) -> Result<String, StoreError> {

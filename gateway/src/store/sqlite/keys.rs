@@ -59,7 +59,11 @@ const PARTS: [Part; 19] = [
     part("attempt", "seq", &[("why", "why")]),
     part("owed", "key", &[("last_error", "last_error")]),
     part("answer", "CAST(key AS BLOB)", &[("outcomes", "outcomes")]),
-    part("account", "key", &[("called", "called"), ("password", "password"), ("second", "second")]),
+    part(
+        "account",
+        "key",
+        &[("called", "called"), ("password", "password"), ("second", "second"), ("oidc", "oidc")],
+    ),
     part("glass", "number", &[("reason", "reason")]),
     part("waiting_parcel", "theirs", &[("line", "line")]),
 ];
