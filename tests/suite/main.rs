@@ -25,6 +25,7 @@ mod links;
 mod merges;
 mod mutants;
 mod power;
+mod receipts;
 mod registry;
 mod repeat;
 mod roster;

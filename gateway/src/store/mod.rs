@@ -34,7 +34,7 @@ pub mod view;
 pub use access::{AccessChange, AccessReader, AccountKind, AccountName, AccountRow, BrokenGlass};
 pub use carry::{
     Came, Cargo, CarryChange, CarryReader, CarryUnit, FactId, First, Landed, Toward, Uploaded,
-    WaitingParcel, Watermark,
+    Waiting, WaitingParcel, Watermark,
 };
 pub use change::Change;
 pub use error::{KeyError, StoreError};
@@ -49,7 +49,7 @@ pub use model::ModelStore;
 pub use port::{ANSWER_KEPT, SESSION_MAX, Store, Unit};
 pub use proof::Committed;
 pub use reader::Reader;
-pub use receipt::{ReceiptReader, ReceiptSaid};
+pub use receipt::{KeptAlarm, NeighbourSaid, ReceiptDiffers, ReceiptReader, ReceiptSaid};
 pub use roster::{RosterHeld, RosterReader};
 pub use rows::{
     Answer, BenchSession, Channel, Counts, Done, KeptState, Outcome, Owed, Request, Resumed, Role,

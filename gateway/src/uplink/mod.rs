@@ -8,8 +8,10 @@ pub mod follower;
 mod key;
 pub mod link;
 pub mod parcel;
+mod red;
 pub mod roster;
 mod status;
 
 pub use key::{Forged, GatewayKey, NoKey, PublicKey};
+pub use red::Days;
 pub use status::{Alarm, Below, Status, Upward};

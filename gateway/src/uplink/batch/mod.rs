@@ -8,7 +8,9 @@
 
 mod chain;
 mod envelope;
+mod facts;
 mod message;
+mod receipts;
 mod refused;
 #[cfg(test)]
 mod tests;
@@ -21,4 +23,5 @@ pub use message::{
     Batch, Dispute, Hello, Holds, Message, Nonce, Refusal, RosterPart, RosterState, Stated, Told,
     Wants,
 };
+pub use receipts::{DaySaid, Found, PAGE, PartAsked, ReceiptsAsked, ReceiptsSaid};
 pub use refused::Code;
