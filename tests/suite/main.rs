@@ -30,6 +30,7 @@ mod merges;
 mod mutants;
 mod oidc;
 mod power;
+mod receipts;
 mod registry;
 mod repeat;
 mod roster;

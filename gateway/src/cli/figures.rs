@@ -221,6 +221,7 @@ pub(super) fn of_neighbours(registry: &Registry, (status, reader): (Arc<Status>,
                 ],
             ));
         }
+        all.extend(of_receipts(&status, reader.as_ref()));
         let below = status.below();
         // By metric, as Prometheus wants them.
         let of: [OfBox; 5] = [
@@ -244,6 +245,31 @@ pub(super) fn of_neighbours(registry: &Registry, (status, reader): (Arc<Status>,
         }
         all
     }));
+}
+
+/// Receipts, and what came from neighbours and waits for what it refers to.
+fn of_receipts(status: &Status, reader: &dyn Reader) -> Vec<Sample> {
+    let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+    let (red, differ) = status.days(|days| (count(days.red()), count(days.differs().len())));
+    let unchecked = status.up().map_or(0, |up| up.unchecked);
+    let waiting = reader.parcels_waiting().unwrap_or(0);
+    let (red_help, differ_help) = (
+        "Sites' days of which the far end last said something else.",
+        "Of these, days of which the first record that differs was found.",
+    );
+    let (left_help, waiting_help) = (
+        "Sites' days still to be compared with the gateway above.",
+        "Facts of neighbours that wait for what they refer to.",
+    );
+    samples(
+        &[],
+        &[
+            ("xunzhen_receipt_days_red", red_help, "gauge", red),
+            ("xunzhen_receipt_days_differ", differ_help, "gauge", differ),
+            ("xunzhen_receipt_days_unchecked", left_help, "gauge", unchecked),
+            ("xunzhen_parcels_waiting", waiting_help, "gauge", waiting),
+        ],
+    )
 }
 
 /// A follower that exports.

@@ -146,9 +146,12 @@ fn with_said(ours: &Receipt, said: &Value) -> Result<Value, Failure> {
         villages.sort_unstable();
         villages.dedup();
         villages.retain(|name| ours.village(name) != theirs.village(name));
+        let equal = theirs.hash == ours.hash;
+        // What the nightly comparison found, as long as the day differs.
+        let first = one.get("first").filter(|_| !equal);
         told.push(json!({
-            "by": one.get("by"), "at": one.get("at"), "equal": theirs.hash == ours.hash,
-            "villages": villages,
+            "by": one.get("by"), "at": one.get("at"), "equal": equal, "villages": villages,
+            "first": first,
         }));
     }
     let equal = told.iter().all(|one| one.get("equal") == Some(&Value::Bool(true)));

@@ -10,7 +10,7 @@ use hyper::Method;
 use serde_json::{Value, json};
 
 use super::{Common, Failure, admin::Admin, configure, pieces};
-use crate::{config::Config, store::sqlite};
+use crate::{config::Config, store::sqlite, uplink::GatewayKey};
 
 /// Back up, verify or restore the store
 #[derive(Debug, Clone, Subcommand)]
@@ -35,6 +35,9 @@ pub(super) enum BackupCommand {
     Restore {
         /// The copy
         file: PathBuf,
+        /// The `gateway-key` of the former data folder: gateways below believe no other
+        #[arg(long, value_name = "FILE")]
+        gateway_key: Option<PathBuf>,
         /// The data folder
         #[arg(long, value_name = "DIR")]
         data_dir: Option<PathBuf>,
@@ -81,11 +84,14 @@ pub(super) fn backup(
                 "readings": found.readings, "alerts": found.alerts, "people": found.people,
             })
         }
-        BackupCommand::Restore { file, data_dir } => {
+        BackupCommand::Restore { file, gateway_key, data_dir } => {
             let flags = data_dir.as_ref().map(|dir| ("store.dir", dir.display().to_string()));
             let (config, _) = configure::read(common, flags.into_iter().collect())?;
-            sqlite::restore_backup(file, &config.store.dir, &keys_of_copy(&config, file)?)?;
-            json!({ "restored": config.store.dir })
+            let folder = &config.store.dir;
+            sqlite::restore_backup(file, folder, &keys_of_copy(&config, file)?)?;
+            let key =
+                gateway_key.as_ref().map(|file| GatewayKey::bring(file, folder)).transpose()?;
+            json!({ "restored": folder, "key": key.map(|key| key.public().to_string()) })
         }
     };
     writeln!(out, "{line}")?;

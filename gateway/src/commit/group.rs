@@ -236,7 +236,7 @@ impl Group<'_> {
             Work::Advance { follower, to, .. } => {
                 self.changes.push(Change::Cursor { follower: follower.clone(), to: *to });
             }
-            Work::Said { said, .. } => self.changes.push(Change::ReceiptSaid(said.clone())),
+            Work::Said { said, .. } => self.changes.push(Change::Neighbour(said.clone())),
             Work::Deliver(_)
             | Work::Act(_)
             | Work::Carry(_)

@@ -7,7 +7,7 @@ use crate::{
     domain::{AlertId, AlertOutcome, BoxId, DoctorId, PersonId, Registered, Timestamp, Visit},
     intake::{Delivery, KeyReused},
     store::{
-        AccessChange, Attempt, CommitSeq, Committed, ReceiptSaid, Registration, Request,
+        AccessChange, Attempt, CommitSeq, Committed, NeighbourSaid, Registration, Request,
         RosterHeld, TokenRow, Watermark,
     },
     uplink::parcel::Parcel,
@@ -60,10 +60,10 @@ pub enum Work {
         /// Told when it is kept.
         reply: oneshot::Sender<()>,
     },
-    /// Another gateway said what it holds of a site's day, and its seal was checked.
+    /// Something is known of a neighbour; whatever it said, its seal was checked.
     Said {
-        /// What it said.
-        said: Box<ReceiptSaid>,
+        /// What.
+        said: Box<NeighbourSaid>,
         /// Told when it is on disk.
         reply: oneshot::Sender<Committed>,
     },

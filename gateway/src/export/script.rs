@@ -16,8 +16,8 @@ use crate::{
     },
     store::{
         AccessReader, Attempt, Attributed, BenchSession, CardScan, CommitSeq, Counts, Crossing,
-        Decided, Fact, FileReader, HeldClaim, HeldMerge, Owed, Reader, ReceiptReader, RegistryKey,
-        Retimed, SealReader, StoreError, StoredReading, TokenRow,
+        Decided, Fact, FileReader, HeldClaim, HeldMerge, Owed, Reader, RegistryKey, Retimed,
+        SealReader, StoreError, StoredReading, TokenRow,
         view::{
             AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
             HeldState, Page, Paging, ReadingFilter, Scope,
@@ -256,9 +256,6 @@ pub(crate) fn log(store: &Arc<Scripted>, commits: &watch::Sender<CommitSeq>) -> 
 }
 
 impl SealReader for Scripted {}
-
-/// Nobody asks it for a receipt.
-impl ReceiptReader for Scripted {}
 
 impl AccessReader for Scripted {}
 

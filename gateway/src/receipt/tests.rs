@@ -193,3 +193,53 @@ fn the_sample_hash_stays() {
     let text = serde_json::to_string(&receipt).unwrap();
     assert_eq!(serde_json::from_str::<Receipt>(&text).unwrap(), receipt);
 }
+
+/// The first record that differs, by looking at everything.
+fn first_of(ours: &DayLog, theirs: &DayLog) -> Option<(String, Kind, ContentDigest)> {
+    let all = |log: &DayLog| -> BTreeSet<(String, Kind, Record)> {
+        let name = |entry: &Entry| (entry.village.clone(), entry.kind, entry.record);
+        log.entries().iter().map(name).collect()
+    };
+    let (ours, theirs) = (all(ours), all(theirs));
+    let (village, kind, record) = ours.symmetric_difference(&theirs).next()?.clone();
+    Some((village, kind, record.key))
+}
+
+#[test]
+fn whatever_two_days_hold_the_questions_end_at_the_first_record_that_differs() {
+    for round in 0..300_u64 {
+        let seed = SEED.wrapping_add(round.wrapping_mul(0x9e37_79b9));
+        let chance = |what: u64, below: u64| {
+            let hash = blake3::hash(&[seed.to_be_bytes(), what.to_be_bytes()].concat());
+            u64::from_be_bytes(hash.as_bytes()[..8].try_into().unwrap()) % below
+        };
+        let all = entries(seed, chance(0, 900));
+        let mut changed = all.clone();
+        for change in 0..chance(1, 5) {
+            let at = usize::try_from(chance(10 + change, 1 << 20)).unwrap();
+            match chance(20 + change, 3) {
+                0 if !changed.is_empty() => drop(changed.swap_remove(at % changed.len())),
+                1 if !changed.is_empty() => {
+                    let at = at % changed.len();
+                    changed[at].record.digest = of_item(&key(change), "x", "waiting", None).digest;
+                }
+                _ => changed.push(Entry {
+                    village: "大河村".to_owned(),
+                    kind: Kind::Quarantined,
+                    record: of_item(&key((1 << 50) + change), "x", "waiting", None),
+                    person: None,
+                }),
+            }
+        }
+        let (ours, theirs) = (day(all), day(changed));
+        let expected = first_of(&ours, &theirs);
+        let (found, rounds) = meet(&ours, &theirs);
+        let found = match found {
+            Verdict::Differs(first) => Some((first.village, first.kind, first.key)),
+            Verdict::Equal => None,
+            Verdict::Ask(_) | Verdict::Senseless => panic!("{found:?}, seed {seed}"),
+        };
+        assert_eq!(found, expected, "seed {seed}");
+        assert!(rounds <= 6, "{rounds} rounds, seed {seed}");
+    }
+}

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use axum::{Json, extract::State};
 use serde_json::{Value, json};
 
-use super::{extract::Asked, refusal::Refusal, shared::Shared, wire};
+use super::{describe, extract::Asked, refusal::Refusal, shared::Shared, wire};
 use crate::{
     domain::SiteId,
     receipt::{Day, DayLog},
-    store::ReceiptSaid,
+    store::{ReceiptDiffers, ReceiptSaid, StoreError},
 };
 
 fn asked(asked: &wire::ReceiptAsked) -> Result<(SiteId, Day), Refusal> {
@@ -33,12 +33,21 @@ pub(super) async fn said(
     Asked(sent): Asked<wire::ReceiptAsked>,
 ) -> Result<Json<Value>, Refusal> {
     let (site, day) = asked(&sent)?;
-    let said = shared.ask(move |shared| shared.reader.receipts_said(&site, (day, day))).await?;
+    let (said, differ) = shared
+        .ask(move |shared| {
+            let said = shared.reader.receipts_said(&site, (day, day))?;
+            let mut differ = shared.reader.receipts_differ()?;
+            differ.retain(|it| it.site == site && it.day == day);
+            Ok::<_, StoreError>((said, differ))
+        })
+        .await?;
+    let told = |one: &ReceiptSaid| told(one, differ.iter().find(|it| it.by == one.by));
     Ok(Json(Value::Array(said.iter().map(told).collect())))
 }
 
-fn told(said: &ReceiptSaid) -> Value {
+fn told(said: &ReceiptSaid, differs: Option<&ReceiptDiffers>) -> Value {
     json!({
+        "first": differs.and_then(describe::first_differing),
         "by": said.by, "key": said.key, "said_at": said.said_at, "at": said.at,
         "receipt": said.receipt,
     })

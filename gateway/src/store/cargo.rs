@@ -41,6 +41,9 @@ pub(super) fn cargo<R: Reader + CarryLook>(
     after: CommitSeq,
     (count, bytes): (usize, usize),
 ) -> Result<Cargo, StoreError> {
+    if let Toward::Back { .. } = toward {
+        return back(reader, toward, after, count);
+    }
     let mut cargo = Cargo { parcels: Vec::new(), upto: after };
     let (mut looked_at, mut weight) = (0_usize, 0_usize);
     // A clock that was set moves all that it moved at once, or what is half moved opens alerts.
@@ -62,6 +65,29 @@ pub(super) fn cargo<R: Reader + CarryLook>(
             }
             in_run = moves && cargo.parcels.len() < RUN_MAX;
             cargo.upto = entry.seq;
+        }
+    }
+    Ok(cargo)
+}
+
+/// What came from above and goes back there, so many facts at most.
+fn back<R: Reader + CarryLook>(
+    reader: &R,
+    toward: &Toward,
+    after: CommitSeq,
+    count: usize,
+) -> Result<Cargo, StoreError> {
+    let mut cargo = Cargo { parcels: Vec::new(), upto: reader.last()? };
+    let mut choice = Choice::new(reader, toward, (after, cargo.upto))?;
+    let lost = choice.came.iter().filter(|(_, came)| !choice.is_there(came));
+    let lost: Vec<CommitSeq> = lost.map(|(seq, _)| *seq).collect();
+    for seq in lost {
+        if cargo.parcels.len() >= count {
+            cargo.upto = CommitSeq(seq.0.saturating_sub(1));
+            break;
+        }
+        for entry in reader.feed(CommitSeq(seq.0.saturating_sub(1)), 1)? {
+            cargo.parcels.extend(choice.parcel(entry.seq, &entry.fact)?);
         }
     }
     Ok(cargo)
@@ -149,7 +175,7 @@ impl<'a, R: Reader + CarryLook> Choice<'a, R> {
             return Ok(None);
         }
         let body = match self.toward {
-            Toward::Up => self.upward(fact)?,
+            Toward::Up | Toward::Back { .. } => self.upward(fact)?,
             Toward::Down { to, .. } => self.downward(to, fact)?,
         };
         let Some(body) = body else { return Ok(None) };
@@ -168,6 +194,9 @@ impl<'a, R: Reader + CarryLook> Choice<'a, R> {
         match self.toward {
             Toward::Up => came.down,
             Toward::Down { to, .. } => came.by == *to || came.id.gateway == *to,
+            Toward::Back { to, epoch } => {
+                !came.down || came.by != *to || (came.id.gateway == *to && came.id.epoch == *epoch)
+            }
         }
     }
 

@@ -56,6 +56,17 @@ pub struct WaitingParcel {
     pub at: Timestamp,
 }
 
+/// What of a neighbour waits for what it refers to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    /// The neighbour.
+    pub by: BoxId,
+    /// How many parcels.
+    pub parcels: u64,
+    /// Since when the oldest does.
+    pub oldest: Timestamp,
+}
+
 /// What a neighbour's last batch left.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Uploaded {
@@ -106,6 +117,14 @@ pub enum Toward {
         to: BoxId,
         /// The places.
         places: Vec<SmolStr>,
+    },
+    /// To the one above that was brought back from a copy: what it once sent down, in a life of its
+    /// log that is over. What it still has it knows by its names.
+    Back {
+        /// Which.
+        to: BoxId,
+        /// Its present life, of which nothing can be lost.
+        epoch: u64,
     },
 }
 
@@ -184,12 +203,20 @@ pub trait CarryReader {
         none(span)
     }
 
-    /// Parcels that wait for what they refer to.
+    /// Parcels that wait for what they refer to, by neighbour.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn waiting_by(&self) -> Result<Vec<Waiting>, StoreError> {
+        none(())
+    }
+
+    /// All of them together.
     ///
     /// # Errors
     /// Any error of the store.
     fn parcels_waiting(&self) -> Result<u64, StoreError> {
-        none(())
+        Ok(self.waiting_by()?.iter().map(|of| of.parcels).fold(0, u64::saturating_add))
     }
 }
 
@@ -234,8 +261,8 @@ pub(super) trait CarryLook {
     /// As [`CarryReader::uploads`].
     fn all_uploads(&self) -> Result<Vec<Uploaded>, StoreError>;
 
-    /// As [`CarryReader::parcels_waiting`].
-    fn count_waiting(&self) -> Result<u64, StoreError>;
+    /// As [`CarryReader::waiting_by`].
+    fn waiting_of(&self) -> Result<Vec<Waiting>, StoreError>;
 }
 
 impl<R: Reader + CarryLook> CarryReader for R {
@@ -270,8 +297,8 @@ impl<R: Reader + CarryLook> CarryReader for R {
         Ok(self.came(span)?.into_iter().map(|(own, _)| own).collect())
     }
 
-    fn parcels_waiting(&self) -> Result<u64, StoreError> {
-        self.count_waiting()
+    fn waiting_by(&self) -> Result<Vec<Waiting>, StoreError> {
+        self.waiting_of()
     }
 }
 

@@ -1,8 +1,8 @@
 //! What changes beside the facts, in the same unit.
 
 use super::{
-    AccessChange, Answer, BenchSession, CarryChange, CommitSeq, Counts, KeptState, Owed,
-    ReceiptSaid, RosterHeld, Timer, Timing, TokenRow,
+    AccessChange, Answer, BenchSession, CarryChange, CommitSeq, Counts, KeptState, NeighbourSaid,
+    Owed, RosterHeld, Timer, Timing, TokenRow,
 };
 use crate::domain::{
     Alert, AlertId, ContentDigest, Level, NotificationKey, PersonId, ReadingId, Timestamp,
@@ -82,9 +82,9 @@ pub enum Change {
     HoldRoster(RosterHeld),
     /// Something about what other gateways brought.
     Carry(Box<CarryChange>),
-    /// Another gateway said what it holds of a site's day. What it counted before what it said already
-    /// changes nothing.
-    ReceiptSaid(Box<ReceiptSaid>),
+    /// Something is known of a neighbour. A receipt that it counted before what it said already changes
+    /// nothing; one with another hash ends what was found to differ of that day.
+    Neighbour(Box<NeighbourSaid>),
     /// A reading belongs to somebody else from now on, or to nobody; nothing that was kept of
     /// either holds.
     Reattribute(ReadingId, Option<crate::domain::Attribution>),

@@ -36,7 +36,7 @@ pub use access::{
 };
 pub use carry::{
     Came, Cargo, CarryChange, CarryReader, CarryUnit, FactId, First, Landed, Toward, Uploaded,
-    WaitingParcel, Watermark,
+    Waiting, WaitingParcel, Watermark,
 };
 pub use change::Change;
 pub use error::{KeyError, StoreError};
@@ -51,7 +51,7 @@ pub use model::ModelStore;
 pub use port::{ANSWER_KEPT, SESSION_MAX, Store, Unit};
 pub use proof::Committed;
 pub use reader::Reader;
-pub use receipt::{ReceiptReader, ReceiptSaid};
+pub use receipt::{KeptAlarm, NeighbourSaid, ReceiptDiffers, ReceiptReader, ReceiptSaid};
 pub use roster::{RosterHeld, RosterReader};
 pub use rows::{
     Answer, BenchSession, Channel, Counts, Done, KeptState, Outcome, Owed, Request, Resumed, Role,

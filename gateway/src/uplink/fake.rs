@@ -9,6 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
+use smol_str::SmolStr;
 use tempfile::TempDir;
 use tokio::{
     sync::{mpsc, watch},
@@ -17,19 +18,21 @@ use tokio::{
 
 use super::{
     GatewayKey, Status,
+    batch::{Code, Message, Refusal, Sealed, Told},
     follower::{Follower, Line, LineError, Log, Settings},
     link::{Parts, Upper},
     parcel::Parcel,
 };
 use crate::{
     commit::{CarryRefused, Carrying, Work},
-    domain::{BoxId, BoxState, Clock, Neighbour, Registered, Road, Timestamp},
+    domain::{BoxId, BoxState, Clock, Neighbour, Registered, Road, SiteId, Timestamp},
     export::script::Scripted,
     intake::{Inlet, Item, Receipt},
+    receipt::{Day, DayLog},
     store::{
-        Cargo, CarryReader, CommitSeq, Committed, Fact, Outcome, Presence, Registration,
-        RegistryKey, RosterHeld, RosterReader, Status as Became, StoreError, Toward, Watermark,
-        view::FeedEntry,
+        Cargo, CarryReader, CommitSeq, Committed, Fact, KeptAlarm, NeighbourSaid, Outcome,
+        Presence, ReceiptDiffers, ReceiptReader, ReceiptSaid, Registration, RegistryKey,
+        RosterHeld, RosterReader, Status as Became, StoreError, Toward, Watermark, view::FeedEntry,
     },
     supervise::Supervisor,
 };
@@ -45,8 +48,18 @@ pub(crate) struct Carried {
     pub(crate) urgent: Vec<i64>,
     /// What goes down to whom it concerns.
     pub(crate) down: Vec<Parcel>,
+    /// What came from above, once.
+    pub(crate) back: Vec<Parcel>,
     /// How far neighbours are.
     pub(crate) marks: BTreeMap<BoxId, Watermark>,
+    /// Its records, by day and site.
+    pub(crate) days: BTreeMap<(Day, SiteId), DayLog>,
+    /// What others said of them, by whom.
+    pub(crate) said: BTreeMap<(SiteId, Day, SmolStr), ReceiptSaid>,
+    /// What was found to differ, and what somebody must look at.
+    pub(crate) known: Vec<NeighbourSaid>,
+    /// The roster that is held of the one above.
+    pub(crate) roster: Option<RosterHeld>,
     /// When rows were entered.
     pub(crate) entered_at: Option<Timestamp>,
 }
@@ -58,7 +71,12 @@ impl Default for Carried {
             lines: Vec::new(),
             urgent: Vec::new(),
             down: Vec::new(),
+            back: Vec::new(),
             marks: BTreeMap::new(),
+            days: BTreeMap::new(),
+            said: BTreeMap::new(),
+            known: Vec::new(),
+            roster: None,
             entered_at: None,
         }
     }
@@ -76,6 +94,7 @@ impl CarryReader for Scripted {
         let lines = match toward {
             Toward::Up => &script.carried.lines,
             Toward::Down { .. } => &script.carried.down,
+            Toward::Back { .. } => &script.carried.back,
         };
         let (mut parcels, mut taken) = (Vec::new(), 0);
         for parcel in lines.iter().filter(|parcel| parcel.seq > after) {
@@ -113,8 +132,49 @@ impl RosterReader for Scripted {
         Ok(registration.into_iter().map(|row| (CommitSeq(1), row)).collect())
     }
 
+    fn has_site(&self, place: &str, _: &SiteId) -> Result<bool, StoreError> {
+        Ok(place == "青石村")
+    }
+
     fn roster_held(&self, _: &str) -> Result<Option<RosterHeld>, StoreError> {
-        Ok(None)
+        Ok(self.script().carried.roster.clone())
+    }
+}
+
+impl ReceiptReader for Scripted {
+    fn day_log(&self, site: &SiteId, day: Day) -> Result<DayLog, StoreError> {
+        let held = self.script().carried.days.get(&(day, site.clone())).cloned();
+        Ok(held.unwrap_or_else(|| DayLog::new(site.clone(), day, Vec::new())))
+    }
+
+    fn receipts_said(
+        &self,
+        site: &SiteId,
+        (from, to): (Day, Day),
+    ) -> Result<Vec<ReceiptSaid>, StoreError> {
+        let script = self.script();
+        let of = |said: &&ReceiptSaid| {
+            said.receipt.site == *site && (from..=to).contains(&said.receipt.day)
+        };
+        Ok(script.carried.said.values().filter(of).cloned().collect())
+    }
+
+    fn received_on(&self, _: (Day, Day)) -> Result<Vec<(Day, SiteId)>, StoreError> {
+        Ok(self.script().carried.days.keys().cloned().collect())
+    }
+
+    fn brought(&self, _: &SiteId, _: Day, _: &BoxId) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
+    fn receipts_differ(&self) -> Result<Vec<ReceiptDiffers>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn kept_alarms(&self) -> Result<Vec<KeptAlarm>, StoreError> {
+        let known = self.script().carried.known.clone();
+        let alarm = |it| if let NeighbourSaid::Alarm(alarm) = it { Some(alarm) } else { None };
+        Ok(known.into_iter().filter_map(alarm).collect())
     }
 }
 
@@ -222,6 +282,11 @@ impl Fake {
         self.store.script().feed.last().map_or(CommitSeq(0), |entry| entry.seq)
     }
 
+    /// What another process over the same store is made of.
+    pub(crate) fn parts(&self) -> (Arc<Scripted>, Inlet) {
+        (Arc::clone(&self.store), self.inlet.clone())
+    }
+
     /// How far another one's log is here.
     pub(crate) fn holds(&self, of: &Fake) -> CommitSeq {
         self.store.script().carried.marks.get(&of.name).copied().unwrap_or_default().upto
@@ -245,7 +310,7 @@ impl Fake {
 }
 
 fn presence(seq: i64) -> FeedEntry {
-    let site = crate::domain::SiteId::new("V1").unwrap();
+    let site = SiteId::new("V1").unwrap();
     let at = Timestamp::from_millis(seq);
     let fact = Fact::Presence(Presence { site, online: true, detail: None, at });
     FeedEntry { seq: CommitSeq(seq), fact }
@@ -257,6 +322,18 @@ async fn write(mut works: mpsc::Receiver<Work>, store: Arc<Scripted>, taken: Arc
             carry(carrying, &store, &mut lock(&taken));
             continue;
         }
+        if let Work::Said { said, reply } = work {
+            keep(*said, &store);
+            reply.send(Committed::for_tests()).unwrap_or_default();
+            continue;
+        }
+        if let Work::Advance { follower, to, reply } = work {
+            let mut script = store.script();
+            let cursor = script.cursors.entry(follower).or_default();
+            *cursor = to.unwrap_or_default().max(*cursor);
+            reply.send(()).unwrap_or_default();
+            continue;
+        }
         let Work::Deliver(delivery) = work else { panic!("{work:?}") };
         let reason = |item: &Item| {
             let Item::Refused(refused) = item else { panic!("{item:?}") };
@@ -266,6 +343,23 @@ async fn write(mut works: mpsc::Receiver<Work>, store: Arc<Scripted>, taken: Arc
         let outcome = Outcome { id: None, status: Became::Refused, reason: None };
         let outcomes = vec![outcome; delivery.items.len()];
         delivery.acknowledge(Receipt { proof: Committed::for_tests(), outcomes });
+    }
+}
+
+fn keep(said: NeighbourSaid, store: &Scripted) {
+    let mut script = store.script();
+    if let NeighbourSaid::Alarm(alarm) = &said {
+        let of = alarm.of.clone();
+        script.carried.known.retain(|it| !matches!(it, NeighbourSaid::Alarm(it) if it.of == of));
+        if alarm.code.is_none() {
+            return;
+        }
+    }
+    if let NeighbourSaid::Receipt(said) = said {
+        let name = (said.receipt.site.clone(), said.receipt.day, said.by.clone());
+        script.carried.said.insert(name, said);
+    } else {
+        script.carried.known.push(said);
     }
 }
 
@@ -330,6 +424,8 @@ pub(crate) struct Wire {
     pub(crate) took: Vec<Duration>,
     /// It is down.
     pub(crate) down: bool,
+    /// The gateway above is of a version that does not know this kind, and signs with this key.
+    pub(crate) unknown: Option<(u8, Arc<GatewayKey>)>,
     before: Vec<u8>,
 }
 
@@ -354,6 +450,9 @@ impl Direct {
             let bits = u64::try_from(bytes).unwrap() * 8 * 1000;
             Duration::from_millis(bits.checked_div(speed).unwrap_or(0))
         };
+        if let Some(answer) = self.too_new(&question) {
+            return Ok(answer);
+        }
         let travel = seconds(question.len());
         sleep(travel).await;
         let lost = || Err(LineError::Broken("cut".to_owned()));
@@ -379,6 +478,28 @@ impl Direct {
         wire.took.push(travel + back);
         wire.before.clone_from(&answer);
         Ok(answer)
+    }
+}
+
+impl Direct {
+    /// What a gateway of an earlier version answers.
+    fn too_new(&self, question: &[u8]) -> Option<Vec<u8>> {
+        let (kind, key) = lock(&self.wire).unknown.clone()?;
+        let sealed = Sealed::read(question).unwrap();
+        if sealed.kind != kind {
+            return None;
+        }
+        let told = Message::named(&sealed).unwrap();
+        let code = Code::TooNew;
+        let refusal = Refusal {
+            told: Told { by: "centre".parse().unwrap(), ..told },
+            of: Some(self.by.clone()),
+            code,
+            zh: code.zh().into(),
+            en: code.en().into(),
+            wait: 0,
+        };
+        Some(Message::Refused(refusal).seal(&key).unwrap())
     }
 }
 

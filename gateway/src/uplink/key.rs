@@ -143,6 +143,22 @@ impl GatewayKey {
         Some(Self { pair, encoded: Secret::new(Vec::new()) })
     }
 
+    /// Brings the key of a store's former folder into a new one, so that whoever believed that gateway
+    /// believes this one.
+    ///
+    /// # Errors
+    /// The file cannot be read, others may read it, or it holds no key; the folder has another key.
+    pub fn bring(file: &Path, folder: &Path) -> io::Result<Self> {
+        let encoded = secrets::kept(file, || Err(io::ErrorKind::NotFound.into()))?;
+        let pair = Ed25519KeyPair::from_pkcs8(&encoded)
+            .map_err(|why| io::Error::other(format!("{} holds no key: {why}", file.display())))?;
+        let held = secrets::kept(&folder.join(KEY_FILE), || Ok(encoded.clone()))?;
+        if held != encoded {
+            return Err(io::Error::other(format!("{} has another key", folder.display())));
+        }
+        Ok(Self { pair, encoded: Secret::new(encoded) })
+    }
+
     /// A key that is gone with the test.
     #[cfg(test)]
     pub(crate) fn for_tests() -> Self {
@@ -211,6 +227,22 @@ mod tests {
         for wrong in [&longer[..], &other, &public.to_spki()[..43], &[]] {
             assert_eq!(PublicKey::from_spki(wrong), None);
         }
+    }
+
+    #[test]
+    fn a_key_goes_into_a_new_folder_and_over_no_other() {
+        let (old, new) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let key = GatewayKey::open(old.path()).unwrap();
+        let file = old.path().join(KEY_FILE);
+        for _ in 0..2 {
+            let brought = GatewayKey::bring(&file, new.path()).unwrap();
+            assert_eq!(brought.public(), key.public());
+        }
+        assert_eq!(GatewayKey::open(new.path()).unwrap().public(), key.public());
+        let other = tempfile::tempdir().unwrap();
+        GatewayKey::open(other.path()).unwrap();
+        GatewayKey::bring(&file, other.path()).unwrap_err();
+        GatewayKey::bring(&old.path().join("missing"), new.path()).unwrap_err();
     }
 
     #[test]

@@ -8,10 +8,12 @@ pub mod follower;
 mod key;
 pub mod link;
 pub mod parcel;
+mod red;
 pub mod roster;
 mod signer;
 mod status;
 
 pub use key::{Forged, GatewayKey, NoKey, PublicKey};
+pub use red::Days;
 pub use signer::signer;
 pub use status::{Alarm, Below, Status, Upward};

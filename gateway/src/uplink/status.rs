@@ -8,7 +8,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use super::batch::Code;
+use super::{batch::Code, red::Days};
 use crate::{domain::BoxId, domain::Timestamp, store::CommitSeq};
 
 /// Boxes that are shown; more than any county has. One more is counted and not shown.
@@ -44,6 +44,10 @@ pub struct Upward {
     pub refused: Option<Code>,
     /// What somebody must look at.
     pub alarm: Option<Alarm>,
+    /// Sites' days whose receipts are still to be compared with the gateway above.
+    pub unchecked: u64,
+    /// The gateway above is of a version that says no receipts.
+    pub without_receipts: bool,
 }
 
 impl Upward {
@@ -88,6 +92,7 @@ pub struct Status {
 struct State {
     up: Option<Upward>,
     below: BTreeMap<BoxId, Below>,
+    days: Days,
 }
 
 impl Status {
@@ -116,6 +121,11 @@ impl Status {
         if state.below.len() < BOXES_MAX || state.below.contains_key(name) {
             change(state.below.entry(name.clone()).or_default());
         }
+    }
+
+    /// Receipts that are not equal at both ends.
+    pub fn days<T>(&self, look: impl FnOnce(&mut Days) -> T) -> T {
+        look(&mut self.state().days)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -10,7 +10,7 @@ use crate::{
     domain::Clock,
     receipt::{Day, DayLog, Standing, standing},
     store::{
-        CommitSeq, ModelStore, Options, ReceiptSaid, SqliteStore, Store,
+        CommitSeq, ModelStore, NeighbourSaid, Options, ReceiptSaid, SqliteStore, Store,
         fixtures::{NOON, commit, id, person, reading_fact},
     },
     supervise::Supervisor,
@@ -43,7 +43,7 @@ async fn check(mut store: Box<dyn Store>) {
         (2, empty, Standing::Equal),
     ] {
         let (reply, told) = oneshot::channel();
-        let said = Box::new(ReceiptSaid {
+        let said = Box::new(NeighbourSaid::Receipt(ReceiptSaid {
             receipt,
             by: "county".into(),
             key: "ed25519:AA".to_owned(),
@@ -51,7 +51,7 @@ async fn check(mut store: Box<dyn Store>) {
             upto: CommitSeq(upto),
             said_at: NOON,
             at: NOON,
-        });
+        }));
         writer.inlet.hand_over(Work::Said { said, reply }).await.unwrap();
         told.await.unwrap();
         assert_eq!(stands(), expected, "after {upto}");

@@ -29,7 +29,7 @@ pub(super) use {
     merge::{merge, same_number},
     person::{a_person, a_plan, age},
     reading::reading,
-    receipt::receipts,
+    receipt::{first as first_differing, receipts},
     slip::{SlipAsked, slip_since},
     timeline::Part,
 };

@@ -6,7 +6,7 @@ use crate::{
     domain::SiteId,
     receipt::{Day, Receipt, VillageReceipt, standing, standing_of},
     serve::{scope::View, wire},
-    store::{Reader, ReceiptSaid, StoreError},
+    store::{Reader, ReceiptDiffers, ReceiptSaid, StoreError},
 };
 
 /// The receipts of a site from one day to another, both included, latest day first. What neither we nor
@@ -18,6 +18,7 @@ pub(in crate::serve) fn receipts(
     (from, to): (Day, Day),
 ) -> Result<Vec<wire::Receipt>, StoreError> {
     let said = reader.receipts_said(site, (from, to))?;
+    let differ = reader.receipts_differ()?;
     let days = (0..=to.since(from)).rev().map(|ago| from.plus(ago));
     let mut told = Vec::new();
     for day in days {
@@ -25,7 +26,14 @@ pub(in crate::serve) fn receipts(
         let theirs: Vec<_> = said.iter().filter(|said| said.receipt.day == day).collect();
         let nothing = |receipt: &Receipt| receipt.villages.is_empty();
         if from == to || !nothing(&ours) || !theirs.iter().all(|said| nothing(&said.receipt)) {
-            told.push(receipt(&ours, &theirs, view));
+            let mut receipt = receipt(&ours, &theirs, view);
+            for said in receipt.said.iter_mut().filter(|said| !said.equal) {
+                let of = |it: &&ReceiptDiffers| {
+                    it.site == *site && it.day == day && it.by == said.by.as_str()
+                };
+                said.first = differ.iter().find(of).and_then(first);
+            }
+            told.push(receipt);
         }
     }
     Ok(told)
@@ -93,5 +101,22 @@ fn told(said: &ReceiptSaid, ours: &Receipt, clinical: bool) -> wire::ReceiptTold
         quarantined: whole.quarantined,
         hash: whole.hash.to_string(),
         equal: said.receipt.hash == ours.hash,
+        first: None,
     }
+}
+
+/// The first record that differs. Ids and hashes, no value.
+pub(in crate::serve) fn first(found: &ReceiptDiffers) -> Option<wire::ReceiptFirst> {
+    let first = found.first.as_ref()?;
+    Some(wire::ReceiptFirst {
+        village: first.village.clone(),
+        kind: first.kind.as_str(),
+        record: first.key.to_string(),
+        lacks: match (&first.ours, &first.theirs) {
+            (None, _) => "here",
+            (Some(_), None) => "there",
+            (Some(_), Some(_)) => "neither",
+        },
+        found_at: found.at.to_string(),
+    })
 }

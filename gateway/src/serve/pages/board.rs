@@ -14,6 +14,7 @@ use super::{
 use crate::{
     domain::Level,
     serve::{describe, scope::Right, shared::Shared, wire},
+    store::StoreError,
 };
 
 /// A counted level.
@@ -80,8 +81,10 @@ pub(in crate::serve) async fn board(
         .await?;
     let sites = board.sites.iter().map(|site| site_line(site, t)).collect();
     let villages = board.villages.iter().map(|village| village_line(village, t)).collect();
-    let last = told.ask(|shared| shared.reader.last()).await?;
-    let links = neighbours::lines(&told, lang, last);
+    let (last, waiting) = told
+        .ask(|shared| Ok::<_, StoreError>((shared.reader.last()?, shared.reader.waiting_by()?)))
+        .await?;
+    let links = neighbours::lines(&told, lang, (last, &waiting));
     let page = BoardPage { tiles: tiles(&board, t), sites, villages, links, board, page };
     page.page.answer(&page)
 }

@@ -5,7 +5,7 @@ use super::page::{Lang, clock_time};
 use crate::{
     domain::Timestamp,
     serve::shared::Shared,
-    store::CommitSeq,
+    store::{CommitSeq, Waiting},
     uplink::{Alarm, Below, Upward},
 };
 
@@ -29,7 +29,23 @@ pub(super) fn alarms(shared: &Shared, lang: Lang) -> Vec<String> {
         .below()
         .into_iter()
         .filter_map(|(name, below)| Some(alarm_line(name.as_str(), below.alarm.as_ref()?, lang)));
-    up.into_iter().chain(below).collect()
+    up.into_iter().chain(below).chain(differences(shared, lang)).collect()
+}
+
+/// Days of which a record was found that the far end does not hold alike: one line, the latest named.
+fn differences(shared: &Shared, lang: Lang) -> Option<String> {
+    shared.upper.status().days(|days| {
+        let count = days.differs().len();
+        let latest = days.differs().max_by_key(|found| found.day)?;
+        let (site, day, by) = (&latest.site, latest.day, &latest.by);
+        Some(if lang.english() {
+            format!(
+                "receipts of {count} days differ; the latest: {site} {day}, with {by} (Receipts)"
+            )
+        } else {
+            format!("{count} 个站点日的回执两端不一致，最近：{site} {day}，对端 {by}（见回执）")
+        })
+    })
 }
 
 fn alarm_line(name: &str, alarm: &Alarm, lang: Lang) -> String {
@@ -42,11 +58,34 @@ fn alarm_line(name: &str, alarm: &Alarm, lang: Lang) -> String {
 }
 
 /// Every neighbour that is configured or was heard.
-pub(super) fn lines(shared: &Shared, lang: Lang, last: CommitSeq) -> Vec<LinkLine> {
+pub(super) fn lines(
+    shared: &Shared,
+    lang: Lang,
+    (last, waiting): (CommitSeq, &[Waiting]),
+) -> Vec<LinkLine> {
     let status = shared.upper.status();
     let up = status.up().map(|up| upward(&up, last, lang));
     let below = status.below().into_iter().map(|(name, it)| downward(name.as_str(), &it, lang));
-    up.into_iter().chain(below).collect()
+    let waiting = waiting.iter().map(|of| kept_waiting(of, lang));
+    up.into_iter().chain(below).chain(waiting).collect()
+}
+
+/// What came and refers to something that is not here: an act about an alert that this gateway cannot
+/// know, mostly. It is kept, and tried again whenever something comes.
+fn kept_waiting(of: &Waiting, lang: Lang) -> LinkLine {
+    let (count, since) = (of.parcels, clock_time(&of.oldest.to_string()));
+    let (state, detail) = if lang.english() {
+        (
+            format!("{count} acts or facts wait for what they refer to"),
+            format!("the oldest since {since}; kept, and tried again with whatever comes"),
+        )
+    } else {
+        (
+            format!("{count} 条操作或记录所指内容本机尚无"),
+            format!("最早自 {since} 起等待；已保存，有新数据到达时自动重试"),
+        )
+    };
+    LinkLine { name: format!("⏳ {}", of.by), green: false, state, detail }
 }
 
 fn upward(up: &Upward, last: CommitSeq, lang: Lang) -> LinkLine {

@@ -1,5 +1,6 @@
-//! Receipts as a picture: a row for each village, a column for each day, green where the far end said
-//! that it holds the same, red where it holds something else, grey where it has not said.
+//! Receipts, a line a day: green where the far end said that it holds the same, red where it holds something
+//! else, grey where it has not said; beneath it the villages, and what was said when. It reads at 360 pixels:
+//! nothing stands beside anything that it could not stand below.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -21,20 +22,17 @@ use crate::{
     store::StoreError,
 };
 
-/// Days of a picture.
+/// Days of a page.
 const DAYS: i64 = 14;
 
-/// Sites whose pictures one page holds; the others are named with a link.
-const PICTURES: usize = 4;
+/// Sites that one page shows; the others are named with a link.
+const SITES: usize = 4;
 
-/// Villages of one picture: more stand together in its last row.
+/// Villages of one day; of more it is said how many.
 const ROWS: usize = 24;
 
-/// Room of one day and of one row.
-const STEP: i64 = 40;
-const HIGH: i64 = 24;
-/// Room for the names of villages.
-const NAMES: i64 = 120;
+/// Digits of a hash that are read aloud over a telephone.
+const HASH_SHOWN: usize = 8;
 
 #[derive(Debug)]
 struct Words {
@@ -51,12 +49,17 @@ struct Words {
     readings: &'static str,
     alerts: &'static str,
     quarantined: &'static str,
-    ours: &'static str,
+    unchecked: &'static str,
+    without: &'static str,
+    kinds: [&'static str; 3],
+    /// By what lacks it: here, there, neither.
+    lacks: [&'static str; 3],
+    first: &'static str,
 }
 
 const ZH: Words = Words {
     title: "日终回执",
-    explained: "每格为一个村一天收到的记录。绿：对端确认与本机一致；红：对端所存不同；灰：对端尚未确认。",
+    explained: "每行为一天收到的记录，点开可看各村。绿：对端确认与本机一致；红：对端所存不同；灰：对端尚未确认。",
     states: ["一致", "不一致", "尚未确认"],
     nobody: "未归属",
     others: "其他村",
@@ -67,12 +70,16 @@ const ZH: Words = Words {
     readings: "次测量",
     alerts: "预警",
     quarantined: "待处理",
-    ours: "本机",
+    unchecked: "天尚待与上级核对",
+    without: "上级网关版本较旧，尚不能核对回执",
+    kinds: ["测量", "预警", "待处理"],
+    lacks: ["本机缺少", "对端缺少", "两端内容不同"],
+    first: "第一条不同的记录",
 };
 
 const EN: Words = Words {
     title: "End-of-day receipts",
-    explained: "Each cell is what was received of a village on a day. Green: the far end says that it holds the same. Red: it holds something else. Grey: the far end has not said yet.",
+    explained: "Each line is what was received on a day; open it for its villages. Green: the far end says that it holds the same. Red: it holds something else. Grey: the far end has not said yet.",
     states: ["the same", "differs", "not said yet"],
     nobody: "of nobody",
     others: "other villages",
@@ -83,36 +90,48 @@ const EN: Words = Words {
     readings: "readings",
     alerts: "alerts",
     quarantined: "quarantined",
-    ours: "here",
+    unchecked: "days still to be compared with the gateway above",
+    without: "the gateway above is of an earlier version and says no receipts",
+    kinds: ["reading", "alert", "quarantined item"],
+    lacks: ["missing here", "missing there", "held differently"],
+    first: "first record that differs",
 };
 
+/// Green, red or grey, with a sign and a word that need no colour.
 #[derive(Debug)]
-struct Cell {
-    x: i64,
-    y: i64,
+struct Mark {
     class: &'static str,
-    ink: &'static str,
-    /// A sign that needs no colour.
     sign: &'static str,
-    title: String,
+    word: &'static str,
 }
 
 #[derive(Debug)]
-struct Named {
-    at: i64,
-    name: String,
+struct Row {
+    village: String,
+    mark: Mark,
+    counts: String,
+    hash: String,
 }
 
 #[derive(Debug)]
-struct Picture {
+struct DayLine {
+    day: String,
+    mark: Mark,
+    open: bool,
+    counts: String,
+    hash: String,
+    rows: Vec<Row>,
+    /// Villages that are not shown.
+    others: usize,
+    /// What each of the others says, and when it said so; the first record that differs.
+    said: Vec<String>,
+}
+
+#[derive(Debug)]
+struct OfSite {
     site: String,
-    wide: i64,
-    high: i64,
-    rows: Vec<Named>,
-    days: Vec<Named>,
-    cells: Vec<Cell>,
-    /// Days that differ, in words.
-    differences: Vec<String>,
+    days: Vec<DayLine>,
+    /// When each of the others last said anything.
     said: Vec<String>,
 }
 
@@ -121,7 +140,9 @@ struct Picture {
 struct ReceiptsPage {
     page: Page,
     w: &'static Words,
-    pictures: Vec<Picture>,
+    /// What is still to be compared, or that nothing can be.
+    progress: Option<String>,
+    sites: Vec<OfSite>,
     others: Vec<String>,
 }
 
@@ -139,82 +160,69 @@ pub(in crate::serve) async fn receipts(
     let wanted: Option<SiteId> = name("site", asked.site.as_deref())?;
     let to = name("to", asked.to.as_deref())?.unwrap_or(Day::of(shared.clock.now()));
     let days = (to.plus(1 - DAYS), to);
-    let (pictures, others) = shared
+    let progress = shared.upper.status().up().and_then(|up| match up.unchecked {
+        _ if up.without_receipts => Some(w.without.to_owned()),
+        0 => None,
+        days => Some(format!("{days} {}", w.unchecked)),
+    });
+    let (sites, others) = shared
         .ask(move |shared| {
-            let mut pictures = Vec::new();
-            let mut others = Vec::new();
-            for site in sites(shared, &caller, wanted.as_ref())? {
-                if pictures.len() >= PICTURES {
+            let (mut all, mut others) = (Vec::new(), Vec::new());
+            let sites = sites(shared, &caller, wanted.as_ref())?;
+            let alone = sites.len() == 1;
+            for site in sites {
+                if all.len() >= SITES {
                     others.push(site.to_string());
                     continue;
                 }
                 let view = caller.reach.view;
                 let told = describe::receipts(shared.reader.as_ref(), view, &site, days)?;
-                pictures.push(picture(w, &site, days.0, &told));
+                let lines = told.iter().map(|receipt| line(w, receipt, alone)).collect();
+                let (site, said) = (site.to_string(), said(w, &told));
+                all.push(OfSite { site, days: lines, said });
             }
-            Ok::<_, StoreError>((pictures, others))
+            Ok::<_, StoreError>((all, others))
         })
         .await?;
-    let page = ReceiptsPage { page, w, pictures, others };
+    let page = ReceiptsPage { page, w, progress, sites, others };
     page.page.answer(&page)
 }
 
-fn picture(w: &Words, site: &SiteId, from: Day, told: &[wire::Receipt]) -> Picture {
-    let names: BTreeSet<&str> = told
-        .iter()
-        .flat_map(|receipt| receipt.villages.iter().map(|of| of.village.as_str()))
-        .collect();
-    let shown: Vec<&str> = names.iter().copied().take(ROWS).collect();
-    let place = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
-    let row = |number: usize| place(number).saturating_mul(HIGH).saturating_add(HIGH);
-    let mut cells = Vec::new();
-    for receipt in told {
-        let Ok(day) = receipt.day.parse::<Day>() else { continue };
-        let x = day.since(from).saturating_mul(STEP).saturating_add(NAMES);
-        for (number, village) in shown.iter().enumerate() {
-            if let Some(of) = receipt.villages.iter().find(|of| of.village == **village) {
-                cells.push(cell(w, (x, row(number)), &receipt.day, of));
-            }
-        }
-    }
-    let label = |name: &str| if name.is_empty() { w.nobody.to_owned() } else { name.to_owned() };
-    let mut rows: Vec<Named> = (0..)
-        .zip(&shown)
-        .map(|(number, name)| Named { at: row(number).saturating_add(17), name: label(name) })
-        .collect();
-    if names.len() > shown.len() {
-        let more = names.len().saturating_sub(shown.len());
-        let at = row(shown.len()).saturating_add(17);
-        rows.push(Named { at, name: format!("{} {more}", w.others) });
-    }
-    let days = (0..DAYS).map(|number| Named {
-        at: number.saturating_mul(STEP).saturating_add(NAMES),
-        name: from.plus(number).to_string().get(5..).unwrap_or_default().to_owned(),
-    });
-    Picture {
-        site: site.to_string(),
-        wide: DAYS.saturating_mul(STEP).saturating_add(NAMES),
-        high: row(rows.len()),
-        days: days.collect(),
-        rows,
-        cells,
-        differences: told
-            .iter()
-            .filter(|of| of.state == "differs")
-            .map(|of| differs(w, of))
-            .collect(),
-        said: said(w, told),
+const fn mark(w: &Words, state: &str) -> Mark {
+    let [equal, differs, unsaid] = w.states;
+    match state.as_bytes() {
+        b"equal" => Mark { class: "green", sign: "✓", word: equal },
+        b"differs" => Mark { class: "red", sign: "✗", word: differs },
+        _ => Mark { class: "", sign: "?", word: unsaid },
     }
 }
 
-fn cell(w: &Words, (x, y): (i64, i64), day: &str, of: &wire::ReceiptOfVillage) -> Cell {
-    let (class, ink, sign, word) = match of.state {
-        "equal" => ("part", "#fff", "✓", w.states[0]),
-        "differs" => ("red", "#b0131a", "✗", w.states[1]),
-        _ => ("of", "#15202e", "?", w.states[2]),
+/// A day: its villages where one site alone is shown, or where it is red.
+fn line(w: &Words, of: &wire::Receipt, alone: bool) -> DayLine {
+    let open = of.state == "differs";
+    let shown = if alone || open { ROWS } else { 0 };
+    let label = |name: &str| if name.is_empty() { w.nobody.to_owned() } else { name.to_owned() };
+    let row = |of: &wire::ReceiptOfVillage| Row {
+        village: label(&of.village),
+        mark: mark(w, of.state),
+        counts: counts(w, [Some(of.people), Some(of.readings), of.alerts, Some(of.quarantined)]),
+        hash: short(&of.hash),
     };
-    let counts = counts(w, [Some(of.people), Some(of.readings), of.alerts, Some(of.quarantined)]);
-    Cell { x, y, class, ink, sign, title: format!("{day} {}: {word} · {counts}", of.village) }
+    let rows: Vec<Row> = of.villages.iter().take(shown).map(row).collect();
+    DayLine {
+        day: of.day.clone(),
+        mark: mark(w, of.state),
+        open,
+        counts: counts(w, [Some(of.people), Some(of.readings), of.alerts, Some(of.quarantined)]),
+        hash: short(&of.hash),
+        others: if shown == 0 { 0 } else { of.villages.len().saturating_sub(rows.len()) },
+        rows,
+        said: of.said.iter().flat_map(|said| told(w, said)).collect(),
+    }
+}
+
+fn short(hash: &str) -> String {
+    hash.chars().take(HASH_SHOWN).collect()
 }
 
 fn counts(w: &Words, counts: [Option<u64>; 4]) -> String {
@@ -224,15 +232,28 @@ fn counts(w: &Words, counts: [Option<u64>; 4]) -> String {
     told.collect::<Vec<_>>().join(" · ")
 }
 
-/// What we hold and what each of the others says, of a day that differs.
-fn differs(w: &Words, of: &wire::Receipt) -> String {
-    let own = counts(w, [Some(of.people), Some(of.readings), of.alerts, Some(of.quarantined)]);
-    let others = of.said.iter().filter(|said| !said.equal).map(|said| {
-        let told = [Some(said.people), Some(said.readings), said.alerts, Some(said.quarantined)];
-        format!("{}: {}", said.by, counts(w, told))
-    });
-    let others: Vec<_> = others.collect();
-    format!("{} — {}: {own}; {}", of.day, w.ours, others.join("; "))
+/// What one of the others says of a day, when it said so, and the first record that differs.
+fn told(w: &Words, said: &wire::ReceiptTold) -> Vec<String> {
+    let told = [Some(said.people), Some(said.readings), said.alerts, Some(said.quarantined)];
+    let (by, at) = (&said.by, clock_time(&said.at));
+    let mut lines = vec![format!("{at} {by}: {} · {}", counts(w, told), short(&said.hash))];
+    if let Some(first) = &said.first {
+        let [reading, alert, item] = w.kinds;
+        let kind = match first.kind {
+            "reading" => reading,
+            "alert" => alert,
+            _item => item,
+        };
+        let [here, there, neither] = w.lacks;
+        let lacks = match first.lacks {
+            "here" => here,
+            "there" => there,
+            _neither => neither,
+        };
+        let (record, found) = (&first.record, clock_time(&first.found_at));
+        lines.push(format!("{}: {} {kind} {record} {lacks} ({found})", w.first, first.village));
+    }
+    lines
 }
 
 /// When each of the others last said anything.

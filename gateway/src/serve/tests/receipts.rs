@@ -24,6 +24,10 @@ async fn a_day_is_green_red_or_grey_by_what_the_far_end_said() {
         (&said["by"], &said["equal"], &said["readings"]),
         (&json!("county"), &json!(false), &json!(0))
     );
+    let first = &said["first"];
+    assert_eq!((&first["lacks"], &first["kind"]), (&json!("there"), &json!("reading")));
+    assert_eq!(first["village"], json!("大河村"));
+    assert!(told["items"][1]["said"][0]["first"].is_null(), "an equal day names no record");
     // How many alerts a village's few people gave is for those who may see alerts.
     assert_eq!(newest["villages"][0]["alerts"], json!(0));
     let counted = gateway.get("county", &path).await.json();
@@ -54,9 +58,17 @@ async fn days_are_asked_for_in_their_order_and_sites_within_the_scope() {
 async fn the_picture_says_each_state_without_colour_in_both_languages() {
     let gateway = gateway();
     let text = gateway.get("nurse", "/lite/receipts?site=V1").await.text();
-    for word in
-        ["日终回执", "✓", "✗", "class=\"part\"", "不一致", "尚未确认", "对端最近一次确认 county"]
-    {
+    for word in [
+        "日终回执",
+        "✓",
+        "✗",
+        "mark green",
+        "不一致",
+        "尚未确认",
+        "对端最近一次确认 county",
+        "第一条不同的记录: 大河村 测量",
+        "对端缺少",
+    ] {
         assert!(text.contains(word), "{word}: {text}");
     }
     assert!(text.len() < 30_000, "{} bytes", text.len());
@@ -67,4 +79,17 @@ async fn the_picture_says_each_state_without_colour_in_both_languages() {
     );
     let device = gateway.get("device", "/lite/receipts").await;
     assert_eq!(device.status, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn what_waits_for_what_it_refers_to_is_told_on_the_board_by_neighbour_and_age() {
+    let gateway = gateway();
+    let board = gateway.get("nurse", "/lite").await.text();
+    assert!(
+        board.contains("⏳ gw-van") && board.contains("3 条操作或记录所指内容本机尚无"),
+        "{board}"
+    );
+    let board = gateway.get("nurse", "/lite?lang=en").await.text();
+    assert!(board.contains("3 acts or facts wait for what they refer to"), "{board}");
+    assert!(board.contains("the oldest since"), "{board}");
 }

@@ -796,7 +796,12 @@ impl RosterReader for World {
     }
 }
 
-impl CarryReader for World {}
+impl CarryReader for World {
+    fn waiting_by(&self) -> Result<Vec<Waiting>, StoreError> {
+        let by = "gw-van".parse().unwrap();
+        Ok(vec![Waiting { by, parcels: 3, oldest: super::now() }])
+    }
+}
 impl SealReader for World {}
 
 /// Of every day it holds the same two records; the far end holds one of them.
@@ -835,6 +840,25 @@ impl ReceiptReader for World {
         let before = to.plus(-1);
         let same = self.day_log(site, before)?.receipt();
         Ok(vec![said(before, same), said(to, nothing)])
+    }
+
+    fn receipts_differ(&self) -> Result<Vec<ReceiptDiffers>, StoreError> {
+        let site: SiteId = "V1".parse().unwrap();
+        let day = crate::receipt::Day::of(super::now());
+        let log = self.day_log(&site, day)?;
+        let first = log.entries().first().map(|entry| crate::receipt::Difference {
+            village: entry.village.clone(),
+            kind: entry.kind,
+            key: entry.record.key,
+            ours: Some(entry.record.digest),
+            theirs: None,
+        });
+        let (by, at) = ("county".into(), super::now());
+        Ok(vec![ReceiptDiffers { site, day, by, first, at }])
+    }
+
+    fn kept_alarms(&self) -> Result<Vec<KeptAlarm>, StoreError> {
+        Ok(Vec::new())
     }
 }
 

@@ -60,4 +60,6 @@ pub use query::{
     TimelineAsked, TypedForm,
 };
 pub use reading::{Delivered, DeliveredItem, Number, Reading, Value};
-pub use receipt::{Receipt, ReceiptAsked, ReceiptOfVillage, ReceiptTold, ReceiptsAsked};
+pub use receipt::{
+    Receipt, ReceiptAsked, ReceiptFirst, ReceiptOfVillage, ReceiptTold, ReceiptsAsked,
+};

@@ -93,4 +93,21 @@ pub struct ReceiptTold {
     pub hash: String,
     /// Whether it is the same as ours now.
     pub equal: bool,
+    /// The first record that differs, where the nightly comparison found one.
+    pub first: Option<ReceiptFirst>,
+}
+
+/// The first record that two gateways do not hold alike.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ReceiptFirst {
+    /// The village that it is counted in; empty for what is of nobody.
+    pub village: String,
+    /// `reading`, `alert` or `quarantined`.
+    pub kind: &'static str,
+    /// The id of the reading or the alert, or the digest of the item's content.
+    pub record: String,
+    /// `here`: it is missing here. `there`: at the far end. `neither`: both hold it, differently.
+    pub lacks: &'static str,
+    /// When that was found.
+    pub found_at: String,
 }

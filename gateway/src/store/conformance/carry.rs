@@ -72,7 +72,8 @@ pub(super) fn look(reader: &dyn Reader, seen: &mut Vec<String>) {
         seen.push(told);
     };
     let places = vec!["V1".into(), "T0".into()];
-    for toward in [Toward::Up, Toward::Down { to: id("van-1"), places }] {
+    let back = Toward::Back { to: id("van-2"), epoch: 2 };
+    for toward in [Toward::Up, Toward::Down { to: id("van-1"), places }, back] {
         let mut after = CommitSeq(0);
         loop {
             let cargo = reader.cargo(&toward, after, 7, 1 << 30).unwrap();
@@ -86,7 +87,7 @@ pub(super) fn look(reader: &dyn Reader, seen: &mut Vec<String>) {
         tell(&reader.express(&toward, CommitSeq(0), 40).unwrap());
     }
     let marks = ["van-1", "van-2"].map(|name| reader.watermark(&id(name)).unwrap());
-    let (uploads, waiting) = (reader.uploads().unwrap(), reader.parcels_waiting().unwrap());
+    let (uploads, waiting) = (reader.uploads().unwrap(), reader.waiting_by().unwrap());
     let carried = reader.carried((CommitSeq(3), CommitSeq(40))).unwrap();
-    seen.push(format!("{marks:?} {uploads:?} {waiting} {carried:?}"));
+    seen.push(format!("{marks:?} {uploads:?} {waiting:?} {carried:?}"));
 }

@@ -22,9 +22,10 @@ use crate::{
     receipt::{Day, DayLog},
     store::{
         AlertChange, Answer, Attempt, BenchSession, CardScan, Change, ClockFound, ClockNote,
-        CommitSeq, Done, Fact, KeptState, Merged, ModelStore, Options, Outcome, PackInForce,
-        Presence, Reader, ReceiptSaid, RegistryKey, Request, Retimed, Role, Sending, SqliteStore,
-        Status, Store, Timer, TimerKind, Timing, TokenRow, Unit,
+        CommitSeq, Done, Fact, KeptAlarm, KeptState, Merged, ModelStore, NeighbourSaid, Options,
+        Outcome, PackInForce, Presence, Reader, ReceiptDiffers, ReceiptSaid, RegistryKey, Request,
+        Retimed, Role, Sending, SqliteStore, Status, Store, Timer, TimerKind, Timing, TokenRow,
+        Unit,
         fixtures::{
             NOON, after_noon, alert, card, context, context_fact, counted, crossing, doctor, event,
             glucose, happened, household, id, key, owed, person_with_cards, quarantined, reading,
@@ -427,17 +428,42 @@ fn opened_by(choice: u8) -> OpenedBy {
     }
 }
 
-/// What another gateway says of a day: of what it holds nothing is asked here.
-fn said((a, c): (u8, u8)) -> Change {
+/// What another gateway says of a day: of what it holds nothing is asked here. And what differs.
+fn said((a, b, c): (u8, u8, u8)) -> Change {
     let day = Day::of(NOON).plus(i64::from(c % 5) - 2);
-    Change::ReceiptSaid(Box::new(ReceiptSaid {
-        receipt: DayLog::new(id(&name("S", c, 5)), day, Vec::new()).receipt(),
-        by: name("gw", a, 2).into(),
-        key: String::new(),
-        epoch: u64::from(c % 2),
-        upto: CommitSeq(i64::from(a)),
-        said_at: after_noon(i64::from(c)),
-        at: NOON,
+    let (site, by) = (id(&name("S", c, 5)), name("gw", a, 2).into());
+    let at = after_noon(i64::from(c));
+    let hash = DayLog::new(id("S"), day, Vec::new()).receipt().hash;
+    let first = crate::receipt::Difference {
+        village: name("V", a, 2),
+        kind: crate::receipt::Kind::ALL[usize::from(c % 3)],
+        key: key(u64::from(a)),
+        ours: (c % 2 == 0).then_some(hash),
+        theirs: (c % 2 == 1).then_some(hash),
+    };
+    Change::Neighbour(Box::new(match b % 5 {
+        0 => NeighbourSaid::Differs(ReceiptDiffers {
+            site,
+            day,
+            by,
+            first: (a % 4 > 0).then_some(first),
+            at,
+        }),
+        1 => NeighbourSaid::Alarm(KeptAlarm {
+            of: by,
+            code: (a % 3 > 0).then(|| "chain".into()),
+            since: at,
+            times: u64::from(a),
+        }),
+        _ => NeighbourSaid::Receipt(ReceiptSaid {
+            receipt: DayLog::new(site, day, Vec::new()).receipt(),
+            by,
+            key: String::new(),
+            epoch: u64::from(c % 2),
+            upto: CommitSeq(i64::from(a)),
+            said_at: at,
+            at: NOON,
+        }),
     }))
 }
 
@@ -451,7 +477,7 @@ fn working(who: &str, (a, b, c): (u8, u8, u8), work: &mut Work) {
         due_at: after_noon(i64::from(c)),
     };
     work.changes.push(match b % 8 {
-        7 if a % 3 == 0 => said((a, c)),
+        7 if a % 3 == 0 => said((a, b / 8, c)),
         7 => Change::Watch(id(who), (c % 4 != 0).then(|| after_noon(i64::from(c)))),
         5 => Change::KeepState(Box::new(KeptState {
             person: id(who),
@@ -645,9 +671,16 @@ fn look(reader: &dyn Reader) -> Vec<String> {
         for day in -2..4 {
             seen.push(format!("{:?}", reader.day_log(&site, noon.plus(day)).unwrap()));
         }
+        for van in ["van-1", "van-2"] {
+            seen.push(format!("{:?}", reader.brought(&site, noon, &id(van)).unwrap()));
+        }
         let said = reader.receipts_said(&site, (noon.plus(-1), noon.plus(2))).unwrap();
         seen.push(format!("{said:?}"));
     }
+    let days = (Day::of(NOON).plus(-3), Day::of(NOON).plus(9));
+    seen.push(format!("{:?}", reader.received_on(days).unwrap()));
+    let (differ, alarms) = (reader.receipts_differ().unwrap(), reader.kept_alarms().unwrap());
+    seen.push(format!("{differ:?} {alarms:?}"));
     seen.push(format!("{:?}", reader.token(&[1; 32]).unwrap()));
     seen.push(format!("{:?}", reader.cursor("uplink").unwrap()));
     for page in [Paging::default(), Paging { limit: 1, after: None }] {

@@ -5,8 +5,8 @@ use crate::{
     domain::{AlertState, Attribution, Basis, Grade, Level, Measured, Millis, Registered},
     receipt::{Day, DayLog, Kind, Receipt, VillageReceipt},
     store::{
-        AlertChange, Change, CommitSeq, Decided, Decision, Fact, ReceiptSaid, Retimed, Store,
-        Timing,
+        AlertChange, Change, CommitSeq, Decided, Decision, Fact, KeptAlarm, NeighbourSaid,
+        ReceiptDiffers, ReceiptSaid, Retimed, Store, Timing,
         fixtures::{
             NOON, after_noon, alert, commit, context_fact, crossing, event, id, key, person,
             quarantined, reading, reading_fact, site,
@@ -208,7 +208,11 @@ fn said(by: &str, day: Day, upto: i64, epoch: u64) -> ReceiptSaid {
 fn what_others_said_is_kept_by_day_and_gateway_and_what_is_older_comes_too_late() {
     check(|store| {
         let keep = |store: &mut dyn Store, said: &ReceiptSaid| {
-            commit(store, &[], &[Change::ReceiptSaid(Box::new(said.clone()))]);
+            commit(
+                store,
+                &[],
+                &[Change::Neighbour(Box::new(NeighbourSaid::Receipt(said.clone())))],
+            );
         };
         let yesterday = TODAY.plus(-1);
         let all = [
@@ -233,6 +237,84 @@ fn what_others_said_is_kept_by_day_and_gateway_and_what_is_older_comes_too_late(
         let upto: Vec<_> = held(store, TODAY, TODAY).iter().map(|said| said.upto.0).collect();
         assert_eq!(upto, [8, 1]);
         assert!(log(store, TODAY).entries().iter().all(|entry| entry.kind == Kind::Reading));
+    });
+}
+
+#[test]
+fn what_differs_stands_until_both_hold_the_same_or_another_hash_is_said() {
+    check(|store| {
+        let keep = |store: &mut dyn Store, said: NeighbourSaid| {
+            commit(store, &[], &[Change::Neighbour(Box::new(said))]);
+        };
+        let hash = log(store, TODAY).receipt().hash;
+        let first = crate::receipt::Difference {
+            village: "North".to_owned(),
+            kind: Kind::Reading,
+            key: key(1),
+            ours: Some(hash),
+            theirs: None,
+        };
+        let found = |day, first| ReceiptDiffers {
+            site: id("V03"),
+            day,
+            by: "county".into(),
+            first,
+            at: NOON,
+        };
+        let (one, other) = (found(TODAY, Some(first.clone())), found(TODAY.plus(-1), Some(first)));
+        for differs in [&one, &other] {
+            keep(store, NeighbourSaid::Differs(differs.clone()));
+        }
+        let held = |store: &mut dyn Store| store.reader().receipts_differ().unwrap();
+        assert_eq!(held(store), [other.clone(), one.clone()]);
+        // The same again changes nothing, another hash ends what was found in the former one.
+        keep(store, NeighbourSaid::Receipt(said("county", TODAY, 7, 1)));
+        keep(store, NeighbourSaid::Receipt(said("county", TODAY, 8, 1)));
+        assert_eq!(held(store), [other.clone(), one]);
+        let mut more = said("county", TODAY, 9, 1);
+        more.receipt.hash = crate::receipt::of_alert(&alert(1, "P1", None, Level::Red)).digest;
+        keep(store, NeighbourSaid::Receipt(more));
+        assert_eq!(held(store), [other]);
+        keep(store, NeighbourSaid::Differs(found(TODAY.plus(-1), None)));
+        assert_eq!(held(store), []);
+    });
+}
+
+#[test]
+fn an_alarm_stands_until_somebody_has_looked_at_it() {
+    check(|store| {
+        let alarm = |code: Option<&str>| KeptAlarm {
+            of: "van".into(),
+            code: code.map(Into::into),
+            since: NOON,
+            times: 3,
+        };
+        for (code, expected) in [(Some("chain"), 1), (Some("forged"), 1), (None, 0)] {
+            let said = NeighbourSaid::Alarm(alarm(code));
+            commit(store, &[], &[Change::Neighbour(Box::new(said))]);
+            let held = store.reader().kept_alarms().unwrap();
+            assert_eq!(held.len(), expected);
+            assert!(held.iter().all(|held| *held == alarm(code)), "{held:?}");
+        }
+    });
+}
+
+#[test]
+fn the_days_on_which_something_came_are_named_with_their_sites() {
+    check(|store| {
+        let (facts, changes) = day();
+        commit(store, &facts, &changes);
+        let on = |store: &mut dyn Store, from: i64, to: i64| {
+            let days = store.reader().received_on((TODAY.plus(from), TODAY.plus(to))).unwrap();
+            let days = days.into_iter().map(|(day, site)| (day.since(TODAY), site.to_string()));
+            days.collect::<Vec<_>>()
+        };
+        let of = |day, site: &str| (day, site.to_owned());
+        assert_eq!(on(store, -9, 9), [of(0, "V03"), of(0, "V04"), of(1, "V03")]);
+        assert_eq!(on(store, 1, 9), [of(1, "V03")]);
+        assert_eq!(on(store, -9, -1), []);
+        commit(store, &[reading_fact(90, "P1", "V01", -30 * 24 * 60)], &[]);
+        assert_eq!(on(store, -30, -1), [of(-30, "V01")]);
     });
 }
 

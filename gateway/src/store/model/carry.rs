@@ -7,7 +7,7 @@ use crate::{
     domain::{AlertId, BoxId, PersonId, ReadingId},
     store::{
         Attributed, Came, CarryChange, CarryUnit, CommitSeq, Fact, FactId, First, Landed,
-        StoreError, Uploaded, WaitingParcel, Watermark, carry::CarryLook,
+        StoreError, Uploaded, Waiting, WaitingParcel, Watermark, carry::CarryLook,
     },
 };
 
@@ -99,6 +99,12 @@ impl State {
             let Fact::Attributed(moved) = fact else { return None };
             (moved.reading == reading).then_some(&**moved)
         })
+    }
+
+    /// Whether the fact at a position came from a gateway below.
+    pub(super) fn was_brought(&self, own: CommitSeq, by: &BoxId) -> bool {
+        let came = |(at, came): &(CommitSeq, Came)| *at == own && came.by == *by && !came.down;
+        self.carried.came.values().any(came)
     }
 
     /// Whether the fact at a position came from a neighbour.
@@ -219,7 +225,15 @@ impl CarryLook for ModelReader {
         Ok(state.carried.uploads.values().filter_map(|lives| lives.last().cloned()).collect())
     }
 
-    fn count_waiting(&self) -> Result<u64, StoreError> {
-        Ok(u64::try_from(self.shared().now().carried.waiting.len()).unwrap_or(u64::MAX))
+    fn waiting_of(&self) -> Result<Vec<Waiting>, StoreError> {
+        let mut all: BTreeMap<BoxId, Waiting> = BTreeMap::new();
+        for (_, parcel) in self.shared().now().carried.waiting.values() {
+            let (by, at) = (parcel.came.by.clone(), parcel.at);
+            let first = Waiting { by: by.clone(), parcels: 0, oldest: at };
+            let of = all.entry(by).or_insert(first);
+            of.parcels = of.parcels.saturating_add(1);
+            of.oldest = of.oldest.min(at);
+        }
+        Ok(all.into_values().collect())
     }
 }

@@ -6,7 +6,10 @@ use super::{
 };
 use crate::{
     domain::{Alert, ContentDigest, NotificationKey, ReadingId, Timestamp},
-    store::{Answer, Change, CommitSeq, Context, Counts, KeptState, Owed, ReceiptSaid, StoreError},
+    store::{
+        Answer, Change, CommitSeq, Context, Counts, KeptState, NeighbourSaid, Owed, ReceiptSaid,
+        StoreError,
+    },
 };
 
 /// Applies one change.
@@ -69,7 +72,7 @@ pub(super) fn apply(state: &mut State, change: &Change) -> Result<(), StoreError
         Change::HoldRoster(held) => {
             state.rosters.insert(held.issuer.clone(), held.clone());
         }
-        Change::ReceiptSaid(said) => told(state, said),
+        Change::Neighbour(said) => neighbour(state, said),
         Change::Join(content, id) => join(state, content, id)?,
         Change::Count(more) => count(&mut state.counts, more),
         Change::Carry(carried) => state.carry(carried)?,
@@ -80,10 +83,32 @@ pub(super) fn apply(state: &mut State, change: &Change) -> Result<(), StoreError
     Ok(())
 }
 
+/// What is known of a neighbour.
+fn neighbour(state: &mut State, said: &NeighbourSaid) {
+    match said {
+        NeighbourSaid::Receipt(said) => told(state, said),
+        NeighbourSaid::Differs(found) => {
+            let name = (found.site.clone(), found.day, found.by.clone());
+            match found.first {
+                Some(_) => drop(state.differs.insert(name, found.clone())),
+                None => drop(state.differs.remove(&name)),
+            }
+        }
+        NeighbourSaid::Alarm(alarm) => match alarm.code {
+            Some(_) => drop(state.alarms.insert(alarm.of.clone(), alarm.clone())),
+            None => drop(state.alarms.remove(&alarm.of)),
+        },
+    }
+}
+
 /// What another gateway says of a day; what it said before changes nothing.
 fn told(state: &mut State, said: &ReceiptSaid) {
     let name = (said.receipt.site.clone(), said.receipt.day, said.by.clone());
-    if state.receipts.get(&name).is_none_or(|held| said.follows(held)) {
+    let held = state.receipts.get(&name);
+    if held.is_none_or(|held| said.follows(held)) {
+        if held.is_some_and(|held| held.receipt.hash != said.receipt.hash) {
+            state.differs.remove(&name);
+        }
         state.receipts.insert(name, said.clone());
     }
 }

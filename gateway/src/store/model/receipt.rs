@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use super::{asked, held::quarantined, reader::ModelReader, state::State};
 use crate::{
-    domain::{AlertState, HouseholdId, PersonId, Registered, SiteId, Timestamp},
+    domain::{AlertState, BoxId, HouseholdId, PersonId, Registered, SiteId, Timestamp},
     receipt::{self, Day, DayLog, Entry, Kind},
     store::{
-        Crossing, Decision, Disposition, QuarantineReason, ReceiptReader, ReceiptSaid, StoreError,
-        StoredReading, view::Scope,
+        Crossing, Decision, Disposition, KeptAlarm, QuarantineReason, ReceiptDiffers,
+        ReceiptReader, ReceiptSaid, StoreError, StoredReading, view::Scope,
     },
 };
 
@@ -96,5 +96,39 @@ impl ReceiptReader for ModelReader {
             said.receipt.site == *site && (from..=to).contains(&said.receipt.day)
         };
         Ok(state.receipts.values().filter(wanted).cloned().collect())
+    }
+
+    fn received_on(&self, (from, to): (Day, Day)) -> Result<Vec<(Day, SiteId)>, StoreError> {
+        let state = self.shared().now();
+        let of = |reading: crate::domain::Reading| (Day::of(reading.received_at), reading.site);
+        let readings = state.readings().map(|(_, stored)| of(stored.reading));
+        let items = quarantined(&state, &Scope::Everything).into_iter();
+        let items = items.filter(|held| held.reason != QuarantineReason::NoMeasurement);
+        let items =
+            items.filter_map(|held| Some((Day::of(held.received_at), held.origin.site.clone()?)));
+        let all: std::collections::BTreeSet<_> =
+            readings.chain(items).filter(|(day, _)| (from..=to).contains(day)).collect();
+        Ok(all.into_iter().collect())
+    }
+
+    fn brought(&self, site: &SiteId, day: Day, by: &BoxId) -> Result<bool, StoreError> {
+        let state = self.shared().now();
+        let readings = state
+            .readings()
+            .map(|(seq, stored)| (seq, Some(stored.reading.site), stored.reading.received_at));
+        let items = state.quarantine();
+        let items = items.map(|(seq, item)| (seq, item.origin.site.clone(), item.received_at));
+        let mut of_day = readings
+            .chain(items)
+            .filter(|(_, at, received)| at.as_ref() == Some(site) && Day::of(*received) == day);
+        Ok(of_day.any(|(seq, ..)| state.was_brought(seq, by)))
+    }
+
+    fn receipts_differ(&self) -> Result<Vec<ReceiptDiffers>, StoreError> {
+        Ok(self.shared().now().differs.values().cloned().collect())
+    }
+
+    fn kept_alarms(&self) -> Result<Vec<KeptAlarm>, StoreError> {
+        Ok(self.shared().now().alarms.values().cloned().collect())
     }
 }

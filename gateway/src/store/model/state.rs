@@ -15,9 +15,9 @@ use crate::{
     receipt::Day,
     store::{
         AccountRow, AlertEvent, Answer, BenchSession, BrokenGlass, CardScan, CommitSeq, Context,
-        Counts, Crossing, Decided, Fact, KeptState, Owed, PackInForce, Quarantined, ReceiptSaid,
-        Refused, Registration, Resumed, RosterHeld, SESSION_MAX, StoredReading, Timer, TimerKind,
-        Timing, TokenRow,
+        Counts, Crossing, Decided, Fact, KeptAlarm, KeptState, Owed, PackInForce, Quarantined,
+        ReceiptDiffers, ReceiptSaid, Refused, Registration, Resumed, RosterHeld, SESSION_MAX,
+        StoredReading, Timer, TimerKind, Timing, TokenRow,
     },
 };
 
@@ -60,6 +60,10 @@ pub(super) struct State {
     pub(super) rosters: BTreeMap<SmolStr, RosterHeld>,
     /// By (site, day, gateway).
     pub(super) receipts: BTreeMap<(SiteId, Day, SmolStr), ReceiptSaid>,
+    /// The same of what differs.
+    pub(super) differs: BTreeMap<(SiteId, Day, SmolStr), ReceiptDiffers>,
+    /// By neighbour.
+    pub(super) alarms: BTreeMap<SmolStr, KeptAlarm>,
     pub(super) tokens: BTreeMap<[u8; 32], TokenRow>,
     /// What came from neighbours.
     pub(super) carried: super::carry::Carried,

@@ -13,7 +13,7 @@ use crate::{
     domain::{AlertId, BoxId, Id, PersonId, ReadingId},
     store::{
         Attributed, Came, CarryChange, CarryUnit, CommitSeq, FactId, First, Landed, StoreError,
-        Uploaded, WaitingParcel, Watermark, carry::CarryLook,
+        Uploaded, Waiting, WaitingParcel, Watermark, carry::CarryLook,
     },
 };
 
@@ -155,8 +155,10 @@ fn landed(
     let (gateway, _) = this(connection)?;
     if gateway == id.gateway {
         let within = (1..=last.0).contains(&id.seq.0);
-        let same = within && own_name(connection, id.seq)? == *id;
-        return Ok(same.then_some(id.seq));
+        if within && own_name(connection, id.seq)? == *id {
+            return Ok(Some(id.seq));
+        }
+        // Of an earlier life, after the copy that this one began with: a neighbour may have brought it.
     }
     let sql = "SELECT c.own FROM carried c JOIN box h ON h.id = c.box \
                WHERE h.name = ? AND c.epoch = ? AND c.theirs = ?";
@@ -307,8 +309,14 @@ impl CarryLook for SqliteReader {
         })
     }
 
-    fn count_waiting(&self) -> Result<u64, StoreError> {
-        let sql = "SELECT count(*) FROM waiting_parcel";
-        self.see(|connection| Ok(number(connection, sql, [])?.cast_unsigned()))
+    fn waiting_of(&self) -> Result<Vec<Waiting>, StoreError> {
+        let sql = "SELECT b.name, count(*), min(w.at) FROM waiting_parcel w \
+                   JOIN box b ON b.id = w.by GROUP BY b.name ORDER BY b.name";
+        self.see(|connection| {
+            fetch(connection, "waiting_parcel", (sql, []), |cells| {
+                let (by, parcels) = (cells.id()?, cells.take::<i64>()?.cast_unsigned());
+                Ok(Waiting { by, parcels, oldest: cells.time()? })
+            })
+        })
     }
 }

@@ -61,7 +61,7 @@ pub(super) fn apply(connection: &Connection, change: &Change) -> Result<(), Stor
         Change::Watch(person, due_at) => watch::set(connection, person, *due_at),
         Change::ForgetState(person) => kept::forget(connection, person.as_str()),
         Change::HoldRoster(held) => roster::hold(connection, held),
-        Change::ReceiptSaid(said) => receipt::keep(connection, said),
+        Change::Neighbour(said) => receipt::keep(connection, said),
         Change::Reattribute(id, attribution) => {
             roll::reattribute(connection, id, attribution.as_ref())
         }

@@ -79,7 +79,7 @@ use super::{CommitSeq, Reader, Store, StoreError, Unit};
 use crate::domain::Timestamp;
 
 /// The format of the file that this program writes.
-pub const FORMAT_VERSION: i64 = 21;
+pub const FORMAT_VERSION: i64 = 22;
 
 /// How to open a store.
 #[derive(Debug, Clone)]

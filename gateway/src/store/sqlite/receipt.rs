@@ -13,9 +13,12 @@ use super::{
     row::{Cells, cell, fetch, fetch_one, run},
 };
 use crate::{
-    domain::{AlertState, PersonId, ReadingId, SiteId},
+    domain::{AlertState, BoxId, PersonId, ReadingId, SiteId, Timestamp},
     receipt::{self, Day, DayLog, Entry, Kind, Record},
-    store::{CommitSeq, Disposition, ReceiptReader, ReceiptSaid, StoreError},
+    store::{
+        CommitSeq, Disposition, KeptAlarm, NeighbourSaid, ReceiptDiffers, ReceiptReader,
+        ReceiptSaid, StoreError,
+    },
 };
 
 /// Columns of the registration that was in force under (kind, name) when a day began, or of the first.
@@ -131,13 +134,52 @@ fn day_log(connection: &Connection, site: &SiteId, day: Day) -> Result<DayLog, S
     Ok(DayLog::new(site.clone(), day, entries))
 }
 
+/// Keeps what is known of a neighbour.
+pub(super) fn keep(connection: &Connection, said: &NeighbourSaid) -> Result<(), StoreError> {
+    match said {
+        NeighbourSaid::Receipt(said) => keep_receipt(connection, said),
+        NeighbourSaid::Differs(found) => {
+            let (site, day, by) = (found.site.as_str(), found.day.number(), found.by.as_str());
+            let Some(first) = &found.first else {
+                return agree(connection, (site, day, by));
+            };
+            let sql = "INSERT OR REPLACE INTO receipt_differs (site, day, by, first, at) \
+                       VALUES (?, ?, ?, ?, ?)";
+            let params = params![site, day, by, json(first)?, found.at.as_millis()];
+            run(connection, "keeping what differs", sql, params).map(|_| ())
+        }
+        NeighbourSaid::Alarm(KeptAlarm { of, code: Some(code), since, times }) => {
+            let sql = "INSERT OR REPLACE INTO neighbour_alarm (of, code, since, times) \
+                       VALUES (?, ?, ?, ?)";
+            let times = i64::try_from(*times).unwrap_or(i64::MAX);
+            let params = params![of.as_str(), code.as_str(), since.as_millis(), times];
+            run(connection, "keeping an alarm", sql, params).map(|_| ())
+        }
+        NeighbourSaid::Alarm(KeptAlarm { of, code: None, .. }) => {
+            let sql = "DELETE FROM neighbour_alarm WHERE of = ?";
+            run(connection, "ending an alarm", sql, [of.as_str()]).map(|_| ())
+        }
+    }
+}
+
+/// Both hold the same of a day, or what differed was found in what is said no more.
+fn agree(connection: &Connection, name: (&str, i64, &str)) -> Result<(), StoreError> {
+    let sql = "DELETE FROM receipt_differs WHERE site = ? AND day = ? AND by = ?";
+    run(connection, "ending what differs", sql, params![name.0, name.1, name.2]).map(|_| ())
+}
+
 /// Keeps what another gateway said, unless it said something later.
-pub(super) fn keep(connection: &Connection, said: &ReceiptSaid) -> Result<(), StoreError> {
+fn keep_receipt(connection: &Connection, said: &ReceiptSaid) -> Result<(), StoreError> {
     let receipt = &said.receipt;
     let of = (receipt.day, receipt.day);
     let held = said_of(connection, &receipt.site, of)?.into_iter().find(|held| held.by == said.by);
-    if held.is_some_and(|held| !said.follows(&held)) {
-        return Ok(());
+    if let Some(held) = held {
+        if !said.follows(&held) {
+            return Ok(());
+        }
+        if held.receipt.hash != receipt.hash {
+            agree(connection, (receipt.site.as_str(), receipt.day.number(), said.by.as_str()))?;
+        }
     }
     let sql = "INSERT OR REPLACE INTO receipt_said \
                (site, day, by, receipt, key, epoch, upto, said_at, at) \
@@ -179,6 +221,58 @@ fn decode(cells: &mut Cells<'_, '_>) -> Result<ReceiptSaid, StoreError> {
     })
 }
 
+/// Site after site by the index, and in each day after day: as many steps as there are of both.
+fn received_on(
+    connection: &Connection,
+    (from, to): (Day, Day),
+) -> Result<Vec<(Day, SiteId)>, StoreError> {
+    let mut all = std::collections::BTreeSet::new();
+    for table in ["reading", "quarantine"] {
+        let next = format!("SELECT min(site) FROM {table} WHERE site > ?");
+        let first = format!(
+            "SELECT min(received_at) FROM {table} \
+             WHERE site = ? AND received_at >= ? AND received_at < ?"
+        );
+        let mut before = String::new();
+        while let Some(site) =
+            fetch_one(connection, table, (&next, [&before]), |cells| cells.id_or_none())?.flatten()
+        {
+            let mut after = from;
+            loop {
+                let asked = params![site.as_str(), after.begin().as_millis(), to.end().as_millis()];
+                let at = fetch_one(connection, table, (&first, asked), cell::<Option<i64>>)?;
+                let Some(at) = at.flatten() else { break };
+                let day = Day::of(Timestamp::from_millis(at));
+                all.insert((day, site.clone()));
+                after = day.plus(1);
+            }
+            before = site.to_string();
+        }
+    }
+    Ok(all.into_iter().collect())
+}
+
+fn brought(
+    connection: &Connection,
+    (site, day): (&SiteId, Day),
+    by: &BoxId,
+) -> Result<bool, StoreError> {
+    for table in ["reading", "quarantine"] {
+        let sql = format!(
+            "SELECT 1 FROM {table} r CROSS JOIN carried c ON c.own = r.seq \
+             CROSS JOIN box b ON b.id = c.by \
+             WHERE r.site = ? AND r.received_at >= ? AND r.received_at < ? \
+             AND NOT c.down AND b.name = ? LIMIT 1"
+        );
+        let (begin, end) = (day.begin().as_millis(), day.end().as_millis());
+        let params = params![site.as_str(), begin, end, by.as_str()];
+        if fetch_one(connection, table, (&sql, params), cell::<i64>)?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 impl ReceiptReader for SqliteReader {
     fn day_log(&self, site: &SiteId, day: Day) -> Result<DayLog, StoreError> {
         self.see(|connection| day_log(connection, site, day))
@@ -190,5 +284,42 @@ impl ReceiptReader for SqliteReader {
         days: (Day, Day),
     ) -> Result<Vec<ReceiptSaid>, StoreError> {
         self.see(|connection| said_of(connection, site, days))
+    }
+
+    fn received_on(&self, days: (Day, Day)) -> Result<Vec<(Day, SiteId)>, StoreError> {
+        self.see(|connection| received_on(connection, days))
+    }
+
+    fn brought(&self, site: &SiteId, day: Day, by: &BoxId) -> Result<bool, StoreError> {
+        self.see(|connection| brought(connection, (site, day), by))
+    }
+
+    fn receipts_differ(&self) -> Result<Vec<ReceiptDiffers>, StoreError> {
+        let sql = "SELECT site, day, by, first, at FROM receipt_differs ORDER BY site, day, by";
+        self.see(|connection| {
+            fetch(connection, "receipt_differs", (sql, []), |cells| {
+                Ok(ReceiptDiffers {
+                    site: cells.id()?,
+                    day: Day::from_number(cells.take()?),
+                    by: cells.text(|by| Some(SmolStr::new(by)))?,
+                    first: Some(cells.text(|text| serde_json::from_str(text).ok())?),
+                    at: cells.time()?,
+                })
+            })
+        })
+    }
+
+    fn kept_alarms(&self) -> Result<Vec<KeptAlarm>, StoreError> {
+        let sql = "SELECT of, code, since, times FROM neighbour_alarm ORDER BY of";
+        self.see(|connection| {
+            fetch(connection, "neighbour_alarm", (sql, []), |cells| {
+                Ok(KeptAlarm {
+                    of: cells.text(|of| Some(SmolStr::new(of)))?,
+                    code: Some(cells.text(|code| Some(SmolStr::new(code)))?),
+                    since: cells.time()?,
+                    times: u64::try_from(cells.take::<i64>()?).unwrap_or(0),
+                })
+            })
+        })
     }
 }

@@ -10,6 +10,8 @@ use smol_str::SmolStr;
 use super::{
     chain::{Hash, Point, batch_hash},
     envelope::{self, EnvelopeError, Sealed},
+    facts::{put_batch, take_batch},
+    receipts::{ReceiptsAsked, ReceiptsSaid},
     refused::Code,
 };
 use crate::{
@@ -17,9 +19,6 @@ use crate::{
     store::{CommitSeq, Watermark},
     uplink::{GatewayKey, parcel::Parcel},
 };
-
-/// Most facts of one batch.
-const PARCELS_MAX: usize = 10_000;
 
 /// Told with a question and repeated by its answer: an answer kept by somebody in between is of an
 /// earlier question, and proves nothing now.
@@ -209,6 +208,10 @@ pub enum Message {
     Refused(Refusal),
     /// From above: a piece of the roster.
     Roster(RosterPart),
+    /// From below: receipts of days, and what is asked about them.
+    Receipts(ReceiptsAsked),
+    /// From above: the same of what is held there.
+    Receipted(ReceiptsSaid),
 }
 
 const HELLO: u8 = 1;
@@ -217,18 +220,8 @@ const EXPRESS: u8 = 3;
 const WATERMARK: u8 = 4;
 pub(super) const REFUSED: u8 = 5;
 const ROSTER: u8 = 6;
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct BatchHeader {
-    told: Told,
-    after: i64,
-    upto: i64,
-    previous: Hash,
-    hash: Hash,
-    count: u64,
-    last: i64,
-}
+const RECEIPTS: u8 = 7;
+const RECEIPTED: u8 = 8;
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -250,6 +243,8 @@ impl Message {
             Self::Watermark(stated) => &stated.told,
             Self::Refused(refusal) => &refusal.told,
             Self::Roster(part) => &part.told,
+            Self::Receipts(asked) => &asked.told,
+            Self::Receipted(said) => &said.told,
         }
     }
 
@@ -270,6 +265,8 @@ impl Message {
                 let header = RosterHeader { told, of, package: *package, bytes: *bytes, at: *at };
                 put(ROSTER, &header, piece, key)
             }
+            Self::Receipts(asked) => put(RECEIPTS, &asked.header(), &asked.body()?, key),
+            Self::Receipted(said) => put(RECEIPTED, &said.header(), &said.body()?, key),
         }
     }
 
@@ -288,6 +285,8 @@ impl Message {
                 let RosterHeader { told, of, package, bytes, at } = header(sealed)?;
                 Self::Roster(RosterPart { told, of, package, bytes, at, piece: sealed.body()? })
             }
+            RECEIPTS => Self::Receipts(ReceiptsAsked::open(sealed)?),
+            RECEIPTED => Self::Receipted(ReceiptsSaid::open(sealed)?),
             kind => {
                 return Err(EnvelopeError::new(Code::TooNew, format!("message {kind} is unknown")));
             }
@@ -309,7 +308,7 @@ impl Message {
     }
 }
 
-fn put<H: Serialize>(
+pub(super) fn put<H: Serialize>(
     kind: u8,
     header: &H,
     body: &[u8],
@@ -320,78 +319,7 @@ fn put<H: Serialize>(
     envelope::seal(kind, &header, body, key)
 }
 
-fn put_batch(kind: u8, batch: &Batch, key: &GatewayKey) -> Result<Vec<u8>, EnvelopeError> {
-    let header = BatchHeader {
-        told: batch.told.clone(),
-        after: batch.after.0,
-        upto: batch.upto.0,
-        previous: batch.previous,
-        hash: batch.hash(),
-        count: u64::try_from(batch.parcels.len()).unwrap_or(u64::MAX),
-        last: batch.last.0,
-    };
-    let mut body = Vec::new();
-    for Parcel { seq, line } in &batch.parcels {
-        let length = u32::try_from(line.len())
-            .map_err(|_large| EnvelopeError::new(Code::TooLarge, "a line of 4 GiB"))?;
-        body.extend_from_slice(&seq.0.to_be_bytes());
-        body.extend_from_slice(&length.to_be_bytes());
-        body.extend_from_slice(line);
-    }
-    put(kind, &header, &body, key)
-}
-
-fn header<H: DeserializeOwned>(sealed: &Sealed<'_>) -> Result<H, EnvelopeError> {
+pub(super) fn header<H: DeserializeOwned>(sealed: &Sealed<'_>) -> Result<H, EnvelopeError> {
     serde_json::from_slice(sealed.header())
         .map_err(|why| EnvelopeError::new(Code::Malformed, why.to_string()))
-}
-
-fn malformed(why: &str) -> EnvelopeError {
-    EnvelopeError::new(Code::Malformed, why)
-}
-
-fn take_batch(sealed: &Sealed<'_>) -> Result<Batch, EnvelopeError> {
-    let BatchHeader { told, after, upto, previous, hash, count, last } = header(sealed)?;
-    if after < 0 || upto < after {
-        return Err(malformed("it does not go forward"));
-    }
-    if count > u64::try_from(PARCELS_MAX).unwrap_or(0) {
-        return Err(EnvelopeError::new(Code::TooLarge, format!("{count} facts")));
-    }
-    let body = sealed.body()?;
-    let parcels = parcels(&body, (after, upto))?;
-    if count != u64::try_from(parcels.len()).unwrap_or(u64::MAX) {
-        return Err(malformed("it does not hold as many facts as it says"));
-    }
-    let (after, upto, last) = (CommitSeq(after), CommitSeq(upto), CommitSeq(last));
-    let batch = Batch { told, after, upto, previous, last, parcels };
-    if batch.hash() != hash {
-        return Err(malformed("its hash is not that of its facts"));
-    }
-    Ok(batch)
-}
-
-/// The facts of a body: each within the batch, each after the one before.
-fn parcels(body: &[u8], (after, upto): (i64, i64)) -> Result<Vec<Parcel>, EnvelopeError> {
-    let (mut rest, mut before, mut all) = (body, after, Vec::new());
-    while !rest.is_empty() {
-        let cut = || malformed("a fact was cut short");
-        let (seq, tail) = rest.split_first_chunk::<8>().ok_or_else(cut)?;
-        let (length, tail) = tail.split_first_chunk::<4>().ok_or_else(cut)?;
-        let length = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX);
-        let (line, tail) = tail.split_at_checked(length).ok_or_else(cut)?;
-        let seq = i64::from_be_bytes(*seq);
-        if seq <= before || seq > upto {
-            return Err(malformed("a fact stands outside its place"));
-        }
-        if line.is_empty() || line.contains(&b'\n') {
-            return Err(malformed("a fact is no line"));
-        }
-        if all.len() >= PARCELS_MAX {
-            return Err(EnvelopeError::new(Code::TooLarge, "too many facts"));
-        }
-        all.push(Parcel { seq: CommitSeq(seq), line: line.to_vec() });
-        (before, rest) = (seq, tail);
-    }
-    Ok(all)
 }

@@ -8,7 +8,9 @@
 
 mod chain;
 mod envelope;
+mod facts;
 mod message;
+mod receipts;
 mod refused;
 mod said_no;
 #[cfg(test)]
@@ -22,5 +24,6 @@ pub use message::{
     Batch, Dispute, Hello, Holds, Message, Nonce, Refusal, RosterPart, RosterState, Stated, Told,
     Wants,
 };
+pub use receipts::{DaySaid, Found, PAGE, PartAsked, ReceiptsAsked, ReceiptsSaid};
 pub use refused::Code;
 pub use said_no::refusal_of;

@@ -62,7 +62,110 @@ fn every_message() -> Vec<Message> {
         Message::Watermark(Stated { told: told(), of, holds: Some(holds) }),
         Message::Refused(refusal),
         Message::Roster(part),
+        Message::Receipts(receipts_asked()),
+        Message::Receipted(receipts_said()),
     ]
+}
+
+fn day_log(count: u64) -> crate::receipt::DayLog {
+    let entries = (0..count).map(|number| {
+        let stored = crate::store::fixtures::reading(number, Some("P1"), "V03", 0);
+        crate::receipt::Entry {
+            village: "青石村".to_owned(),
+            kind: crate::receipt::Kind::Reading,
+            record: crate::receipt::of_reading(&stored),
+            person: None,
+        }
+    });
+    let day = crate::receipt::Day::of(crate::store::fixtures::NOON);
+    crate::receipt::DayLog::new("V03".parse().unwrap(), day, entries.collect())
+}
+
+fn receipts_asked() -> ReceiptsAsked {
+    let receipt = day_log(3).receipt();
+    let (site, day) = (receipt.site.clone(), receipt.day);
+    let part = crate::receipt::Part::Village { village: "青石村".to_owned() };
+    let first = crate::receipt::Difference {
+        village: "青石村".to_owned(),
+        kind: crate::receipt::Kind::Reading,
+        key: crate::store::fixtures::key(1),
+        ours: Some(receipt.hash),
+        theirs: None,
+    };
+    ReceiptsAsked {
+        told: told(),
+        upto: 90,
+        days: vec![receipt],
+        parts: vec![PartAsked { site: site.clone(), day, part }],
+        found: vec![Found { site, day, first }],
+    }
+}
+
+fn receipts_said() -> ReceiptsSaid {
+    let (ours, theirs) = (day_log(2), day_log(3).receipt());
+    let part = crate::receipt::Part::Day;
+    ReceiptsSaid {
+        told: told(),
+        of: "gw-van".parse().unwrap(),
+        upto: 33,
+        days: vec![DaySaid::of(&ours.receipt(), &theirs), DaySaid::of(&theirs, &theirs)],
+        parts: vec![crate::receipt::answer(&ours, &part)],
+    }
+}
+
+#[test]
+fn a_day_that_both_hold_alike_is_said_by_its_hash_alone_and_no_other_hash_passes_for_it() {
+    let (ours, theirs) = (day_log(2).receipt(), day_log(3).receipt());
+    let said = DaySaid::of(&ours, &theirs);
+    assert_eq!(said.receipt(&theirs), Some(ours.clone()));
+    let same = DaySaid::of(&theirs, &theirs);
+    assert_eq!((&same.villages, same.receipt(&theirs)), (&None, Some(theirs)));
+    assert_eq!(same.receipt(&ours), None, "it was said of another receipt");
+}
+
+/// What a van sends in a day: 60 people of ten villages, two and a half readings each.
+#[test]
+fn a_day_costs_little_on_the_line() {
+    let entries = (0..150_u64).map(|number| {
+        let person = format!("P{}", number % 60);
+        let stored = crate::store::fixtures::reading(number, Some(&person), "V03", 0);
+        crate::receipt::Entry {
+            village: format!("大河{}村", number % 10),
+            kind: crate::receipt::Kind::Reading,
+            record: crate::receipt::of_reading(&stored),
+            person: Some(person.parse().unwrap()),
+        }
+    });
+    let day = crate::receipt::Day::of(crate::store::fixtures::NOON);
+    let log = crate::receipt::DayLog::new("V03".parse().unwrap(), day, entries.collect());
+    let (key, receipt) = (GatewayKey::for_tests(), log.receipt());
+    let size = |days: usize| {
+        let asked = ReceiptsAsked {
+            days: vec![receipt.clone(); days],
+            parts: Vec::new(),
+            found: Vec::new(),
+            ..receipts_asked()
+        };
+        let said = ReceiptsSaid {
+            days: vec![DaySaid::of(&receipt, &receipt); days],
+            parts: Vec::new(),
+            ..receipts_said()
+        };
+        let up = Message::Receipts(asked).seal(&key).unwrap().len();
+        (up, Message::Receipted(said).seal(&key).unwrap().len())
+    };
+    println!("one day: {:?} bytes up and down", size(1));
+    let (up, down) = size(1);
+    assert!(up < 1200 && down < 400, "{up} {down}");
+}
+
+#[test]
+fn more_than_a_page_of_days_is_malformed() {
+    let key = GatewayKey::for_tests();
+    let mut asked = receipts_asked();
+    asked.days = vec![asked.days[0].clone(); PAGE + 1];
+    let bytes = Message::Receipts(asked).seal(&key).unwrap();
+    check(&bytes, &key, Code::Malformed);
 }
 
 /// Reads bytes as the end does that trusts this key.

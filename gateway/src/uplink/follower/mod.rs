@@ -7,12 +7,18 @@
 //!
 //! A watermark that no batch of this gateway ends at is not followed: it is disputed, and alarms.
 
+mod again;
 mod answer;
+mod days;
+mod express;
 mod http;
 pub(in crate::uplink) mod incoming;
 mod line;
 mod mqtt;
 mod pace;
+mod receipts;
+#[cfg(test)]
+mod receipts_tests;
 mod run;
 mod sent;
 mod take;

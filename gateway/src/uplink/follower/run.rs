@@ -9,7 +9,9 @@ use std::{
 
 use super::{
     ANSWER_MAX, GATHER, GREET_EVERY,
+    again::Again,
     answer::{self, Trouble},
+    days::Days,
     incoming::Incoming,
     line::{Line, LineError},
     pace::{Pace, chance},
@@ -22,11 +24,7 @@ use crate::{
     supervise::Stop,
     uplink::{
         GatewayKey, PublicKey, Status,
-        batch::{
-            Batch, Code, Dispute, Hash, Hello, Holds, Message, Nonce, Point, RosterState, Told,
-            Wants,
-        },
-        parcel::Parcel,
+        batch::{Batch, Code, Dispute, Hello, Message, Nonce, Point, RosterState, Told, Wants},
     },
 };
 use tokio::{
@@ -43,12 +41,6 @@ const SEALED_MAX: usize = 192 * 1024;
 
 /// Positions by which the gateway above must be behind for alerts to overtake the rest.
 const EXPRESS_FROM: i64 = 200;
-
-/// Facts of one look for alerts that overtake.
-const EXPRESS_COUNT: usize = 500;
-
-/// Bytes of one express envelope, before it is packed.
-const EXPRESS_BYTES: usize = 64 * 1024;
 
 /// What the follower needs of the rest of the gateway.
 #[derive(Clone)]
@@ -108,6 +100,10 @@ pub struct Follower {
     /// Alerts up to here have overtaken.
     pub(super) expressed: CommitSeq,
     pub(super) more_comes_down: bool,
+    /// Sites' days whose receipts are to be compared.
+    pub(super) days: Days,
+    /// Facts of ours that are read again from above, and those of above that go back there.
+    pub(super) again: Again,
     nonce: u64,
     /// The trouble that was told last, in its words: the same one again is only counted.
     pub(super) told: Option<String>,
@@ -148,6 +144,8 @@ impl Follower {
             dispute: None,
             expressed: CommitSeq::default(),
             more_comes_down: false,
+            days: Days::default(),
+            again: Again::default(),
             // A number that JSON carries exactly in every language.
             nonce: chance() >> 12,
             told: None,
@@ -205,10 +203,12 @@ impl Follower {
             self.greet().await?;
         }
         let Some(at) = self.at else { return Ok(Next::Wait) };
+        self.look_back().await?;
         self.log.commits.borrow_and_update();
         let last = self.ask(|reader| reader.last()).await?;
         if last <= at.upto {
-            return Ok(if self.more_comes_down { Next::Again } else { Next::Wait });
+            let more = self.receipts(last).await? || self.more_comes_down;
+            return Ok(if more { Next::Again } else { Next::Wait });
         }
         if last.0.saturating_sub(at.upto.0) > EXPRESS_FROM {
             self.express(at).await?;
@@ -216,7 +216,7 @@ impl Follower {
         self.send(at, last).await
     }
 
-    async fn ask<T: Send + 'static>(
+    pub(super) async fn ask<T: Send + 'static>(
         &mut self,
         question: impl FnOnce(&dyn Reader) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
@@ -227,7 +227,7 @@ impl Follower {
         }
     }
 
-    fn next_told(&mut self) -> Told {
+    pub(super) fn next_told(&mut self) -> Told {
         self.nonce = self.nonce.wrapping_add(1);
         Told { nonce: Nonce(self.nonce), ..self.us.clone() }
     }
@@ -242,7 +242,7 @@ impl Follower {
         self.more_comes_down = false;
         let first = self.above.is_none();
         let answers = self.exchange(&hello, nonce).await?;
-        self.greeted = Some(Instant::now());
+        self.days.answered(self.greeted.replace(Instant::now()));
         // Only now is it known whose log and rosters to ask for.
         self.more_comes_down |= first && self.above.is_some();
         self.take(answers).await
@@ -255,6 +255,7 @@ impl Follower {
         let (mark, held) = self
             .ask(move |reader| Ok((reader.watermark(&name)?, reader.roster_held(name.as_str())?)))
             .await?;
+        let holds = self.read_again(mark, held.as_ref()).await?;
         let incoming = self.incoming.lock().unwrap_or_else(PoisonError::into_inner);
         let (fetching, have) = incoming.state();
         let wishes = incoming.wishes();
@@ -272,30 +273,7 @@ impl Follower {
             },
             None => RosterState { fetching, have, ..RosterState::default() },
         };
-        Ok(Some(Wants { holds: mark.map(Holds::from), roster }))
-    }
-
-    /// Copies of what alerts are made of, ahead of the rest.
-    async fn express(&mut self, at: Point) -> Result<(), Trouble> {
-        let after = self.expressed.max(at.upto);
-        let cargo =
-            self.ask(move |reader| reader.express(&Toward::Up, after, EXPRESS_COUNT)).await?;
-        let mut parcels = cargo.parcels;
-        parcels.sort_by_key(|parcel| parcel.seq);
-        parcels.dedup_by_key(|parcel| parcel.seq);
-        for parcels in pieces(parcels) {
-            let told = self.next_told();
-            let nonce = told.nonce;
-            let first = parcels.first().map_or(CommitSeq(0), |parcel| parcel.seq);
-            let upto = parcels.last().map_or(first, |parcel| parcel.seq);
-            let after = CommitSeq(first.0.saturating_sub(1));
-            let previous = Hash::default();
-            let batch = Batch { told, after, upto, previous, last: upto, parcels };
-            let answers = self.exchange(&Message::Express(batch), nonce).await?;
-            self.take(answers).await?;
-        }
-        self.expressed = cargo.upto.max(after);
-        Ok(())
+        Ok(Some(Wants { holds, roster }))
     }
 
     /// The next facts in their turn.
@@ -343,7 +321,11 @@ impl Follower {
         kept.await.map_err(io::Error::other)?.map_err(Trouble::File)
     }
 
-    async fn exchange(&mut self, message: &Message, nonce: Nonce) -> Result<Vec<Message>, Trouble> {
+    pub(super) async fn exchange(
+        &mut self,
+        message: &Message,
+        nonce: Nonce,
+    ) -> Result<Vec<Message>, Trouble> {
         let sealed = message.seal(&self.log.key)?;
         self.exchange_sealed(sealed, nonce).await
     }
@@ -365,22 +347,4 @@ impl Follower {
         self.told = None;
         Ok(answers)
     }
-}
-
-/// Parcels by envelope: each fits one.
-fn pieces(parcels: Vec<Parcel>) -> Vec<Vec<Parcel>> {
-    let (mut all, mut piece, mut bytes) = (Vec::new(), Vec::new(), 0_usize);
-    for parcel in parcels {
-        let length = parcel.line.len();
-        if !piece.is_empty() && bytes.saturating_add(length) > EXPRESS_BYTES {
-            all.push(std::mem::take(&mut piece));
-            bytes = 0;
-        }
-        bytes = bytes.saturating_add(length);
-        piece.push(parcel);
-    }
-    if !piece.is_empty() {
-        all.push(piece);
-    }
-    all
 }

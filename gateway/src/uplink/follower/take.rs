@@ -20,6 +20,7 @@ use crate::{
     intake::NotCommitted,
     uplink::{
         batch::{Batch, Code, Dispute, Message, Point, RosterPart, Stated, Told},
+        red,
         status::{Upward, raise},
     },
 };
@@ -33,8 +34,12 @@ impl Follower {
                 Message::Watermark(stated) => self.stated(&stated).await?,
                 Message::Batch(batch) => self.enter(batch).await?,
                 Message::Roster(part) => self.keep(part).await?,
-                // None of them came through the reading of an answer.
-                Message::Hello(_) | Message::Express(_) | Message::Refused(_) => {}
+                // None of them came through the reading of an answer, or unasked.
+                Message::Hello(_)
+                | Message::Express(_)
+                | Message::Refused(_)
+                | Message::Receipts(_)
+                | Message::Receipted(_) => {}
             }
         }
         Ok(())
@@ -52,40 +57,54 @@ impl Follower {
             if self.at.is_some_and(|at| at.upto > point.upto) {
                 info!(upto = point.upto.0, "the gateway above went back; offering it again");
                 self.expressed = point.upto;
+                self.days.went_back();
             }
             (self.at, self.dispute) = (Some(point), None);
+            let mut alarm = None;
             self.log.status.change_up(|up| {
                 up.uploaded = Some(point.upto);
-                up.alarm = None;
+                alarm = up.alarm.take();
             });
+            if alarm.is_some_and(|alarm| alarm.code == Code::Chain) {
+                let ended = red::ended("", self.log.clock.now());
+                red::keep(&self.log.inlet, [ended]).await?;
+            }
             return Ok(());
         }
         warn!(upto = point.upto.0, "the gateway above holds what this gateway never sent");
         (self.at, self.dispute) = (None, Some(Dispute { upto: point.upto.0, hash: point.hash }));
-        let now = self.log.clock.now();
+        let (now, mut keep) = (self.log.clock.now(), None);
         self.log.status.change_up(|up| {
             up.uploaded = None;
             raise(&mut up.alarm, Code::Chain, now);
+            keep = red::to_keep("", up.alarm.as_ref());
         });
-        Ok(())
+        Ok(red::keep(&self.log.inlet, keep).await?)
     }
 
     /// Enters facts that came down.
     async fn enter(&mut self, batch: Batch) -> Result<(), Trouble> {
+        let name = batch.told.by.clone();
+        let held = self.ask(move |reader| reader.watermark(&name)).await?;
+        if self.again.must_wait(held, batch.told.epoch) {
+            return Ok(());
+        }
+        let (again, end) = (self.again.reads(&batch), batch.end());
         let link = Link {
             after: batch.after,
             upto: batch.upto,
             previous: batch.previous.0,
-            hash: batch.hash().0,
+            hash: end.hash.0,
         };
         self.more_comes_down |= batch.upto < batch.last;
         let (reply, done) = oneshot::channel();
         let Told { by: sender, epoch, .. } = batch.told;
         let parcels = batch.parcels;
-        let work =
-            Work::Carry(Carrying { sender, epoch, link: Some(link), above: true, parcels, reply });
+        let link = (!again).then_some(link);
+        let work = Work::Carry(Carrying { sender, epoch, link, above: true, parcels, reply });
         self.log.inlet.hand_over(work).await?;
         match done.await.map_err(|_dropped| NotCommitted)? {
+            Ok(_) if again => self.went_again(end).await?,
             Ok(mark) => debug!(upto = mark.upto.0, "took facts from the gateway above"),
             Err(why) => {
                 // The next greeting says what is held, and the gateway above goes on from there.

@@ -21,15 +21,15 @@ use crate::{
 const SEED: u64 = 20_261_122;
 
 /// A van, its centre, and the line between them.
-struct World {
-    van: Fake,
-    centre: Fake,
+pub(super) struct World {
+    pub(super) van: Fake,
+    pub(super) centre: Fake,
     wire: Arc<Mutex<Wire>>,
     supervisor: Supervisor,
 }
 
 impl World {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let supervisor = Supervisor::new();
         let (van, centre) = (Fake::start("van", &supervisor), Fake::start("centre", &supervisor));
         centre.trust(&van);
@@ -41,16 +41,21 @@ impl World {
         Direct { to, by, wire: Arc::clone(&self.wire) }
     }
 
-    fn follow(&self) {
+    pub(super) fn follow(&self) {
         self.van.follow(&self.centre, self.line(), &self.supervisor);
     }
 
-    fn wire(&self) -> std::sync::MutexGuard<'_, Wire> {
+    pub(super) fn wire(&self) -> std::sync::MutexGuard<'_, Wire> {
         lock(&self.wire)
     }
 
     /// Waits until it is so, at most so long.
-    async fn until(&self, what: &str, patience: Duration, so: impl Fn(&Self) -> bool) -> Duration {
+    pub(super) async fn until(
+        &self,
+        what: &str,
+        patience: Duration,
+        so: impl Fn(&Self) -> bool,
+    ) -> Duration {
         let began = Instant::now();
         while !so(self) {
             assert!(began.elapsed() < patience, "{what}: {:?}", self.van.status());
@@ -59,7 +64,7 @@ impl World {
         began.elapsed()
     }
 
-    fn is_green(&self) -> bool {
+    pub(super) fn is_green(&self) -> bool {
         let last = self.van.last();
         self.van.status().up().is_some_and(|up| up.is_green(last))
     }
@@ -78,7 +83,7 @@ impl World {
     }
 }
 
-const MINUTE: Duration = Duration::from_secs(60);
+pub(super) const MINUTE: Duration = Duration::from_secs(60);
 
 #[tokio::test(start_paused = true)]
 async fn a_backlog_goes_up_whole_and_is_green_only_then() {

@@ -9,6 +9,7 @@
 mod down;
 mod evidence;
 mod lanes;
+mod receipts;
 pub(in crate::uplink) mod roster;
 #[cfg(test)]
 mod tests;

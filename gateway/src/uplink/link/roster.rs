@@ -2,12 +2,15 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tracing::warn;
+
+use super::upper::Upper;
 use crate::{
     domain::{BoxId, Neighbour, Timestamp},
     store::{CommitSeq, Reader},
     uplink::{
         GatewayKey,
-        batch::{Hash, RosterPart, RosterState, Told},
+        batch::{Hash, Message, RosterPart, RosterState, Told},
         roster::{Asked, Header, SelectError, make},
     },
 };
@@ -38,6 +41,27 @@ pub(in crate::uplink) struct Making<'a> {
     pub(in crate::uplink) key: &'a GatewayKey,
     pub(in crate::uplink) row: &'a Neighbour,
     pub(in crate::uplink) now: Timestamp,
+}
+
+impl Upper {
+    /// The next piece of a box's roster, if it lacks one. Blocks.
+    pub(super) fn piece(
+        &self,
+        row: &Neighbour,
+        state: &RosterState,
+        ours: &Told,
+    ) -> Option<Message> {
+        let entered = *self.parts.registered.borrow();
+        let (reader, key) = (self.parts.reader.as_ref(), self.parts.key.as_ref());
+        let making = Making { reader, key, row, now: self.parts.clock.now() };
+        match self.rosters.piece(&making, state, (ours, entered)) {
+            Ok(piece) => piece.map(Message::Roster),
+            Err(error) => {
+                warn!(%error, gateway = %row.name, "no roster goes down");
+                None
+            }
+        }
+    }
 }
 
 impl Rosters {

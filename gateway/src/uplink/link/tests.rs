@@ -9,8 +9,8 @@ use crate::{
     uplink::{
         GatewayKey,
         batch::{
-            Batch, Code, Dispute, Hash, Hello, Message, Nonce, Point, Refusal, Sealed, Stated,
-            Told, split,
+            Batch, Code, Dispute, Hash, Hello, Message, Nonce, PartAsked, Point, ReceiptsAsked,
+            ReceiptsSaid, Refusal, Sealed, Stated, Told, split,
         },
         fake::{Fake, lock},
         parcel::Parcel,
@@ -225,4 +225,126 @@ async fn express_copies_move_no_watermark() {
     assert_eq!(world.send(bytes).await.unwrap().holds, None);
     assert_eq!(lock(&world.centre.taken).express.len(), 2);
     assert_eq!(lock(&world.centre.taken).facts.len(), 0);
+}
+
+fn receipt(count: u64) -> crate::receipt::DayLog {
+    let of = |number| crate::store::fixtures::reading(number, Some("P1"), "V1", 0);
+    let entry = |number| crate::receipt::Entry {
+        village: "青石村".to_owned(),
+        kind: crate::receipt::Kind::Reading,
+        record: crate::receipt::of_reading(&of(number)),
+        person: None,
+    };
+    let day = crate::receipt::Day::of(crate::store::fixtures::NOON);
+    crate::receipt::DayLog::new("V1".parse().unwrap(), day, (0..count).map(entry).collect())
+}
+
+impl World {
+    fn asked(&self, count: u64, upto: i64) -> ReceiptsAsked {
+        let days = vec![receipt(count).receipt()];
+        ReceiptsAsked { told: self.told(), upto, days, parts: Vec::new(), found: Vec::new() }
+    }
+
+    async fn receipts(&self, bytes: Vec<u8>) -> Result<ReceiptsSaid, Code> {
+        let answer = self.centre.upper.answer(&self.van.name, Road::Mqtt, Bytes::from(bytes)).await;
+        let sealed = Sealed::read(&answer).unwrap();
+        sealed.verify(&self.centre.key.public()).unwrap();
+        let answer = Message::open(&sealed).unwrap();
+        if let Message::Receipted(said) = answer {
+            return Ok(said);
+        }
+        let Message::Refused(refusal) = answer else { panic!("{answer:?}") };
+        Err(refusal.code)
+    }
+
+    /// How many records the box's latest word is of, by its hash.
+    fn said(&self) -> Option<crate::receipt::Digest> {
+        let script = self.centre.store.script();
+        script.carried.said.values().next().map(|said| said.receipt.hash)
+    }
+}
+
+#[tokio::test]
+async fn what_a_box_says_of_its_days_is_kept_and_answered_and_what_it_said_before_comes_too_late() {
+    let world = World::new();
+    let held = receipt(5);
+    world.centre.store.script().carried.days.insert((held.day, held.site.clone()), held.clone());
+    let sealed = |asked: ReceiptsAsked| Message::Receipts(asked).seal(&world.van.key).unwrap();
+    let old = sealed(world.asked(4, 7));
+    let said = world.receipts(old.clone()).await.unwrap();
+    assert_eq!(said.of, world.van.name);
+    assert_eq!(said.days[0].receipt(&receipt(4).receipt()), Some(held.receipt()));
+    assert_eq!(world.centre.status().days(|days| days.red()), 1);
+    let same = world.receipts(sealed(world.asked(5, 8))).await.unwrap();
+    assert_eq!(same.days[0].villages, None, "the hash alone says that it is the same");
+    assert_eq!(world.centre.status().days(|days| days.red()), 0);
+    // Replayed, an envelope of before changes nothing.
+    world.receipts(old).await.unwrap();
+    assert_eq!(world.said(), Some(held.receipt().hash));
+    assert_eq!(world.centre.status().days(|days| days.red()), 0);
+}
+
+#[tokio::test]
+async fn receipts_of_another_key_another_box_or_another_life_change_nothing_and_alarm() {
+    let world = World::new();
+    assert_eq!(world.batch_sent(world.batch(Point::default(), 4)).await, Ok(4));
+    let message = |asked| Message::Receipts(asked);
+    let mut other_box = world.asked(4, 7);
+    other_box.told.by = "another".parse().unwrap();
+    let mut other_life = world.asked(4, 7);
+    other_life.told.epoch = 9;
+    for (bytes, code) in [
+        (message(world.asked(4, 7)).seal(&GatewayKey::for_tests()).unwrap(), Code::Forged),
+        (message(other_box).seal(&world.van.key).unwrap(), Code::AnotherBox),
+        (message(other_life).seal(&world.van.key).unwrap(), Code::OtherEpoch),
+    ] {
+        check(&world, &bytes, code, true).await;
+        assert_eq!(world.said(), None);
+    }
+    assert_eq!(world.alarm().map(|(code, _)| code), Some(Code::Forged));
+}
+
+#[tokio::test]
+async fn a_box_learns_nothing_of_days_that_are_not_its_own() {
+    let world = World::new();
+    let held = receipt(5);
+    world.centre.store.script().carried.days.insert((held.day, held.site.clone()), held);
+    world.centre.enter(Neighbour { serves: vec!["别村".to_owned()], ..world.row.clone() });
+    let mut asked = world.asked(4, 7);
+    let (site, day) = (asked.days[0].site.clone(), asked.days[0].day);
+    asked.parts = vec![PartAsked { site, day, part: crate::receipt::Part::Day }];
+    let bytes = Message::Receipts(asked).seal(&world.van.key).unwrap();
+    let said = world.receipts(bytes).await.unwrap();
+    assert_eq!((said.days, said.parts, world.said()), (Vec::new(), Vec::new(), None));
+}
+
+#[tokio::test]
+async fn an_alarm_that_no_bad_line_makes_stands_over_a_start_until_an_operator_has_looked() {
+    let world = World::new();
+    let forged = Message::Batch(world.batch(Point::default(), 4)).seal(&GatewayKey::for_tests());
+    check(&world, &forged.unwrap(), Code::Forged, true).await;
+    let again = || {
+        let (reader, inlet) = world.centre.parts();
+        let (_, registered) = tokio::sync::watch::channel(CommitSeq(0));
+        super::Upper::new(super::Parts {
+            reader,
+            inlet,
+            key: std::sync::Arc::clone(&world.centre.key),
+            clock: crate::domain::Clock::scripted(|| {
+                Timestamp::parse("2026-03-02T10:00:00+08:00").unwrap()
+            }),
+            registered,
+            status: std::sync::Arc::default(),
+        })
+    };
+    let upper = again();
+    let alarm = |upper: &super::Upper| upper.status().below().first()?.1.alarm.clone();
+    assert_eq!(alarm(&upper).map(|alarm| alarm.code), Some(Code::Forged));
+    // The operator enters its row anew, and the box is heard again.
+    world.centre.store.script().carried.entered_at =
+        Some(Timestamp::parse("2026-03-02T09:00:00+08:00").unwrap());
+    let sound = Message::Batch(world.batch(Point::default(), 4)).seal(&world.van.key).unwrap();
+    upper.answer(&world.van.name, Road::Http, Bytes::from(sound)).await;
+    assert_eq!(alarm(&upper), None);
+    assert_eq!(alarm(&again()), None, "its end is kept too");
 }

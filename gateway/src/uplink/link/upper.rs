@@ -25,6 +25,7 @@ use crate::{
         batch::{
             Batch, Code, EnvelopeError, Hello, Holds, Message, Nonce, Refusal, Sealed, Stated, Told,
         },
+        red,
         status::raise,
     },
 };
@@ -62,7 +63,7 @@ pub struct Upper {
 }
 
 /// Why an envelope was not taken: what its sender is told, or that the store failed.
-enum Failed {
+pub(super) enum Failed {
     Refused(EnvelopeError),
     Store(StoreError),
     NotCommitting,
@@ -94,6 +95,7 @@ impl Upper {
     /// The upper end.
     #[must_use]
     pub fn new(parts: Parts) -> Arc<Self> {
+        parts.status.recall(parts.reader.as_ref());
         Arc::new(Self {
             evidence: Evidence::new(parts.inlet.clone()),
             rosters: Rosters::default(),
@@ -139,7 +141,7 @@ impl Upper {
         Ok(Told { by, epoch, nonce })
     }
 
-    async fn ask<T: Send + 'static>(
+    pub(super) async fn ask<T: Send + 'static>(
         self: &Arc<Self>,
         question: impl FnOnce(&dyn Reader) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
@@ -171,7 +173,11 @@ impl Upper {
                 self.carry(batch, link, ours).await
             }
             Message::Express(batch) => self.carry(batch, None, ours).await,
-            Message::Watermark(_) | Message::Refused(_) | Message::Roster(_) => {
+            Message::Receipts(asked) => self.receipts(row, asked, ours).await,
+            Message::Watermark(_)
+            | Message::Refused(_)
+            | Message::Roster(_)
+            | Message::Receipted(_) => {
                 Err(refused(Code::NotForHere, "only a gateway above says that"))
             }
         }
@@ -214,6 +220,7 @@ impl Upper {
         let rows = self.parts.reader.history(&RegistryKey::neighbour(by))?;
         if rows.last().is_some_and(|(_, row)| row.at > alarm.since) {
             self.parts.status.change_below(by, |below| below.alarm = None);
+            self.keep_ended(by);
         }
         Ok(())
     }
@@ -253,24 +260,6 @@ impl Upper {
             answers.extend(piece);
         }
         Ok(answers)
-    }
-
-    fn piece(
-        &self,
-        row: &Neighbour,
-        state: &crate::uplink::batch::RosterState,
-        ours: &Told,
-    ) -> Option<Message> {
-        let entered = *self.parts.registered.borrow();
-        let (reader, key) = (self.parts.reader.as_ref(), self.parts.key.as_ref());
-        let making = Making { reader, key, row, now: self.parts.clock.now() };
-        match self.rosters.piece(&making, state, (ours, entered)) {
-            Ok(piece) => piece.map(Message::Roster),
-            Err(error) => {
-                warn!(%error, gateway = %row.name, "no roster goes down");
-                None
-            }
-        }
     }
 
     /// Enters facts, and answers with the watermark that their commit moved.
@@ -335,15 +324,17 @@ impl Upper {
             }
         };
         let (code, now) = (error.code, self.parts.clock.now());
-        let mut times = 0;
+        let (mut times, mut keep) = (0, None);
         self.parts.status.change_below(by, |below| {
             below.refused = below.refused.saturating_add(1);
             if code.alarms() {
                 raise(&mut below.alarm, code, now);
                 times = below.alarm.as_ref().map_or(0, |alarm| alarm.times);
+                keep = red::to_keep(by.as_str(), below.alarm.as_ref());
             }
         });
         if code.alarms() {
+            self.keep_alarm(keep).await;
             if times == 1 {
                 warn!(gateway = %by, %code, why = %error.why, "refused what a gateway below sent");
             }
