@@ -32,6 +32,8 @@ pub mod notify;
 
 pub mod uplink;
 
+pub mod enrol;
+
 pub mod audit;
 
 pub mod export;

@@ -8,7 +8,7 @@ use ring::{
     signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey},
 };
 
-use crate::secrets;
+use crate::secrets::{self, Secret};
 
 /// The key within the data folder, as PKCS #8 (RFC 8410).
 const KEY_FILE: &str = "gateway-key";
@@ -51,6 +51,20 @@ impl PublicKey {
     }
 }
 
+impl PublicKey {
+    /// The key that these bytes are, as a certificate has it.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// Its bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
 impl fmt::Display for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{PREFIX}{}", URL_SAFE_NO_PAD.encode(self.0))
@@ -70,6 +84,7 @@ impl FromStr for PublicKey {
 /// A gateway's own key.
 pub struct GatewayKey {
     pair: Ed25519KeyPair,
+    encoded: Secret<Vec<u8>>,
 }
 
 impl fmt::Debug for GatewayKey {
@@ -101,20 +116,22 @@ impl GatewayKey {
         let encoded = secrets::kept(&path, make)?;
         let pair = Ed25519KeyPair::from_pkcs8(&encoded)
             .map_err(|why| io::Error::other(format!("{} holds no key: {why}", path.display())))?;
-        Ok(Self { pair })
+        Ok(Self { pair, encoded: Secret::new(encoded) })
     }
 
     /// A key that is gone with the test.
     #[cfg(test)]
     pub(crate) fn for_tests() -> Self {
         let made = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).unwrap();
-        Self { pair: Ed25519KeyPair::from_pkcs8(made.as_ref()).unwrap() }
+        let pair = Ed25519KeyPair::from_pkcs8(made.as_ref()).unwrap();
+        Self { pair, encoded: Secret::new(made.as_ref().to_vec()) }
     }
 
     /// Always the same key, for samples.
     #[cfg(test)]
     pub(crate) fn of_seed(seed: [u8; 32]) -> Self {
-        Self { pair: Ed25519KeyPair::from_seed_unchecked(&seed).unwrap() }
+        let pair = Ed25519KeyPair::from_seed_unchecked(&seed).unwrap();
+        Self { pair, encoded: Secret::new(Vec::new()) }
     }
 
     /// What checks its signatures.
@@ -125,6 +142,12 @@ impl GatewayKey {
             *to = *from;
         }
         PublicKey(public)
+    }
+
+    /// The key itself as PKCS #8, for TLS in this very process. It is written nowhere else.
+    #[must_use]
+    pub(crate) const fn encoded(&self) -> &Secret<Vec<u8>> {
+        &self.encoded
     }
 
     /// Signs bytes.
