@@ -19,6 +19,7 @@ mod context;
 mod contract;
 mod disk;
 mod disk_image;
+mod enrol;
 mod events;
 mod kill;
 mod links;

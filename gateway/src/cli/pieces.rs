@@ -18,6 +18,7 @@ use crate::{
     commit::{self, WriterHandle},
     config::Config,
     domain::{AlertLinks, Clock},
+    enrol::{Office, TimeFloor},
     intake::DeviceBook,
     notify::Gate,
     serve::{self, wire::SendingState},
@@ -78,6 +79,8 @@ pub(super) struct Core {
     pub(super) key: Arc<GatewayKey>,
     /// The upper end of links to gateways below.
     pub(super) upper: Arc<Upper>,
+    /// Where gateways below are enrolled.
+    pub(super) office: Arc<Office>,
     /// Where every request is recorded.
     pub(super) audit: Arc<AuditLog>,
     /// `demo` and `--dev`.
@@ -94,7 +97,7 @@ pub(super) fn key_file(config: &Config) -> Result<sqlite::KeyFile, Failure> {
 }
 
 /// The keys of identities, made with a new store.
-fn key_ring(config: &Config) -> Result<sqlite::KeyRing, Failure> {
+pub(super) fn key_ring(config: &Config) -> Result<sqlite::KeyRing, Failure> {
     let sealed_under = sqlite::sealed_under(&config.store.dir)?;
     let file = key_file(config)?;
     if let sqlite::KeyFile::Beside(path) = &file {
@@ -134,6 +137,8 @@ pub(super) fn core(
     let following =
         book.clone().follow(Arc::clone(&reader), writer.registered.clone(), supervisor.stopping());
     supervisor.spawn("device book", following);
+    let time_floor = Arc::new(TimeFloor::open(&config.store.dir, clock.clone())?);
+    supervisor.spawn("time floor", Arc::clone(&time_floor).follow(supervisor.stopping()));
     let gate = watch::Sender::new(Gate::of(practice, pack.signed_by(), pack.signed_hash()));
     let metrics = serve::metrics::Registry::default();
     let links = serve::open_links(&config.store.dir)?;
@@ -146,6 +151,8 @@ pub(super) fn core(
         configuration: digest(config, &pack),
     };
     let audit = audit::start(settings, supervisor)?;
+    let shown = config.http.tls.as_ref().map(|(certificate, _)| certificate.clone());
+    let office = Office::open(&config.store.dir, time_floor, shown);
     let upper = Upper::new(link::Parts {
         reader: Arc::clone(&reader),
         inlet: writer.inlet.clone(),
@@ -153,6 +160,7 @@ pub(super) fn core(
         clock: clock.clone(),
         registered: writer.registered.clone(),
         status: Arc::default(),
+        office: Some(Arc::clone(&office)),
     });
     super::figures::of_neighbours(&metrics, (Arc::clone(upper.status()), Arc::clone(&reader)));
     let separate_powers = config.accounts.separate_powers;
@@ -167,6 +175,7 @@ pub(super) fn core(
         links,
         key,
         upper,
+        office,
         audit,
         practice,
         separate_powers,
@@ -227,6 +236,7 @@ pub(super) fn shared(
         indicators,
         key: Arc::clone(&core.key),
         upper: Arc::clone(&core.upper),
+        office: Arc::clone(&core.office),
         alert_links: core.links.clone(),
         audit: Arc::clone(&core.audit),
         supervisor: supervisor.clone(),

@@ -47,7 +47,7 @@ pub use health::Health;
 pub use roster::BY_ROSTER;
 pub use window::Pace;
 pub use work::{
-    Act, ActRefused, Acted, CarryRefused, Carrying, Decide, DecideRefused, Deed, Link, Registering,
-    Rostering, Wish, Work,
+    Act, ActRefused, Acted, CarryRefused, Carrying, Decide, DecideRefused, Deed, Enrolling, Link,
+    Registering, Rostering, Wish, Work,
 };
 pub use writer::{Settings, WriterHandle, start};

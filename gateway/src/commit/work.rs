@@ -7,7 +7,7 @@ use crate::{
     domain::{AlertId, AlertOutcome, BoxId, DoctorId, PersonId, Registered, Timestamp, Visit},
     intake::Delivery,
     store::{
-        AccessChange, Attempt, CommitSeq, Committed, ReceiptSaid, Registration, Request,
+        AccessChange, Attempt, BoxChange, CommitSeq, Committed, ReceiptSaid, Registration, Request,
         RosterHeld, TokenRow, Watermark,
     },
     uplink::parcel::Parcel,
@@ -49,6 +49,8 @@ pub enum Work {
         /// Told when it is on disk.
         reply: oneshot::Sender<Committed>,
     },
+    /// A box is let in or turned away, or got codes: its rows, tokens and certificates together.
+    Enrol(Enrolling),
     /// A follower has done everything up to a position.
     Advance {
         /// Which.
@@ -69,6 +71,13 @@ pub enum Work {
     Tick,
     /// Nothing comes after this; commit what queued and end.
     Close,
+}
+
+impl Work {
+    /// Nobody waits for its end.
+    pub(super) const fn owes_nothing(&self) -> bool {
+        matches!(self, Self::Tick | Self::Close)
+    }
 }
 
 /// What somebody does about an alert.
@@ -236,6 +245,17 @@ pub struct Registering {
     pub author: SmolStr,
     /// Told when they are on disk: how many were new or changed.
     pub reply: oneshot::Sender<(Committed, usize)>,
+}
+
+/// Everything that lets boxes in or turns them away, all or none.
+#[derive(Debug)]
+pub struct Enrolling {
+    /// Their rows of the registry, and who is told when everything is on disk.
+    pub rows: Registering,
+    /// Tokens that begin or end with it.
+    pub tokens: Vec<TokenRow>,
+    /// Codes and certificates.
+    pub changes: Vec<BoxChange>,
 }
 
 /// Rows of a roster, all or none.

@@ -265,7 +265,7 @@ impl Writer {
         let mut group = Group::new(unit.as_mut(), &mut self.desk, &self.packs, &self.gateway, now);
         (group.clock, group.doubted) = (self.clock.found(), self.clock.is_doubted());
         let (replies, dirty) = group.apply(works)?;
-        if !dirty && works.iter().all(owes_nothing) {
+        if !dirty && works.iter().all(Work::owes_nothing) {
             return Ok(None);
         }
         let proof = unit.commit()?;
@@ -360,6 +360,7 @@ const fn size(work: &Work) -> usize {
         Work::Deliver(delivery) => delivery.items.len(),
         Work::Register(rows) => rows.rows.len(),
         Work::Roster(rows) => rows.rows.len(),
+        Work::Enrol(enrolling) => enrolling.changes.len(),
         Work::Carry(carrying) => carrying.parcels.len(),
         Work::Act(_)
         | Work::Decide(_)
@@ -373,10 +374,6 @@ const fn size(work: &Work) -> usize {
     }
 }
 
-const fn owes_nothing(work: &Work) -> bool {
-    matches!(work, Work::Tick | Work::Close)
-}
-
 /// Whether a work answers a request that may come again.
 #[cfg(feature = "faults")]
 const fn may_come_again(work: &Work) -> bool {
@@ -386,6 +383,7 @@ const fn may_come_again(work: &Work) -> bool {
         Work::Decide(decide) => decide.request.is_some(),
         Work::Register(_)
         | Work::Roster(_)
+        | Work::Enrol(_)
         | Work::Carry(_)
         | Work::Attempted { .. }
         | Work::Token { .. }

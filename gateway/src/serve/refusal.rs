@@ -33,7 +33,7 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
-    const fn new(
+    pub(super) const fn new(
         status: StatusCode,
         code: &'static str,
         message: &'static str,

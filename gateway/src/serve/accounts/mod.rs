@@ -7,7 +7,7 @@ mod act;
 mod admin;
 pub(super) mod password;
 mod sign_in;
-mod throttle;
+pub(super) mod throttle;
 pub(super) mod totp;
 
 use std::{
@@ -21,7 +21,7 @@ use tokio::sync::{Semaphore, oneshot};
 pub(super) use self::{
     act::{Act, act},
     admin::{add, change, list, sessions},
-    sign_in::{From, Passed, Typed, change_own, check_code, check_password},
+    sign_in::{From, Passed, Typed, change_own, check_code, check_password, of_address},
 };
 use self::{sign_in::Ticket, throttle::Throttle};
 use super::{refusal::Refusal, secret, shared::Shared};

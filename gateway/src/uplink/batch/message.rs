@@ -10,6 +10,7 @@ use smol_str::SmolStr;
 use super::{
     chain::{Hash, Point, batch_hash},
     envelope::{self, EnvelopeError, Sealed},
+    pieces::{Certified, Renew, RosterPart},
     refused::Code,
 };
 use crate::{
@@ -177,23 +178,6 @@ pub struct Refusal {
     pub wait: u32,
 }
 
-/// A piece of a signed roster.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RosterPart {
-    /// Who sends.
-    pub told: Told,
-    /// To whom.
-    pub of: BoxId,
-    /// The hash of the whole package.
-    pub package: Hash,
-    /// Its length.
-    pub bytes: u64,
-    /// Where the piece begins.
-    pub at: u64,
-    /// The piece.
-    pub piece: Vec<u8>,
-}
-
 /// One message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Message {
@@ -209,6 +193,10 @@ pub enum Message {
     Refused(Refusal),
     /// From above: a piece of the roster.
     Roster(RosterPart),
+    /// From below: whether it is time for another certificate.
+    Renew(Renew),
+    /// From above: the certificate.
+    Certified(Certified),
 }
 
 const HELLO: u8 = 1;
@@ -217,6 +205,8 @@ const EXPRESS: u8 = 3;
 const WATERMARK: u8 = 4;
 const REFUSED: u8 = 5;
 const ROSTER: u8 = 6;
+const RENEW: u8 = 7;
+const CERTIFIED: u8 = 8;
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -230,16 +220,6 @@ struct BatchHeader {
     last: i64,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RosterHeader {
-    told: Told,
-    of: BoxId,
-    package: Hash,
-    bytes: u64,
-    at: u64,
-}
-
 impl Message {
     /// Who made it.
     #[must_use]
@@ -250,6 +230,8 @@ impl Message {
             Self::Watermark(stated) => &stated.told,
             Self::Refused(refusal) => &refusal.told,
             Self::Roster(part) => &part.told,
+            Self::Renew(asked) => &asked.told,
+            Self::Certified(answer) => &answer.told,
         }
     }
 
@@ -264,12 +246,9 @@ impl Message {
             Self::Express(batch) => put_batch(EXPRESS, batch, key),
             Self::Watermark(stated) => put(WATERMARK, stated, &[], key),
             Self::Refused(refusal) => put(REFUSED, refusal, &[], key),
-            Self::Roster(part) => {
-                let RosterPart { told, of, package, bytes, at, piece } = part;
-                let (told, of) = (told.clone(), of.clone());
-                let header = RosterHeader { told, of, package: *package, bytes: *bytes, at: *at };
-                put(ROSTER, &header, piece, key)
-            }
+            Self::Roster(part) => part.put(ROSTER, key),
+            Self::Renew(asked) => put(RENEW, asked, &[], key),
+            Self::Certified(answer) => answer.put(CERTIFIED, key),
         }
     }
 
@@ -284,10 +263,9 @@ impl Message {
             EXPRESS => Self::Express(take_batch(sealed)?),
             WATERMARK => Self::Watermark(header(sealed)?),
             REFUSED => Self::Refused(header(sealed)?),
-            ROSTER => {
-                let RosterHeader { told, of, package, bytes, at } = header(sealed)?;
-                Self::Roster(RosterPart { told, of, package, bytes, at, piece: sealed.body()? })
-            }
+            ROSTER => Self::Roster(RosterPart::take(sealed)?),
+            RENEW => Self::Renew(header(sealed)?),
+            CERTIFIED => Self::Certified(Certified::take(sealed)?),
             kind => {
                 return Err(EnvelopeError::new(Code::TooNew, format!("message {kind} is unknown")));
             }
@@ -309,7 +287,7 @@ impl Message {
     }
 }
 
-fn put<H: Serialize>(
+pub(super) fn put<H: Serialize>(
     kind: u8,
     header: &H,
     body: &[u8],
@@ -341,7 +319,7 @@ fn put_batch(kind: u8, batch: &Batch, key: &GatewayKey) -> Result<Vec<u8>, Envel
     put(kind, &header, &body, key)
 }
 
-fn header<H: DeserializeOwned>(sealed: &Sealed<'_>) -> Result<H, EnvelopeError> {
+pub(super) fn header<H: DeserializeOwned>(sealed: &Sealed<'_>) -> Result<H, EnvelopeError> {
     serde_json::from_slice(sealed.header())
         .map_err(|why| EnvelopeError::new(Code::Malformed, why.to_string()))
 }

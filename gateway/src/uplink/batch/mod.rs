@@ -9,6 +9,7 @@
 mod chain;
 mod envelope;
 mod message;
+mod pieces;
 mod refused;
 #[cfg(test)]
 mod tests;
@@ -18,7 +19,7 @@ pub use envelope::{
     BODY_MAX, ENVELOPE_MAX, EnvelopeError, FORMAT, PACKED_MAX, Sealed, seal, split,
 };
 pub use message::{
-    Batch, Dispute, Hello, Holds, Message, Nonce, Refusal, RosterPart, RosterState, Stated, Told,
-    Wants,
+    Batch, Dispute, Hello, Holds, Message, Nonce, Refusal, RosterState, Stated, Told, Wants,
 };
+pub use pieces::{Certified, Renew, RosterPart};
 pub use refused::Code;

@@ -92,8 +92,9 @@ fn is_for(message: &Message, us: &BoxId) -> bool {
         Message::Watermark(stated) => stated.of == *us,
         Message::Refused(refusal) => refusal.of.as_ref().is_none_or(|of| of == us),
         Message::Roster(part) => part.of == *us,
+        Message::Certified(answer) => answer.of == *us,
         // Whoever asked is told by the question that it answers.
         Message::Batch(_) => true,
-        Message::Hello(_) | Message::Express(_) => false,
+        Message::Hello(_) | Message::Express(_) | Message::Renew(_) => false,
     }
 }

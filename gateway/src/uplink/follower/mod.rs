@@ -13,6 +13,7 @@ pub(in crate::uplink) mod incoming;
 mod line;
 mod mqtt;
 mod pace;
+mod renew;
 mod run;
 mod sent;
 mod take;

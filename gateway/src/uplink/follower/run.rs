@@ -13,10 +13,12 @@ use super::{
     incoming::Incoming,
     line::{Line, LineError},
     pace::{Pace, chance},
+    renew::Renewing,
     sent::Sent,
 };
 use crate::{
     domain::{BoxId, Clock},
+    enrol::Enrolled,
     intake::Inlet,
     store::{CommitSeq, Reader, StoreError, Toward},
     supervise::Stop,
@@ -82,6 +84,8 @@ pub struct Settings {
     pub above: PublicKey,
     /// The data folder.
     pub folder: PathBuf,
+    /// What it was enrolled with, if it was by a code.
+    pub enrolled: Option<Arc<Enrolled>>,
 }
 
 /// What to do after a round.
@@ -108,6 +112,7 @@ pub struct Follower {
     /// Alerts up to here have overtaken.
     pub(super) expressed: CommitSeq,
     pub(super) more_comes_down: bool,
+    pub(super) renewing: Option<Renewing>,
     nonce: u64,
     /// The trouble that was told last, in its words: the same one again is only counted.
     pub(super) told: Option<String>,
@@ -148,6 +153,7 @@ impl Follower {
             dispute: None,
             expressed: CommitSeq::default(),
             more_comes_down: false,
+            renewing: settings.enrolled.clone().map(Renewing::new),
             // A number that JSON carries exactly in every language.
             nonce: chance() >> 12,
             told: None,
@@ -203,6 +209,7 @@ impl Follower {
         let due = self.greeted.is_none_or(|at| at.elapsed() >= GREET_EVERY);
         if self.at.is_none() || due || self.more_comes_down {
             self.greet().await?;
+            self.renew_if_due().await;
         }
         let Some(at) = self.at else { return Ok(Next::Wait) };
         self.log.commits.borrow_and_update();
@@ -227,7 +234,7 @@ impl Follower {
         }
     }
 
-    fn next_told(&mut self) -> Told {
+    pub(super) fn next_told(&mut self) -> Told {
         self.nonce = self.nonce.wrapping_add(1);
         Told { nonce: Nonce(self.nonce), ..self.us.clone() }
     }
@@ -343,7 +350,11 @@ impl Follower {
         kept.await.map_err(io::Error::other)?.map_err(Trouble::File)
     }
 
-    async fn exchange(&mut self, message: &Message, nonce: Nonce) -> Result<Vec<Message>, Trouble> {
+    pub(super) async fn exchange(
+        &mut self,
+        message: &Message,
+        nonce: Nonce,
+    ) -> Result<Vec<Message>, Trouble> {
         let sealed = message.seal(&self.log.key)?;
         self.exchange_sealed(sealed, nonce).await
     }

@@ -34,7 +34,12 @@ impl Follower {
                 Message::Batch(batch) => self.enter(batch).await?,
                 Message::Roster(part) => self.keep(part).await?,
                 // None of them came through the reading of an answer.
-                Message::Hello(_) | Message::Express(_) | Message::Refused(_) => {}
+                Message::Hello(_)
+                | Message::Express(_)
+                | Message::Refused(_)
+                | Message::Renew(_) => {}
+                // Nobody asked for it just now.
+                Message::Certified(_) => {}
             }
         }
         Ok(())

@@ -8,6 +8,7 @@
 
 mod down;
 mod evidence;
+mod renew;
 pub(in crate::uplink) mod roster;
 #[cfg(test)]
 mod tests;

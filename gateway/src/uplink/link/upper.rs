@@ -18,6 +18,7 @@ use super::{
 use crate::{
     commit::{CarryRefused, Carrying, Link, Work},
     domain::{BoxId, BoxState, Clock, Neighbour, Registered, Road},
+    enrol::Office,
     intake::Inlet,
     store::{CommitSeq, Reader, RegistryKey, StoreError, Watermark, view::Scope},
     uplink::{
@@ -44,6 +45,8 @@ pub struct Parts {
     pub registered: watch::Receiver<CommitSeq>,
     /// How things stand, for pages and metrics.
     pub status: Arc<Status>,
+    /// Who certifies boxes that were enrolled by a code.
+    pub office: Option<Arc<Office>>,
 }
 
 impl std::fmt::Debug for Parts {
@@ -55,14 +58,14 @@ impl std::fmt::Debug for Parts {
 /// The upper end of every link to a gateway below.
 #[derive(Debug)]
 pub struct Upper {
-    parts: Parts,
+    pub(super) parts: Parts,
     evidence: Evidence,
     rosters: Rosters,
     turns: Semaphore,
 }
 
 /// Why an envelope was not taken: what its sender is told, or that the store failed.
-enum Failed {
+pub(super) enum Failed {
     Refused(EnvelopeError),
     Store(StoreError),
     NotCommitting,
@@ -80,7 +83,7 @@ impl From<StoreError> for Failed {
     }
 }
 
-fn refused(code: Code, why: impl Into<String>) -> Failed {
+pub(super) fn refused(code: Code, why: impl Into<String>) -> Failed {
     Failed::Refused(EnvelopeError { code, why: why.into() })
 }
 
@@ -140,7 +143,7 @@ impl Upper {
         Ok(Told { by, epoch, nonce })
     }
 
-    async fn ask<T: Send + 'static>(
+    pub(super) async fn ask<T: Send + 'static>(
         self: &Arc<Self>,
         question: impl FnOnce(&dyn Reader) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
@@ -172,7 +175,11 @@ impl Upper {
                 self.carry(batch, link, ours).await
             }
             Message::Express(batch) => self.carry(batch, None, ours).await,
-            Message::Watermark(_) | Message::Refused(_) | Message::Roster(_) => {
+            Message::Renew(asked) => self.renew(row, asked, ours).await,
+            Message::Watermark(_)
+            | Message::Refused(_)
+            | Message::Roster(_)
+            | Message::Certified(_) => {
                 Err(refused(Code::NotForHere, "only a gateway above says that"))
             }
         }
@@ -363,7 +370,8 @@ impl Upper {
             | Code::AnotherBox
             | Code::OtherEpoch
             | Code::Malformed
-            | Code::Chain => ALARM_WAIT_SECONDS,
+            | Code::Chain
+            | Code::CodeTwice => ALARM_WAIT_SECONDS,
         };
         let (zh, en) = (code.zh().into(), code.en().into());
         let (told, of) = (ours.clone(), Some(by.clone()));
