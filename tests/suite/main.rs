@@ -20,6 +20,7 @@ mod contract;
 mod demo_van;
 mod disk;
 mod disk_image;
+mod enrol;
 mod events;
 mod identity;
 mod fleet_days;

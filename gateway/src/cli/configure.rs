@@ -13,14 +13,15 @@ use zeroize::Zeroizing;
 use super::{Common, Failure, boxes, pieces};
 use crate::{
     assess::Pack,
-    config::{self, BrokerTls, Config, Settings, Sources, Uplink, Way},
+    config::{self, BrokerTls, ByHand, Config, Settings, Sources, Uplink, Way},
     domain::BoxId,
+    enrol::{Enrolled, Enrolment, client_tls},
     secrets::{self, Secret},
     serve::{Oidc, OidcSettings},
     store::Reader,
     tls,
     uplink::{
-        GatewayKey,
+        GatewayKey, PublicKey,
         follower::{HttpLine, Line, MqttLine, MqttTo},
         signer,
     },
@@ -181,9 +182,13 @@ fn environment(config: &Config) -> Vec<String> {
         problems.push(format!("http.tls_certificate: {} / 证书不可用", in_full(&error)));
     }
     problems.extend(boxes::check(config));
-    if let Some(uplink) = &config.uplink {
-        problems.extend(token_up(uplink).err());
-        problems.extend(certificate_up(uplink, &config.store.dir));
+    match config.uplink.as_ref().map(|uplink| &uplink.by_hand) {
+        Some(Some(by_hand)) => {
+            problems.extend(token_up(by_hand).err());
+            problems.extend(certificate_up(by_hand, &config.store.dir));
+        }
+        Some(None) => problems.extend(enrolment(config).err()),
+        None => {}
     }
     problems.extend(oidc(config).err());
     if let Some(tls) = config.broker.as_ref().and_then(|broker| broker.tls.as_ref()) {
@@ -233,7 +238,7 @@ fn client_secret(path: &Path) -> Result<Secret<String>, String> {
 }
 
 /// What the gateway above lets us in by. Nobody else may read it.
-fn token_up(uplink: &Uplink) -> Result<String, String> {
+fn token_up(uplink: &ByHand) -> Result<String, String> {
     let file = uplink.token_file.display();
     let text = std::fs::read_to_string(&uplink.token_file)
         .map_err(|error| format!("uplink.token_file: {file}: {error} / 令牌文件不可读"))?;
@@ -246,7 +251,7 @@ fn token_up(uplink: &Uplink) -> Result<String, String> {
 
 /// What TLS to the gateway above needs, where somebody of our own choice vouches for it.
 fn tls_up(
-    uplink: &Uplink,
+    uplink: &ByHand,
     key: &Arc<GatewayKey>,
 ) -> Result<Option<Arc<rustls::ClientConfig>>, String> {
     let Some(ca) = &uplink.tls_ca else { return Ok(None) };
@@ -258,7 +263,7 @@ fn tls_up(
 }
 
 /// What is wrong with the files of TLS to the gateway above. No key is made for it.
-fn certificate_up(uplink: &Uplink, folder: &Path) -> Option<String> {
+fn certificate_up(uplink: &ByHand, folder: &Path) -> Option<String> {
     match GatewayKey::found(folder) {
         Ok(Some(key)) => tls_up(uplink, &Arc::new(key)).err(),
         Ok(None) if uplink.certificate.is_some() => Some(
@@ -272,26 +277,51 @@ fn certificate_up(uplink: &Uplink, folder: &Path) -> Option<String> {
     }
 }
 
-/// The line to the gateway above.
+/// What this box was enrolled with, where an address alone relies on it.
+fn enrolment(config: &Config) -> Result<(), String> {
+    let found = Enrolment::found(&config.store.dir).map_err(|error| in_full(&error))?;
+    found.map(|_there| ()).ok_or_else(|| {
+        "uplink.to: stands alone, and this box was not enrolled: run enrol join, or set \
+         uplink.parent_key and uplink.token_file / 本机尚未注册：请先运行 enrol join"
+            .to_owned()
+    })
+}
+
+/// The line to the gateway above, and whom alone it is to believe.
 pub(super) fn line_up(
     uplink: &Uplink,
-    reader: &dyn Reader,
-    key: &Arc<GatewayKey>,
-) -> Result<Box<dyn Line>, String> {
-    let (token, tls) = (token_up(uplink)?, tls_up(uplink, key)?);
-    match &uplink.way {
+    enrolled: Option<&Arc<Enrolled>>,
+    (reader, key): (&dyn Reader, &Arc<GatewayKey>),
+) -> Result<(Box<dyn Line>, PublicKey), String> {
+    let (name, _) = reader.gateway().map_err(|error| in_full(&error))?;
+    let name = BoxId::new(&name).map_err(|error| in_full(&error))?;
+    let (token, tls, above) = match (&uplink.by_hand, enrolled) {
+        (Some(by_hand), _) => (token_up(by_hand)?, tls_up(by_hand, key)?, by_hand.parent_key),
+        (None, Some(enrolled)) => {
+            let held = enrolled.now();
+            if held.name != name {
+                let was = &held.name;
+                return Err(format!(
+                    "this box was enrolled as {was}, and its store is of {name} / 注册的网关名与数据目录不符"
+                ));
+            }
+            let tls = client_tls(enrolled).map_err(|error| in_full(&error))?;
+            (held.token.expose().clone(), Some(tls), held.parent_key)
+        }
+        (None, None) => return Err("this box was not enrolled / 本机尚未注册".to_owned()),
+    };
+    let line: Box<dyn Line> = match &uplink.way {
         Way::Http => {
             let line = HttpLine::new(&uplink.to, token, tls)
                 .map_err(|error| format!("uplink.to: {}", in_full(&error)))?;
-            Ok(Box::new(line))
+            Box::new(line)
         }
         Way::Mqtt { host, port, tls: wanted } => {
-            let (name, _) = reader.gateway().map_err(|error| in_full(&error))?;
-            let name = BoxId::new(&name).map_err(|error| in_full(&error))?;
             let (host, tls) = (host.clone(), tls.filter(|_| *wanted));
-            Ok(Box::new(MqttLine::new(MqttTo { host, port: *port, tls, name, token })))
+            Box::new(MqttLine::new(MqttTo { host, port: *port, tls, name, token }))
         }
-    }
+    };
+    Ok((line, above))
 }
 
 /// What TLS to the broker needs, from its files.

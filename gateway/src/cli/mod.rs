@@ -14,6 +14,7 @@ mod decode;
 mod demo;
 mod dev;
 mod encoding;
+mod enrol;
 mod entries;
 mod figures;
 mod formula;
@@ -99,6 +100,9 @@ enum Command {
     Receipt(receipt::ReceiptCommand),
     /// Print a person's result slip, marked as a copy
     Slip(slip::SlipCommand),
+    /// Let gateways below in, and join the one above
+    #[command(subcommand)]
+    Enrol(enrol::EnrolCommand),
     /// Make bearer tokens
     #[command(subcommand)]
     Token(registry::TokenCommand),
@@ -227,6 +231,7 @@ fn run(command: Command, common: &Common, out: &mut dyn Write) -> Result<(), Fai
         Command::Roster(command) => roster::run(&command, common, out),
         Command::Receipt(command) => receipt::run(&command, common, out),
         Command::Slip(command) => slip::run(&command, common, out),
+        Command::Enrol(command) => enrol::run(&command, common, out),
         Command::Token(command) => registry::token(&command, common, out),
         Command::User(command) => user::run(&command, common, out),
         Command::CheckConfig(check) => configure::check(&check, common, out),

@@ -18,7 +18,7 @@ use crate::{
     commit::{self, WriterHandle},
     config::Config,
     domain::{AlertLinks, Clock},
-    enrol::TimeFloor,
+    enrol::{Office, TimeFloor},
     intake::{BoxBook, DeviceBook},
     notify::Gate,
     serve::{self, wire::SendingState},
@@ -83,6 +83,8 @@ pub(super) struct Core {
     pub(super) key: Arc<GatewayKey>,
     /// The upper end of links to gateways below.
     pub(super) upper: Arc<Upper>,
+    /// Where gateways below are enrolled.
+    pub(super) office: Arc<Office>,
     /// Where every request is recorded.
     pub(super) audit: Arc<AuditLog>,
     /// `demo` and `--dev`.
@@ -99,7 +101,7 @@ pub(super) fn key_file(config: &Config) -> Result<sqlite::KeyFile, Failure> {
 }
 
 /// The keys of identities, made with a new store.
-fn key_ring(config: &Config) -> Result<sqlite::KeyRing, Failure> {
+pub(super) fn key_ring(config: &Config) -> Result<sqlite::KeyRing, Failure> {
     let sealed_under = sqlite::sealed_under(&config.store.dir)?;
     let file = key_file(config)?;
     if let sqlite::KeyFile::Beside(path) = &file {
@@ -156,6 +158,8 @@ pub(super) fn core(
         configuration: digest(config, &pack),
     };
     let audit = audit::start(settings, supervisor)?;
+    let shown = config.http.tls.as_ref().map(|(certificate, _)| certificate.clone());
+    let office = Office::open(&config.store.dir, time_floor, shown);
     let upper = Upper::new(link::Parts {
         reader: Arc::clone(&reader),
         inlet: writer.inlet.clone(),
@@ -163,6 +167,7 @@ pub(super) fn core(
         clock: clock.clone(),
         registered: writer.registered.clone(),
         status: Arc::default(),
+        office: Some(Arc::clone(&office)),
     });
     super::figures::of_neighbours(&metrics, (Arc::clone(upper.status()), Arc::clone(&reader)));
     let separate_powers = config.accounts.separate_powers;
@@ -179,6 +184,7 @@ pub(super) fn core(
         links,
         key,
         upper,
+        office,
         audit,
         practice,
         separate_powers,
@@ -232,6 +238,7 @@ pub(super) fn shared(
         indicators,
         key: Arc::clone(&core.key),
         upper: Arc::clone(&core.upper),
+        office: Arc::clone(&core.office),
         alert_links: core.links.clone(),
         audit: Arc::clone(&core.audit),
         supervisor: supervisor.clone(),

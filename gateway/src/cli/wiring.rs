@@ -12,8 +12,9 @@ use crate::{
     assess::Pack,
     audit::Refusals,
     commit::Work,
-    config::{Config, Serial},
+    config::{Config, Serial, Uplink},
     domain::{DeviceId, DoctorId, Road, SiteId, case_code},
+    enrol::Enrolled,
     export,
     intake::{
         Admission, Arrival, DeviceBook, Item, NotCommitted, Topic,
@@ -84,15 +85,18 @@ fn exchange(core: &Arc<Core>) -> mqtt::Exchange {
     })
 }
 
-/// Hands everything to the gateway above, where one is configured.
+/// Hands everything to the gateway above, where one is configured or this box was enrolled.
 pub(super) fn uplink(
     config: &Config,
     core: &Arc<Core>,
     supervisor: &Supervisor,
 ) -> Result<(), Failure> {
-    let Some(uplink) = &config.uplink else { return Ok(()) };
-    let line = configure::line_up(uplink, core.reader.as_ref(), &core.key)
-        .map_err(Failure::Configuration)?;
+    let enrolled = Enrolled::open(&config.store.dir, Arc::clone(&core.key))?;
+    let by_code = || enrolled.as_ref().map(|enrolled| Uplink::enrolled(&enrolled.now().to));
+    let Some(uplink) = config.uplink.clone().or_else(by_code) else { return Ok(()) };
+    let enrolled = enrolled.filter(|_| uplink.by_hand.is_none());
+    let line = configure::line_up(&uplink, enrolled.as_ref(), (core.reader.as_ref(), &core.key));
+    let (line, above) = line.map_err(Failure::Configuration)?;
     let log = follower::Log {
         reader: Arc::clone(&core.reader),
         inlet: core.writer.inlet.clone(),
@@ -101,11 +105,8 @@ pub(super) fn uplink(
         clock: core.clock.clone(),
         status: Arc::clone(core.upper.status()),
     };
-    let settings = follower::Settings {
-        to: uplink.to.clone(),
-        above: uplink.parent_key,
-        folder: config.store.dir.clone(),
-    };
+    let settings =
+        follower::Settings { to: uplink.to, above, folder: config.store.dir.clone(), enrolled };
     let follower = Follower::new(log, settings, line)?;
     supervisor.spawn("uplink", follower.run(supervisor.stopping()));
     Ok(())

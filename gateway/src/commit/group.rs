@@ -14,8 +14,8 @@ use crate::{
     domain::{Millis, PersonEvent, PersonId, ReadingId, Registered, Timestamp},
     intake::{Item, KeyReused, Receipt},
     store::{
-        Attempt, Change, CommitSeq, Committed, Counts, Fact, Outcome, Registration, RegistryKey,
-        Sending, StoreError, StoredReading, Unit, Watermark,
+        AccessChange, Attempt, Change, CommitSeq, Committed, Counts, Fact, Outcome, Registration,
+        RegistryKey, Sending, StoreError, StoredReading, Unit, Watermark,
     },
 };
 
@@ -228,6 +228,14 @@ impl Group<'_> {
         match work {
             Work::Register(rows) => *reply = Reply::Registered(self.register(rows)?),
             Work::Roster(rows) => *reply = Reply::Registered(self.roster(rows)?),
+            Work::Enrol(enrolling) => {
+                *reply = Reply::Registered(self.register(&enrolling.rows)?);
+                let tokens = enrolling.tokens.iter().cloned();
+                self.changes.extend(tokens.map(|token| Change::Token(Box::new(token))));
+                let changes = enrolling.changes.iter().cloned();
+                self.changes
+                    .extend(changes.map(|change| Change::Access(AccessChange::Box(change))));
+            }
             Work::Attempted { attempt, .. } => self.attempted(attempt),
             Work::Token { row, .. } => self.changes.push(Change::Token(Box::new(row.clone()))),
             Work::Access { change, asked, .. } => {
@@ -334,6 +342,9 @@ pub(super) fn answer(works: Vec<Work>, replies: Vec<Reply>, proof: &Committed) {
             (Work::Decide(decide), Reply::Decided(result)) => tell(decide.reply, result),
             (Work::Register(rows), Reply::Registered(count)) => tell(rows.reply, (*proof, count)),
             (Work::Roster(rows), Reply::Registered(count)) => tell(rows.reply, (*proof, count)),
+            (Work::Enrol(enrolling), Reply::Registered(count)) => {
+                tell(enrolling.rows.reply, (*proof, count));
+            }
             (Work::Carry(carrying), Reply::Carried(result, _)) => tell(carrying.reply, result),
             (
                 Work::Attempted { reply, .. }
@@ -348,6 +359,7 @@ pub(super) fn answer(works: Vec<Work>, replies: Vec<Reply>, proof: &Committed) {
                 | Work::Decide(_)
                 | Work::Register(_)
                 | Work::Roster(_)
+                | Work::Enrol(_)
                 | Work::Carry(_)
                 | Work::Tick
                 | Work::Close,

@@ -48,6 +48,6 @@ pub use roster::BY_ROSTER;
 pub use window::Pace;
 pub use work::{
     AccessAsked, AccessDone, Act, ActRefused, Acted, CarryRefused, Carrying, Decide, DecideRefused,
-    Deed, Link, Registering, Rostering, Wish, Work,
+    Deed, Enrolling, Link, Registering, Rostering, Wish, Work,
 };
 pub use writer::{Settings, WriterHandle, start};

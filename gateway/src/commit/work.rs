@@ -7,7 +7,7 @@ use crate::{
     domain::{AlertId, AlertOutcome, BoxId, DoctorId, PersonId, Registered, Timestamp, Visit},
     intake::{Delivery, KeyReused},
     store::{
-        AccessChange, Attempt, CommitSeq, Committed, NeighbourSaid, Registration, Request,
+        AccessChange, Attempt, BoxChange, CommitSeq, Committed, NeighbourSaid, Registration, Request,
         RosterHeld, TokenRow, Watermark,
     },
     uplink::parcel::Parcel,
@@ -51,6 +51,8 @@ pub enum Work {
         /// Told when it is on disk.
         reply: oneshot::Sender<Result<AccessDone, KeyReused>>,
     },
+    /// A box is let in or turned away, or got codes: its rows, tokens and certificates together.
+    Enrol(Enrolling),
     /// A follower has done everything up to a position.
     Advance {
         /// Which.
@@ -80,6 +82,7 @@ impl Work {
             Self::Deliver(delivery) => delivery.items.len(),
             Self::Register(rows) => rows.rows.len(),
             Self::Roster(rows) => rows.rows.len(),
+            Self::Enrol(enrolling) => enrolling.changes.len(),
             Self::Carry(carrying) => carrying.parcels.len(),
             Self::Act(_)
             | Self::Decide(_)
@@ -108,6 +111,7 @@ impl Work {
             Self::Access { asked, .. } => asked.is_some(),
             Self::Register(_)
             | Self::Roster(_)
+            | Self::Enrol(_)
             | Self::Carry(_)
             | Self::Attempted { .. }
             | Self::Token { .. }
@@ -302,6 +306,17 @@ pub struct Registering {
     pub author: SmolStr,
     /// Told when they are on disk: how many were new or changed.
     pub reply: oneshot::Sender<(Committed, usize)>,
+}
+
+/// Everything that lets boxes in or turns them away, all or none.
+#[derive(Debug)]
+pub struct Enrolling {
+    /// Their rows of the registry, and who is told when everything is on disk.
+    pub rows: Registering,
+    /// Tokens that begin or end with it.
+    pub tokens: Vec<TokenRow>,
+    /// Codes and certificates.
+    pub changes: Vec<BoxChange>,
 }
 
 /// Rows of a roster, all or none.

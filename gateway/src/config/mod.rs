@@ -172,6 +172,13 @@ pub struct Uplink {
     pub to: String,
     /// How it is spoken to.
     pub way: Way,
+    /// Whom to believe, where an operator says it; `None`: what the box was enrolled with says it.
+    pub by_hand: Option<ByHand>,
+}
+
+/// A gateway above that no enrolment tells of.
+#[derive(Debug, Clone)]
+pub struct ByHand {
     /// Whom alone we believe.
     pub parent_key: PublicKey,
     /// Where the token for this box stands.
@@ -180,6 +187,14 @@ pub struct Uplink {
     pub certificate: Option<PathBuf>,
     /// Who vouches for its address, where it is not the machine's usual authorities.
     pub tls_ca: Option<PathBuf>,
+}
+
+impl Uplink {
+    /// The gateway above at an address, known by an enrolment.
+    #[must_use]
+    pub fn enrolled(to: &str) -> Self {
+        Self { to: to.to_owned(), way: settings::way_to(to), by_hand: None }
+    }
 }
 
 /// How the gateway above is spoken to.

@@ -3,8 +3,8 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use super::{
-    Accounts, Broker, BrokerTls, Config, Http, Influx, Mqtt, MqttTls, Oidc, Serial, Shadow, Store,
-    Uplink, Way,
+    Accounts, Broker, BrokerTls, ByHand, Config, Http, Influx, Mqtt, MqttTls, Oidc, Serial, Shadow,
+    Store, Uplink, Way,
     keys::Key,
     lists::{PRINTER_KEYS, SERIAL_KEYS},
 };
@@ -89,21 +89,16 @@ impl Settings {
 
     fn uplink(&self) -> Option<Uplink> {
         let to = self.optional("uplink.to")?;
-        let way = match broker_address(&to) {
-            Some((scheme, host, port)) => {
-                Way::Mqtt { host: host.to_owned(), port, tls: scheme == Scheme::Tls }
-            }
-            None => Way::Http,
-        };
-        Some(Uplink {
-            way,
-            // Where one is missing, that is a problem already told.
-            parent_key: self.text("uplink.parent_key").parse().ok()?,
-            token_file: PathBuf::from(self.text("uplink.token_file")),
-            certificate: self.optional("uplink.tls_certificate").map(PathBuf::from),
-            tls_ca: self.optional("uplink.tls_ca").map(PathBuf::from),
-            to,
-        })
+        let by_hand = self.said("uplink.parent_key").then(|| {
+            Some(ByHand {
+                // Where one is missing, that is a problem already told.
+                parent_key: self.text("uplink.parent_key").parse().ok()?,
+                token_file: PathBuf::from(self.text("uplink.token_file")),
+                certificate: self.optional("uplink.tls_certificate").map(PathBuf::from),
+                tls_ca: self.optional("uplink.tls_ca").map(PathBuf::from),
+            })
+        });
+        Some(Uplink { way: way_to(&to), by_hand: by_hand.flatten(), to })
     }
 
     fn oidc(&self) -> Option<Oidc> {
@@ -204,6 +199,16 @@ pub(super) fn broker_address(url: &str) -> Option<(Scheme, &str, u16)> {
         None => (address, usual),
     };
     (!host.is_empty()).then_some((scheme, host, port))
+}
+
+/// How the gateway above is spoken to at an address.
+pub(super) fn way_to(to: &str) -> Way {
+    match broker_address(to) {
+        Some((scheme, host, port)) => {
+            Way::Mqtt { host: host.to_owned(), port, tls: scheme == Scheme::Tls }
+        }
+        None => Way::Http,
+    }
 }
 
 /// Names with commas between them, as checked when they were read.

@@ -144,12 +144,15 @@ fn is_at_home(url: &str) -> bool {
     matches!(name, "127.0.0.1" | "localhost" | "[::1]")
 }
 
-/// A gateway above is known by its key and lets us in by a token; without it neither does anything.
+/// A gateway above is known by its key and lets us in by a token, or by an enrolment; without its address
+/// neither does anything.
 fn uplink(settings: &Settings) -> Vec<Problem> {
     let to = settings.setting("uplink.to").map_or("", |setting| setting.value.as_str());
+    // An address alone is that of a gateway by which this one was enrolled.
+    let by_hand = UPLINK.iter().any(|key| settings.said(key));
     let wants = |key: &&&str| match **key {
-        "uplink.tls_ca" => to.starts_with("mqtts://"),
-        _ => !to.is_empty(),
+        "uplink.tls_ca" => by_hand && to.starts_with("mqtts://"),
+        _ => by_hand && !to.is_empty(),
     };
     let lacks = UPLINK.iter().filter(wants).filter(|key| !settings.said(key)).filter_map(|key| {
         let expected = (format!("{key} as well"), format!("须同时设置 {key}"));

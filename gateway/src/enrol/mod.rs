@@ -12,8 +12,12 @@
 mod authority;
 mod certificate;
 mod client;
+mod code;
 mod enrolment;
 mod floor;
+pub mod join;
+mod office;
+mod spoken;
 #[cfg(test)]
 mod tests;
 
@@ -22,5 +26,8 @@ pub use authority::{
 };
 pub use certificate::{Pin, box_of_certificate};
 pub use client::{client_tls, pinned_tls};
+pub use code::{CODE_HOURS, CODE_MAX, Code, NoCode, kept};
 pub use enrolment::{Enrolled, Enrolment};
 pub use floor::{TimeFloor, judged};
+pub use office::{Office, Opens, RENEW_DAYS, Turned, due, weigh};
+pub use spoken::{Answers, Asked, Asks, encoded};

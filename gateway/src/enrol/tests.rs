@@ -16,6 +16,7 @@ use super::{
 use crate::{
     domain::{BoxId, Clock, Millis, Timestamp},
     secrets::Secret,
+    store::{BoxCode, CodeUsed},
     uplink::GatewayKey,
 };
 
@@ -228,4 +229,63 @@ fn the_floor_outlives_the_process() {
     assert_eq!(TimeFloor::open(folder.path(), back()).unwrap().now(), NOW);
     std::fs::write(folder.path().join("time-floor"), b"never").unwrap();
     assert!(TimeFloor::open(folder.path(), back()).is_err());
+}
+
+/// What a code opens that was made for a day, for a request so many hours after.
+#[track_caller]
+fn check_code(
+    used: Option<[u8; 32]>,
+    (hours, code): (i64, &[u8]),
+    expected: Result<Opens, Turned>,
+) {
+    let key = GatewayKey::for_tests().public();
+    let asked = Asked { name: van(), code: kept(&van(), code), key, epoch: 1, hash: [1; 32] };
+    let until = NOW.plus(Millis::hours(24));
+    let used = used.map(|request| CodeUsed { at: NOW, request, key: key.to_string() });
+    let held = BoxCode {
+        name: van(),
+        hash: *kept(&van(), b"right").as_bytes(),
+        site: None,
+        serves: Vec::new(),
+        made_at: NOW,
+        made_by: "operator".into(),
+        until,
+        used,
+    };
+    let at = NOW.plus(Millis::hours(hours));
+    assert_eq!(weigh(Some(&held), &asked, at), expected);
+    assert_eq!(weigh(None, &asked, at), Err(Turned::Wrong));
+    let elsewhere = BoxCode { name: "V04".parse().unwrap(), ..held };
+    assert_eq!(weigh(Some(&elsewhere), &asked, at), Err(Turned::Wrong));
+}
+
+#[test]
+fn a_code_opens_its_box_once_within_its_day() {
+    check_code(None, (0, b"right"), Ok(Opens::First));
+    check_code(None, (23, b"right"), Ok(Opens::First));
+    check_code(None, (24, b"right"), Err(Turned::Expired));
+    check_code(None, (0, b"wrong"), Err(Turned::Wrong));
+    check_code(Some([1; 32]), (1, b"right"), Ok(Opens::Again(NOW)));
+    check_code(Some([1; 32]), (24, b"right"), Err(Turned::Expired));
+    check_code(Some([2; 32]), (1, b"right"), Err(Turned::Used));
+    check_code(Some([2; 32]), (99, b"right"), Err(Turned::Used));
+}
+
+#[test]
+fn a_code_is_read_as_it_was_printed_and_nothing_else_is_one() {
+    let above = GatewayKey::for_tests().public();
+    let name: BoxId = "v.1_a-b".parse().unwrap();
+    let pin = Pin::from_bytes([9; 16]);
+    let code = Code::random(name.clone(), pin, &above).unwrap();
+    let text = code.text();
+    let read: Code = text.expose().parse().unwrap();
+    assert_eq!((&read.name, read.pin, read.secret.expose()), (&name, pin, code.secret.expose()));
+    assert!(read.is_of(&above) && !read.is_of(&GatewayKey::for_tests().public()));
+    for wrong in ["", "xz1", "xz1.V03", "xz1.V03.AAAA.BBBB", "xz2.V03.AAAA.BBBB"] {
+        assert!(wrong.parse::<Code>().is_err(), "{wrong}");
+    }
+    let mut cut = text.expose().clone();
+    cut.pop();
+    assert!(cut.parse::<Code>().is_err());
+    assert!(format!(" {}\n", text.expose()).parse::<Code>().is_ok());
 }

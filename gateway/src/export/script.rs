@@ -11,13 +11,13 @@ use tokio::sync::watch;
 use super::{Advance, Log};
 use crate::{
     domain::{
-        AlertId, BenchId, DoctorId, IdNumber, NotificationKey, Person, PersonEvent, PersonId,
-        ReadingId, Registered, SiteId, Timestamp,
+        AlertId, BenchId, BoxId, DoctorId, IdNumber, NotificationKey, Person, PersonEvent,
+        PersonId, ReadingId, Registered, SiteId, Timestamp,
     },
     store::{
-        AccessReader, Attempt, Attributed, BenchSession, CardScan, CommitSeq, Counts, Crossing,
-        Decided, Fact, FileReader, HeldClaim, HeldMerge, Owed, Reader, RegistryKey, Retimed,
-        SealReader, StoreError, StoredReading, TokenRow,
+        AccessReader, Attempt, Attributed, BenchSession, BoxCertificate, BoxReader, CardScan,
+        CommitSeq, Counts, Crossing, Decided, Fact, FileReader, HeldClaim, HeldMerge, Owed, Reader,
+        RegistryKey, Retimed, SealReader, StoreError, StoredReading, TokenRow,
         view::{
             AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
             HeldState, Page, Paging, ReadingFilter, Scope,
@@ -42,6 +42,8 @@ pub(crate) struct Script {
     pub(crate) feed_reads: usize,
     /// What goes to other gateways and comes from them.
     pub(crate) carried: crate::uplink::fake::Carried,
+    /// Certificates of boxes.
+    pub(crate) certificates: BTreeMap<BoxId, BoxCertificate>,
 }
 
 /// The reading side over a [`Script`].
@@ -258,6 +260,12 @@ pub(crate) fn log(store: &Arc<Scripted>, commits: &watch::Sender<CommitSeq>) -> 
 impl SealReader for Scripted {}
 
 impl AccessReader for Scripted {}
+
+impl BoxReader for Scripted {
+    fn box_certificate(&self, name: &BoxId) -> Result<Option<BoxCertificate>, StoreError> {
+        Ok(self.script().certificates.get(name).cloned())
+    }
+}
 
 impl FileReader for Scripted {
     fn merges(&self, _: &Scope, _: &Paging) -> Result<Page<HeldMerge>, StoreError> {

@@ -253,6 +253,7 @@ async fn write(
             | Work::Decide(_)
             | Work::Register(_)
             | Work::Roster(_)
+            | Work::Enrol(_)
             | Work::Carry(_)
             | Work::Token { .. }
             | Work::Access { .. }

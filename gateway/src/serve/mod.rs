@@ -7,6 +7,7 @@
 
 mod accounts;
 mod admin;
+mod admin_enrol;
 mod admin_events;
 mod admin_keys;
 mod admin_receipts;

@@ -41,7 +41,7 @@ use super::{api, wire};
         api::board::board, api::receipts::receipts, api::board::snapshot, api::indicators::indicators, api::live::events, api::live::stream,
         api::held::quarantine, api::held::one, api::held::refused,
         api::decide::claim, api::decide::dismiss, api::decide::undo,
-        api::uplink::exchange,
+        api::uplink::exchange, api::enrol::enrol,
         api::accounts::list, api::accounts::disable, api::accounts::enable, api::accounts::revoke,
         api::glass::break_it, api::glass::end, api::glass::list,
         api::audit::list,

@@ -14,9 +14,9 @@ use axum::{
 
 use super::{
     api::{
-        accounts, alerts, audit, bench, board, decide, glass, happened, health, held, indicators,
-        live, me, merge, outcomes, people, post as posted, readings, receipts, uplink, visits,
-        void,
+        accounts, alerts, audit, bench, board, decide, enrol, glass, happened, health, held,
+        indicators, live, me, merge, outcomes, people, post as posted, readings, receipts, uplink,
+        visits, void,
     },
     assets,
     extract::DEPTH_MAX,
@@ -100,6 +100,7 @@ fn api() -> Routes {
         .post("/api/v1/claims/{id}/undo", decide::undo)
         .get("/api/v1/refused", held::refused)
         .post(UPLINK, uplink::exchange)
+        .post("/api/v1/enrol", enrol::enrol)
         .get("/api/v1/accounts", accounts::list)
         .post("/api/v1/accounts/{id}/disable", accounts::disable)
         .post("/api/v1/accounts/{id}/enable", accounts::enable)

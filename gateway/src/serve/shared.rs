@@ -16,6 +16,7 @@ use tokio::sync::{Semaphore, watch};
 use super::oidc::Oidc;
 use super::{
     accounts::{AccountRules, Accounts},
+    api::enrol::Enrolments,
     bundle::Bundle,
     caller::Grant,
     indicators::Latest,
@@ -30,6 +31,7 @@ use crate::{
     audit::AuditLog,
     commit::Health,
     domain::{AlertLinks, Clock, Level, Person, Plan, Timestamp},
+    enrol::Office,
     intake::{Inlet, Item},
     slip::Printers,
     store::{CommitSeq, Reader, StoreError},
@@ -191,6 +193,8 @@ pub struct Parts {
     pub key: Arc<GatewayKey>,
     /// The upper end of links to gateways below.
     pub upper: Arc<Upper>,
+    /// Where they are enrolled.
+    pub office: Arc<Office>,
     /// Makes and reads the links of messages.
     pub alert_links: AlertLinks,
     /// Where every request is recorded.
@@ -221,6 +225,8 @@ pub struct Shared {
     pub(super) indicators: Latest,
     pub(super) key: Arc<GatewayKey>,
     pub(super) upper: Arc<Upper>,
+    pub(super) office: Arc<Office>,
+    pub(super) enrolments: Enrolments,
     pub(super) alert_links: AlertLinks,
     pub(super) audit: Arc<AuditLog>,
     pub(super) supervisor: Supervisor,
@@ -306,6 +312,8 @@ impl Shared {
             indicators: parts.indicators,
             key: parts.key,
             upper: parts.upper,
+            office: parts.office,
+            enrolments: Enrolments::default(),
             alert_links: parts.alert_links,
             audit: parts.audit,
             supervisor: parts.supervisor,

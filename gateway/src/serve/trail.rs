@@ -48,6 +48,7 @@ struct Seen {
     who: Option<Who>,
     whom: BTreeSet<PersonId>,
     kind: Option<Kind>,
+    about: Option<SmolStr>,
 }
 
 #[derive(Debug, Clone)]
@@ -114,6 +115,11 @@ pub(super) fn is(kind: Kind) {
     told(|seen| seen.kind = Some(kind));
 }
 
+/// What the request is about, by an id that is nobody's, where its address does not say it.
+pub(super) fn about(object: &str) {
+    told(|seen| seen.about = Some(object.into()));
+}
+
 /// Records every request for pages and the interface.
 pub(super) async fn follow(
     State(shared): State<Arc<Shared>>,
@@ -175,6 +181,7 @@ impl Asking {
     /// deliveries that the log of facts has.
     fn entry(self, seen: Seen, status: StatusCode) -> Option<Entry> {
         let Self { method, route, object } = self;
+        let object = seen.about.clone().unwrap_or(object);
         let stranger = seen.who.is_none();
         let missed = status == StatusCode::NOT_FOUND && !(stranger && object.is_empty());
         let kind = match status {

@@ -4,7 +4,7 @@
 use smol_str::SmolStr;
 
 use super::{
-    Role, StoreError,
+    BoxChange, Role, StoreError,
     view::{Page, Paging},
 };
 use crate::domain::{DoctorId, Id, Timestamp};
@@ -125,6 +125,8 @@ pub enum AccessChange {
     Account(Box<AccountRow>),
     /// Somebody broke the glass.
     Glass(BrokenGlass),
+    /// A box got a code or a certificate.
+    Box(BoxChange),
 }
 
 /// Accounts, and who looked beyond their own. A reader that does not say how refuses.

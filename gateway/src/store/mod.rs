@@ -9,6 +9,7 @@ mod carry;
 mod change;
 #[cfg(test)]
 mod conformance;
+mod enrol;
 mod error;
 mod facts;
 #[cfg(test)]
@@ -39,6 +40,7 @@ pub use carry::{
     Waiting, WaitingParcel, Watermark,
 };
 pub use change::Change;
+pub use enrol::{BoxCertificate, BoxChange, BoxCode, BoxReader, CodeUsed};
 pub use error::{KeyError, StoreError};
 pub use facts::{
     AlertChange, AlertEvent, Attempt, CardScan, CommitSeq, Context, Crossing, Disposition, Fact,

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use super::{
-    AccessReader, Attributed, BenchSession, CarryReader, CommitSeq, Counts, Crossing, Decided,
-    FileReader, Holders, Owed, ReceiptReader, RegistryKey, Retimed, RosterReader, SealReader,
-    StoreError, StoredReading, TokenRow, staff,
+    AccessReader, Attributed, BenchSession, BoxReader, CarryReader, CommitSeq, Counts, Crossing,
+    Decided, FileReader, Holders, Owed, ReceiptReader, RegistryKey, Retimed, RosterReader,
+    SealReader, StoreError, StoredReading, TokenRow, staff,
     view::{
         AlertFilter, AlertHistory, Board, Delivered, FeedEntry, HeldQuarantine, HeldRefusal,
         HeldState, Message, Page, Paging, ReadingFilter, Scope,
@@ -20,7 +20,15 @@ use crate::domain::{
 /// Every query about people takes a [`Scope`]. Every call blocks: async callers use
 /// `spawn_blocking`, and lists are bounded by their limit.
 pub trait Reader:
-    AccessReader + FileReader + ReceiptReader + RosterReader + CarryReader + SealReader + Send + Sync
+    AccessReader
+    + BoxReader
+    + FileReader
+    + ReceiptReader
+    + RosterReader
+    + CarryReader
+    + SealReader
+    + Send
+    + Sync
 {
     /// The last position.
     ///

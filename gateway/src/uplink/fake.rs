@@ -25,14 +25,17 @@ use super::{
 };
 use crate::{
     commit::{CarryRefused, Carrying, Work},
-    domain::{BoxId, BoxState, Clock, Neighbour, Registered, Road, SiteId, Timestamp},
+    domain::{BoxId, BoxState, Clock, Millis, Neighbour, Registered, Road, SiteId, Timestamp},
+    enrol::{BOX_DAYS, Enrolled, Enrolment, Office, Serial, TimeFloor},
     export::script::Scripted,
     intake::{Inlet, Item, Receipt},
     receipt::{Day, DayLog},
+    secrets::Secret,
     store::{
-        Cargo, CarryReader, CommitSeq, Committed, Fact, KeptAlarm, NeighbourSaid, Outcome,
-        Presence, ReceiptDiffers, ReceiptReader, ReceiptSaid, Registration, RegistryKey,
-        RosterHeld, RosterReader, Status as Became, StoreError, Toward, Watermark, view::FeedEntry,
+        AccessChange, BoxChange, Cargo, CarryReader, CommitSeq, Committed, Fact, KeptAlarm,
+        NeighbourSaid, Outcome, Presence, ReceiptDiffers, ReceiptReader, ReceiptSaid, Registration,
+        RegistryKey, RosterHeld, RosterReader, Status as Became, StoreError, Toward, Watermark,
+        view::FeedEntry,
     },
     supervise::Supervisor,
 };
@@ -186,6 +189,7 @@ pub(crate) struct Fake {
     pub(crate) upper: Arc<Upper>,
     pub(crate) taken: Arc<Mutex<Taken>>,
     pub(crate) folder: TempDir,
+    pub(crate) office: Arc<Office>,
     inlet: Inlet,
     commits: watch::Sender<CommitSeq>,
 }
@@ -223,6 +227,9 @@ impl Fake {
         let (work, works) = mpsc::channel(64);
         let (commits, _) = watch::channel(CommitSeq(0));
         let (inlet, key) = (Inlet::new(work), Arc::new(GatewayKey::for_tests()));
+        let folder = tempfile::tempdir().unwrap();
+        let floor = TimeFloor::open(folder.path(), Clock::scripted(now)).unwrap();
+        let office = Office::open(folder.path(), Arc::new(floor), None);
         let upper = Upper::new(Parts {
             reader: Arc::clone(&store) as _,
             inlet: inlet.clone(),
@@ -230,11 +237,12 @@ impl Fake {
             clock: Clock::scripted(now),
             registered: commits.subscribe(),
             status: Arc::default(),
+            office: Some(Arc::clone(&office)),
         });
         let taken: Arc<Mutex<Taken>> = Arc::default();
         supervisor.spawn("writer", write(works, Arc::clone(&store), Arc::clone(&taken)));
-        let folder = tempfile::tempdir().unwrap();
-        Self { name: name.parse().unwrap(), store, key, upper, taken, folder, inlet, commits }
+        let name = name.parse().unwrap();
+        Self { name, store, key, upper, taken, folder, office, inlet, commits }
     }
 
     /// Facts that travel, of so many bytes each that do not pack.
@@ -274,6 +282,34 @@ impl Fake {
         self.store.script().registry.insert(key, Registered::Box(row));
     }
 
+    /// Has it enrolled by a gateway above, with a certificate of so many days left; its number.
+    pub(crate) fn enrol(&self, above: &Fake, days_left: i64) -> String {
+        let at = now().plus(Millis::days(days_left - BOX_DAYS));
+        let (who, serial) = ((&self.name, &self.key.public()), Serial::random().unwrap());
+        let (certificate, kept) = above.office.certify(who, serial, (at, [7; 32])).unwrap();
+        let authority = above.office.authority().unwrap();
+        let enrolment = Enrolment {
+            name: self.name.clone(),
+            to: "https://centre.example".to_owned(),
+            parent_key: above.key.public(),
+            pin: authority.pin(),
+            ca: authority.certificate().clone(),
+            certificate,
+            serial: kept.serial.to_string(),
+            until: kept.until,
+            said_at: at,
+            token: Secret::new("xzt_token".to_owned()),
+        };
+        enrolment.write(self.folder.path()).unwrap();
+        above.store.script().certificates.insert(self.name.clone(), kept);
+        enrolment.serial
+    }
+
+    /// What it holds of its enrolment.
+    pub(crate) fn enrolment(&self) -> Enrolment {
+        Enrolment::found(self.folder.path()).unwrap().unwrap()
+    }
+
     pub(crate) fn status(&self) -> &Arc<Status> {
         self.upper.status()
     }
@@ -303,7 +339,9 @@ impl Fake {
             status: Arc::clone(self.upper.status()),
         };
         let (to, above) = (above.name.to_string(), above.key.public());
-        let settings = Settings { to, above, folder: self.folder.path().to_owned() };
+        let folder = self.folder.path().to_owned();
+        let enrolled = Enrolled::open(&folder, Arc::clone(&self.key)).unwrap();
+        let settings = Settings { to, above, folder, enrolled };
         let follower = Follower::new(log, settings, Box::new(line)).unwrap();
         supervisor.spawn("uplink", follower.run(supervisor.stopping()));
     }
@@ -332,6 +370,13 @@ async fn write(mut works: mpsc::Receiver<Work>, store: Arc<Scripted>, taken: Arc
             let cursor = script.cursors.entry(follower).or_default();
             *cursor = to.unwrap_or_default().max(*cursor);
             reply.send(()).unwrap_or_default();
+            continue;
+        }
+        if let Work::Access { change: AccessChange::Box(BoxChange::Certificate(made)), reply } =
+            work
+        {
+            store.script().certificates.insert(made.name.clone(), *made);
+            reply.send(Committed::for_tests()).unwrap_or_default();
             continue;
         }
         let Work::Deliver(delivery) = work else { panic!("{work:?}") };

@@ -128,6 +128,11 @@ impl Status {
         look(&mut self.state().days)
     }
 
+    /// Somebody must look at a gateway below.
+    pub fn alarm(&self, name: &BoxId, code: Code, now: Timestamp) {
+        self.change_below(name, |below| raise(&mut below.alarm, code, now));
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

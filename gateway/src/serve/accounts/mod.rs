@@ -8,7 +8,7 @@ mod admin;
 mod by_provider;
 pub(super) mod password;
 mod sign_in;
-mod throttle;
+pub(super) mod throttle;
 pub(super) mod totp;
 
 use std::{
@@ -23,7 +23,7 @@ pub(super) use self::{
     act::{Act, By, act},
     admin::{add, change, list, sessions},
     by_provider::{begin, check_back},
-    sign_in::{From, Passed, Typed, change_own, check_code, check_password},
+    sign_in::{From, Passed, Typed, change_own, check_code, check_password, of_address},
 };
 use self::{sign_in::Ticket, throttle::Throttle};
 use super::{refusal::Refusal, secret, shared::Shared};

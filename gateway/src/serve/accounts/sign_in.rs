@@ -117,7 +117,7 @@ fn attempt(name: &str, row: Option<&AccountRow>, from: &From) -> Attempt {
 }
 
 /// Of the sixth version, whoever has one address has as many as they like of its network.
-pub(super) fn of_address(address: Option<IpAddr>) -> Trace {
+pub(in crate::serve) fn of_address(address: Option<IpAddr>) -> Trace {
     let text = match address {
         None => "nowhere".to_owned(),
         Some(IpAddr::V4(address)) => address.to_string(),

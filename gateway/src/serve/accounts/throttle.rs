@@ -35,17 +35,17 @@ const FORGOTTEN: Millis = Millis::hours(1);
 const HELD_MAX: usize = 10_000;
 
 /// The hash of an address, of a browser's mark or of a name.
-pub(super) type Trace = [u8; 32];
+pub(in crate::serve) type Trace = [u8; 32];
 
 /// One attempt to sign in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Attempt {
+pub(in crate::serve) struct Attempt {
     /// From where.
-    pub(super) source: Trace,
+    pub(in crate::serve) source: Trace,
     /// To which account, whether it exists or not.
-    pub(super) account: Trace,
+    pub(in crate::serve) account: Trace,
     /// The browser brought a mark of the account: it signed in before.
-    pub(super) marked: bool,
+    pub(in crate::serve) marked: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -56,7 +56,7 @@ struct Count {
 
 /// What was tried of late.
 #[derive(Debug, Default)]
-pub(super) struct Throttle {
+pub(in crate::serve) struct Throttle {
     pairs: HashMap<(Trace, Trace), Count>,
     sources: HashMap<Trace, Count>,
     accounts: HashMap<Trace, Count>,
@@ -65,7 +65,11 @@ pub(super) struct Throttle {
 
 impl Throttle {
     /// Counts an attempt, or says how long to wait with it; one that waits is not counted.
-    pub(super) fn begin(&mut self, attempt: Attempt, now: Timestamp) -> Result<(), Millis> {
+    pub(in crate::serve) fn begin(
+        &mut self,
+        attempt: Attempt,
+        now: Timestamp,
+    ) -> Result<(), Millis> {
         let pair = (attempt.source, attempt.account);
         let known = attempt.marked || self.opened.contains_key(&pair);
         let mut wait = locked(self.pairs.get(&pair), now);
@@ -85,7 +89,7 @@ impl Throttle {
     }
 
     /// The attempt opened the account: it was no failure, and its source is known from now on.
-    pub(super) fn succeeded(&mut self, attempt: Attempt, now: Timestamp) {
+    pub(in crate::serve) fn succeeded(&mut self, attempt: Attempt, now: Timestamp) {
         self.forgive(attempt);
         make_room(&mut self.opened, |at| *at);
         self.opened.insert((attempt.source, attempt.account), now);

@@ -6,6 +6,7 @@ pub(super) mod audit;
 pub(super) mod bench;
 pub(super) mod board;
 pub(super) mod decide;
+pub(super) mod enrol;
 pub(super) mod glass;
 pub(super) mod happened;
 pub(super) mod health;

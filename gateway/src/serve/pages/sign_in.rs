@@ -80,7 +80,7 @@ impl Stranger {
 }
 
 /// The address that a request came from; what a proxy says only where it is said to be there.
-fn address(parts: &Parts, shared: &Shared) -> Option<IpAddr> {
+pub(in crate::serve) fn address(parts: &Parts, shared: &Shared) -> Option<IpAddr> {
     let peer = parts.extensions.get::<Peer>().and_then(|peer| peer.0);
     if !shared.settings.accounts.forwarded {
         return peer;

@@ -88,6 +88,8 @@ const EXPECTED: &[(&str, &str)] = &[
     ("POST /api/v1/benches/{site}/{bench}/card", "site_act"),
     ("GET /api/v1/receipts", "read_board"),
     ("POST /api/v1/uplink", "uplink"),
+    // The one-time code is what it brings.
+    ("POST /api/v1/enrol", "none"),
     ("GET /healthz", "none"),
     ("GET /readyz", "none"),
     ("GET /metrics", "none"),
@@ -144,6 +146,9 @@ const BODIES: [(&str, &str); 17] = [
 ];
 
 pub(super) fn body(path: &str) -> &'static str {
+    if path.ends_with("/enrol") {
+        return &super::enrol::BODY;
+    }
     let of = BODIES.iter().find(|(end, _)| path.ends_with(end));
     of.map_or("{}", |(_, body)| *body)
 }

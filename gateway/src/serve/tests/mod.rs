@@ -5,6 +5,7 @@ mod admin;
 mod assets;
 mod audited;
 mod bench;
+mod enrol;
 mod happened;
 mod held;
 mod indicators;
@@ -117,6 +118,7 @@ fn gateway_by(settings: Settings, bundle: Bundle, clock: &Clock) -> Gateway {
     let (health, healthy) = watch::channel(Health::Ready);
     let (writing, open) = watch::channel(true);
     furnish(&world);
+    world.commit(|rows| drop(rows.box_codes.insert(enrol::code().name, enrol::code())));
     world.commit(|rows| {
         for number in [1, 2] {
             rows.append(Fact::Event(Box::new(follow_up(number))));
@@ -146,6 +148,8 @@ fn gateway_by(settings: Settings, bundle: Bundle, clock: &Clock) -> Gateway {
     let folder = tempfile::tempdir().unwrap();
     let (log, audited) = AuditLog::for_tests(folder.path().to_owned());
     let audited = std::sync::Mutex::new(audited);
+    let floor = crate::enrol::TimeFloor::open(folder.path(), clock.clone()).unwrap();
+    let office = crate::enrol::Office::open(folder.path(), Arc::new(floor), None);
     let shared = Shared::start(Parts {
         reader: Arc::clone(&world) as _,
         inlet: inlet.clone(),
@@ -168,7 +172,9 @@ fn gateway_by(settings: Settings, bundle: Bundle, clock: &Clock) -> Gateway {
             clock: Clock::scripted(now),
             registered: world.committed.subscribe(),
             status: Arc::default(),
+            office: None,
         }),
+        office,
         alert_links: AlertLinks::with_key([7; 32]),
         audit: log,
         supervisor: supervisor.clone(),

@@ -9,7 +9,7 @@ use std::{
 use tokio::sync::{mpsc, watch};
 
 use crate::{
-    commit::{AccessAsked, AccessDone, Act, ActRefused, Acted, Deed, Wish, Work},
+    commit::{AccessAsked, AccessDone, Act, ActRefused, Acted, Deed, Enrolling, Wish, Work},
     domain::*,
     intake::{Delivery, INLET_DEPTH, Inlet, Item, KeyReused, Receipt},
     store::{
@@ -36,11 +36,22 @@ pub(super) struct Rows {
     pub(super) refused: Vec<HeldRefusal>,
     pub(super) accounts: BTreeMap<AccountName, AccountRow>,
     pub(super) glass: Vec<BrokenGlass>,
+    pub(super) box_codes: BTreeMap<BoxId, BoxCode>,
+    pub(super) box_certificates: BTreeMap<BoxId, BoxCertificate>,
     pub(super) deliveries: usize,
     pub(super) acts: Vec<String>,
 }
 
 impl Rows {
+    fn keep_box(&mut self, change: BoxChange) {
+        match change {
+            BoxChange::Code(code) => drop(self.box_codes.insert(code.name.clone(), *code)),
+            BoxChange::Certificate(made) => {
+                drop(self.box_certificates.insert(made.name.clone(), *made));
+            }
+        }
+    }
+
     pub(super) fn append(&mut self, fact: Fact) -> CommitSeq {
         let seq = CommitSeq(count(self.facts.len()) + 1);
         self.facts.push(FeedEntry { seq, fact });
@@ -208,6 +219,16 @@ impl World {
             Work::Access { change, asked, reply } => {
                 let entered = self.commit(|rows| rows.access(change, asked));
                 told(&reply.send(entered));
+            }
+            Work::Enrol(Enrolling { rows: registering, tokens, changes }) => {
+                self.commit(|rows| {
+                    for row in registering.rows {
+                        rows.registry.insert(RegistryKey::of(&row), row);
+                    }
+                    rows.tokens.extend(tokens.into_iter().map(|token| (token.hash, token)));
+                    changes.into_iter().for_each(|change| rows.keep_box(change));
+                });
+                told(&registering.reply.send((Committed::for_tests(), 1)));
             }
             Work::Roster(_)
             | Work::Carry(_)
@@ -793,6 +814,16 @@ impl RosterReader for World {
 
     fn has_site(&self, place: &str, site: &SiteId) -> Result<bool, StoreError> {
         Ok(self.rows().reaches_site(&Scope::Place(place.to_owned()), Some(site)))
+    }
+}
+
+impl BoxReader for World {
+    fn box_code(&self, name: &BoxId) -> Result<Option<BoxCode>, StoreError> {
+        Ok(self.rows().box_codes.get(name).cloned())
+    }
+
+    fn box_certificate(&self, name: &BoxId) -> Result<Option<BoxCertificate>, StoreError> {
+        Ok(self.rows().box_certificates.get(name).cloned())
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod access;
 mod carry;
+mod enrol;
 mod random;
 mod receipt;
 mod staff;

@@ -10,7 +10,7 @@ use proptest::{
 };
 
 use super::{
-    access,
+    access, enrol,
     staff::{NUMBERS, dated, duty, place as place_row, team},
 };
 use crate::{
@@ -502,6 +502,8 @@ fn working(who: &str, (a, b, c): (u8, u8, u8), work: &mut Work) {
         })),
         _ if c % 7 == 0 => access::keep(access::account(&name("U", a, 4), c)),
         _ if c % 11 == 0 => access::broke(i64::from(c)),
+        _ if c % 13 == 0 => enrol::keep(enrol::code(&name("B", a, 4), c)),
+        _ if c % 17 == 0 => enrol::certify(enrol::certificate(&name("B", a, 4), c)),
         _ => Change::Token(Box::new(TokenRow {
             hash: [a % 2; 32],
             role: Role::ALL[usize::from(c) % Role::ALL.len()],
@@ -682,6 +684,12 @@ fn look(reader: &dyn Reader) -> Vec<String> {
     let (differ, alarms) = (reader.receipts_differ().unwrap(), reader.kept_alarms().unwrap());
     seen.push(format!("{differ:?} {alarms:?}"));
     seen.push(format!("{:?}", reader.token(&[1; 32]).unwrap()));
+    seen.push(format!("{:?}", reader.boxes("", 99).unwrap()));
+    for number in 0..4 {
+        let name = id(&name("B", number, 4));
+        let (code, made) = (reader.box_code(&name), reader.box_certificate(&name));
+        seen.push(format!("{:?} {:?}", code.unwrap(), made.unwrap()));
+    }
     seen.push(format!("{:?}", reader.cursor("uplink").unwrap()));
     for page in [Paging::default(), Paging { limit: 1, after: None }] {
         let accounts = reader.accounts(&page).unwrap();

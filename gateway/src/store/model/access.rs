@@ -1,6 +1,6 @@
 //! Accounts and broken glass, from memory.
 
-use super::{reader::ModelReader, state::State};
+use super::{enrol, reader::ModelReader, state::State};
 use crate::store::{
     AccessChange, AccessReader, AccountName, AccountRow, BrokenGlass, StoreError, Vouched, paging,
     view::{Page, Paging},
@@ -12,6 +12,7 @@ pub(super) fn apply(state: &mut State, change: &AccessChange) {
             state.accounts.insert(row.name.to_string(), AccountRow::clone(row));
         }
         AccessChange::Glass(broken) => state.glass.push(broken.clone()),
+        AccessChange::Box(change) => enrol::apply(state, change),
     }
 }
 

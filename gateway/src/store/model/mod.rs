@@ -9,6 +9,7 @@ mod board;
 mod carry;
 mod change;
 mod correct;
+mod enrol;
 mod held;
 mod merge;
 mod message;

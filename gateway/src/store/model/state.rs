@@ -9,15 +9,15 @@ use smol_str::SmolStr;
 
 use crate::{
     domain::{
-        Alert, AlertId, Attribution, BenchId, Card, DoctorId, HouseholdId, NotificationKey,
+        Alert, AlertId, Attribution, BenchId, BoxId, Card, DoctorId, HouseholdId, NotificationKey,
         PersonEvent, PersonId, ReadingId, Registered, SiteId, Timestamp,
     },
     receipt::Day,
     store::{
-        AccountRow, AlertEvent, Answer, BenchSession, BrokenGlass, CardScan, CommitSeq, Context,
-        Counts, Crossing, Decided, Fact, KeptAlarm, KeptState, Owed, PackInForce, Quarantined,
-        ReceiptDiffers, ReceiptSaid, Refused, Registration, Resumed, RosterHeld, SESSION_MAX,
-        StoredReading, Timer, TimerKind, Timing, TokenRow,
+        AccountRow, AlertEvent, Answer, BenchSession, BoxCertificate, BoxCode, BrokenGlass,
+        CardScan, CommitSeq, Context, Counts, Crossing, Decided, Fact, KeptAlarm, KeptState, Owed,
+        PackInForce, Quarantined, ReceiptDiffers, ReceiptSaid, Refused, Registration, Resumed,
+        RosterHeld, SESSION_MAX, StoredReading, Timer, TimerKind, Timing, TokenRow,
     },
 };
 
@@ -69,6 +69,8 @@ pub(super) struct State {
     pub(super) carried: super::carry::Carried,
     /// By name.
     pub(super) accounts: BTreeMap<String, AccountRow>,
+    pub(super) box_codes: BTreeMap<BoxId, BoxCode>,
+    pub(super) box_certificates: BTreeMap<BoxId, BoxCertificate>,
     pub(super) glass: Vec<BrokenGlass>,
     /// Who answers for each household, as of `turned` or of its row.
     pub(super) present: BTreeMap<HouseholdId, DoctorId>,

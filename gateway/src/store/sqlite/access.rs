@@ -4,6 +4,7 @@ use rusqlite::{Connection, params};
 use smol_str::SmolStr;
 
 use super::{
+    enrol,
     reader::SqliteReader,
     row::{Cells, fetch, fetch_one, run},
 };
@@ -20,6 +21,7 @@ use crate::{
 pub(super) fn apply(connection: &Connection, change: &AccessChange) -> Result<(), StoreError> {
     match change {
         AccessChange::Account(row) => keep(connection, row),
+        AccessChange::Box(change) => enrol::apply(connection, change),
         AccessChange::Glass(broken) => {
             let sql = "INSERT INTO glass (number, at, until, by, role, reason) \
                        SELECT n, ?, ?, ?, ?, seal_text(n, 'reason', ?) \

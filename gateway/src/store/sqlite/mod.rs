@@ -21,6 +21,7 @@ mod context;
 mod decision;
 #[cfg(test)]
 mod durability;
+mod enrol;
 mod event;
 mod fact;
 mod fault;
@@ -79,7 +80,7 @@ use super::{CommitSeq, Reader, Store, StoreError, Unit};
 use crate::domain::Timestamp;
 
 /// The format of the file that this program writes.
-pub const FORMAT_VERSION: i64 = 22;
+pub const FORMAT_VERSION: i64 = 23;
 
 /// How to open a store.
 #[derive(Debug, Clone)]

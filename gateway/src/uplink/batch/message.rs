@@ -11,6 +11,7 @@ use super::{
     chain::{Hash, Point, batch_hash},
     envelope::{self, EnvelopeError, Sealed},
     facts::{put_batch, take_batch},
+    pieces::{Certified, Renew, RosterPart},
     receipts::{ReceiptsAsked, ReceiptsSaid},
     refused::Code,
 };
@@ -176,23 +177,6 @@ pub struct Refusal {
     pub wait: u32,
 }
 
-/// A piece of a signed roster.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RosterPart {
-    /// Who sends.
-    pub told: Told,
-    /// To whom.
-    pub of: BoxId,
-    /// The hash of the whole package.
-    pub package: Hash,
-    /// Its length.
-    pub bytes: u64,
-    /// Where the piece begins.
-    pub at: u64,
-    /// The piece.
-    pub piece: Vec<u8>,
-}
-
 /// One message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Message {
@@ -212,6 +196,10 @@ pub enum Message {
     Receipts(ReceiptsAsked),
     /// From above: the same of what is held there.
     Receipted(ReceiptsSaid),
+    /// From below: whether it is time for another certificate.
+    Renew(Renew),
+    /// From above: the certificate.
+    Certified(Certified),
 }
 
 const HELLO: u8 = 1;
@@ -222,16 +210,8 @@ pub(super) const REFUSED: u8 = 5;
 const ROSTER: u8 = 6;
 const RECEIPTS: u8 = 7;
 const RECEIPTED: u8 = 8;
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RosterHeader {
-    told: Told,
-    of: BoxId,
-    package: Hash,
-    bytes: u64,
-    at: u64,
-}
+const RENEW: u8 = 9;
+const CERTIFIED: u8 = 10;
 
 impl Message {
     /// Who made it.
@@ -245,6 +225,8 @@ impl Message {
             Self::Roster(part) => &part.told,
             Self::Receipts(asked) => &asked.told,
             Self::Receipted(said) => &said.told,
+            Self::Renew(asked) => &asked.told,
+            Self::Certified(answer) => &answer.told,
         }
     }
 
@@ -259,12 +241,9 @@ impl Message {
             Self::Express(batch) => put_batch(EXPRESS, batch, key),
             Self::Watermark(stated) => put(WATERMARK, stated, &[], key),
             Self::Refused(refusal) => put(REFUSED, refusal, &[], key),
-            Self::Roster(part) => {
-                let RosterPart { told, of, package, bytes, at, piece } = part;
-                let (told, of) = (told.clone(), of.clone());
-                let header = RosterHeader { told, of, package: *package, bytes: *bytes, at: *at };
-                put(ROSTER, &header, piece, key)
-            }
+            Self::Roster(part) => part.put(ROSTER, key),
+            Self::Renew(asked) => put(RENEW, asked, &[], key),
+            Self::Certified(answer) => answer.put(CERTIFIED, key),
             Self::Receipts(asked) => put(RECEIPTS, &asked.header(), &asked.body()?, key),
             Self::Receipted(said) => put(RECEIPTED, &said.header(), &said.body()?, key),
         }
@@ -281,10 +260,9 @@ impl Message {
             EXPRESS => Self::Express(take_batch(sealed)?),
             WATERMARK => Self::Watermark(header(sealed)?),
             REFUSED => Self::Refused(header(sealed)?),
-            ROSTER => {
-                let RosterHeader { told, of, package, bytes, at } = header(sealed)?;
-                Self::Roster(RosterPart { told, of, package, bytes, at, piece: sealed.body()? })
-            }
+            ROSTER => Self::Roster(RosterPart::take(sealed)?),
+            RENEW => Self::Renew(header(sealed)?),
+            CERTIFIED => Self::Certified(Certified::take(sealed)?),
             RECEIPTS => Self::Receipts(ReceiptsAsked::open(sealed)?),
             RECEIPTED => Self::Receipted(ReceiptsSaid::open(sealed)?),
             kind => {

@@ -10,6 +10,7 @@ mod chain;
 mod envelope;
 mod facts;
 mod message;
+mod pieces;
 mod receipts;
 mod refused;
 mod said_no;
@@ -21,9 +22,9 @@ pub use envelope::{
     BODY_MAX, ENVELOPE_MAX, EnvelopeError, FORMAT, PACKED_MAX, Sealed, seal, split,
 };
 pub use message::{
-    Batch, Dispute, Hello, Holds, Message, Nonce, Refusal, RosterPart, RosterState, Stated, Told,
-    Wants,
+    Batch, Dispute, Hello, Holds, Message, Nonce, Refusal, RosterState, Stated, Told, Wants,
 };
+pub use pieces::{Certified, Renew, RosterPart};
 pub use receipts::{DaySaid, Found, PAGE, PartAsked, ReceiptsAsked, ReceiptsSaid};
 pub use refused::Code;
 pub use said_no::refusal_of;

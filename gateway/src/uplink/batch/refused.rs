@@ -26,6 +26,8 @@ pub enum Code {
     Malformed,
     /// It goes on from a batch that is not the one held: two chains under one name.
     Chain,
+    /// A one-time code came again, from another key than the one that it let in.
+    CodeTwice,
     /// Something before it is missing here.
     Gap,
     /// No kind of message for this end.
@@ -38,7 +40,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, for pages and tests.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::NotAnEnvelope,
         Self::TooNew,
         Self::TooLarge,
@@ -49,6 +51,7 @@ impl Code {
         Self::OtherEpoch,
         Self::Malformed,
         Self::Chain,
+        Self::CodeTwice,
         Self::Gap,
         Self::NotForHere,
         Self::Busy,
@@ -69,6 +72,7 @@ impl Code {
             Self::OtherEpoch => "other_epoch",
             Self::Malformed => "malformed",
             Self::Chain => "chain",
+            Self::CodeTwice => "code_twice",
             Self::Gap => "gap",
             Self::NotForHere => "not_for_here",
             Self::Busy => "busy",
@@ -90,6 +94,7 @@ impl Code {
             Self::OtherEpoch => "该网关的日志已重建（换盘或恢复备份），须由管理员确认",
             Self::Malformed => "签名正确，但内容不是有效的批次",
             Self::Chain => "与已收到的批次不衔接：同一网关名下出现两条记录链（可能被复制）",
+            Self::CodeTwice => "该网关的注册码被另一台设备再次使用（注册码可能已泄露）",
             Self::Gap => "此前的批次尚未收到",
             Self::NotForHere => "此端不接收该类传输包",
             Self::Busy => "暂时繁忙，请稍后重试",
@@ -115,6 +120,9 @@ impl Code {
             Self::Chain => {
                 "it does not continue what is held: two chains under one name, as of a cloned box"
             }
+            Self::CodeTwice => {
+                "the box's one-time code came again from another key: it may have leaked"
+            }
             Self::Gap => "something before it has not come",
             Self::NotForHere => "no kind of message for this end",
             Self::Busy => "busy at present; try again later",
@@ -134,7 +142,8 @@ impl Code {
             | Self::OtherEpoch
             | Self::Malformed
             | Self::TooLarge
-            | Self::Chain => true,
+            | Self::Chain
+            | Self::CodeTwice => true,
             Self::TooNew | Self::Gap | Self::NotForHere | Self::Busy | Self::NotCommitting => false,
         }
     }

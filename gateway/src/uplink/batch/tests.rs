@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use super::*;
-use crate::{store::CommitSeq, uplink::GatewayKey, uplink::parcel::Parcel};
+use crate::{domain::Timestamp, store::CommitSeq, uplink::GatewayKey, uplink::parcel::Parcel};
 
 /// An envelope of version 1, as a gateway of today writes it. It must be read for ever.
 const SAMPLE: &str = include_str!("sample-1.hex");
@@ -64,6 +64,15 @@ fn every_message() -> Vec<Message> {
         Message::Roster(part),
         Message::Receipts(receipts_asked()),
         Message::Receipted(receipts_said()),
+        Message::Renew(Renew { told: told(), serial: "00ff".into() }),
+        Message::Certified(Certified {
+            told: told(),
+            of: "gw-van".parse().unwrap(),
+            serial: "00ff".into(),
+            until: Timestamp::from_millis(1_800_000_000_000),
+            said_at: Timestamp::from_millis(1_790_000_000_000),
+            certificate: vec![0x30; 40],
+        }),
     ]
 }
 

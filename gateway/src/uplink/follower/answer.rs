@@ -94,8 +94,9 @@ fn is_for(message: &Message, us: &BoxId) -> bool {
         Message::Refused(refusal) => refusal.of.as_ref().is_none_or(|of| of == us),
         Message::Roster(part) => part.of == *us,
         Message::Receipted(said) => said.of == *us,
+        Message::Certified(answer) => answer.of == *us,
         // Whoever asked is told by the question that it answers.
         Message::Batch(_) => true,
-        Message::Hello(_) | Message::Express(_) | Message::Receipts(_) => false,
+        Message::Hello(_) | Message::Express(_) | Message::Receipts(_) | Message::Renew(_) => false,
     }
 }

@@ -19,6 +19,7 @@ mod pace;
 mod receipts;
 #[cfg(test)]
 mod receipts_tests;
+mod renew;
 mod run;
 mod sent;
 mod take;

@@ -82,7 +82,7 @@ impl Pace {
 }
 
 /// Full jitter: anything from nothing to the whole.
-fn drawn(whole: Duration, chance: u64) -> Duration {
+pub(super) fn drawn(whole: Duration, chance: u64) -> Duration {
     let parts = u32::try_from(chance % 1025).unwrap_or(0);
     whole * parts / 1024
 }

@@ -15,10 +15,12 @@ use super::{
     incoming::Incoming,
     line::{Line, LineError},
     pace::{Pace, chance},
+    renew::Renewing,
     sent::Sent,
 };
 use crate::{
     domain::{BoxId, Clock},
+    enrol::Enrolled,
     intake::Inlet,
     store::{CommitSeq, Reader, StoreError, Toward},
     supervise::Stop,
@@ -74,6 +76,8 @@ pub struct Settings {
     pub above: PublicKey,
     /// The data folder.
     pub folder: PathBuf,
+    /// What it was enrolled with, if it was by a code.
+    pub enrolled: Option<Arc<Enrolled>>,
 }
 
 /// What to do after a round.
@@ -104,6 +108,7 @@ pub struct Follower {
     pub(super) days: Days,
     /// Facts of ours that are read again from above, and those of above that go back there.
     pub(super) again: Again,
+    pub(super) renewing: Option<Renewing>,
     nonce: u64,
     /// The trouble that was told last, in its words: the same one again is only counted.
     pub(super) told: Option<String>,
@@ -146,6 +151,7 @@ impl Follower {
             more_comes_down: false,
             days: Days::default(),
             again: Again::default(),
+            renewing: settings.enrolled.clone().map(Renewing::new),
             // A number that JSON carries exactly in every language.
             nonce: chance() >> 12,
             told: None,
@@ -201,6 +207,7 @@ impl Follower {
         let due = self.greeted.is_none_or(|at| at.elapsed() >= GREET_EVERY);
         if self.at.is_none() || due || self.more_comes_down {
             self.greet().await?;
+            self.renew_if_due().await;
         }
         let Some(at) = self.at else { return Ok(Next::Wait) };
         self.look_back().await?;

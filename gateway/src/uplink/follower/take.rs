@@ -39,7 +39,9 @@ impl Follower {
                 | Message::Express(_)
                 | Message::Refused(_)
                 | Message::Receipts(_)
-                | Message::Receipted(_) => {}
+                | Message::Receipted(_)
+                | Message::Renew(_)
+                | Message::Certified(_) => {}
             }
         }
         Ok(())

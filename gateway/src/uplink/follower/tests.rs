@@ -8,6 +8,8 @@ use std::{
 use tokio::time::{Instant, sleep};
 
 use crate::{
+    domain::Millis,
+    enrol::BOX_DAYS,
     store::{CommitSeq, Watermark},
     supervise::Supervisor,
     uplink::{
@@ -322,4 +324,40 @@ async fn what_leaves_is_one_envelope_signed_by_this_gateway() {
         sealed.verify(&world.van.key.public()).unwrap();
         assert_eq!(Message::open(&sealed).unwrap().told().by, world.van.name);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_box_whose_clock_is_years_off_gets_another_certificate_in_time_and_only_then() {
+    let world = World::new();
+    let first = world.van.enrol(&world.centre, 89);
+    world.van.log(10, 300);
+    world.follow();
+    world
+        .until("it has another certificate", MINUTE, |it| it.van.enrolment().serial != first)
+        .await;
+    let held = world.van.enrolment();
+    assert_eq!(held.token.expose(), "xzt_token");
+    assert_eq!(held.until.since(held.said_at), Millis::days(BOX_DAYS));
+    world.until("it is green", MINUTE, World::is_green).await;
+    world.check_equal();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_question_about_a_certificate_that_comes_to_nothing_keeps_nothing_back() {
+    let world = World::new();
+    let first = world.van.enrol(&world.centre, 10);
+    // The gateway above has lost its word about the box.
+    world.centre.store.script().certificates.clear();
+    world.van.log(500, 300);
+    world.follow();
+    world.until("it is green", MINUTE, World::is_green).await;
+    assert_eq!(world.van.enrolment().serial, first);
+    let name = world.van.name.clone();
+    assert_eq!(world.van.status().up().unwrap().alarm, None);
+    // Word again: it is asked again within ten minutes.
+    let again = world.van.enrol(&world.centre, 10);
+    assert!(world.centre.store.script().certificates.contains_key(&name));
+    let soon = Duration::from_secs(660);
+    world.until("it has another one", soon, |it| it.van.enrolment().serial != again).await;
+    world.check_equal();
 }

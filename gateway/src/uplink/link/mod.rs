@@ -10,6 +10,7 @@ mod down;
 mod evidence;
 mod lanes;
 mod receipts;
+mod renew;
 pub(in crate::uplink) mod roster;
 #[cfg(test)]
 mod tests;

@@ -1,16 +1,18 @@
 //! The upper end against everything that is not what it says (ATTACKS A8).
 
 use bytes::Bytes;
+use rustls::pki_types::CertificateDer;
 
 use crate::{
-    domain::{BoxState, Neighbour, Road, Timestamp},
+    domain::{BoxState, Millis, Neighbour, Road, Timestamp},
+    enrol::{BOX_DAYS, box_of_certificate},
     store::CommitSeq,
     supervise::Supervisor,
     uplink::{
         GatewayKey,
         batch::{
-            Batch, Code, Dispute, Hash, Hello, Message, Nonce, PartAsked, Point, ReceiptsAsked,
-            ReceiptsSaid, Refusal, Sealed, Stated, Told, split,
+            Batch, Certified, Code, Dispute, Hash, Hello, Message, Nonce, PartAsked, Point,
+            ReceiptsAsked, ReceiptsSaid, Refusal, Renew, Sealed, Stated, Told, split,
         },
         fake::{Fake, lock},
         parcel::Parcel,
@@ -347,4 +349,67 @@ async fn an_alarm_that_no_bad_line_makes_stands_over_a_start_until_an_operator_h
     upper.answer(&world.van.name, Road::Http, Bytes::from(sound)).await;
     assert_eq!(alarm(&upper), None);
     assert_eq!(alarm(&again()), None, "its end is kept too");
+}
+
+/// What a box with so many days left is answered, saying that it holds the newest certificate or not:
+/// whether it gets another one.
+async fn renewed(days_left: i64, holds: bool) -> Result<bool, Code> {
+    let world = World::new();
+    let newest = world.van.enrol(&world.centre, days_left);
+    let serial = if holds { newest.as_str().into() } else { "0".into() };
+    world.renew(serial).await.map(|certified| {
+        let certificate = CertificateDer::from(certified.certificate.as_slice());
+        let of = box_of_certificate(&certificate);
+        if certified.certificate.is_empty() {
+            assert_eq!(certified.serial, newest);
+            return false;
+        }
+        assert_eq!(of, Some((world.van.name.clone(), world.van.key.public())));
+        assert_ne!(certified.serial, newest);
+        let kept = world.centre.store.script().certificates[&world.van.name].clone();
+        assert_eq!((&kept.serial, kept.until), (&certified.serial, certified.until));
+        let days = certified.until.since(certified.said_at);
+        assert_eq!(days, Millis::days(BOX_DAYS));
+        true
+    })
+}
+
+impl World {
+    async fn renew(&self, serial: smol_str::SmolStr) -> Result<Certified, Code> {
+        let asked =
+            Message::Renew(Renew { told: self.told(), serial }).seal(&self.van.key).unwrap();
+        let by = &self.van.name;
+        let answer = self.centre.upper.answer(by, Road::Http, Bytes::from(asked)).await;
+        let parts = split(&answer).unwrap();
+        let answer = Message::open(&Sealed::read(parts[0]).unwrap()).unwrap();
+        if let Message::Refused(refusal) = answer {
+            return Err(refusal.code);
+        }
+        let Message::Certified(certified) = answer else { panic!("{answer:?}") };
+        Ok(certified)
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_is_renewed_from_ninety_days_on_or_where_the_newest_was_lost() {
+    assert_eq!(renewed(91, true).await, Ok(false));
+    assert_eq!(renewed(90, true).await, Ok(true));
+    assert_eq!(renewed(89, true).await, Ok(true));
+    assert_eq!(renewed(1, true).await, Ok(true));
+    assert_eq!(renewed(179, false).await, Ok(true));
+}
+
+#[tokio::test]
+async fn a_box_that_is_revoked_unknown_or_of_another_key_gets_no_certificate() {
+    let world = World::new();
+    assert_eq!(world.renew("0".into()).await, Err(Code::NotForHere), "it has no enrolment");
+    world.van.enrol(&world.centre, 10);
+    let key = GatewayKey::for_tests().public().to_string();
+    let other = Neighbour { key, ..world.row.clone() };
+    world.centre.enter(other);
+    assert_eq!(world.renew("0".into()).await, Err(Code::Forged));
+    world.centre.enter(Neighbour { state: BoxState::Revoked, ..world.row.clone() });
+    assert_eq!(world.renew("0".into()).await, Err(Code::Revoked));
+    world.centre.enter(world.row.clone());
+    assert!(world.renew("0".into()).await.is_ok());
 }

@@ -18,6 +18,7 @@ use super::{
 use crate::{
     commit::{CarryRefused, Carrying, Link, Work},
     domain::{BoxId, BoxState, Clock, Neighbour, Registered, Road},
+    enrol::Office,
     intake::Inlet,
     store::{CommitSeq, Reader, RegistryKey, StoreError, Watermark, view::Scope},
     uplink::{
@@ -45,6 +46,8 @@ pub struct Parts {
     pub registered: watch::Receiver<CommitSeq>,
     /// How things stand, for pages and metrics.
     pub status: Arc<Status>,
+    /// Who certifies boxes that were enrolled by a code.
+    pub office: Option<Arc<Office>>,
 }
 
 impl std::fmt::Debug for Parts {
@@ -81,7 +84,7 @@ impl From<StoreError> for Failed {
     }
 }
 
-fn refused(code: Code, why: impl Into<String>) -> Failed {
+pub(super) fn refused(code: Code, why: impl Into<String>) -> Failed {
     Failed::Refused(EnvelopeError { code, why: why.into() })
 }
 
@@ -174,10 +177,12 @@ impl Upper {
             }
             Message::Express(batch) => self.carry(batch, None, ours).await,
             Message::Receipts(asked) => self.receipts(row, asked, ours).await,
+            Message::Renew(asked) => self.renew(row, asked, ours).await,
             Message::Watermark(_)
             | Message::Refused(_)
             | Message::Roster(_)
-            | Message::Receipted(_) => {
+            | Message::Receipted(_)
+            | Message::Certified(_) => {
                 Err(refused(Code::NotForHere, "only a gateway above says that"))
             }
         }
@@ -354,7 +359,8 @@ impl Upper {
             | Code::AnotherBox
             | Code::OtherEpoch
             | Code::Malformed
-            | Code::Chain => ALARM_WAIT_SECONDS,
+            | Code::Chain
+            | Code::CodeTwice => ALARM_WAIT_SECONDS,
         };
         let (zh, en) = (code.zh().into(), code.en().into());
         let (told, of) = (ours.clone(), Some(by.clone()));
