@@ -324,7 +324,8 @@ fn check_alerts(van: &Gateway, centre: &Gateway) -> usize {
     if same.is_none() {
         for (gateway, ids) in [(van, &here), (centre, &there)] {
             for id in ids {
-                println!("{}", gateway.get(&format!("/api/v1/alerts/{}", &id[..32])).body);
+                let id = id.split(' ').next().unwrap();
+                println!("{}", gateway.get(&format!("/api/v1/alerts/{id}")).body);
             }
         }
     }
@@ -336,7 +337,8 @@ fn check_alerts(van: &Gateway, centre: &Gateway) -> usize {
 /// The receipts of every day, by hash and record by record. Says of how many days there were any.
 fn check_receipts((van, centre): (&Side, &Side), scratch: &Path) -> usize {
     // One more, for midnight may have passed since. Instants are written by the clocks of China.
-    let days = (0..=DAYS + 1).map(|back| instant(now() - back * DAY)[..10].to_owned());
+    let day = |back| instant(now() - back * DAY).chars().take(10).collect::<String>();
+    let days = (0..=DAYS + 1).map(day);
     let mut held = 0;
     for day in days {
         let of = ["receipt", "show", "--site", SITE, "--day", &day];
