@@ -159,7 +159,7 @@ pub(super) fn core(
     };
     let audit = audit::start(settings, supervisor)?;
     let shown = config.http.tls.as_ref().map(|(certificate, _)| certificate.clone());
-    let office = Office::open(&config.store.dir, time_floor, shown);
+    let office = Office::open(&config.store.dir, Arc::clone(&time_floor), shown);
     let upper = Upper::new(link::Parts {
         reader: Arc::clone(&reader),
         inlet: writer.inlet.clone(),

@@ -24,7 +24,7 @@ use super::{
     parcel::Parcel,
 };
 use crate::{
-    commit::{CarryRefused, Carrying, Work},
+    commit::{AccessDone, CarryRefused, Carrying, Work},
     domain::{BoxId, BoxState, Clock, Millis, Neighbour, Registered, Road, SiteId, Timestamp},
     enrol::{BOX_DAYS, Enrolled, Enrolment, Office, Serial, TimeFloor},
     export::script::Scripted,
@@ -372,11 +372,12 @@ async fn write(mut works: mpsc::Receiver<Work>, store: Arc<Scripted>, taken: Arc
             reply.send(()).unwrap_or_default();
             continue;
         }
-        if let Work::Access { change: AccessChange::Box(BoxChange::Certificate(made)), reply } =
-            work
-        {
+        if let Work::Access { change, reply, .. } = work {
+            let Some(AccessChange::Box(BoxChange::Certificate(made))) = change else {
+                panic!("{change:?}")
+            };
             store.script().certificates.insert(made.name.clone(), *made);
-            reply.send(Committed::for_tests()).unwrap_or_default();
+            reply.send(Ok(AccessDone::Now)).unwrap_or_default();
             continue;
         }
         let Work::Deliver(delivery) = work else { panic!("{work:?}") };

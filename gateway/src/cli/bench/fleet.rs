@@ -144,7 +144,11 @@ impl Van {
                 Message::Hello(_)
                 | Message::Batch(_)
                 | Message::Express(_)
-                | Message::Roster(_) => {}
+                | Message::Roster(_)
+                | Message::Receipts(_)
+                | Message::Receipted(_)
+                | Message::Renew(_)
+                | Message::Certified(_) => {}
             }
         }
         Err(Lost::Broken)

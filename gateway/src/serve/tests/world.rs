@@ -293,6 +293,7 @@ impl Rows {
         match change {
             Some(AccessChange::Account(row)) => drop(self.accounts.insert(row.name.clone(), *row)),
             Some(AccessChange::Glass(broken)) => self.glass.push(broken),
+            Some(AccessChange::Box(change)) => self.keep_box(change),
             None => {}
         }
         Ok(AccessDone::Now)

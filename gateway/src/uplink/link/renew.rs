@@ -43,10 +43,11 @@ impl Upper {
         };
         let Some((certificate, kept)) = made else { return Err(Failed::NotCommitting) };
         let (reply, done) = oneshot::channel();
-        let change = AccessChange::Box(BoxChange::Certificate(Box::new(kept.clone())));
-        let work = Work::Access { change, reply };
+        let change = Some(AccessChange::Box(BoxChange::Certificate(Box::new(kept.clone()))));
+        let work = Work::Access { change, asked: None, reply };
         self.parts.inlet.hand_over(work).await.map_err(|_closed| Failed::NotCommitting)?;
-        done.await.map_err(|_dropped| Failed::NotCommitting)?;
+        let done = done.await.map_err(|_dropped| Failed::NotCommitting)?;
+        done.map_err(|_of_no_request| Failed::NotCommitting)?;
         info!(gateway = %of, until = %kept.until, "a box got another certificate");
         Ok(vec![answer((of, ours), now, (kept, certificate))])
     }

@@ -337,6 +337,7 @@ async fn an_alarm_that_no_bad_line_makes_stands_over_a_start_until_an_operator_h
             }),
             registered,
             status: std::sync::Arc::default(),
+            office: None,
         })
     };
     let upper = again();

@@ -13,7 +13,7 @@ use super::{
     ALARM_WAIT_SECONDS, BUSY_WAIT_SECONDS, down,
     evidence::Evidence,
     lanes::Lanes,
-    roster::{Making, Rosters},
+    roster::Rosters,
 };
 use crate::{
     commit::{CarryRefused, Carrying, Link, Work},
