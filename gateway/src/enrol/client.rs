@@ -5,9 +5,12 @@
 //! ended before it is refused, any other is taken with a warning, because a van whose clock is years
 //! off must still hand up what it measured.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use rustls::{
@@ -25,6 +28,7 @@ use super::{
     certificate::Pin,
     enrolment::{Enrolled, Enrolment},
 };
+use crate::domain::Timestamp;
 
 /// What an enrolled box needs to speak TLS with the gateway above: that gateway's authority alone is
 /// believed, and the box shows its own certificate, always the newest, where it is asked for one.
@@ -91,10 +95,10 @@ impl Pinned {
     }
 
     /// The time to look again with, where the dates do not agree with our clock.
-    fn again(error: &Error, said_at: Option<UnixTime>) -> Option<UnixTime> {
+    fn again(error: &Error, said_at: UnixTime) -> Option<UnixTime> {
         if let Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. }) = error
         {
-            return said_at.is_none_or(|said| said <= *not_after).then_some(*not_after);
+            return (said_at <= *not_after).then_some(*not_after);
         }
         if let Error::InvalidCertificate(CertificateError::NotValidYetContext {
             not_before, ..
@@ -104,6 +108,11 @@ impl Pinned {
         }
         None
     }
+}
+
+fn unix(at: Timestamp) -> UnixTime {
+    let millis = u64::try_from(at.as_millis()).unwrap_or_default();
+    UnixTime::since_unix_epoch(Duration::from_millis(millis))
 }
 
 impl ServerCertVerifier for Pinned {
@@ -121,14 +130,13 @@ impl ServerCertVerifier for Pinned {
         }
         let given = self.enrolled.as_ref().map(|enrolled| enrolled.now());
         let verifier = self.verifier(self.roots(given.as_ref(), chain))?;
+        let said_at =
+            given.map_or(UnixTime::since_unix_epoch(Duration::ZERO), |it| unix(it.said_at));
+        let now = now.max(said_at);
         let error = match verifier.verify_server_cert(leaf, chain, name, &[], now) {
             Ok(verified) => return Ok(verified),
             Err(error) => error,
         };
-        let seconds = given.map(|given| given.said_at.as_millis() / 1000);
-        let said_at = seconds.and_then(|it| u64::try_from(it).ok());
-        let said_at =
-            said_at.map(|it| UnixTime::since_unix_epoch(std::time::Duration::from_secs(it)));
         let Some(at) = Self::again(&error, said_at) else { return Err(error) };
         let verified = verifier.verify_server_cert(leaf, chain, name, &[], at)?;
         if !self.warned.swap(true, Ordering::Relaxed) {
