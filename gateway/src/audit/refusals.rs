@@ -13,7 +13,7 @@ use std::{
 use smol_str::{SmolStr, format_smolstr};
 use tokio::{
     sync::mpsc,
-    time::{MissedTickBehavior, interval},
+    time::{Instant, MissedTickBehavior, interval_at},
 };
 use tracing::warn;
 
@@ -78,7 +78,7 @@ impl Task {
     async fn run(mut self, stop: Stop) {
         // The log ends after this task.
         let Ok(_in_work) = self.log.begin().await else { return };
-        let mut tick = interval(MINUTE);
+        let mut tick = interval_at(Instant::now() + MINUTE, MINUTE);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {

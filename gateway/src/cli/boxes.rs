@@ -97,7 +97,9 @@ fn names(said: &Said<'_>) -> Vec<String> {
     let addresses = listen.into_iter().filter(|ip| !ip.is_unspecified()).map(|ip| ip.to_string());
     let named = [host.unwrap_or_default(), machine.trim(), "localhost"].map(str::to_owned);
     let mut names: Vec<_> = named.into_iter().chain(addresses).collect();
-    names.retain(|name| !name.is_empty() && name.is_ascii());
+    // What no certificate can name is no name.
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-.:".contains(&byte);
+    names.retain(|name| !name.is_empty() && name.bytes().all(plain));
     names.dedup();
     names
 }
@@ -169,4 +171,47 @@ async fn look(core: &Arc<Core>, listener: &mqtt::Shared) -> bool {
         info!(gateway = %of.name, revoked = of.revoked, closed, "rights of a gateway below changed");
     }
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Sources, read};
+
+    fn config(folder: &std::path::Path, url: &str) -> Config {
+        let flags = vec![
+            ("store.dir", folder.display().to_string()),
+            ("mqtt.tls_listen", "127.0.0.1:0".to_owned()),
+            ("http.public_url", url.to_owned()),
+        ];
+        read(&Sources { flags, ..Sources::default() }).unwrap().0
+    }
+
+    #[test]
+    fn a_gateway_with_an_authority_of_its_own_needs_no_files_for_its_door() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = config(folder.path(), "https://centre.example");
+        let told = check(&config).unwrap();
+        assert!(told.starts_with("mqtt.tls_certificate: missing"), "{told}");
+        Authority::open(folder.path(), Clock::system().now()).unwrap();
+        assert_eq!(check(&config), None);
+    }
+
+    /// Whether the door's own certificate is for this host, where the pages are at that address.
+    #[track_caller]
+    fn check_named(url: &str, host: &str, named: bool) {
+        let config = config(std::path::Path::new("/nowhere"), url);
+        let tls = config.mqtt.tls.as_ref().unwrap();
+        let names = names(&Said { tls, config: &config, now: Clock::system().now() });
+        assert_eq!(names.iter().any(|name| name == host), named, "{names:?}");
+    }
+
+    #[test]
+    fn its_certificate_is_for_whatever_this_gateway_is_called() {
+        check_named("https://centre.example", "centre.example", true);
+        check_named("https://centre.example:8443/x", "centre.example", true);
+        check_named("https://centre.example", "127.0.0.1", true);
+        check_named("https://centre.example", "localhost", true);
+        check_named("https://[::1]:8443", "[", false);
+    }
 }

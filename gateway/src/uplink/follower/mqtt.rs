@@ -159,12 +159,12 @@ async fn incoming(events: &mut EventLoop) -> Result<Packet, LineError> {
 /// Whether the other end said that our certificate is withdrawn. What broke while a packet was read is
 /// no cause of the client's error, so it is looked for by hand.
 fn withdraws(error: &ConnectionError) -> bool {
-    match error {
-        ConnectionError::MqttState(StateError::Deserialization(mqttbytes::Error::Io(error))) => {
-            is_withdrawal(error)
-        }
-        other => is_withdrawal(other),
+    if let ConnectionError::MqttState(StateError::Deserialization(mqttbytes::Error::Io(read))) =
+        error
+    {
+        return is_withdrawal(read);
     }
+    is_withdrawal(error)
 }
 
 fn broken(error: impl fmt::Display) -> LineError {
