@@ -339,9 +339,9 @@ fn glass(key: &str, body: &str, told: Option<&str>) -> Work {
 #[test]
 fn a_change_of_access_is_made_once_for_its_key_and_told_alike_ever_after() {
     check(|bench| {
-        let entered = |reply: &Reply| match reply {
-            Reply::Access(entered) => entered.clone(),
-            other => panic!("{other:?}"),
+        let entered = |reply: &Reply| {
+            let Reply::Access(entered) = reply else { panic!("{reply:?}") };
+            entered.clone()
         };
         let before = |told: &str| Ok(AccessDone::Before(told.to_owned()));
         let looked = bench.group([glass("k", "a", None)]);

@@ -241,7 +241,6 @@ macro_rules! house {
         let fake = Fake::start(read).await;
         let mut oidc = fake.settings();
         let mut settings = settings();
-        #[expect(clippy::redundant_closure_call, reason = "each test changes what it asks about")]
         ($change)(&mut oidc, &mut settings);
         settings.oidc = Some(Oidc::new(oidc).unwrap());
         let house = House::open(settings, &Clock::scripted(read), &SHIFT);
