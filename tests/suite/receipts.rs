@@ -116,6 +116,20 @@ fn acknowledge(at: &Gateway, other: &Gateway) {
     wait_for(LINK, "the other end knows of it", || (alerts(other) == ours).then_some(()));
 }
 
+/// The centre in a new folder, from a copy and with its key.
+#[track_caller]
+fn restored(scratch: &Path, copy: &str) -> Setup {
+    let folder = scratch.join("restored").display().to_string();
+    let key = scratch.join("centre/gateway-key").display().to_string();
+    let identities = scratch.join("centre/identity-keys").display().to_string();
+    let again =
+        setup(&scratch.join("restored")).with("XUNZHEN__STORE__IDENTITY_KEY_FILE", &identities);
+    let restore = ["backup", "restore", copy, "--gateway-key", &key, "--data-dir", &folder];
+    let told = again.run(&restore);
+    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+    again
+}
+
 /// A van and its centre, the line between them, and a copy of the centre after the first day.
 #[track_caller]
 fn check_restored(mqtt: bool) {
@@ -150,21 +164,7 @@ fn check_restored(mqtt: bool) {
     // The centre is lost, and comes back from the copy by one command.
     centre.kill();
     line.speed(24_000);
-    let restored = scratch.join("restored").display().to_string();
-    let gateway_key = scratch.join("centre/gateway-key").display().to_string();
-    let identities = scratch.join("centre/identity-keys").display().to_string();
-    let again =
-        setup(&scratch.join("restored")).with("XUNZHEN__STORE__IDENTITY_KEY_FILE", &identities);
-    let told = again.run(&[
-        "backup",
-        "restore",
-        &copy,
-        "--gateway-key",
-        &gateway_key,
-        "--data-dir",
-        &restored,
-    ]);
-    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+    let again = restored(scratch, &copy);
     let centre = again.start();
     assert_eq!(readings(&centre).len(), 100, "the copy is of the first day");
     line.aim(listens(&centre, mqtt));

@@ -41,7 +41,7 @@ pub(crate) struct Script {
     /// How often the feed was read.
     pub(crate) feed_reads: usize,
     /// What goes to other gateways and comes from them.
-    pub(crate) carried: crate::uplink::fake::Carried,
+    pub(crate) carried: crate::uplink::fake_reader::Carried,
     /// Certificates of boxes.
     pub(crate) certificates: BTreeMap<BoxId, BoxCertificate>,
 }

@@ -4,6 +4,8 @@
 pub mod batch;
 #[cfg(test)]
 pub(crate) mod fake;
+#[cfg(test)]
+pub(crate) mod fake_reader;
 pub mod follower;
 mod key;
 pub mod link;

@@ -72,7 +72,7 @@ impl Status {
         let recalled = || -> Result<(), StoreError> {
             let (alarms, differs) = (reader.kept_alarms()?, reader.receipts_differ()?);
             self.days(|days| differs.iter().for_each(|found| days.found(found)));
-            alarms.into_iter().for_each(|alarm| self.recall_alarm(alarm));
+            alarms.iter().for_each(|alarm| self.recall_alarm(alarm));
             Ok(())
         };
         if let Err(error) = recalled() {
@@ -80,7 +80,7 @@ impl Status {
         }
     }
 
-    fn recall_alarm(&self, kept: KeptAlarm) {
+    fn recall_alarm(&self, kept: &KeptAlarm) {
         let code = kept.code.as_deref().unwrap_or_default();
         let Some(code) = Code::ALL.into_iter().find(|known| known.as_str() == code) else { return };
         let alarm = Some(Alarm { code, since: kept.since, times: kept.times });

@@ -221,6 +221,10 @@ fn decode(cells: &mut Cells<'_, '_>) -> Result<ReceiptSaid, StoreError> {
     })
 }
 
+fn site_cell(cells: &mut Cells<'_, '_>) -> Result<Option<SiteId>, StoreError> {
+    cells.id_or_none()
+}
+
 /// Site after site by the index, and in each day after day: as many steps as there are of both.
 fn received_on(
     connection: &Connection,
@@ -235,7 +239,7 @@ fn received_on(
         );
         let mut before = String::new();
         while let Some(site) =
-            fetch_one(connection, table, (&next, [&before]), |cells| cells.id_or_none())?.flatten()
+            fetch_one(connection, table, (&next, [&before]), site_cell)?.flatten()
         {
             let mut after = from;
             loop {

@@ -123,13 +123,13 @@ impl Days {
     }
 
     /// The next days to count.
-    pub(super) fn to_check(&mut self) -> Vec<SiteDay> {
+    pub(super) fn next_to_check(&mut self) -> Vec<SiteDay> {
         let left = self.unchecked.len().saturating_sub(STEP);
         self.unchecked.split_off(left)
     }
 
     /// From where the log, which ends there, is to be looked at, if it is time.
-    pub(super) fn to_follow(&mut self, last: CommitSeq) -> Option<CommitSeq> {
+    pub(super) fn next_to_follow(&mut self, last: CommitSeq) -> Option<CommitSeq> {
         let (followed, now) = (self.followed.filter(|followed| *followed < last)?, Instant::now());
         let (seen, since) = *self.grown.get_or_insert((last, now));
         if seen != last {

@@ -100,10 +100,10 @@ impl Follower {
     }
 
     async fn next_step(&mut self, above: &Told, last: CommitSeq) -> Result<bool, Trouble> {
-        if let Some(after) = self.days.to_follow(last) {
+        if let Some(after) = self.days.next_to_follow(last) {
             self.follow(above, after).await?;
         }
-        let days = self.days.to_check();
+        let days = self.days.next_to_check();
         if !days.is_empty() {
             let told = above.clone();
             let open = self.ask(move |reader| days::not_equal(reader, &told, days)).await?;
