@@ -4,6 +4,8 @@
 pub mod batch;
 #[cfg(test)]
 pub(crate) mod fake;
+#[cfg(test)]
+mod fake_enrolled;
 pub mod follower;
 mod key;
 pub mod link;
