@@ -1,6 +1,6 @@
 //! A box is let in by a one-time code: what the operator types above and below, and nothing else.
 
-use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Output, time::Instant};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Output};
 
 use end_to_end::{
     gateway::{Gateway, Setup},
@@ -9,6 +9,7 @@ use end_to_end::{
 };
 use serde_json::{Value, json};
 use tempfile::tempdir;
+use tokio::time::Instant;
 
 use crate::{
     setup,

@@ -18,20 +18,20 @@ use tokio::{
 use super::{
     GatewayKey, Status,
     batch::{Code, Message, Refusal, Sealed, Told},
+    fake_enrolled::certify,
     follower::{Follower, Line, LineError, Log, Settings},
     link::{Parts, Upper},
     parcel::Parcel,
 };
 use crate::{
-    commit::{AccessDone, CarryRefused, Carrying, Work},
-    domain::{BoxId, BoxState, Clock, Millis, Neighbour, Registered, Road, SiteId, Timestamp},
-    enrol::{BOX_DAYS, Enrolled, Enrolment, Office, Serial, TimeFloor},
+    commit::{CarryRefused, Carrying, Work},
+    domain::{BoxId, BoxState, Clock, Neighbour, Registered, Road, SiteId, Timestamp},
+    enrol::{Enrolled, Office, TimeFloor},
     export::script::Scripted,
     intake::{Inlet, Item, Receipt},
-    secrets::Secret,
     store::{
-        AccessChange, BoxChange, CommitSeq, Committed, Fact, NeighbourSaid, Outcome, Presence,
-        RegistryKey, Status as Became, Watermark, view::FeedEntry,
+        CommitSeq, Committed, Fact, NeighbourSaid, Outcome, Presence, RegistryKey,
+        Status as Became, Watermark, view::FeedEntry,
     },
     supervise::Supervisor,
 };
@@ -66,7 +66,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     Timestamp::parse("2026-03-02T08:00:00+08:00").unwrap()
 }
 
@@ -137,34 +137,6 @@ impl Fake {
         self.store.script().registry.insert(key, Registered::Box(row));
     }
 
-    /// Has it enrolled by a gateway above, with a certificate of so many days left; its number.
-    pub(crate) fn enrol(&self, above: &Fake, days_left: i64) -> String {
-        let at = now().plus(Millis::days(days_left - BOX_DAYS));
-        let (who, serial) = ((&self.name, &self.key.public()), Serial::random().unwrap());
-        let (certificate, kept) = above.office.certify(who, serial, (at, [7; 32])).unwrap();
-        let authority = above.office.authority().unwrap();
-        let enrolment = Enrolment {
-            name: self.name.clone(),
-            to: "https://centre.example".to_owned(),
-            parent_key: above.key.public(),
-            pin: authority.pin(),
-            ca: authority.certificate().clone(),
-            certificate,
-            serial: kept.serial.to_string(),
-            until: kept.until,
-            said_at: at,
-            token: Secret::new("xzt_token".to_owned()),
-        };
-        enrolment.write(self.folder.path()).unwrap();
-        above.store.script().certificates.insert(self.name.clone(), kept);
-        enrolment.serial
-    }
-
-    /// What it holds of its enrolment.
-    pub(crate) fn enrolment(&self) -> Enrolment {
-        Enrolment::found(self.folder.path()).unwrap().unwrap()
-    }
-
     pub(crate) fn status(&self) -> &Arc<Status> {
         self.upper.status()
     }
@@ -227,14 +199,7 @@ async fn write(mut works: mpsc::Receiver<Work>, store: Arc<Scripted>, taken: Arc
             reply.send(()).unwrap_or_default();
             continue;
         }
-        if let Work::Access { change, reply, .. } = work {
-            let Some(AccessChange::Box(BoxChange::Certificate(made))) = change else {
-                panic!("{change:?}")
-            };
-            store.script().certificates.insert(made.name.clone(), *made);
-            reply.send(Ok(AccessDone::Now)).unwrap_or_default();
-            continue;
-        }
+        let Some(work) = certify(work, &store) else { continue };
         let Work::Deliver(delivery) = work else { panic!("{work:?}") };
         let reason = |item: &Item| {
             let Item::Refused(refused) = item else { panic!("{item:?}") };

@@ -5,6 +5,8 @@ pub mod batch;
 #[cfg(test)]
 pub(crate) mod fake;
 #[cfg(test)]
+mod fake_enrolled;
+#[cfg(test)]
 pub(crate) mod fake_reader;
 pub mod follower;
 mod key;
