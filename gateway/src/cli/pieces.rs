@@ -127,6 +127,7 @@ pub(super) fn core(
         clock: clock.clone(),
         trust: config.clock_trust,
         pace,
+        silent_after: config.uplink_silent_after,
     };
     let writer = commit::start(store, settings, supervisor)?;
     let book = DeviceBook::default();
@@ -253,12 +254,16 @@ fn summary(pack: &Pack) -> serve::PackSummary {
         let rule = pack.rule(*concept)?;
         Some((concept.as_str().into(), (rule.zh.to_string(), rule.en.to_string())))
     });
-    // No line opens it, and no pack names it.
+    // No line opens them, and no pack names them.
     let of_nobody = (
         crate::domain::UNATTRIBUTED_EMERGENCY.into(),
         ("无主危急值".to_owned(), "Emergency value of nobody".to_owned()),
     );
-    let concepts = concepts.chain([of_nobody]).collect();
+    let of_site = (
+        crate::domain::BOX_SILENT.into(),
+        ("网关久未上传".to_owned(), "Gateway has not uploaded".to_owned()),
+    );
+    let concepts = concepts.chain([of_nobody, of_site]).collect();
     serve::PackSummary { name: pack.title().clone(), concepts }
 }
 

@@ -65,6 +65,13 @@ pub enum Work {
         /// Told when it is on disk.
         reply: oneshot::Sender<Committed>,
     },
+    /// A gateway below had told everything that it had at an instant of our own clock.
+    Heard {
+        /// Which.
+        sender: BoxId,
+        /// The instant.
+        until: Timestamp,
+    },
     /// Time has passed: look at the timers.
     Tick,
     /// Nothing comes after this; commit what queued and end.

@@ -235,6 +235,13 @@ pub(super) const KEYS: &[Key] = &[
         "PEM file of whom alone we believe about its address; must be said with mqtts:// / 信任的根证书",
     ),
     key(
+        ("uplink", "silent_after_hours"),
+        Kind::Count(1, 8_760),
+        "24",
+        "72",
+        "a gateway below that was not heard for so long is told of once; what it brings later is late / 下级网关失联告警时限（小时）",
+    ),
+    key(
         ("store", "dir"),
         Kind::Path,
         "/var/lib/xunzhen",

@@ -15,7 +15,7 @@ pub use show::{default_file, effective};
 
 use crate::{
     commit::Trust,
-    domain::{BenchId, DeviceId, SiteId},
+    domain::{BenchId, DeviceId, Millis, SiteId},
     secrets::Secret,
     slip::PrinterLine,
     uplink::PublicKey,
@@ -34,6 +34,8 @@ pub struct Config {
     pub broker: Option<Broker>,
     /// The gateway above.
     pub uplink: Option<Uplink>,
+    /// A gateway below may be silent for so long before somebody is told.
+    pub uplink_silent_after: Millis,
     /// The store.
     pub store: Store,
     /// Lines of the audit log are kept so many days.

@@ -84,6 +84,8 @@ pub enum CarryChange {
     Unwait(FactId),
     /// So far is a neighbour's log here.
     Upload(Uploaded),
+    /// Everything that a gateway below had stored up to an instant of our own clock is here.
+    Heard(BoxId, Timestamp),
 }
 
 /// What was first known of a reading that is known otherwise now.
@@ -176,6 +178,14 @@ pub trait CarryReader {
         none(())
     }
 
+    /// Up to when everything that each gateway below had stored is here, by our own clock; by name.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn heard(&self) -> Result<Vec<(BoxId, Timestamp)>, StoreError> {
+        none(())
+    }
+
     /// Which facts of a span came from other gateways, its first position excluded.
     ///
     /// # Errors
@@ -234,6 +244,9 @@ pub(super) trait CarryLook {
     /// As [`CarryReader::uploads`].
     fn all_uploads(&self) -> Result<Vec<Uploaded>, StoreError>;
 
+    /// As [`CarryReader::heard`].
+    fn all_heard(&self) -> Result<Vec<(BoxId, Timestamp)>, StoreError>;
+
     /// As [`CarryReader::parcels_waiting`].
     fn count_waiting(&self) -> Result<u64, StoreError>;
 }
@@ -264,6 +277,10 @@ impl<R: Reader + CarryLook> CarryReader for R {
 
     fn uploads(&self) -> Result<Vec<Uploaded>, StoreError> {
         self.all_uploads()
+    }
+
+    fn heard(&self) -> Result<Vec<(BoxId, Timestamp)>, StoreError> {
+        self.all_heard()
     }
 
     fn carried(&self, span: (CommitSeq, CommitSeq)) -> Result<Vec<CommitSeq>, StoreError> {
@@ -300,6 +317,18 @@ pub trait CarryUnit {
     /// # Errors
     /// Any error of the store.
     fn last_move(&mut self, reading: &ReadingId) -> Result<Option<Attributed>, StoreError>;
+
+    /// As [`CarryReader::heard`].
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn heard(&mut self) -> Result<Vec<(BoxId, Timestamp)>, StoreError>;
+
+    /// Every gateway below that the registry names, by name.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn boxes(&mut self) -> Result<Vec<BoxId>, StoreError>;
 
     /// Parcels that wait, those that were tried least first; so many at most.
     ///

@@ -47,6 +47,8 @@ pub(crate) struct Carried {
     pub(crate) down: Vec<Parcel>,
     /// How far neighbours are.
     pub(crate) marks: BTreeMap<BoxId, Watermark>,
+    /// Up to when neighbours were heard.
+    pub(crate) heard: BTreeMap<BoxId, Timestamp>,
     /// When rows were entered.
     pub(crate) entered_at: Option<Timestamp>,
 }
@@ -59,6 +61,7 @@ impl Default for Carried {
             urgent: Vec::new(),
             down: Vec::new(),
             marks: BTreeMap::new(),
+            heard: BTreeMap::new(),
             entered_at: None,
         }
     }
@@ -101,6 +104,10 @@ impl CarryReader for Scripted {
 
     fn watermark(&self, sender: &BoxId) -> Result<Option<Watermark>, StoreError> {
         Ok(self.script().carried.marks.get(sender).copied())
+    }
+
+    fn heard(&self) -> Result<Vec<(BoxId, Timestamp)>, StoreError> {
+        Ok(self.script().carried.heard.clone().into_iter().collect())
     }
 }
 
@@ -255,6 +262,10 @@ async fn write(mut works: mpsc::Receiver<Work>, store: Arc<Scripted>, taken: Arc
     while let Some(work) = works.recv().await {
         if let Work::Carry(carrying) = work {
             carry(carrying, &store, &mut lock(&taken));
+            continue;
+        }
+        if let Work::Heard { sender, until } = &work {
+            store.script().carried.heard.insert(sender.clone(), *until);
             continue;
         }
         let Work::Deliver(delivery) = work else { panic!("{work:?}") };

@@ -16,7 +16,7 @@ const APPLICATION: i64 = 0x5855_4e5a;
 
 /// Each step leads from the format before it to its own, in one transaction. Steps are only added:
 /// changing one that was released changes nothing in the stores that took it.
-const STEPS: [(&str, &str); 19] = [
+const STEPS: [(&str, &str); 20] = [
     ("the first tables", include_str!("schema/0001_first.sql")),
     ("answers that say what was done", include_str!("schema/0002_answers.sql")),
     ("decisions about quarantine", include_str!("schema/0003_decisions.sql")),
@@ -36,6 +36,7 @@ const STEPS: [(&str, &str); 19] = [
     ("outcomes", include_str!("schema/0017_outcome.sql")),
     ("sessions by which readings are somebody's", include_str!("schema/0018_session.sql")),
     ("receipts", include_str!("schema/0019_receipt.sql")),
+    ("up to when gateways below were heard", include_str!("schema/0023_heard.sql")),
 ];
 
 /// The step after which everything that names somebody is sealed.

@@ -10,6 +10,7 @@
 mod answer;
 mod http;
 pub(in crate::uplink) mod incoming;
+mod lag;
 mod line;
 mod mqtt;
 mod pace;
