@@ -118,6 +118,41 @@ impl InForce {
         in_force
     }
 
+    /// The same where it is known only up to an instant what was measured; `None`: up to now.
+    #[must_use]
+    pub fn known_until(mut self, until: Option<Timestamp>) -> Self {
+        self.know_until(until);
+        self
+    }
+
+    /// It is known up to another instant what was measured.
+    pub fn know_until(&mut self, until: Option<Timestamp>) {
+        self.first.patient.known_until = until;
+        for stretch in &mut self.later {
+            stretch.patient.known_until = until;
+        }
+    }
+
+    /// Whether silence is judged up to an instant only.
+    #[must_use]
+    pub const fn waits_for_uploads(&self) -> bool {
+        self.first.patient.known_until.is_some()
+    }
+
+    /// When silence would tell something next of which it is not known whether it is one.
+    #[must_use]
+    pub fn next_held(&self, state: &State, now: Timestamp) -> Option<Timestamp> {
+        let stretch = self.at(state.position().at.max(now));
+        state.next_held(&stretch.pack, &stretch.patient)
+    }
+
+    /// Whether what could not be known when its time was passed is known now: everything is to be
+    /// folded anew.
+    #[must_use]
+    pub fn has_passed(&self, state: &State) -> bool {
+        state.has_passed(&self.last().patient)
+    }
+
     /// What is in force now.
     #[must_use]
     pub fn last(&self) -> &Stretch {
@@ -232,6 +267,7 @@ impl InForce {
             if next.from > state.position().at {
                 let end = next.from.minus(Millis(1));
                 state.advance(&over.pack, &over.patient, end, steps);
+                state.pass_held(&over.pack, &over.patient, end);
             }
         }
     }

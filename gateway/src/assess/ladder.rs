@@ -36,6 +36,14 @@ impl Pack {
         ack.map(county).into_iter().collect()
     }
 
+    /// The same for a site whose gateway is silent, which is yellow.
+    #[must_use]
+    pub fn ladder_of_silent_box(&self) -> Vec<Rung> {
+        let ack = self.ack_minutes(Cohort::C0, Level::Yellow, false);
+        let county = |after_minutes| Rung { step: CareLevel::County, after_minutes };
+        ack.map(county).into_iter().collect()
+    }
+
     /// The longest that the first page may wait for a second reading of the session (DESIGN
     /// section 6).
     #[must_use]

@@ -144,6 +144,11 @@ pub struct Patient {
     /// what a state was judged with.
     #[serde(skip)]
     pub(super) in_force_from: Timestamp,
+    /// Up to when it is known here what was measured of the person; `None`: up to now, by our own tick.
+    /// What silence alone would tell after it waits. Of the gateways that serve the person, not of the
+    /// person: no part of what a state was judged with.
+    #[serde(skip)]
+    pub(super) known_until: Option<Timestamp>,
 }
 
 impl Patient {
@@ -158,6 +163,7 @@ impl Patient {
             enrolled_at: None,
             cause_illness: false,
             in_force_from: EVER,
+            known_until: None,
         }
     }
 
@@ -186,6 +192,7 @@ impl Patient {
             enrolled_at,
             cause_illness: household.is_some_and(|household| household.cause == "illness"),
             in_force_from: EVER,
+            known_until: None,
         }
     }
 
@@ -235,6 +242,11 @@ impl Patient {
     pub const fn poor_by_illness(mut self) -> Self {
         self.cause_illness = true;
         self
+    }
+
+    /// Whether what silence tells at an instant can be known here.
+    pub(super) fn is_known(&self, due: Timestamp) -> bool {
+        self.known_until.is_none_or(|until| due <= until)
     }
 
     /// The registry's name.

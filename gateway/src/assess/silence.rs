@@ -155,6 +155,12 @@ impl Silence {
         cohorts().filter_map(of_cohort).chain(of_spans).min()
     }
 
+    /// When a silence due at an instant could first be known; `None` while it cannot. What gateways
+    /// upload gates it here without a trace: once known, it is as if it had been known when it was due.
+    pub(super) fn covers(&self, patient: &Patient, due: Timestamp) -> Option<Timestamp> {
+        if patient.is_known(due) { self.uploads.covers(due) } else { None }
+    }
+
     pub(super) const fn value_at(&mut self, at: Timestamp) {
         self.last_value = Some(at);
         self.prompted = false;
@@ -221,6 +227,10 @@ impl Uploads {
         self.known.retain(|known| known.until > judged_to || Some(known.until) == latest);
     }
 
+    pub(super) const fn passed(&self) -> Option<Timestamp> {
+        self.passed
+    }
+
     pub(super) fn pass(&mut self, due: Timestamp) {
         self.passed = Some(self.passed.map_or(due, |passed| passed.min(due)));
     }
@@ -244,9 +254,38 @@ impl State {
         let covered = Told::ALL
             .into_iter()
             .filter_map(due)
-            .filter(|due| self.silence.uploads.covers(*due).is_some());
+            .filter(|due| self.silence.covers(patient, *due).is_some());
         let let_go = |told| self.lets_go(pack, patient, told);
         covered.chain(Told::ALL.into_iter().filter_map(let_go)).min()
+    }
+
+    /// When something would be due next that waits for a value, and whose gateways are not known to
+    /// have told everything up to then.
+    pub(super) fn next_held(&self, pack: &Pack, patient: &Patient) -> Option<Timestamp> {
+        let due = self.uncertain_dues(pack, patient);
+        let due = due.chain(self.silence.uploads.passed());
+        due.filter(|due| !patient.is_known(*due)).min()
+    }
+
+    /// Whether something that was passed while it could not be known is known now.
+    pub(super) fn has_passed(&self, patient: &Patient) -> bool {
+        self.silence.uploads.passed().is_some_and(|passed| patient.is_known(passed))
+    }
+
+    /// Time alone goes on, past what waits for a gateway below.
+    pub(super) fn pass_held(&mut self, pack: &Pack, patient: &Patient, at: Timestamp) {
+        if patient.known_until.is_some() {
+            self.pass_uncovered(pack, patient, at);
+        }
+    }
+
+    /// Remembers what was due and could not be known: a later watermark may make it happen.
+    pub(super) fn pass_uncovered(&mut self, pack: &Pack, patient: &Patient, at: Timestamp) {
+        let uncovered = self.uncertain_dues(pack, patient);
+        let earliest = uncovered.filter(|due| self.silence.covers(patient, *due).is_none()).min();
+        if let Some(due) = earliest.filter(|due| *due <= at) {
+            self.silence.uploads.pass(due);
+        }
     }
 
     /// A valid value was taken: silence begins anew, and its alerts end.
@@ -261,7 +300,7 @@ impl State {
         let by_pack = self.silence.due_by_pack(bench.pack, bench.patient, told);
         let own = by_pack.is_none_or(|by_pack| due < by_pack);
         self.silence.tell(told, due);
-        let Some(known_at) = self.silence.uploads.covers(due) else { return };
+        let Some(known_at) = self.silence.covers(bench.patient, due) else { return };
         let moment = Moment { clock: known_at, ..Moment::due(due) };
         let line = match told {
             Told::Patient => (Concept::Missed, Level::Blue),
@@ -286,7 +325,7 @@ impl State {
         self.unrepeated.retain(|(waiting, _)| *waiting != red);
         let hours = in_hours(bench.pack.timers.repeat_after_red);
         let line = (Concept::MissedRepeat, Level::Orange);
-        let known_at = self.silence.uploads.covers(due).unwrap_or(due);
+        let known_at = self.silence.covers(bench.patient, due).unwrap_or(due);
         let moment = Moment { clock: known_at, ..Moment::due(due) };
         self.raise(bench, line, moment, || Words {
             zh: format!("急症提醒后{hours}小时内没有再测"),

@@ -205,6 +205,7 @@ impl State {
         while let Some((due, what)) = self.next_timer(bench.pack, bench.patient)
             && due <= to
         {
+            self.pass_held(bench.pack, bench.patient, due);
             self.position = self.position.max(Position { at: due, fact: None });
             match what {
                 Due::SessionCloses => self.close_session(bench),
@@ -228,7 +229,7 @@ impl State {
         });
         let covered = self
             .uncertain(pack, patient)
-            .filter(|(due, _)| self.silence.uploads.covers(*due).is_some());
+            .filter(|(due, _)| self.silence.covers(patient, *due).is_some());
         session.into_iter().chain(extreme).chain(let_go).chain(covered).min()
     }
 
@@ -245,12 +246,13 @@ impl State {
         silent.into_iter().flatten().chain(repeats)
     }
 
-    /// Remembers what was due and could not be known: a later watermark may make it happen.
-    fn pass_uncovered(&mut self, pack: &Pack, patient: &Patient, at: Timestamp) {
-        let earliest = self.uncertain(pack, patient).map(|(due, _)| due).min();
-        if let Some(due) = earliest.filter(|due| *due <= at) {
-            self.silence.uploads.pass(due);
-        }
+    /// When it would be due.
+    pub(super) fn uncertain_dues(
+        &self,
+        pack: &Pack,
+        patient: &Patient,
+    ) -> impl Iterator<Item = Timestamp> {
+        self.uncertain(pack, patient).map(|(due, _)| due)
     }
 
     /// A doctor's act about the open alerts of a concept.

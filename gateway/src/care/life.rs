@@ -29,7 +29,8 @@ pub enum Paging {
 const LEARNED_LATE: Millis = Millis::hours(24);
 
 /// Whether an alert's clocks run in day hours: it was stored late, or learned late here.
-fn runs_by_day(alert: &Alert) -> bool {
+#[must_use]
+pub fn runs_by_day(alert: &Alert) -> bool {
     alert.late || alert.opened_at.since(alert.alert_at) > LEARNED_LATE
 }
 

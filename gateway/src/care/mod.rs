@@ -15,7 +15,7 @@ pub use episode::{follow, withdraw};
 pub use hours::{DAY_BEGINS_HOUR, DAY_ENDS_HOUR, add_day_time, next_day_time};
 pub use life::{
     Opening, Paging, Step, acknowledge, actor, ask_again, escalate, forward, note, open, revise,
-    stand_again, stand_as, tell,
+    runs_by_day, stand_again, stand_as, tell,
 };
 pub use outcome::end;
 pub use team::Team;

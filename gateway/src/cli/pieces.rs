@@ -134,6 +134,7 @@ pub(super) fn core(
         clock: clock.clone(),
         trust: config.clock_trust,
         pace,
+        silent_after: config.uplink_silent_after,
     };
     let writer = commit::start(store, settings, supervisor)?;
     let pack = Arc::clone(&writer.pack.borrow());
@@ -289,12 +290,16 @@ fn summary(pack: &Pack, practice: bool) -> serve::PackSummary {
         let rule = pack.rule(*concept)?;
         Some((concept.as_str().into(), (rule.zh.to_string(), rule.en.to_string())))
     });
-    // No line opens it, and no pack names it.
+    // No line opens them, and no pack names them.
     let of_nobody = (
         crate::domain::UNATTRIBUTED_EMERGENCY.into(),
         ("无主危急值".to_owned(), "Emergency value of nobody".to_owned()),
     );
-    let concepts = concepts.chain([of_nobody]).collect();
+    let of_site = (
+        crate::domain::BOX_SILENT.into(),
+        ("网关久未上传".to_owned(), "Gateway has not uploaded".to_owned()),
+    );
+    let concepts = concepts.chain([of_nobody, of_site]).collect();
     let gate = gate_of(practice, pack);
     let said = |text: &'static str| (!text.is_empty()).then(|| text.to_owned());
     let sending = SendingState {

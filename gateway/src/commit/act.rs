@@ -72,7 +72,12 @@ impl Group<'_> {
             None => None,
         };
         let events = steps.iter().map(|(_, event)| event);
-        let visit = Responsible::at(told.at, answered, events).judge(told.clone(), self.now);
+        let stood = steps.iter().any(|(_, event)| event.acted_at() <= told.at);
+        let elsewhere = self.said_visit.take().filter(|_| answered.is_none() && !stood);
+        let visit = match elsewhere {
+            Some(visit) => visit,
+            None => Responsible::at(told.at, answered, events).judge(told.clone(), self.now),
+        };
         let told_before = steps.iter().rev().find_map(|(seq, event)| {
             event.visit.as_ref().filter(|known| known.is_same(&visit)).map(|known| (*seq, known))
         });

@@ -12,7 +12,8 @@ use crate::{
 };
 
 use super::{
-    attribute::BENCH_SESSION_LIMIT, heard::Hearings, people::People, watch::Watch, window::Pace,
+    attribute::BENCH_SESSION_LIMIT, dark::Dark, heard::Hearings, people::People, served::Served,
+    watch::Watch, window::Pace,
 };
 
 /// Registry rows kept in memory, counted as rows: devices and sites, and people until their file is
@@ -28,6 +29,10 @@ pub(super) struct Desk {
     merged: Option<BTreeMap<PersonId, PersonId>>,
     /// What the lines remember of each person.
     pub(super) people: People,
+    /// Which gateways below serve whom.
+    pub(super) served: Served,
+    /// Which of their sites are silent.
+    pub(super) dark: Dark,
     /// How looking at everybody goes on.
     pub(super) watch: Watch,
     /// What devices at benches tell of their clocks.
@@ -42,6 +47,8 @@ impl Desk {
             registry: HashMap::new(),
             merged: None,
             people,
+            served: Served::default(),
+            dark: Dark::default(),
             watch: Watch::new(CommitSeq::default()),
             hearings: Hearings::default(),
             pace: Pace::REAL,
@@ -53,11 +60,19 @@ impl Desk {
         Self { pace, ..self }
     }
 
+    /// Where a gateway below may be silent for so long.
+    pub(super) fn silent_after(mut self, after: Millis) -> Self {
+        self.dark.after = after;
+        self
+    }
+
     /// Forgets everything: a unit failed, or the registry changed under us.
     pub(super) fn forget(&mut self) {
         self.registry.clear();
         self.merged = None;
         self.people.forget();
+        self.served.forget();
+        self.dark.forget();
         self.hearings.forget();
     }
 
@@ -88,16 +103,19 @@ impl Desk {
                 self.registry.retain(|key, _| !matches!(key, RegistryKey::Card(_)));
             }
             // A household or a place decides about people whom we cannot name from here.
-            Registered::Household(_) | Registered::Site(_) | Registered::Doctor(_) => {
+            Registered::Household(_) | Registered::Doctor(_) => self.people.forget(),
+            // Whom a gateway below serves is a matter of everybody's file.
+            Registered::Site(_) | Registered::Box(_) => {
                 self.people.forget();
+                self.served.forget();
+                self.dark.forget();
             }
+            Registered::Place(_) => self.served.forget_places(),
             // Who is asked is looked up whenever an alert asks; nothing of it is kept.
-            Registered::Place(_)
-            | Registered::Bench(_)
+            Registered::Bench(_)
             | Registered::Team(_)
             | Registered::Duty(_)
-            | Registered::Pairing(_)
-            | Registered::Box(_) => {}
+            | Registered::Pairing(_) => {}
             Registered::Plan(plan) => self.people.forget_person(&plan.person),
             Registered::Device(_) | Registered::Card(_) => {}
         }

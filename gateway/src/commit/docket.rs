@@ -36,6 +36,8 @@ pub(super) struct Docket {
     staffed: bool,
     /// A value that never waits is among the readings.
     grave: bool,
+    /// New readings that came late, also by what is known here of the clock that they came by.
+    late: Vec<ReadingId>,
     /// When the first of the new facts was measured or happened: what opens for an earlier one opens
     /// in retrospect.
     earliest: Option<Timestamp>,
@@ -85,6 +87,7 @@ impl Group<'_> {
             standing: alerts.into_iter().map(|alert| (alert.id, alert)).collect(),
             staffed,
             grave,
+            late: fresh.late().collect(),
             earliest: fresh.earliest(),
             recorded: None,
             crossed: Vec::new(),
@@ -138,6 +141,8 @@ impl Group<'_> {
         // What was due while nobody looked is learned late, and runs in day hours.
         let timer = matches!(episode.trigger, Trigger::Timer(_));
         let late = timer && self.now.since(episode.clock) > self.pack.stale_after();
+        let late = late
+            || matches!(episode.trigger, Trigger::Fact(fact) if docket.late.contains(&fact.reading()));
         Ok(Opening { late: opening.late || late, ..opening })
     }
 

@@ -10,12 +10,24 @@ use crate::{
 /// A row and when it was entered.
 type Entered<T> = (Timestamp, T);
 
+/// Where somebody lives, and since when: ever, by their first row.
+pub(super) type Lives = Option<(String, Timestamp)>;
+
 /// The packs and rows by which a person is judged, each from its instant.
 pub(super) fn in_force(
     unit: &mut dyn Unit,
     packs: &Packs,
     id: &PersonId,
 ) -> Result<InForce, StoreError> {
+    Ok(known(unit, packs, id)?.0)
+}
+
+/// The same, and where the person lives.
+pub(super) fn known(
+    unit: &mut dyn Unit,
+    packs: &Packs,
+    id: &PersonId,
+) -> Result<(InForce, Lives), StoreError> {
     let rows = people(unit, id)?;
     let mut homes: Vec<Entered<Household>> = Vec::new();
     for home in rows.iter().filter_map(|(_, person)| person.household.as_ref()) {
@@ -45,7 +57,21 @@ pub(super) fn in_force(
         let earlier: Vec<&Person> = earlier.collect();
         Patient::registered(pack, person, home, enrolled).also_born(person, &earlier).planned(plans)
     };
-    Ok(InForce::new(packs, &entered, patient))
+    let in_force = InForce::new(packs, &entered, patient);
+    Ok((in_force, lives(&rows, &homes, &entered)))
+}
+
+/// In which village somebody lives by the rows of now, and since which row.
+fn lives(rows: &[Entered<Person>], homes: &[Entered<Household>], entered: &[Timestamp]) -> Lives {
+    let village = |at: Timestamp| {
+        let (_, person) = row_at(rows.iter(), at)?;
+        let of = homes.iter().filter(|(_, it)| person.household.as_ref() == Some(&it.household));
+        Some(row_at(of, at).map_or(&person.village, |(_, home)| &home.village))
+    };
+    let now = village(*entered.last()?)?;
+    let others = entered.iter().rposition(|at| village(*at) != Some(now));
+    let since = others.and_then(|other| entered.get(other.saturating_add(1)));
+    Some((now.clone(), since.copied().unwrap_or(Timestamp::from_millis(i64::MIN))))
 }
 
 /// The household in which somebody lived at an instant, by the rows entered by then.

@@ -10,7 +10,7 @@ use crate::{
     assess::{Fact as Judged, InForce},
     domain::{
         ActOutcome, Alert, ContentDigest, EventId, Happened, Key, Millis, PersonEvent, PersonId,
-        Road, Timestamp, quarantine_digest, standing,
+        ReadingId, Road, Timestamp, quarantine_digest, standing,
     },
     store::{
         Fact, Origin, Outcome, QuarantineReason, Quarantined, Status, StoreError, StoredReading,
@@ -61,6 +61,11 @@ impl Fresh {
 
     pub(super) const fn count(&self) -> usize {
         self.readings.len().saturating_add(self.events.len())
+    }
+
+    /// Readings that came late.
+    pub(super) fn late(&self) -> impl Iterator<Item = ReadingId> {
+        self.readings.iter().filter(|stored| stored.late).map(|stored| stored.reading.id)
     }
 
     /// When the first of it was measured or happened, as far as the clocks are believed.

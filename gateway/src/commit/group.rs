@@ -11,7 +11,7 @@ use std::{
 
 use crate::{
     assess::{Pack, Packs},
-    domain::{Millis, PersonEvent, PersonId, ReadingId, Registered, Timestamp},
+    domain::{Millis, PersonEvent, PersonId, ReadingId, Registered, Timestamp, Visit},
     intake::{Item, KeyReused, Receipt},
     store::{
         AccessChange, Attempt, Change, CommitSeq, Committed, Counts, Fact, Outcome, Registration,
@@ -121,6 +121,8 @@ pub(super) struct Group<'a> {
     pub(super) packs_came: bool,
     /// When it was said what is done now, at the gateway where it was said first.
     pub(super) said_at: Option<Timestamp>,
+    /// The visit that is told, as it counted there.
+    pub(super) said_visit: Option<Visit>,
 }
 
 impl<'a> Group<'a> {
@@ -157,6 +159,7 @@ impl<'a> Group<'a> {
             rows_came: false,
             packs_came: false,
             said_at: None,
+            said_visit: None,
         }
     }
 }
@@ -204,6 +207,7 @@ impl Group<'_> {
         if works.iter().any(|work| matches!(work, Work::Tick)) {
             self.hand_over()?;
             self.look_around()?;
+            self.mind_boxes()?;
         }
         if self.counts != Counts::default() {
             self.changes.push(Change::Count(self.counts));
@@ -244,6 +248,7 @@ impl Group<'_> {
             Work::Advance { follower, to, .. } => {
                 self.changes.push(Change::Cursor { follower: follower.clone(), to: *to });
             }
+            Work::Heard { sender, until } => self.heard(sender, *until)?,
             Work::Said { said, .. } => self.changes.push(Change::Neighbour(said.clone())),
             Work::Deliver(_)
             | Work::Act(_)
@@ -361,6 +366,7 @@ pub(super) fn answer(works: Vec<Work>, replies: Vec<Reply>, proof: &Committed) {
                 | Work::Roster(_)
                 | Work::Enrol(_)
                 | Work::Carry(_)
+                | Work::Heard { .. }
                 | Work::Tick
                 | Work::Close,
                 _,

@@ -16,7 +16,7 @@ use crate::{
 };
 
 use super::{
-    entered::in_force,
+    entered::known,
     event::{Fresh, judged},
     group::Group,
     people::{File, Steps},
@@ -119,11 +119,13 @@ impl Group<'_> {
             None => Box::new(self.unread(person)?),
         };
         let before = file.steps;
+        let passed = self.learn_until(&mut file)?;
         self.mark_possible_duplicates(person, &mut fresh.readings)?;
         let File { in_force, state, .. } = &mut *file;
         let facts = fresh.judged(in_force);
         let mut steps = Vec::new();
-        let in_order = facts.iter().all(|fact| in_force.apply(state, fact, &mut steps).is_ok());
+        let in_order =
+            !passed && facts.iter().all(|fact| in_force.apply(state, fact, &mut steps).is_ok());
         if in_order {
             in_force.advance(state, self.now, &mut steps);
         }
@@ -202,7 +204,11 @@ impl Group<'_> {
     fn unread(&mut self, id: &PersonId) -> Result<File, StoreError> {
         let registered = self.desk.take_person(self.unit, id)?.is_some();
         let watched = self.unit.watched(id)?;
-        Ok(File::new(in_force(self.unit, self.packs, id)?, registered, watched))
+        let (in_force, lives) = known(self.unit, self.packs, id)?;
+        let mut file = File::new(in_force, registered, watched);
+        file.home = self.desk.served.home(self.unit, lives)?;
+        self.learn_until(&mut file)?;
+        Ok(file)
     }
 
     /// Goes on from a kept state, if it was judged with what is in force now and nothing came since
@@ -219,14 +225,15 @@ impl Group<'_> {
         let facts = judged(&file.in_force, since.iter(), events.iter());
         let in_order =
             facts.iter().all(|fact| file.in_force.apply(&mut state, fact, &mut done).is_ok());
-        if in_order {
+        if in_order && !file.in_force.has_passed(&state) {
             // A row that was entered later may reach back to what came since.
             let other = file.in_force.changes_between(begun, state.position().at);
             file.steps = if other { Steps::Folded } else { Steps::Kept };
             file.in_force.forget_before(state.position().at);
             (file.state, file.unkept) = (state, facts.len());
+            return true;
         }
-        in_order
+        false
     }
 
     /// Whether the store has alerts of a person, with which a whole past has to be compared.
@@ -293,7 +300,10 @@ impl Group<'_> {
         let held = held.pop().unwrap_or_default();
         let events = self.unit.events(std::slice::from_ref(person))?.pop().unwrap_or_default();
         // What only earlier facts ask for may have been forgotten.
-        file.in_force = in_force(self.unit, self.packs, person)?;
+        let (in_force, lives) = known(self.unit, self.packs, person)?;
+        file.in_force = in_force;
+        file.home = self.desk.served.home(self.unit, lives)?;
+        self.learn_until(file)?;
         let facts = judged(&file.in_force, held.iter(), events.iter());
         let (state, assessment) = file.in_force.fold(&facts, self.now);
         file.in_force.forget_before(state.position().at);

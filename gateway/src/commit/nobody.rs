@@ -37,11 +37,11 @@ impl Desk {
     fn on_duty(
         &mut self,
         unit: &mut dyn Unit,
-        site: &SiteId,
+        (site, places): (Option<&SiteId>, &[String]),
         at: Timestamp,
     ) -> Result<Option<Doctor>, StoreError> {
-        let places = self.places_of(unit, site)?;
-        for place in std::iter::once(site.as_str()).chain(places.iter().map(String::as_str)) {
+        let site = site.map(SiteId::as_str);
+        for place in site.into_iter().chain(places.iter().map(String::as_str)) {
             if let Some(doctor) = unit.on_duty(place, at)? {
                 return self.doctor(unit, doctor);
             }
@@ -58,9 +58,37 @@ impl Desk {
         site: &SiteId,
         at: Timestamp,
     ) -> Result<Team, StoreError> {
-        let on_duty = self.on_duty(unit, site, at)?;
         let places = self.places_of(unit, site)?;
-        let above = self.steps_above(unit, None, &places)?;
+        self.duty_of(unit, (Some(site), &places), at)
+    }
+
+    /// The duty of a site where a gateway stands; where nothing is said of that site, of a place that
+    /// the gateway serves.
+    pub(super) fn duty_of_box(
+        &mut self,
+        unit: &mut dyn Unit,
+        (site, serves): (Option<&SiteId>, Option<&str>),
+        at: Timestamp,
+    ) -> Result<Team, StoreError> {
+        let mut places = match site {
+            Some(site) => self.places_of(unit, site)?,
+            None => Vec::new(),
+        };
+        if let Some(serves) = serves.filter(|_| places.is_empty()) {
+            places.push(serves.to_owned());
+            places.extend(unit.places_above(serves)?);
+        }
+        self.duty_of(unit, (site, &places), at)
+    }
+
+    fn duty_of(
+        &mut self,
+        unit: &mut dyn Unit,
+        (site, places): (Option<&SiteId>, &[String]),
+        at: Timestamp,
+    ) -> Result<Team, StoreError> {
+        let on_duty = self.on_duty(unit, (site, places), at)?;
+        let above = self.steps_above(unit, None, places)?;
         Ok(Team::new(on_duty, above))
     }
 
@@ -163,11 +191,14 @@ impl Group<'_> {
     }
 
     /// The doctors who answer for an alert: those of its person, or the duty of the site of a reading
-    /// that is nobody's.
+    /// that is nobody's, or of a silent site.
     pub(super) fn team_of(&mut self, alert: &Alert) -> Result<Team, StoreError> {
         if let Some(reading) = alert.person.nobodys_reading() {
             let Some(stored) = self.unit.reading(&reading)? else { return Ok(Team::default()) };
             return self.desk.duty_team(self.unit, &stored.reading.site, self.now);
+        }
+        if alert.person.silent_site().is_some() {
+            return self.team_of_site(&alert.person);
         }
         let person = self.desk.person(self.unit, &alert.person)?.cloned();
         person.map_or_else(

@@ -7,6 +7,8 @@ use crate::{
     domain::{PersonId, Timestamp},
 };
 
+use super::served::Home;
+
 /// What the lines remember of each person; bounded, and never the truth.
 #[derive(Debug)]
 pub(super) struct People {
@@ -27,6 +29,8 @@ pub(super) struct People {
 pub(super) struct File {
     pub(super) in_force: InForce,
     pub(super) state: State,
+    /// Where the person lives, while gateways below serve anybody.
+    pub(super) home: Option<Home>,
     /// The instant that stands for the person.
     due_at: Option<Timestamp>,
     /// The registry has the person.
@@ -55,6 +59,7 @@ impl File {
         Self {
             in_force,
             state: State::new(),
+            home: None,
             due_at: None,
             registered,
             watched,

@@ -35,6 +35,11 @@ const STEP_MOST: usize = 64;
 /// checkpoints have their turn between.
 const TICK_MOST: usize = 1024;
 
+/// How often somebody is looked at whose silence is due and waits for a gateway below: so long after it
+/// was heard, at the latest, the silence is told. Our choice: silences are days long, and one look is
+/// two writes at most.
+pub(super) const HELD_LOOK: Millis = Millis::minutes(30);
+
 /// How the looking goes on.
 #[derive(Debug)]
 pub(super) struct Watch {
@@ -124,12 +129,23 @@ impl Group<'_> {
         let near = due_at.filter(|due_at| due_at.since(self.now) <= INSTANTS_LAST);
         self.desk.people.set_instant(person, file, near);
         let silence = file.in_force.next_silence(&file.state, self.now);
+        let silence = silence.into_iter().chain(self.next_held(file)).min();
         if silence == file.watched || (look == Look::Near && !self.too_late(file.watched, silence))
         {
             return;
         }
         file.watched = silence;
         self.changes.push(Change::Watch(person.clone(), silence));
+    }
+
+    /// When to look next at somebody whose silence waits for a gateway below: when it is due, and from
+    /// then on again and again.
+    fn next_held(&self, file: &File) -> Option<Timestamp> {
+        if !file.in_force.waits_for_uploads() {
+            return None;
+        }
+        let held = file.in_force.next_held(&file.state, self.now)?;
+        Some(if held > self.now { held } else { self.now.plus(HELD_LOOK) })
     }
 
     /// Whether the instant in the store is none, or one that is over, or lies after the one that

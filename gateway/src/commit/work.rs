@@ -69,6 +69,13 @@ pub enum Work {
         /// Told when it is on disk.
         reply: oneshot::Sender<Committed>,
     },
+    /// A gateway below had told everything that it had at an instant of our own clock.
+    Heard {
+        /// Which.
+        sender: BoxId,
+        /// The instant.
+        until: Timestamp,
+    },
     /// Time has passed: look at the timers.
     Tick,
     /// Nothing comes after this; commit what queued and end.
@@ -91,6 +98,7 @@ impl Work {
             | Self::Access { .. }
             | Self::Advance { .. }
             | Self::Said { .. }
+            | Self::Heard { .. }
             | Self::Tick
             | Self::Close => 1,
         }
@@ -98,7 +106,7 @@ impl Work {
 
     /// Nobody waits for it.
     pub(super) const fn owes_nothing(&self) -> bool {
-        matches!(self, Self::Tick | Self::Close)
+        matches!(self, Self::Heard { .. } | Self::Tick | Self::Close)
     }
 
     /// Whether it answers a request that may come again.
@@ -117,6 +125,7 @@ impl Work {
             | Self::Token { .. }
             | Self::Advance { .. }
             | Self::Said { .. }
+            | Self::Heard { .. }
             | Self::Tick
             | Self::Close => false,
         }

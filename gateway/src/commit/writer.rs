@@ -13,7 +13,7 @@ use tracing::{error, info, warn};
 
 use crate::{
     assess::Pack,
-    domain::{Clock, Timestamp},
+    domain::{Clock, Millis, Timestamp},
     intake::{INLET_DEPTH, Inlet},
     store::{CommitSeq, Committed, Store, StoreError},
     supervise::Supervisor,
@@ -57,6 +57,8 @@ pub struct Settings {
     pub trust: Trust,
     /// How long things take at a bench.
     pub pace: Pace,
+    /// How long a gateway below may be silent.
+    pub silent_after: Millis,
 }
 
 /// What the rest of the process needs of the writer.
@@ -79,12 +81,11 @@ pub struct WriterHandle {
 /// # Errors
 /// Any error of the store while it is opened.
 pub fn start(
-    store: Box<dyn Store>,
+    mut store: Box<dyn Store>,
     settings: Settings,
     supervisor: &Supervisor,
 ) -> Result<WriterHandle, StoreError> {
-    let Settings { pack, people_cached, clock, trust, pace } = settings;
-    let mut store = store;
+    let Settings { pack, people_cached, clock, trust, pace, silent_after } = settings;
     let began = store.reader().last()?;
     let (packs, in_force) = PacksInForce::begin(store.as_mut(), pack, clock.now())?;
     let reader = store.reader();
@@ -92,12 +93,11 @@ pub fn start(
     let (committed_tx, committed) = watch::channel(reader.last()?);
     let (registered_tx, registered) = watch::channel(*committed.borrow());
     let (health_tx, health) = watch::channel(Health::Ready);
-    let gateway = reader.gateway()?;
     let newest = newest(reader.as_ref(), began)?;
     let clock = WatchedClock::new(clock, trust, (began, newest));
     let (ended_tx, ended) = oneshot::channel();
     let mut writer = Writer {
-        desk: Desk::new(People::new(people_cached)).at(pace),
+        desk: Desk::new(People::new(people_cached)).at(pace).silent_after(silent_after),
         packs,
         store,
         clock,
@@ -105,7 +105,7 @@ pub fn start(
         committed: committed_tx,
         registered: registered_tx,
         health: health_tx,
-        gateway,
+        gateway: reader.gateway()?,
         rolled_up: CommitSeq::default(),
         supervisor: supervisor.clone(),
     };

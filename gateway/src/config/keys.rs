@@ -256,6 +256,13 @@ pub(super) const KEYS: &[Key] = &[
         "certificate of this box, of its own gateway-key; shown to whom tls_ca vouches for / 本网关证书",
     ),
     key(
+        ("uplink", "silent_after_hours"),
+        Kind::Count(1, 8_760),
+        "24",
+        "72",
+        "a gateway below that was not heard for so long is told of once; what it brings later is late / 下级网关失联告警时限（小时）",
+    ),
+    key(
         ("store", "dir"),
         Kind::Path,
         "/var/lib/xunzhen",

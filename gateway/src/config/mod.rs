@@ -18,7 +18,7 @@ pub use together::is_known_secret;
 
 use crate::{
     commit::Trust,
-    domain::{BenchId, DeviceId, SiteId},
+    domain::{BenchId, DeviceId, Millis, SiteId},
     secrets::Secret,
     slip::PrinterLine,
     uplink::PublicKey,
@@ -39,6 +39,8 @@ pub struct Config {
     pub broker: Option<Broker>,
     /// The gateway above.
     pub uplink: Option<Uplink>,
+    /// A gateway below may be silent for so long before somebody is told.
+    pub uplink_silent_after: Millis,
     /// The store.
     pub store: Store,
     /// Lines of the audit log are kept so many days.

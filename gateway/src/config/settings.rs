@@ -8,7 +8,7 @@ use super::{
     keys::Key,
     lists::{PRINTER_KEYS, SERIAL_KEYS},
 };
-use crate::{commit::Trust, secrets::Secret, slip::PrinterLine};
+use crate::{commit::Trust, domain::Millis, secrets::Secret, slip::PrinterLine};
 
 /// One value in force and where it came from.
 #[derive(Debug, Clone)]
@@ -143,6 +143,7 @@ impl Settings {
             },
             broker: self.broker(),
             uplink: self.uplink(),
+            uplink_silent_after: Millis::hours(self.number("uplink.silent_after_hours")),
             store: Store {
                 dir: PathBuf::from(self.text("store.dir")),
                 page_cache_bytes: self

@@ -80,6 +80,10 @@ impl CareLevel {
 /// line opens it: the writer does, and it ends when the reading is somebody's or put aside.
 pub const UNATTRIBUTED_EMERGENCY: &str = "unattributed_emergency";
 
+/// The concept of an alert about a site whose gateway has not uploaded for long (DESIGN section 6). No
+/// line opens it: the writer does, and it ends when the gateway is heard or serves nobody any more.
+pub const BOX_SILENT: &str = "box_silent";
+
 /// One sentence of an alert's explanation, in both languages, with the numbers it rests on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reason {

@@ -102,7 +102,30 @@ impl<K> Id<K> {
 /// registry is named so.
 pub const NOBODY: &str = "nobody.";
 
+/// What the names begin with that stand for nobody but a site whose gateway is silent; the site's name
+/// follows.
+pub const SILENT_SITE: &str = "nobody.site.";
+
 impl PersonId {
+    /// Nobody, but a site whose gateway is silent; or the gateway, where its row names no site. A name
+    /// that would be too long stands as its hash.
+    #[must_use]
+    pub fn of_site(name: &str) -> Self {
+        let text = if SILENT_SITE.len().saturating_add(name.len()) <= NAME_MAX {
+            format!("{SILENT_SITE}{name}")
+        } else {
+            let hash = blake3::hash(name.as_bytes()).to_hex();
+            format!("{SILENT_SITE}{}", hash.get(..32).unwrap_or_default())
+        };
+        Self { text: SmolStr::new(text), kind: PhantomData }
+    }
+
+    /// What such a name is made of.
+    #[must_use]
+    pub fn silent_site(&self) -> Option<&str> {
+        self.text.strip_prefix(SILENT_SITE)
+    }
+
     /// Whoever a reading is of, while nobody knows who that is.
     #[must_use]
     pub fn of_nobody(reading: &ReadingId) -> Self {

@@ -23,7 +23,9 @@ mod session;
 mod time;
 mod visit;
 
-pub use alert::{Alert, AlertState, CareLevel, Level, Reason, Rung, UNATTRIBUTED_EMERGENCY};
+pub use alert::{
+    Alert, AlertState, BOX_SILENT, CareLevel, Level, Reason, Rung, UNATTRIBUTED_EMERGENCY,
+};
 pub use assignment::{Assigned, NoAssignment, NoMoment, Span, answered, answering, at_once};
 pub use case::case_code;
 pub use check::{CAUSES, COHORT_TAGS, RowError};
@@ -33,7 +35,7 @@ pub use id::{
     AlertId, AlertKind, BenchId, BenchKind, BoxId, BoxKind, ContentDigest, ContentKind, DeviceId,
     DeviceKind, DoctorId, DoctorKind, EventId, EventKind, HouseholdId, HouseholdKind, Id, Key,
     KeyError, NAME_MAX, NOBODY, NameError, NotificationKey, NotificationKind, PersonId, PersonKind,
-    ReadingId, ReadingKind, SiteId, SiteKind,
+    ReadingId, ReadingKind, SILENT_SITE, SiteId, SiteKind,
 };
 pub use id_number::{IdNumber, NoIdNumber, number_of_card};
 pub use identity::{

@@ -180,8 +180,10 @@ impl Reader for Scripted {
         unscripted()
     }
 
-    fn registry(&self, _: &str, _: &Paging) -> Result<Page<Registered>, StoreError> {
-        unscripted()
+    fn registry(&self, kind: &str, _: &Paging) -> Result<Page<Registered>, StoreError> {
+        let script = self.script();
+        let items = script.registry.values().filter(|row| row.kind() == kind).cloned().collect();
+        Ok(Page { items, next: None })
     }
 
     fn quarantine(

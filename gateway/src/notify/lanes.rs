@@ -18,8 +18,9 @@ const BUSY_MAX: usize = 256;
 /// Of these, recipients whose last attempt failed: dead receivers must not take every place.
 const SUSPECT_BUSY_MAX: usize = 64;
 
-/// Rows of one recipient that are looked at for the next message.
-const ROWS_LOOKED_AT: usize = 64;
+/// Rows of one recipient that are looked at for the next message: what a van brings after days away is
+/// one digest.
+const ROWS_LOOKED_AT: usize = 256;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {

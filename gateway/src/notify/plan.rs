@@ -1,8 +1,9 @@
 //! Which message a recipient gets next, decided from the store right before it is sent.
 //!
 //! A row whose alert was acknowledged or ended meanwhile is dropped here, so nobody is called for
-//! what a colleague has taken; one whose alert was lowered tells of what it is now. Rows about one person share a message; when the recipient's pace is
-//! nearly used up, everything that is not red shares one.
+//! what a colleague has taken; one whose alert was lowered tells of what it is now. Rows about one person share a message; whatever was
+//! learned late shares one digest, whomever it is about; when the recipient's pace is nearly used up,
+//! everything that is not red shares one.
 
 use std::collections::BTreeMap;
 
@@ -14,6 +15,7 @@ use super::{
     text::{Kind, Links, ThirdPartyText},
 };
 use crate::{
+    care::runs_by_day,
     domain::{Consent, DoctorId, Level, NotificationKey, PersonId, Registered, Timestamp, Use},
     store::{
         AlertChange, Owed, Reader, RegistryKey, StoreError,
@@ -94,7 +96,7 @@ pub(super) struct Plan {
 /// Any error of the store.
 pub(super) fn plan(reader: &dyn Reader, wording: &Wording, turn: Turn) -> Result<Plan, StoreError> {
     let mut plan = Plan::default();
-    let mut needed: Vec<(Owed, PersonId)> = Vec::new();
+    let mut needed: Vec<Needed> = Vec::new();
     for row in turn.rows {
         match reader.alert(&Scope::Everything, &row.alert_id)? {
             None => plan.dead.push((row, "the store has no such alert".to_owned())),
@@ -106,10 +108,7 @@ pub(super) fn plan(reader: &dyn Reader, wording: &Wording, turn: Turn) -> Result
             Some(alert) if !agreed(reader, wording, &alert.alert.person, turn.now)? => {
                 plan.dead.push((row, WITHHELD.to_owned()));
             }
-            Some(alert) => {
-                let person = alert.alert.person.clone();
-                needed.push((as_it_stands(row, &alert), person));
-            }
+            Some(alert) => needed.push(Needed::of(row, &alert)),
         }
     }
     let Some(group) = next_group(needed, turn.scarce) else {
@@ -168,13 +167,28 @@ pub(super) fn is_needed(change: AlertChange, history: &AlertHistory) -> bool {
 }
 
 /// A row as its message must tell it: a red that was lowered meanwhile calls nobody as red.
-pub(super) fn as_it_stands(row: Owed, history: &AlertHistory) -> Owed {
+fn as_it_stands(row: Owed, history: &AlertHistory) -> Owed {
     Owed { level: row.level.min(history.alert.level), ..row }
 }
 
 /// A message that was never tried goes out even after its deadline; a retry does not.
 fn is_too_late(row: &Owed, now: Timestamp) -> bool {
     row.attempts > 0 && row.deadline.is_some_and(|deadline| deadline <= now)
+}
+
+/// A row that somebody has to be told of.
+pub(super) struct Needed {
+    row: Owed,
+    person: PersonId,
+    /// Its alert's clocks run in day hours: it came late, and a van brings many of them at once.
+    late: bool,
+}
+
+impl Needed {
+    pub(super) fn of(row: Owed, history: &AlertHistory) -> Self {
+        let person = history.alert.person.clone();
+        Self { row: as_it_stands(row, history), person, late: runs_by_day(&history.alert) }
+    }
 }
 
 pub(super) struct Group {
@@ -184,38 +198,41 @@ pub(super) struct Group {
 
 /// The rows of the next message: red before others, then as they came due. Rows that failed
 /// together stay together, so that a repeated message is the same message.
-pub(super) fn next_group(needed: Vec<(Owed, PersonId)>, scarce: bool) -> Option<Group> {
+pub(super) fn next_group(needed: Vec<Needed>, scarce: bool) -> Option<Group> {
     #[derive(PartialEq, Eq, PartialOrd, Ord, Clone)]
     enum Shared {
         Person(PersonId),
+        Late,
         Rest,
         Failed(Timestamp, u32),
     }
     let reds: Vec<PersonId> = needed
         .iter()
-        .filter(|(row, _)| row.level == Level::Red && row.attempts == 0)
-        .map(|(_, person)| person.clone())
+        .filter(|it| it.row.level == Level::Red && it.row.attempts == 0)
+        .map(|it| it.person.clone())
         .collect();
-    let shared = |row: &Owed, person: &PersonId| {
+    let shared = |Needed { row, person, late }: &Needed| {
         if row.attempts > 0 {
             Shared::Failed(row.due_at, row.attempts)
+        } else if *late {
+            Shared::Late
         } else if scarce && !reds.contains(person) {
             Shared::Rest
         } else {
             Shared::Person(person.clone())
         }
     };
-    let mut groups: BTreeMap<Shared, Vec<(Owed, PersonId)>> = BTreeMap::new();
-    for (row, person) in needed {
-        groups.entry(shared(&row, &person)).or_default().push((row, person));
+    let mut groups: BTreeMap<Shared, Vec<Needed>> = BTreeMap::new();
+    for it in needed {
+        groups.entry(shared(&it)).or_default().push(it);
     }
-    let rank = |rows: &Vec<(Owed, PersonId)>| {
-        let gravest = rows.iter().any(|(row, _)| row.level == Level::Red);
-        (!gravest, rows.iter().map(|(row, _)| (row.due_at, row.key)).min())
+    let rank = |rows: &Vec<Needed>| {
+        let gravest = rows.iter().any(|it| it.row.level == Level::Red);
+        (!gravest, rows.iter().map(|it| (it.row.due_at, it.row.key)).min())
     };
     let group = groups.into_values().min_by_key(rank)?;
-    let people = distinct(group.iter().map(|(_, person)| person.clone())).len();
-    Some(Group { rows: group.into_iter().map(|(row, _)| row).collect(), people })
+    let people = distinct(group.iter().map(|it| it.person.clone())).len();
+    Some(Group { rows: group.into_iter().map(|it| it.row).collect(), people })
 }
 
 fn address(found: Option<Registered>) -> Result<(String, Option<Secret>), String> {

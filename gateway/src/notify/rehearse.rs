@@ -4,7 +4,7 @@
 use super::{
     lanes::Lanes,
     pace::{Ask, Cap, Caps, Verdict},
-    plan::{Turn, as_it_stands, is_needed, next_group},
+    plan::{Needed, Turn, is_needed, next_group},
 };
 use crate::{
     domain::{DoctorId, Level, NotificationKey, Timestamp},
@@ -85,10 +85,7 @@ impl Rehearsal {
         let (mut needed, mut done) = (Vec::new(), Vec::new());
         for row in rows {
             match history(&row).filter(|history| is_needed(row.change, history)) {
-                Some(history) => {
-                    let person = history.alert.person.clone();
-                    needed.push((as_it_stands(row, history), person));
-                }
+                Some(history) => needed.push(Needed::of(row, history)),
                 None => done.push(row.key),
             }
         }

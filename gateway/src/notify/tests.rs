@@ -259,6 +259,7 @@ async fn write(
             | Work::Access { .. }
             | Work::Advance { .. }
             | Work::Said { .. }
+            | Work::Heard { .. }
             | Work::Tick
             | Work::Close => {
                 panic!("the notifier has no business with this work")
@@ -645,6 +646,28 @@ async fn many_yellow_alerts_at_once_end_in_one_digest() {
     assert_eq!(told, 40);
     assert!(sent.iter().any(|sent| sent.body["type"] == "digest"));
     assert!(now().since(world.started).0 < 60_000);
+}
+
+/// A van that was away for days brings what its people need, in one call.
+#[tokio::test(start_paused = true)]
+async fn two_hundred_late_alerts_are_one_digest_and_a_fresh_red_goes_before_it() {
+    let mut world = World::new();
+    for n in 0..200 {
+        let row = world.owe(&format!("P{n}"), Level::Orange, "DR1");
+        let mut script = world.store.script();
+        let alert = &mut script.alerts.get_mut(&row.alert_id).unwrap().alert;
+        alert.late = n % 2 == 0;
+        alert.alert_at = alert.opened_at.minus(Millis::days(3));
+    }
+    world.owe("P900", Level::Red, "DR1");
+    let (_board, _supervisor) = world.start();
+    world.settled().await;
+    let told: Vec<_> = world
+        .sent()
+        .iter()
+        .map(|sent| (sent.body["type"].clone(), sent.body["count"].as_u64().unwrap()))
+        .collect();
+    assert_eq!(told, [(json!("alert"), 1), (json!("digest"), 200)]);
 }
 
 #[tokio::test(start_paused = true)]

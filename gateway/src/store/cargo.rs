@@ -358,6 +358,10 @@ impl<'a, R: Reader + CarryLook> Choice<'a, R> {
 
     /// What a person did about an alert; steps of the lines and of the clock are judged anew.
     fn step(&self, event: &AlertEvent) -> Result<Option<Body>, StoreError> {
+        // What is done about a silent site is this gateway's matter: no other has that alert.
+        if event.alert.person.silent_site().is_some() {
+            return Ok(None);
+        }
         // An alert that ends without an outcome follows from something else that travels.
         let theirs = STEPS.contains(&event.change)
             && (event.change != AlertChange::Closed || event.outcome.is_some());

@@ -95,6 +95,8 @@ pub enum CarryChange {
     Unwait(FactId),
     /// So far is a neighbour's log here.
     Upload(Uploaded),
+    /// Everything that a gateway below had stored up to an instant of our own clock is here.
+    Heard(BoxId, Timestamp),
 }
 
 /// What was first known of a reading that is known otherwise now.
@@ -195,6 +197,14 @@ pub trait CarryReader {
         none(())
     }
 
+    /// Up to when everything that each gateway below had stored is here, by our own clock; by name.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn heard(&self) -> Result<Vec<(BoxId, Timestamp)>, StoreError> {
+        none(())
+    }
+
     /// Which facts of a span came from other gateways, its first position excluded.
     ///
     /// # Errors
@@ -263,6 +273,9 @@ pub(super) trait CarryLook {
 
     /// As [`CarryReader::waiting_by`].
     fn waiting_of(&self) -> Result<Vec<Waiting>, StoreError>;
+
+    /// As [`CarryReader::heard`].
+    fn all_heard(&self) -> Result<Vec<(BoxId, Timestamp)>, StoreError>;
 }
 
 impl<R: Reader + CarryLook> CarryReader for R {
@@ -291,6 +304,10 @@ impl<R: Reader + CarryLook> CarryReader for R {
 
     fn uploads(&self) -> Result<Vec<Uploaded>, StoreError> {
         self.all_uploads()
+    }
+
+    fn heard(&self) -> Result<Vec<(BoxId, Timestamp)>, StoreError> {
+        self.all_heard()
     }
 
     fn carried(&self, span: (CommitSeq, CommitSeq)) -> Result<Vec<CommitSeq>, StoreError> {
@@ -327,6 +344,18 @@ pub trait CarryUnit {
     /// # Errors
     /// Any error of the store.
     fn last_move(&mut self, reading: &ReadingId) -> Result<Option<Attributed>, StoreError>;
+
+    /// As [`CarryReader::heard`].
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn heard(&mut self) -> Result<Vec<(BoxId, Timestamp)>, StoreError>;
+
+    /// Every gateway below that the registry names, by name.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn boxes(&mut self) -> Result<Vec<BoxId>, StoreError>;
 
     /// Parcels that wait, those that were tried least first; so many at most.
     ///

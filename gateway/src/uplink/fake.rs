@@ -200,6 +200,10 @@ async fn write(mut works: mpsc::Receiver<Work>, store: Arc<Scripted>, taken: Arc
             continue;
         }
         let Some(work) = certify(work, &store) else { continue };
+        if let Work::Heard { sender, until } = &work {
+            store.script().carried.heard.insert(sender.clone(), *until);
+            continue;
+        }
         let Work::Deliver(delivery) = work else { panic!("{work:?}") };
         let reason = |item: &Item| {
             let Item::Refused(refused) = item else { panic!("{item:?}") };

@@ -31,6 +31,8 @@ pub(crate) struct Carried {
     pub(crate) back: Vec<Parcel>,
     /// How far neighbours are.
     pub(crate) marks: BTreeMap<BoxId, Watermark>,
+    /// Up to when neighbours were heard.
+    pub(crate) heard: BTreeMap<BoxId, Timestamp>,
     /// Its records, by day and site.
     pub(crate) days: BTreeMap<(Day, SiteId), DayLog>,
     /// What others said of them, by whom.
@@ -52,6 +54,7 @@ impl Default for Carried {
             down: Vec::new(),
             back: Vec::new(),
             marks: BTreeMap::new(),
+            heard: BTreeMap::new(),
             days: BTreeMap::new(),
             said: BTreeMap::new(),
             known: Vec::new(),
@@ -62,6 +65,10 @@ impl Default for Carried {
 }
 
 impl CarryReader for Scripted {
+    fn heard(&self) -> Result<Vec<(BoxId, Timestamp)>, StoreError> {
+        Ok(self.script().carried.heard.clone().into_iter().collect())
+    }
+
     fn cargo(
         &self,
         toward: &Toward,

@@ -60,6 +60,7 @@ pub(super) fn fill(
         clock: Clock::scripted(past),
         trust: Trust::default(),
         pace: commit::Pace::REAL,
+        silent_after: commit::SILENT_AFTER,
     };
     let writer = commit::start(Box::new(store), settings, &supervisor)?;
     let delivered = runtime.block_on(deliver(&writer.inlet, stored..wanted, world, random));

@@ -83,7 +83,8 @@ impl Group<'_> {
         })
     }
 
-    /// A visit counts for whoever was responsible then, as this gateway knows it.
+    /// A visit counts for whoever was responsible then, as this gateway knows it. Where no doctor had
+    /// signed for the household, and the alert did not stand here yet, whoever it was with there was.
     fn bring_visit(
         &mut self,
         load: &Load<'_>,
@@ -92,6 +93,7 @@ impl Group<'_> {
     ) -> Result<Fate, StoreError> {
         let (reply, _nobody_asks) = oneshot::channel();
         let told = Visit { rejected: None, ..visit.clone() };
+        self.said_visit = Some(visit.clone());
         let act = Act {
             alert: alert.id,
             deed: Deed::Visit(told.clone()),
@@ -103,7 +105,7 @@ impl Group<'_> {
         };
         self.said_at = Some(said.at);
         let taken = self.visited(alert, &told, &act);
-        self.said_at = None;
+        (self.said_at, self.said_visit) = (None, None);
         self.landed(load, Landed::At(taken?));
         Ok(Fate::Here)
     }

@@ -94,6 +94,9 @@ impl Group<'_> {
         self.await_context(&mut stored, &mut numbers);
         self.pending.readings.insert(id);
         self.landed(load, Landed::Reading(id));
+        if let Some(after) = self.odd_times(load, &stored)? {
+            return self.bring_odd(stored, after);
+        }
         if stored.attribution.is_none() {
             self.facts.push(Fact::Reading(Box::new(stored.clone())));
             // What a neighbour keeps of nobody waits there: its item comes behind it.

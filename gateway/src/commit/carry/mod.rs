@@ -12,6 +12,7 @@
 mod act;
 mod bring;
 mod moved;
+mod odd;
 
 use std::collections::BTreeSet;
 
@@ -55,6 +56,8 @@ enum Fate {
 struct Load<'p> {
     came: Came,
     line: &'p [u8],
+    /// It lies behind everything of its sender that was here before.
+    in_turn: bool,
 }
 
 impl Group<'_> {
@@ -71,10 +74,16 @@ impl Group<'_> {
             Ok(brought) => brought,
             Err(refused) => return Ok(Err(refused)),
         };
+        // Of another life of its log nobody knows what lies before what.
+        let had = match have {
+            Some(have) if have.epoch == carrying.epoch => have.upto,
+            Some(_) => CommitSeq(i64::MAX),
+            None => CommitSeq(0),
+        };
         for (parcel, brought) in carrying.parcels.iter().zip(brought) {
             let Brought { id, down, body } = brought;
             let came = Came { id, by: carrying.sender.clone(), down };
-            let load = Load { came, line: &parcel.line };
+            let load = Load { came, line: &parcel.line, in_turn: parcel.seq > had };
             if self.bring(&load, body)? == Fate::Waits {
                 self.wait(load);
             }
@@ -168,7 +177,7 @@ impl Group<'_> {
                 let id = parcel.came.id.clone();
                 // A program of another version kept it: what this one cannot read waits on.
                 let Ok(brought) = parcel::decode(&parcel.line) else { continue };
-                let load = Load { came: parcel.came, line: &parcel.line };
+                let load = Load { came: parcel.came, line: &parcel.line, in_turn: false };
                 match self.bring(&load, brought.body)? {
                     Fate::Here => {
                         self.changes.push(Change::Carry(Box::new(CarryChange::Unwait(id))));

@@ -6,7 +6,10 @@ use tokio::sync::oneshot;
 
 use super::{Fate, Group, Load};
 use crate::{
-    commit::work::{Decide, Wish},
+    commit::{
+        cause::Cause,
+        work::{Decide, Wish},
+    },
     store::{
         CarryChange, Change, CommitSeq, Decided, Decision, Fact, Landed, Retimed, StoreError,
         view::{HeldQuarantine, HeldState},
@@ -116,6 +119,20 @@ impl Group<'_> {
             }
             return self.put_by(load, "whose a reading is, of which more was said later");
         }
+        let (cause, undone) = match self.decision_of(said)? {
+            Some((seq, undone)) => (Some(Cause::of_claim(seq)), undone),
+            None => (None, None),
+        };
+        let whose = said.after.as_ref().or(stored.attribution.as_ref());
+        let concerned = whose.map(|whose| whose.person.clone()).filter(|_| cause.is_some());
+        if let Some(person) = &concerned {
+            self.settle(&[person])?;
+        }
+        self.cause = cause;
+        if let Some((claim, person)) = undone.zip(concerned) {
+            let judged = self.survivor(person)?;
+            self.put_back(claim, &[judged])?;
+        }
         let by = SmolStr::new(load.came.by.as_str());
         self.said_at = Some(said.at);
         let moved = self.attribute_anew(stored, said.after.clone(), &by);
@@ -123,7 +140,28 @@ impl Group<'_> {
         moved?;
         self.landed_last(load)?;
         self.bring_in()?;
+        self.cause = None;
         Ok(Fate::Here)
+    }
+
+    /// The claim, or the undoing of one, by which a reading is somebody else's, and the claim that it
+    /// undoes: told in one breath where it was said, so both say the same instant. What follows names
+    /// it, as where somebody decided here (`commit/cause.rs`).
+    fn decision_of(
+        &mut self,
+        said: &Moved,
+    ) -> Result<Option<(CommitSeq, Option<CommitSeq>)>, StoreError> {
+        let Some(held) = self.unit.item_of(&said.reading)? else { return Ok(None) };
+        let Some((seq, decided)) = held.decided.filter(|(_, decided)| decided.at == said.at) else {
+            return Ok(None);
+        };
+        Ok(match (&decided.decision, &said.after) {
+            (Decision::Claimed(person), Some(after)) if after.person == *person => {
+                Some((seq, None))
+            }
+            (Decision::Undone(claim), None) => Some((seq, Some(*claim))),
+            (Decision::Claimed(_) | Decision::Dismissed | Decision::Undone(_), _) => None,
+        })
     }
 
     pub(super) fn bring_retimed(

@@ -45,17 +45,17 @@ type Event = (i64, u8, u8, i64);
 
 /// How facts are carried: so many of a batch, and whether before it an express copy goes, a batch goes
 /// twice, the receiver is killed before it commits.
-type Trip = (usize, bool, bool, bool);
+pub(super) type Trip = (usize, bool, bool, bool);
 
 pub(super) struct Gateway {
-    store: Box<dyn Store>,
-    desk: Desk,
-    name: (String, u64),
-    now: Timestamp,
+    pub(super) store: Box<dyn Store>,
+    pub(super) desk: Desk,
+    pub(super) name: (String, u64),
+    pub(super) now: Timestamp,
 }
 
 impl Gateway {
-    fn new(store: Box<dyn Store>) -> Self {
+    pub(super) fn new(store: Box<dyn Store>) -> Self {
         let mut store = store;
         let facts = [
             site("van1", "North", "Qingshi", "Yun"),
@@ -74,16 +74,16 @@ impl Gateway {
         Self { store, desk: Desk::new(People::new(100)), name, now: NOON }
     }
 
-    fn model(number: u32) -> Self {
+    pub(super) fn model(number: u32) -> Self {
         Self::new(Box::new(ModelStore::numbered(number)))
     }
 
-    fn id(&self) -> crate::domain::BoxId {
+    pub(super) fn id(&self) -> crate::domain::BoxId {
         id(&self.name.0)
     }
 
     /// One transaction; killed, it leaves nothing, in memory neither.
-    fn group<T>(&mut self, killed: bool, work: impl FnOnce(&mut Group<'_>) -> T) -> T {
+    pub(super) fn group<T>(&mut self, killed: bool, work: impl FnOnce(&mut Group<'_>) -> T) -> T {
         let packs = Packs::new(Arc::new(Pack::built_in().unwrap()));
         let mut unit = self.store.begin(self.now).unwrap();
         let mut group = Group::new(unit.as_mut(), &mut self.desk, &packs, &self.name, self.now);
@@ -98,7 +98,7 @@ impl Gateway {
         done
     }
 
-    fn apply(&mut self, killed: bool, works: &[Work]) -> Vec<Reply> {
+    pub(super) fn apply(&mut self, killed: bool, works: &[Work]) -> Vec<Reply> {
         let packs = Packs::new(Arc::new(Pack::built_in().unwrap()));
         let mut unit = self.store.begin(self.now).unwrap();
         let group = Group::new(unit.as_mut(), &mut self.desk, &packs, &self.name, self.now);
@@ -112,7 +112,7 @@ impl Gateway {
         replies
     }
 
-    fn items(&mut self, items: &[Item], set: Option<Finding>) {
+    pub(super) fn items(&mut self, items: &[Item], set: Option<Finding>) {
         let refs: Vec<&Item> = items.iter().collect();
         self.group(false, |group| {
             group.clock = set;
@@ -133,14 +133,19 @@ impl Gateway {
         });
     }
 
-    fn decide(&mut self, wish: Wish) {
+    pub(super) fn decide(&mut self, wish: Wish) {
         let (reply, _told) = oneshot::channel();
         let decide =
             Decide { wish, reason: "seen".to_owned(), by: "N1".into(), request: None, reply };
         self.apply(false, &[Work::Decide(decide)]);
     }
 
-    fn act(&mut self, alert: &Alert, deed: Deed, by: &str) -> Result<CommitSeq, ActRefused> {
+    pub(super) fn act(
+        &mut self,
+        alert: &Alert,
+        deed: Deed,
+        by: &str,
+    ) -> Result<CommitSeq, ActRefused> {
         let (reply, _told) = oneshot::channel();
         let note = Some("noted".to_owned());
         let (alert, by) = (alert.id, by.into());
@@ -151,7 +156,7 @@ impl Gateway {
         }
     }
 
-    fn alerts(&self) -> Vec<Alert> {
+    pub(super) fn alerts(&self) -> Vec<Alert> {
         let page = Paging { limit: 1000, after: None };
         let reader = self.store.reader();
         let mut all =
@@ -272,7 +277,7 @@ impl Gateway {
     }
 
     /// Takes parcels from another gateway.
-    fn take(
+    pub(super) fn take(
         &mut self,
         sender: &Self,
         (link, parcels): (Option<Link>, &[Parcel]),
@@ -290,7 +295,7 @@ impl Gateway {
     }
 
     /// Carries everything, in pieces as the trips say, over and over.
-    fn carry(&mut self, sender: &Self, toward: &Toward, trips: &[Trip]) {
+    pub(super) fn carry(&mut self, sender: &Self, toward: &Toward, trips: &[Trip]) {
         let reader = sender.store.reader();
         let mut trips = trips.iter().cycle();
         loop {
@@ -318,7 +323,7 @@ impl Gateway {
     }
 
     /// What is on disk says the same as what is in memory, and time has passed.
-    fn start_again(&mut self, now: Timestamp) {
+    pub(super) fn start_again(&mut self, now: Timestamp) {
         self.now = now;
         self.desk = Desk::new(People::new(100));
         for person in ["P1", "P2", "P3"] {
@@ -331,7 +336,7 @@ impl Gateway {
     }
 
     /// Readings, whose they are and when they were taken; alerts that stand, and how.
-    fn told(&self) -> Vec<String> {
+    pub(super) fn told(&self) -> Vec<String> {
         let reader = self.store.reader();
         let page = Paging { limit: 1000, after: None };
         let all = &Scope::Everything;
@@ -373,7 +378,7 @@ fn link(have: Watermark, cargo: &Cargo) -> Link {
     Link { after, upto, previous, hash: *hash.finalize().as_bytes() }
 }
 
-fn measured(
+pub(super) fn measured(
     number: u64,
     whose: Option<&str>,
     (at, received_at): (Timestamp, Timestamp),
@@ -493,7 +498,7 @@ fn alarmed(stores: [Box<dyn Store>; 2]) -> (Gateway, Gateway, Toward) {
     (van, township, down)
 }
 
-const ALL: Trip = (100, false, false, false);
+pub(super) const ALL: Trip = (100, false, false, false);
 
 #[track_caller]
 fn each_store(case: impl Fn(Gateway, Gateway, Toward)) {
@@ -509,7 +514,7 @@ fn each_store(case: impl Fn(Gateway, Gateway, Toward)) {
 }
 
 impl Gateway {
-    fn alert_of(&self, person: &str) -> Alert {
+    pub(super) fn alert_of(&self, person: &str) -> Alert {
         let of = |alert: &Alert| alert.person == id(person) && alert.state != AlertState::Withdrawn;
         self.alerts().into_iter().find(of).unwrap()
     }

@@ -152,6 +152,7 @@ fn begin(open: &dyn Fn() -> Box<dyn Store>) -> (Supervisor, WriterHandle, Arc<dy
         clock: Clock::scripted(|| at("2026-03-03T09:00:00+08:00")),
         trust: Trust::default(),
         pace: Pace::REAL,
+        silent_after: crate::commit::SILENT_AFTER,
     };
     let store = open();
     let reader = store.reader();

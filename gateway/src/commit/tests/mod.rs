@@ -1,5 +1,6 @@
 //! The writer's groups, on real stores and on the model.
 
+mod afar;
 mod anew;
 mod at_bench;
 mod benches;
@@ -16,5 +17,6 @@ mod outcomes;
 mod rebase;
 mod said;
 mod tracked;
+mod uploads;
 mod visits;
 mod watch;

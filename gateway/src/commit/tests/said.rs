@@ -25,6 +25,7 @@ async fn check(mut store: Box<dyn Store>) {
         clock: Clock::scripted(|| NOON),
         trust: Trust::Always,
         pace: Pace::REAL,
+        silent_after: crate::commit::SILENT_AFTER,
     };
     let reader = store.reader();
     let writer = start(store, settings, &supervisor).unwrap();

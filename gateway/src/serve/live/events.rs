@@ -175,8 +175,11 @@ fn of_alert(
     Ok(all.map(|((full, households), codes)| Kind::Alert { of, full, households, codes }))
 }
 
-/// Of whom an alert speaks: of a person, or of the site of a reading that is nobody's.
+/// Of whom an alert speaks: of a person, of the site of a reading that is nobody's, or of a silent site.
 fn subject(describer: &Describer<'_>, person: &PersonId) -> Result<Subject, StoreError> {
+    if let Some(Ok(site)) = person.silent_site().map(str::parse) {
+        return Ok(Subject::Site(site));
+    }
     let Some(id) = person.nobodys_reading() else { return Ok(Subject::Person(person.clone())) };
     let found = describer.reader().reading(&Scope::Everything, &id)?;
     Ok(match found {

@@ -81,10 +81,8 @@ pub(in crate::serve) async fn board(
         .await?;
     let sites = board.sites.iter().map(|site| site_line(site, t)).collect();
     let villages = board.villages.iter().map(|village| village_line(village, t)).collect();
-    let (last, waiting) = told
-        .ask(|shared| Ok::<_, StoreError>((shared.reader.last()?, shared.reader.waiting_by()?)))
-        .await?;
-    let links = neighbours::lines(&told, lang, (last, &waiting));
+    let known = told.ask(|shared| neighbours::known(shared.reader.as_ref())).await?;
+    let links = neighbours::lines(&told, lang, &known);
     let page = BoardPage { tiles: tiles(&board, t), sites, villages, links, board, page };
     page.page.answer(&page)
 }

@@ -1,16 +1,24 @@
 //! How things stand between this gateway and its neighbours, in words: green only when the far end
 //! said so (promise P8).
 
+use std::collections::BTreeMap;
+
 use super::page::{Lang, clock_time};
 use crate::{
-    domain::Timestamp,
+    domain::{AlertState, BoxId, BoxState, PersonId, Registered, SiteId, Timestamp},
     serve::shared::Shared,
-    store::{CommitSeq, Waiting},
+    store::{
+        CommitSeq, Reader, RegistryKey, StoreError, Waiting,
+        view::{AlertFilter, Paging, Scope},
+    },
     uplink::{Alarm, Below, Upward},
 };
 
+/// Gateways of one page of the registry.
+const PAGE: usize = 1_000;
+
 /// One neighbour on the board.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct LinkLine {
     pub(super) name: String,
     pub(super) green: bool,
@@ -57,16 +65,72 @@ fn alarm_line(name: &str, alarm: &Alarm, lang: Lang) -> String {
     }
 }
 
+/// What the store knows of the gateways below, and where its log ends.
+pub(super) struct Known {
+    last: CommitSeq,
+    waiting: Vec<Waiting>,
+    boxes: BTreeMap<BoxId, Heard>,
+}
+
+/// A gateway that serves somebody.
+struct Heard {
+    /// Its site, else its name.
+    called: String,
+    /// Up to when everything that it had is here, or since when it serves anybody.
+    until: Timestamp,
+    /// An alert says so.
+    silent: bool,
+}
+
+/// Asks the store.
+pub(super) fn known(reader: &dyn Reader) -> Result<Known, StoreError> {
+    let (last, waiting) = (reader.last()?, reader.waiting_by()?);
+    let heard: BTreeMap<BoxId, Timestamp> = reader.heard()?.into_iter().collect();
+    let (mut boxes, mut after) = (BTreeMap::new(), None);
+    loop {
+        let page = reader.registry("box", &Paging { limit: PAGE, after })?;
+        for row in page.items {
+            let Registered::Box(row) = row else { continue };
+            if row.state == BoxState::Revoked || (row.serves.is_empty() && row.site.is_none()) {
+                continue;
+            }
+            let called = row.site.as_ref().map_or(row.name.as_str(), SiteId::as_str).to_owned();
+            let rows = match heard.get(&row.name) {
+                Some(_) => Vec::new(),
+                None => reader.history(&RegistryKey::neighbour(&row.name))?,
+            };
+            let first = rows.first().map(|(_, row)| row.at);
+            let Some(until) = heard.get(&row.name).copied().or(first) else { continue };
+            let filter = AlertFilter {
+                person: Some(PersonId::of_site(&called)),
+                states: vec![AlertState::Open, AlertState::Acknowledged, AlertState::Planned, AlertState::Visited],
+                ..AlertFilter::default()
+            };
+            let one = Paging { limit: 1, after: None };
+            let alerts = reader.alerts(&Scope::Everything, &filter, &one)?;
+            let silent = !alerts.items.is_empty();
+            boxes.insert(row.name, Heard { called, until, silent });
+        }
+        after = page.next;
+        if after.is_none() {
+            return Ok(Known { last, waiting, boxes });
+        }
+    }
+}
+
 /// Every neighbour that is configured or was heard.
-pub(super) fn lines(
-    shared: &Shared,
-    lang: Lang,
-    (last, waiting): (CommitSeq, &[Waiting]),
-) -> Vec<LinkLine> {
+pub(super) fn lines(shared: &Shared, lang: Lang, known: &Known) -> Vec<LinkLine> {
     let status = shared.upper.status();
-    let up = status.up().map(|up| upward(&up, last, lang));
-    let below = status.below().into_iter().map(|(name, it)| downward(name.as_str(), &it, lang));
-    let waiting = waiting.iter().map(|of| kept_waiting(of, lang));
+    let up = status.up().map(|up| upward(&up, known.last, lang));
+    let mut below: BTreeMap<BoxId, Below> = status.below().into_iter().collect();
+    for name in known.boxes.keys() {
+        below.entry(name.clone()).or_default();
+    }
+    let below = below.iter().map(|(name, it)| {
+        let line = downward(name.as_str(), it, lang);
+        known.boxes.get(name).map_or(line.clone(), |heard| up_to(line, heard, lang))
+    });
+    let waiting = known.waiting.iter().map(|of| kept_waiting(of, lang));
     up.into_iter().chain(below).chain(waiting).collect()
 }
 
@@ -86,6 +150,25 @@ fn kept_waiting(of: &Waiting, lang: Lang) -> LinkLine {
         )
     };
     LinkLine { name: format!("⏳ {}", of.by), green: false, state, detail }
+}
+
+/// The same with up to when all is known, or since when nothing is.
+fn up_to(line: LinkLine, heard: &Heard, lang: Lang) -> LinkLine {
+    let (called, until) = (&heard.called, clock_time(&heard.until.to_string()));
+    let detail = if lang.english() {
+        format!("{}, complete up to {until}", line.detail)
+    } else {
+        format!("{}，数据完整至 {until}", line.detail)
+    };
+    if !heard.silent {
+        return LinkLine { detail, ..line };
+    }
+    let state = if lang.english() {
+        format!("{called} has not uploaded since {until}")
+    } else {
+        format!("{called} 自 {until} 起未上传")
+    };
+    LinkLine { green: false, state, detail, ..line }
 }
 
 fn upward(up: &Upward, last: CommitSeq, lang: Lang) -> LinkLine {

@@ -24,7 +24,7 @@ fn came((a, b, c): (u8, u8, u8)) -> Came {
 /// Something that other gateways bring.
 pub(super) fn brought((what, a, b, c): (u8, u8, u8, u8)) -> Change {
     let at = after_noon(i64::from(c));
-    let change = match what % 8 {
+    let change = match what % 9 {
         0 => CarryChange::Stay(CommitSeq(i64::from(a)), CommitSeq(i64::from(a) + i64::from(b % 4))),
         1 => {
             let came = came((a, b, c));
@@ -37,6 +37,7 @@ pub(super) fn brought((what, a, b, c): (u8, u8, u8, u8)) -> Change {
             let mark = Watermark { epoch, upto: CommitSeq(i64::from(c)), hash: [a; 32] };
             CarryChange::Upload(Uploaded { sender, mark, at })
         }
+        5 => CarryChange::Heard(id(["van-1", "van-2"][usize::from(a % 2)]), at),
         _ => CarryChange::Landed(Landed::At(CommitSeq(i64::from(c) % 60 + 1)), came((a, b, c))),
     };
     Change::Carry(Box::new(change))
@@ -52,6 +53,7 @@ pub(super) fn look_within(unit: &mut dyn Unit, seen: &mut Vec<String>) {
         let lives: Vec<_> = (0..4).map(|epoch| unit.followed(&id(name), epoch).unwrap()).collect();
         seen.push(format!("{:?} {lives:?}", unit.uploaded(&id(name)).unwrap()));
     }
+    seen.push(format!("{:?} {:?}", unit.heard().unwrap(), unit.boxes().unwrap()));
     seen.push(format!("{:?}", unit.waiting_parcels(3).unwrap()));
 }
 
@@ -89,5 +91,6 @@ pub(super) fn look(reader: &dyn Reader, seen: &mut Vec<String>) {
     let marks = ["van-1", "van-2"].map(|name| reader.watermark(&id(name)).unwrap());
     let (uploads, waiting) = (reader.uploads().unwrap(), reader.waiting_by().unwrap());
     let carried = reader.carried((CommitSeq(3), CommitSeq(40))).unwrap();
-    seen.push(format!("{marks:?} {uploads:?} {waiting:?} {carried:?}"));
+    let heard = reader.heard().unwrap();
+    seen.push(format!("{marks:?} {uploads:?} {heard:?} {waiting:?} {carried:?}"));
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{reader::ModelReader, state::State, unit::ModelUnit};
 use crate::{
-    domain::{AlertId, BoxId, PersonId, ReadingId},
+    domain::{AlertId, BoxId, PersonId, ReadingId, Timestamp},
     store::{
         Attributed, Came, CarryChange, CarryUnit, CommitSeq, Fact, FactId, First, Landed,
         StoreError, Uploaded, Waiting, WaitingParcel, Watermark, carry::CarryLook,
@@ -22,6 +22,7 @@ pub(super) struct Carried {
     waiting: BTreeMap<FactId, (u64, WaitingParcel)>,
     /// By the neighbour: every life of its log that was followed, the present one last.
     uploads: BTreeMap<BoxId, Vec<Uploaded>>,
+    heard: BTreeMap<BoxId, Timestamp>,
 }
 
 /// The epoch of a store in memory, which has one life.
@@ -56,6 +57,9 @@ impl State {
                 self.carried.waiting.remove(id);
             }
             CarryChange::Upload(uploaded) => self.upload(uploaded),
+            CarryChange::Heard(sender, until) => {
+                self.carried.heard.insert(sender.clone(), *until);
+            }
         }
         Ok(())
     }
@@ -93,6 +97,10 @@ impl State {
         Some(self.carried.uploads.get(sender)?.last()?.mark)
     }
 
+    fn heard(&self) -> Vec<(BoxId, Timestamp)> {
+        self.carried.heard.iter().map(|(sender, until)| (sender.clone(), *until)).collect()
+    }
+
     fn moves<'s>(&'s self, reading: &ReadingId) -> impl DoubleEndedIterator<Item = &'s Attributed> {
         let reading = *reading;
         self.log().filter_map(move |(_, fact)| {
@@ -128,6 +136,17 @@ impl CarryUnit for ModelUnit<'_> {
         self.unspoiled()?;
         let lives = self.state.carried.uploads.get(sender);
         Ok(lives.into_iter().flatten().any(|life| life.mark.epoch == epoch))
+    }
+
+    fn heard(&mut self) -> Result<Vec<(BoxId, Timestamp)>, StoreError> {
+        self.unspoiled()?;
+        Ok(self.state.heard())
+    }
+
+    fn boxes(&mut self) -> Result<Vec<BoxId>, StoreError> {
+        self.unspoiled()?;
+        let names = self.state.registry.keys().filter(|(kind, _)| *kind == "box");
+        Ok(names.filter_map(|(_, name)| BoxId::new(name).ok()).collect())
     }
 
     fn last_move(&mut self, reading: &ReadingId) -> Result<Option<Attributed>, StoreError> {
@@ -223,6 +242,10 @@ impl CarryLook for ModelReader {
     fn all_uploads(&self) -> Result<Vec<Uploaded>, StoreError> {
         let state = self.shared().now();
         Ok(state.carried.uploads.values().filter_map(|lives| lives.last().cloned()).collect())
+    }
+
+    fn all_heard(&self) -> Result<Vec<(BoxId, Timestamp)>, StoreError> {
+        Ok(self.shared().now().heard())
     }
 
     fn waiting_of(&self) -> Result<Vec<Waiting>, StoreError> {

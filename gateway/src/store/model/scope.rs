@@ -71,8 +71,11 @@ impl State {
         sites.map(|site| site.site.clone()).collect()
     }
 
-    /// Where the reading was taken of which nobody knows whose it is.
+    /// Where the reading was taken of which nobody knows whose it is; or the site that is silent.
     pub(super) fn nobodys_site(&self, person: &PersonId) -> Option<SiteId> {
+        if let Some(site) = person.silent_site() {
+            return SiteId::new(site).ok();
+        }
         Some(self.reading(&person.nobodys_reading()?)?.reading.site)
     }
 

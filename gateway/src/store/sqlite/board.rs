@@ -269,9 +269,10 @@ fn count_alerts(
 ) -> Result<(), StoreError> {
     let sql = format!(
         "SELECT a.level, a.state, a.deadline, a.opened_at, coalesce(p.village, ''), \
-         CASE WHEN {} THEN (SELECT site FROM reading WHERE id = {}) END FROM alert a \
+         CASE WHEN {} THEN coalesce({}, (SELECT site FROM reading WHERE id = {})) END FROM alert a \
          INDEXED BY alert_live_board LEFT JOIN person p ON p.person = a.person WHERE a.live = 1",
         scope::is_nobody("a.person"),
+        scope::silent_site("a.person"),
         scope::nobodys_reading("a.person"),
     );
     let mut clause = Clause::new(&sql, []);

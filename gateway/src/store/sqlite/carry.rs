@@ -10,7 +10,7 @@ use super::{
     unit::SqliteUnit,
 };
 use crate::{
-    domain::{AlertId, BoxId, Id, PersonId, ReadingId},
+    domain::{AlertId, BoxId, Id, PersonId, ReadingId, Timestamp},
     store::{
         Attributed, Came, CarryChange, CarryUnit, CommitSeq, FactId, First, Landed, StoreError,
         Uploaded, Waiting, WaitingParcel, Watermark, carry::CarryLook,
@@ -45,6 +45,11 @@ pub(super) fn apply(connection: &Connection, change: &CarryChange) -> Result<(),
             run(connection, WHAT, sql, name(connection, id)?)?;
         }
         CarryChange::Upload(uploaded) => upload(connection, uploaded)?,
+        CarryChange::Heard(sender, until) => {
+            let sql = "INSERT OR REPLACE INTO heard (box, until) VALUES (?, ?)";
+            let by = gateway(connection, sender)?;
+            run(connection, WHAT, sql, params![by, until.as_millis()])?;
+        }
     }
     Ok(())
 }
@@ -84,6 +89,11 @@ fn upload(connection: &Connection, uploaded: &Uploaded) -> Result<(), StoreError
     let by = gateway(connection, sender)?;
     let params = params![by, signed(mark.epoch), mark.upto.0, mark.hash, at.as_millis()];
     run(connection, WHAT, sql, params).map(|_| ())
+}
+
+fn heard(connection: &Connection) -> Result<Vec<(BoxId, Timestamp)>, StoreError> {
+    let sql = "SELECT b.name, h.until FROM heard h JOIN box b ON b.id = h.box ORDER BY b.name";
+    fetch(connection, "heard", (sql, []), |cells| Ok((cells.id()?, cells.time()?)))
 }
 
 /// Epochs are below 2^53 where gateways make them; on disk they keep their bits.
@@ -208,6 +218,20 @@ impl CarryUnit for SqliteUnit<'_> {
         self.work(|connection, _| decision::of_reading(connection, reading, true))
     }
 
+    fn heard(&mut self) -> Result<Vec<(BoxId, Timestamp)>, StoreError> {
+        self.work(|connection, _| heard(connection))
+    }
+
+    fn boxes(&mut self) -> Result<Vec<BoxId>, StoreError> {
+        self.work(|connection, _| {
+            let sql = "SELECT DISTINCT name FROM registration WHERE kind = 'box' ORDER BY name";
+            fetch(connection, "registration", (sql, []), |cells| {
+                let name: BoxId = cells.id()?;
+                Ok(name)
+            })
+        })
+    }
+
     fn waiting_parcels(&mut self, limit: usize) -> Result<Vec<WaitingParcel>, StoreError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         self.work(|connection, _| waiting(connection, limit))
@@ -307,6 +331,10 @@ impl CarryLook for SqliteReader {
                 Ok(Uploaded { sender: cells.id()?, mark: mark(cells)?, at: cells.time()? })
             })
         })
+    }
+
+    fn all_heard(&self) -> Result<Vec<(BoxId, Timestamp)>, StoreError> {
+        self.see(heard)
     }
 
     fn waiting_of(&self) -> Result<Vec<Waiting>, StoreError> {

@@ -80,7 +80,7 @@ use super::{CommitSeq, Reader, Store, StoreError, Unit};
 use crate::domain::Timestamp;
 
 /// The format of the file that this program writes.
-pub const FORMAT_VERSION: i64 = 23;
+pub const FORMAT_VERSION: i64 = 24;
 
 /// How to open a store.
 #[derive(Debug, Clone)]

@@ -6,7 +6,7 @@ use rusqlite::{Connection, params_from_iter, types::Value};
 
 use super::row::{cell, fetch, number};
 use crate::{
-    domain::{DoctorId, NOBODY},
+    domain::{DoctorId, NOBODY, SILENT_SITE},
     store::{StoreError, view::Scope},
 };
 
@@ -137,6 +137,8 @@ pub(super) fn people(scope: &Scope, column: &str) -> Clause {
                 sites.sql
             );
             clause.push(&sql, sites.values);
+            let silent = self::sites(&silent_site(column), place);
+            clause.push(&format!(" OR ({})", silent.sql), silent.values);
             clause
         }
         Scope::Doctor(doctor) => people_of_doctor(column, doctor),
@@ -153,7 +155,16 @@ pub(super) fn nobodys_reading(column: &str) -> String {
     format!("unhex(substr({column}, {}))", NOBODY.len().saturating_add(1))
 }
 
-/// Those of whom nobody knows who they are and an alert tells, at the sites of a place.
+/// The site of which an alert says that its gateway is silent, by the name that stands for it; else
+/// nothing.
+pub(super) fn silent_site(column: &str) -> String {
+    let length = SILENT_SITE.len();
+    let rest = length.saturating_add(1);
+    format!("iif(substr({column}, 1, {length}) = '{SILENT_SITE}', substr({column}, {rest}), NULL)")
+}
+
+/// Those of whom nobody knows who they are and an alert tells, at the sites of a place; and the sites
+/// that are silent.
 fn list_of_nobodies(place: &str) -> Clause {
     let sites = sites("nr.site", place);
     // The names that begin so: `/` is the character after the point.
@@ -164,7 +175,16 @@ fn list_of_nobodies(place: &str) -> Clause {
         nobodys_reading("na.person"),
         sites.sql
     );
-    Clause::new(&sql, sites.values)
+    let mut list = Clause::new(&sql, sites.values);
+    let silent = self::sites(&silent_site("sa.person"), place);
+    let beyond = SILENT_SITE.trim_end_matches('.');
+    let sql = format!(
+        " UNION SELECT sa.person FROM alert sa \
+         WHERE sa.person >= '{SILENT_SITE}' AND sa.person < '{beyond}/' AND {}",
+        silent.sql
+    );
+    list.push(&sql, silent.values);
+    list
 }
 
 /// Whether the scope reaches a reading: its person, or its site where nobody is known yet.

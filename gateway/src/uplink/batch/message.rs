@@ -11,6 +11,7 @@ use super::{
     chain::{Hash, Point, batch_hash},
     envelope::{self, EnvelopeError, Sealed},
     facts::{put_batch, take_batch},
+    hello::Hello,
     pieces::{Certified, Renew, RosterPart},
     receipts::{ReceiptsAsked, ReceiptsSaid},
     refused::Code,
@@ -101,20 +102,6 @@ pub struct Dispute {
     pub hash: Hash,
 }
 
-/// A greeting: where the lower gateway stands, and what it wishes from above.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Hello {
-    /// Who asks.
-    pub told: Told,
-    /// The end of its log.
-    pub last: i64,
-    /// What is wished from above; nothing before the parent's name is known.
-    pub wants: Option<Wants>,
-    /// What the parent stated last is not of this gateway's chain.
-    pub dispute: Option<Dispute>,
-}
-
 /// Facts, one after the other, in the order of their sender's log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Batch {
@@ -157,6 +144,10 @@ pub struct Stated {
     pub of: BoxId,
     /// Up to where it is held; absent: nothing of it is.
     pub holds: Option<Holds>,
+    /// When, in milliseconds, by the clock of the end that signed it: the next greeting repeats it, and
+    /// nobody else looks at it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<i64>,
 }
 
 /// Why nothing was taken.

@@ -53,13 +53,15 @@ fn every_message() -> Vec<Message> {
             roster: RosterState { villages: "青石村".to_owned(), ..RosterState::default() },
         }),
         dispute: Some(Dispute { upto: 20, hash: Hash([8; 32]) }),
+        heard: None,
+        lag: 0,
     };
     let of = "gw-van".parse().unwrap();
     vec![
         Message::Hello(hello),
         Message::Batch(batch()),
         Message::Express(batch()),
-        Message::Watermark(Stated { told: told(), of, holds: Some(holds) }),
+        Message::Watermark(Stated { told: told(), of, holds: Some(holds), at: None }),
         Message::Refused(refusal),
         Message::Roster(part),
         Message::Receipts(receipts_asked()),

@@ -13,6 +13,7 @@ mod days;
 mod express;
 mod http;
 pub(in crate::uplink) mod incoming;
+mod lag;
 mod line;
 mod mqtt;
 mod pace;

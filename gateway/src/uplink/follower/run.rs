@@ -100,6 +100,8 @@ pub struct Follower {
     /// Where the gateway above stands; `None`: it must be asked.
     pub(super) at: Option<Point>,
     greeted: Option<Instant>,
+    /// The time that the latest answer said, by the clock of the gateway above.
+    pub(super) heard: Option<i64>,
     pub(super) dispute: Option<Dispute>,
     /// Alerts up to here have overtaken.
     pub(super) expressed: CommitSeq,
@@ -146,6 +148,7 @@ impl Follower {
             above: None,
             at: None,
             greeted: None,
+            heard: None,
             dispute: None,
             expressed: CommitSeq::default(),
             more_comes_down: false,
@@ -242,10 +245,12 @@ impl Follower {
     /// Asks where the gateway above stands, and takes what comes down with the answer.
     async fn greet(&mut self) -> Result<(), Trouble> {
         let told = self.next_told();
+        // What was heard before the log's end was read: everything of before that lies at or before it.
         let last = self.ask(|reader| reader.last()).await?.0;
         let wants = self.wants().await?;
         let nonce = told.nonce;
-        let hello = Message::Hello(Hello { told, last, wants, dispute: self.dispute });
+        let (dispute, heard, lag) = (self.dispute, self.heard, self.lag().await?);
+        let hello = Message::Hello(Hello { told, last, wants, dispute, heard, lag });
         self.more_comes_down = false;
         let first = self.above.is_none();
         let answers = self.exchange(&hello, nonce).await?;

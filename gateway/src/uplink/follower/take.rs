@@ -49,6 +49,7 @@ impl Follower {
 
     /// The gateway above says where it stands. Only where a batch of ours ended is gone on from.
     async fn stated(&mut self, stated: &Stated) -> Result<(), Trouble> {
+        self.heard = stated.at.or(self.heard);
         let ours = stated.holds.filter(|holds| holds.epoch == self.us.epoch);
         let point = ours.map_or_else(Point::default, |holds| holds.point());
         let sent = Arc::clone(&self.sent);

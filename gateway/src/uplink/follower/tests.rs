@@ -218,7 +218,7 @@ fn lie(world: &World, key: &crate::uplink::GatewayKey, nonce: Nonce) -> Vec<u8> 
     let told = Told { by: world.centre.name.clone(), epoch: 1, nonce };
     let of = world.van.name.clone();
     let holds = Some(Holds { epoch: 1, upto: world.van.last().0, hash: Hash([1; 32]) });
-    Message::Watermark(Stated { told, of, holds }).seal(key).unwrap()
+    Message::Watermark(Stated { told, of, holds, at: None }).seal(key).unwrap()
 }
 
 #[tokio::test(start_paused = true)]

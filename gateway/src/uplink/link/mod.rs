@@ -3,8 +3,8 @@
 //!
 //! An answer says that something is on disk only after its commit. Nothing is believed of a box that
 //! the registry does not hold, holds as revoked, or whose key did not sign it; what is refused is
-//! kept for the auditor, told in one code, and alarms once. No time that a box states is looked at:
-//! its sequence decides.
+//! kept for the auditor, told in one code, and alarms once. No time that a box states is looked at
+//! but our own that it repeats (`statement`): its sequence decides.
 
 mod down;
 mod evidence;
@@ -12,6 +12,7 @@ mod lanes;
 mod receipts;
 mod renew;
 pub(in crate::uplink) mod roster;
+mod statement;
 #[cfg(test)]
 mod tests;
 mod upper;

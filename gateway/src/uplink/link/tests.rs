@@ -133,7 +133,7 @@ async fn two_chains_under_one_name_are_refused_and_alarm_once() {
     assert_eq!(lock(&world.centre.taken).refused.len(), 2, "each envelope once");
     // The box itself says so too.
     let dispute = Some(Dispute { upto: 4, hash: first.hash() });
-    let hello = Hello { told: world.told(), last: 9, wants: None, dispute };
+    let hello = Hello { told: world.told(), last: 9, wants: None, dispute, heard: None, lag: 0 };
     let bytes = Message::Hello(hello).seal(&world.van.key).unwrap();
     check(&world, &bytes, Code::Chain, true).await;
     // What was entered stays, and its own chain goes on.
@@ -153,8 +153,12 @@ async fn forged_edited_and_cut_envelopes_are_kept_and_nothing_of_them_is_entered
     check(&world, &sound[..sound.len() - 1], Code::NotAnEnvelope, true).await;
     check(&world, &[sound.as_slice(), b"x"].concat(), Code::NotAnEnvelope, true).await;
     check(&world, b"", Code::NotAnEnvelope, true).await;
-    let upward =
-        Message::Watermark(Stated { told: world.told(), of: world.van.name.clone(), holds: None });
+    let upward = Message::Watermark(Stated {
+        told: world.told(),
+        of: world.van.name.clone(),
+        holds: None,
+        at: None,
+    });
     check(&world, &upward.seal(&world.van.key).unwrap(), Code::NotForHere, false).await;
     assert_eq!(world.alarm().map(|(code, _)| code), Some(Code::Forged), "the first cause stays");
     assert_eq!(world.batch_sent(world.batch(Point::default(), 4)).await, Ok(4));
@@ -205,7 +209,8 @@ async fn another_life_of_the_log_is_taken_only_when_an_operator_says_so() {
     let mut anew = world.batch(Point::default(), 3);
     anew.told.epoch = 2;
     assert_eq!(world.batch_sent(anew.clone()).await, Err(Code::OtherEpoch));
-    let mut hello = Hello { told: anew.told.clone(), last: 3, wants: None, dispute: None };
+    let told = anew.told.clone();
+    let mut hello = Hello { told, last: 3, wants: None, dispute: None, heard: None, lag: 0 };
     let bytes = Message::Hello(hello.clone()).seal(&world.van.key).unwrap();
     check(&world, &bytes, Code::OtherEpoch, true).await;
     world.centre.enter(Neighbour { epoch: Some(2), ..world.row.clone() });
@@ -413,4 +418,64 @@ async fn a_box_that_is_revoked_unknown_or_of_another_key_gets_no_certificate() {
     assert_eq!(world.renew("0".into()).await, Err(Code::Revoked));
     world.centre.enter(world.row.clone());
     assert!(world.renew("0".into()).await.is_ok());
+}
+
+/// A greeting that says where the van's log ends and which answer it heard last, so many minutes ago.
+async fn greets(world: &World, last: i64, minutes: Option<i64>, lag: u64) -> Stated {
+    let heard = minutes.map(|minutes| at_centre().minus(Millis::minutes(minutes)).as_millis());
+    let hello = Hello { told: world.told(), last, wants: None, dispute: None, heard, lag };
+    world.send(Message::Hello(hello).seal(&world.van.key).unwrap()).await.unwrap()
+}
+
+fn at_centre() -> Timestamp {
+    Timestamp::parse("2026-03-02T08:00:00+08:00").unwrap()
+}
+
+/// Minutes before the centre's time up to which the van was heard, once the writer has it.
+async fn heard(world: &World) -> Option<i64> {
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    let script = world.centre.store.script();
+    let until = script.carried.heard.get(&world.van.name).copied()?;
+    Some(at_centre().since(until).whole_minutes())
+}
+
+#[tokio::test]
+async fn a_van_is_heard_up_to_the_answer_that_it_repeats_once_all_of_before_is_here() {
+    let world = World::new();
+    let stated = greets(&world, 9, Some(60), 0).await;
+    assert_eq!(stated.at, Some(at_centre().as_millis()), "the time to repeat");
+    assert_eq!(heard(&world).await, None, "nine facts are not here");
+    // The log grows: its earlier end is reached first.
+    greets(&world, 20, Some(30), 0).await;
+    let batch = world.batch(Point::default(), 9);
+    let end = batch.end();
+    world.send(Message::Batch(batch).seal(&world.van.key).unwrap()).await.unwrap();
+    assert_eq!(heard(&world).await, Some(60));
+    greets(&world, 20, Some(20), 0).await;
+    let batch = world.batch(end, 20);
+    world.send(Message::Batch(batch).seal(&world.van.key).unwrap()).await.unwrap();
+    assert_eq!(heard(&world).await, Some(20));
+    // One that was kept by somebody and comes again; one of time to come; one without a time.
+    for minutes in [Some(40), Some(-5), None] {
+        greets(&world, 20, minutes, 0).await;
+        assert_eq!(heard(&world).await, Some(20), "{minutes:?}");
+    }
+    greets(&world, 20, Some(0), 12 * 60_000).await;
+    assert_eq!(heard(&world).await, Some(12), "a box below the van was heard less of late");
+}
+
+#[tokio::test]
+async fn a_van_without_a_fact_is_heard_and_a_revoked_one_is_not() {
+    let world = World::new();
+    greets(&world, 0, Some(7), 0).await;
+    assert_eq!(heard(&world).await, Some(7));
+    world.centre.enter(Neighbour { state: BoxState::Revoked, ..world.row.clone() });
+    let heard_at = Some(at_centre().as_millis());
+    let told = world.told();
+    let hello = Hello { told, last: 0, wants: None, dispute: None, heard: heard_at, lag: 0 };
+    let refused = world.send(Message::Hello(hello).seal(&world.van.key).unwrap()).await;
+    assert_eq!(refused.unwrap_err().code, Code::Revoked);
+    assert_eq!(heard(&world).await, Some(7));
 }

@@ -14,6 +14,7 @@ use super::{
     evidence::Evidence,
     lanes::Lanes,
     roster::Rosters,
+    statement::Statements,
 };
 use crate::{
     commit::{CarryRefused, Carrying, Link, Work},
@@ -62,6 +63,7 @@ pub struct Upper {
     pub(super) parts: Parts,
     evidence: Evidence,
     pub(super) rosters: Rosters,
+    pub(super) statements: Statements,
     lanes: Lanes,
 }
 
@@ -103,6 +105,7 @@ impl Upper {
             evidence: Evidence::new(parts.inlet.clone()),
             rosters: Rosters::default(),
             lanes: Lanes::new(),
+            statements: Statements::default(),
             parts,
         })
     }
@@ -248,8 +251,8 @@ impl Upper {
             return Err(refused(Code::Chain, why));
         }
         self.heard(&of, held, last);
-        let stated = stated(of, held, ours);
-        let mut answers = vec![stated];
+        self.says(&hello, held).await;
+        let mut answers = vec![self.stated(of, held, ours)];
         if let Some(wants) = hello.wants {
             let (upper, told) = (Arc::clone(self), ours.clone());
             let down = spawn_blocking(move || {
@@ -284,7 +287,7 @@ impl Upper {
             Ok(mark) => mark,
             // The sender is told where to go on from, and does.
             Err(CarryRefused::Gap { have }) => {
-                return Ok(vec![stated(of, Some(have), ours)]);
+                return Ok(vec![self.stated(of, Some(have), ours)]);
             }
             Err(why @ CarryRefused::OtherEpoch { .. }) => {
                 return Err(refused(Code::OtherEpoch, why.to_string()));
@@ -295,10 +298,19 @@ impl Upper {
             }
         };
         self.heard(&of, Some(mark), last);
+        self.holds(&of, mark).await;
         self.parts
             .status
             .change_below(&of, |below| below.batches = below.batches.saturating_add(1));
-        Ok(vec![stated(of, Some(mark), ours)])
+        Ok(vec![self.stated(of, Some(mark), ours)])
+    }
+
+    /// What is held of a box, and the time, which its next greeting repeats.
+    fn stated(&self, of: BoxId, held: Option<Watermark>, ours: &Told) -> Message {
+        // Zeros before the first batch are nothing held.
+        let holds = held.filter(|held| *held != Watermark::default()).map(Holds::from);
+        let at = Some(self.parts.clock.now().as_millis());
+        Message::Watermark(Stated { told: ours.clone(), of, holds, at })
     }
 
     /// The box was heard and believed.
@@ -378,11 +390,4 @@ impl Upper {
         }
         train
     }
-}
-
-/// What is held of a box.
-fn stated(of: BoxId, held: Option<Watermark>, ours: &Told) -> Message {
-    // Zeros before the first batch are nothing held.
-    let holds = held.filter(|held| *held != Watermark::default()).map(Holds::from);
-    Message::Watermark(Stated { told: ours.clone(), of, holds })
 }

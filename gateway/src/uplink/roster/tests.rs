@@ -68,6 +68,7 @@ impl Gateway {
             clock: Clock::scripted(ticking),
             trust: Trust::Always,
             pace: Pace::REAL,
+            silent_after: commit::SILENT_AFTER,
         };
         let started =
             runtime.block_on(async { commit::start(Box::new(store), settings, &supervisor) });

@@ -31,6 +31,7 @@ const FILES: [&str; 2] = [include_str!("../../../../clinical/scenarios.json"), E
 const TOLD: &str = include_str!("../../../../docs/pack-mutations.md");
 
 /// One case of a file.
+#[expect(clippy::large_enum_variant, reason = "a few hundred of them, in tests")]
 enum Asked {
     Judged(Case),
     Indicator(Value),
