@@ -7,8 +7,8 @@ use crate::{
     domain::{AlertId, AlertOutcome, BoxId, DoctorId, PersonId, Registered, Timestamp, Visit},
     intake::{Delivery, KeyReused},
     store::{
-        AccessChange, Attempt, BoxChange, CommitSeq, Committed, NeighbourSaid, Registration, Request,
-        RosterHeld, TokenRow, Watermark,
+        AccessChange, Attempt, BoxChange, CommitSeq, Committed, NeighbourSaid, Registration,
+        Request, RosterHeld, TokenRow, Watermark,
     },
     uplink::parcel::Parcel,
 };

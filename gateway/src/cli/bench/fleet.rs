@@ -157,7 +157,7 @@ impl Van {
     async fn greet(&mut self) {
         self.ask(|van| {
             let (told, last) = (van.told.clone(), van.last.0);
-            Message::Hello(Hello { told, last, wants: None, dispute: None })
+            Message::Hello(Hello { told, last, wants: None, dispute: None, heard: None, lag: 0 })
         })
         .await;
     }

@@ -14,7 +14,6 @@ use super::{
 use crate::{
     domain::Level,
     serve::{describe, scope::Right, shared::Shared, wire},
-    store::StoreError,
 };
 
 /// A counted level.

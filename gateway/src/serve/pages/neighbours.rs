@@ -103,7 +103,12 @@ pub(super) fn known(reader: &dyn Reader) -> Result<Known, StoreError> {
             let Some(until) = heard.get(&row.name).copied().or(first) else { continue };
             let filter = AlertFilter {
                 person: Some(PersonId::of_site(&called)),
-                states: vec![AlertState::Open, AlertState::Acknowledged, AlertState::Planned, AlertState::Visited],
+                states: vec![
+                    AlertState::Open,
+                    AlertState::Acknowledged,
+                    AlertState::Planned,
+                    AlertState::Visited,
+                ],
                 ..AlertFilter::default()
             };
             let one = Paging { limit: 1, after: None };

@@ -15,7 +15,6 @@ use crate::{
 const PARCELS_MAX: usize = 10_000;
 
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct BatchHeader {
     told: Told,
     after: i64,

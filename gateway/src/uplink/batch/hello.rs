@@ -6,7 +6,6 @@ use super::message::{Dispute, Told, Wants};
 
 /// A greeting: where the lower gateway stands, and what it wishes from above.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Hello {
     /// Who asks.
     pub told: Told,

@@ -29,7 +29,6 @@ pub struct Nonce(pub u64);
 
 /// Who says something: the names by which a neighbour knows a gateway.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Told {
     /// The box that made the envelope.
     #[serde(rename = "box")]
@@ -42,7 +41,6 @@ pub struct Told {
 
 /// Up to where a neighbour's log is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Holds {
     /// The life of the neighbour's log that is followed.
     pub epoch: u64,
@@ -68,7 +66,6 @@ impl Holds {
 
 /// What a gateway holds of its parent's rosters, and of the package that it is fetching.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct RosterState {
     /// The life of the parent's log of which a roster is held.
     pub epoch: u64,
@@ -84,7 +81,6 @@ pub struct RosterState {
 
 /// What a lower gateway has of its parent, and so what it lacks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Wants {
     /// Up to where the parent's log is held.
     pub holds: Option<Holds>,
@@ -94,7 +90,6 @@ pub struct Wants {
 
 /// What the lower gateway says about a watermark that is not of its own chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Dispute {
     /// The position that was stated.
     pub upto: i64,
@@ -136,7 +131,6 @@ impl Batch {
 
 /// A watermark: what is on disk at the end that signed it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Stated {
     /// Who answers.
     pub told: Told,
@@ -152,7 +146,6 @@ pub struct Stated {
 
 /// Why nothing was taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Refusal {
     /// Who answers.
     pub told: Told,

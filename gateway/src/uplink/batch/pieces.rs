@@ -33,7 +33,6 @@ pub struct RosterPart {
 
 /// A box that was enrolled by a code asks whether it is time for another certificate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Renew {
     /// Who asks.
     pub told: Told,
@@ -59,7 +58,6 @@ pub struct Certified {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct RosterHeader {
     told: Told,
     of: BoxId,
@@ -69,7 +67,6 @@ struct RosterHeader {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct CertifiedHeader {
     told: Told,
     of: BoxId,

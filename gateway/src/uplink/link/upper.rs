@@ -10,10 +10,7 @@ use tokio::{
 use tracing::{info, warn};
 
 use super::{
-    ALARM_WAIT_SECONDS, BUSY_WAIT_SECONDS, down,
-    evidence::Evidence,
-    lanes::Lanes,
-    roster::Rosters,
+    ALARM_WAIT_SECONDS, BUSY_WAIT_SECONDS, down, evidence::Evidence, lanes::Lanes, roster::Rosters,
     statement::Statements,
 };
 use crate::{

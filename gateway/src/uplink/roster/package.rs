@@ -25,7 +25,6 @@ const LINE_MAX: u64 = 1024 * 1024;
 
 /// What a package is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Header {
     /// The version of the format.
     pub roster: u32,
@@ -63,7 +62,6 @@ pub enum Line {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Seal {
     lines: u64,
     signature: String,
