@@ -53,15 +53,20 @@ fn every_message() -> Vec<Message> {
             roster: RosterState { villages: "青石村".to_owned(), ..RosterState::default() },
         }),
         dispute: Some(Dispute { upto: 20, hash: Hash([8; 32]) }),
-        heard: None,
-        lag: 0,
+        heard: Some(1_790_000_000_123),
+        lag: 60_000,
     };
     let of = "gw-van".parse().unwrap();
     vec![
         Message::Hello(hello),
         Message::Batch(batch()),
         Message::Express(batch()),
-        Message::Watermark(Stated { told: told(), of, holds: Some(holds), at: None }),
+        Message::Watermark(Stated {
+            told: told(),
+            of,
+            holds: Some(holds),
+            at: Some(1_790_000_000_123),
+        }),
         Message::Refused(refusal),
         Message::Roster(part),
         Message::Receipts(receipts_asked()),
@@ -312,12 +317,16 @@ fn a_rightly_signed_batch_that_is_none_is_malformed() {
         ("\"count\":2", "\"count\":3"),
         ("\"upto\":20", "\"upto\":21"),
         ("\"epoch\":7", "\"epoch\":8"),
-        ("\"last\":90", "\"last\":90,\"more\":1"),
     ] {
         let lied = text.replace(said, lie);
         assert_ne!(lied, text);
         check(&seal(2, lied.as_bytes(), &body, &key).unwrap(), &key, Code::Malformed);
     }
+    // What a later version says besides is passed over.
+    let later = text.replace("\"last\":90", "\"last\":90,\"more\":[1]");
+    assert_ne!(later, text);
+    let sealed = seal(2, later.as_bytes(), &body, &key).unwrap();
+    assert_eq!(read(&sealed, &key), Ok(Message::Batch(batch())));
 }
 
 #[test]
@@ -381,7 +390,18 @@ fn every_code_has_its_words_and_its_name_is_its_own() {
 /// version adds a file of its own.
 const ENVELOPES_1: &str = include_str!("../../../samples/envelopes-1.txt");
 
-const KINDS: [&str; 6] = ["hello", "batch", "express", "watermark", "refused", "roster"];
+const KINDS: [&str; 10] = [
+    "hello",
+    "batch",
+    "express",
+    "watermark",
+    "refused",
+    "roster",
+    "receipts",
+    "receipted",
+    "renew",
+    "certified",
+];
 
 #[test]
 fn the_wire_does_not_change_without_a_version() {
