@@ -381,8 +381,7 @@ impl<'a, R: Reader + CarryLook> Choice<'a, R> {
         }))))
     }
 
-    /// The ids of an alert: those that it has and had, and those that it has at a gateway that knows
-    /// less of its episode, which begins there with another of its facts.
+    /// The ids of an alert: of now, of before, and of a gateway that knows less of its episode.
     fn names_of(&self, event: &AlertEvent) -> Result<Vec<AlertId>, StoreError> {
         let (mut ids, facts) = self.reader.known_as(event.alert.key, EPISODE_IDS_MAX)?;
         ids.push(event.alert.id);

@@ -626,6 +626,24 @@ fn pages<T: std::fmt::Debug>(
     }
 }
 
+fn look_at_receipts(reader: &dyn Reader, seen: &mut Vec<String>) {
+    for site in 0..5 {
+        let (site, noon) = (id(&name("S", site, 5)), Day::of(NOON));
+        for day in -2..4 {
+            seen.push(format!("{:?}", reader.day_log(&site, noon.plus(day)).unwrap()));
+        }
+        for van in ["van-1", "van-2"] {
+            seen.push(format!("{:?}", reader.brought(&site, noon, &id(van)).unwrap()));
+        }
+        let said = reader.receipts_said(&site, (noon.plus(-1), noon.plus(2))).unwrap();
+        seen.push(format!("{said:?}"));
+    }
+    let days = (Day::of(NOON).plus(-3), Day::of(NOON).plus(9));
+    seen.push(format!("{:?}", reader.received_on(days).unwrap()));
+    let (differ, alarms) = (reader.receipts_differ().unwrap(), reader.kept_alarms().unwrap());
+    seen.push(format!("{differ:?} {alarms:?}"));
+}
+
 /// Every answer of a reader.
 fn look(reader: &dyn Reader) -> Vec<String> {
     let mut seen = vec![format!("{:?} {:?}", reader.last().unwrap(), reader.counts().unwrap())];
@@ -668,21 +686,7 @@ fn look(reader: &dyn Reader) -> Vec<String> {
         let at = after_noon(minutes);
         seen.push(format!("{:?}", reader.sessions_at(&id("S1"), &id("B1"), at).unwrap()));
     }
-    for site in 0..5 {
-        let (site, noon) = (id(&name("S", site, 5)), Day::of(NOON));
-        for day in -2..4 {
-            seen.push(format!("{:?}", reader.day_log(&site, noon.plus(day)).unwrap()));
-        }
-        for van in ["van-1", "van-2"] {
-            seen.push(format!("{:?}", reader.brought(&site, noon, &id(van)).unwrap()));
-        }
-        let said = reader.receipts_said(&site, (noon.plus(-1), noon.plus(2))).unwrap();
-        seen.push(format!("{said:?}"));
-    }
-    let days = (Day::of(NOON).plus(-3), Day::of(NOON).plus(9));
-    seen.push(format!("{:?}", reader.received_on(days).unwrap()));
-    let (differ, alarms) = (reader.receipts_differ().unwrap(), reader.kept_alarms().unwrap());
-    seen.push(format!("{differ:?} {alarms:?}"));
+    look_at_receipts(reader, &mut seen);
     seen.push(format!("{:?}", reader.token(&[1; 32]).unwrap()));
     seen.push(format!("{:?}", reader.boxes("", 99).unwrap()));
     for number in 0..4 {
