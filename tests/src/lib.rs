@@ -4,7 +4,7 @@
 //! edges, written here anew so that a mistake of the gateway's own libraries cannot hide itself.
 //! [`ledger`] is the oracle: it knows what was sent and what was acknowledged, and asks nobody.
 //! [`audit`] compares the oracle with the store, by the API and by reading the store's file.
-//! [`proxy`] is a line between two processes that is cut, delayed or slow; [`line`] has the kernel lose packets.
+//! [`proxy`] is a line between two processes that is cut, delayed or slow; [`mod@line`] has the kernel lose packets.
 //! [`places`] are the disks and mounts that faults need, [`patience`] waits without sleeping.
 //!
 //! Nothing here may leave loopback, and nothing is killed that was not started here.

@@ -16,7 +16,7 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-/// Starts the log. `XUNZHEN_LOG` may be error, warn, info, debug or trace.
+/// Starts the log. `XUNZHEN_LOG` may be error, warn, info or debug; what is finer is not built into a release.
 pub(super) fn start(format: LogFormat) {
     let wished = std::env::var("XUNZHEN_LOG").ok().and_then(|level| level.parse().ok());
     let level: LevelFilter = wished.unwrap_or(LevelFilter::INFO);
