@@ -306,10 +306,6 @@ fn check_same((van, centre): (&Side, &Side), book: &Book, scratch: &Path) {
     println!("{} readings, {warned} alerts, {days} receipts alike", ours.len());
 }
 
-/// What is said of somebody only once the van was heard is told by the centre within half an hour of that
-/// (uplink.md): so long the van alone may have it.
-const AWAITED: &str = "missed_repeat";
-
 /// The same alerts at both, once both have looked at everybody. Says how many.
 #[track_caller]
 fn check_alerts(van: &Gateway, centre: &Gateway) -> usize {
@@ -317,7 +313,6 @@ fn check_alerts(van: &Gateway, centre: &Gateway) -> usize {
     let same = wait_at_most(PATIENCE, || {
         thread::park_timeout(LOOK);
         last = (alerts(van), alerts(centre));
-        last.0.retain(|id, about| about[1] != AWAITED || last.1.contains_key(id));
         (last.0 == last.1).then_some(())
     });
     let (warned, told) = last;

@@ -7,16 +7,23 @@
 //! box is told at once when a row ends its service. So a box that was lost silences nothing for ever,
 //! and a new row takes nothing back.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use smol_str::SmolStr;
 
 use crate::{
-    domain::{BoxId, BoxState, Neighbour, Registered, SiteId, Timestamp},
+    domain::{BoxId, BoxState, Neighbour, PersonId, Registered, SiteId, Timestamp},
     store::{CarryChange, Change, RegistryKey, StoreError, Unit},
 };
 
 use super::{group::Group, people::File};
+
+/// People whose silence waits for a box, and who are looked at as soon as it is heard. More are looked at in
+/// their turn (`watch`).
+const HELD_MAX: usize = 10_000;
 
 /// The beginning of time.
 const EVER: Timestamp = Timestamp::from_millis(i64::MIN);
@@ -66,6 +73,8 @@ impl Serving {
 pub(super) struct Served {
     boxes: Option<Vec<Serving>>,
     villages: HashMap<Arc<str>, Vec<(usize, Timestamp)>>,
+    /// Whose silence was due and waits, by the village where they live.
+    held: BTreeSet<(Arc<str>, PersonId)>,
 }
 
 impl Served {
@@ -73,6 +82,28 @@ impl Served {
     pub(super) fn forget(&mut self) {
         self.boxes = None;
         self.villages.clear();
+    }
+
+    /// The silence of somebody waits until the boxes of their village were heard.
+    pub(super) fn hold(&mut self, home: &Home, person: &PersonId) {
+        if self.held.len() < HELD_MAX {
+            self.held.insert((Arc::clone(&home.village), person.clone()));
+        }
+    }
+
+    /// Whoever waits for a box that was heard just now.
+    fn release(&mut self, sender: &BoxId) -> Vec<PersonId> {
+        let boxes = self.boxes.as_deref().unwrap_or_default();
+        let number = boxes.iter().position(|serving| serving.name == *sender);
+        let served = |village: &Arc<str>| {
+            let serve = self.villages.get(village).map_or(&[][..], Vec::as_slice);
+            serve.iter().any(|(other, _)| Some(*other) == number)
+        };
+        let (released, held) =
+            std::mem::take(&mut self.held).into_iter().partition(|(village, _)| served(village));
+        self.held = held;
+        let released: BTreeSet<(Arc<str>, PersonId)> = released;
+        released.into_iter().map(|(_, person)| person).collect()
     }
 
     /// What contains a village is another place now.
@@ -227,6 +258,9 @@ impl Group<'_> {
         }
         self.desk.served.heard(sender, until);
         self.desk.dark.look_again();
+        for person in self.desk.served.release(sender) {
+            self.desk.people.look_at(person);
+        }
         let heard = CarryChange::Heard(sender.clone(), until);
         self.changes.push(Change::Carry(Box::new(heard)));
         self.flush()

@@ -129,7 +129,11 @@ impl Group<'_> {
         let near = due_at.filter(|due_at| due_at.since(self.now) <= INSTANTS_LAST);
         self.desk.people.set_instant(person, file, near);
         let silence = file.in_force.next_silence(&file.state, self.now);
-        let silence = silence.into_iter().chain(self.next_held(file)).min();
+        let held = self.next_held(file);
+        if let (Some(home), true) = (&file.home, held.is_some_and(|(_, waits)| waits)) {
+            self.desk.served.hold(home, person);
+        }
+        let silence = silence.into_iter().chain(held.map(|(at, _)| at)).min();
         if silence == file.watched || (look == Look::Near && !self.too_late(file.watched, silence))
         {
             return;
@@ -139,13 +143,14 @@ impl Group<'_> {
     }
 
     /// When to look next at somebody whose silence waits for a gateway below: when it is due, and from
-    /// then on again and again.
-    fn next_held(&self, file: &File) -> Option<Timestamp> {
+    /// then on again and again, and as soon as the gateway was heard; the flag says that it waits now.
+    fn next_held(&self, file: &File) -> Option<(Timestamp, bool)> {
         if !file.in_force.waits_for_uploads() {
             return None;
         }
         let held = file.in_force.next_held(&file.state, self.now)?;
-        Some(if held > self.now { held } else { self.now.plus(HELD_LOOK) })
+        let waits = held <= self.now;
+        Some((if waits { self.now.plus(HELD_LOOK) } else { held }, waits))
     }
 
     /// Whether the instant in the store is none, or one that is over, or lies after the one that
