@@ -300,7 +300,9 @@ const NONE: [(&str, &str); 23] = [
     ),
     (
         "followers stand behind the end of the log",
-        "SELECT count(*) FROM follower WHERE seq > (SELECT last FROM state)",
+        // Those that read a neighbour's log again stand in that log.
+        "SELECT count(*) FROM follower WHERE seq > (SELECT last FROM state) \
+         AND name NOT LIKE 'uplink-again/%'",
     ),
 ];
 
