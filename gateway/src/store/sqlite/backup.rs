@@ -10,7 +10,7 @@ use rusqlite::{Connection, OpenFlags};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use super::{
-    KeyRing, Options, SqliteStore,
+    KeyRing, Options, SqliteStore, counters,
     fault::failed,
     files::{self, file},
     recount,
@@ -174,6 +174,6 @@ fn examine(connection: &Connection) -> Result<Verified, StoreError> {
         readings: count("SELECT count(*) FROM reading")?,
         alerts: count("SELECT count(*) FROM alert")?,
         people: count("SELECT count(*) FROM person")?,
-        counts: recount::counts(connection)?,
+        counts: counters::counts(connection)?,
     })
 }

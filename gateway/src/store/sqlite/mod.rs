@@ -18,6 +18,7 @@ mod change;
 mod code;
 mod columns;
 mod context;
+mod counters;
 mod decision;
 #[cfg(test)]
 mod durability;

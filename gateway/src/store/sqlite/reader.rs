@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 use rusqlite::{Connection, params};
 
 use super::{
-    alert, backup, board, change, decision, event, feed, find, held, list, message,
+    alert, backup, board, change, counters, decision, event, feed, find, held, list, message,
     pool::Pool,
     reading, recount, registry, roll,
     row::{cell, fetch, fetch_one, number},
@@ -331,7 +331,7 @@ impl Reader for SqliteReader {
     }
 
     fn counts(&self) -> Result<Counts, StoreError> {
-        self.see(recount::counts)
+        self.see(counters::counts)
     }
 
     fn recount(&self) -> Result<Vec<String>, StoreError> {

@@ -4,25 +4,11 @@ use std::sync::LazyLock;
 
 use rusqlite::Connection;
 
-use super::row::{fetch, fetch_one, number};
-use crate::store::{Counts, StoreError};
-
-/// What was counted since the store was made.
-pub(super) fn counts(connection: &Connection) -> Result<Counts, StoreError> {
-    let sql = "SELECT received, stored, rejected, duplicate, quarantined, refused FROM state";
-    let found = fetch_one(connection, "state", (sql, []), |cells| {
-        let mut next = || cells.take::<i64>().map(i64::cast_unsigned);
-        Ok(Counts {
-            received: next()?,
-            stored: next()?,
-            rejected: next()?,
-            duplicate: next()?,
-            quarantined: next()?,
-            refused: next()?,
-        })
-    })?;
-    Ok(found.unwrap_or_default())
-}
+use super::{
+    counters,
+    row::{fetch, fetch_one, number},
+};
+use crate::store::StoreError;
 
 /// The tables of facts.
 const FACTS: [&str; 17] = [
@@ -311,7 +297,7 @@ pub(super) fn recount(connection: &Connection) -> Result<Vec<String>, StoreError
     let mut found = integrity(connection)?;
     found.extend(super::staff::recount(connection)?);
     found.extend(positions(connection)?);
-    found.extend(counters(connection)?);
+    found.extend(counters::differences(connection)?);
     for (sentence, sql) in NONE {
         let rows = number(connection, sql, [])?;
         if rows != 0 {
@@ -363,39 +349,4 @@ fn positions(connection: &Connection) -> Result<Option<String>, StoreError> {
              {greatest}"
         )
     }))
-}
-
-/// Received = stored + rejected + duplicate + quarantined + refused, and what of it is kept.
-fn counters(connection: &Connection) -> Result<Vec<String>, StoreError> {
-    let Counts { received, stored, rejected, duplicate, quarantined, refused } =
-        counts(connection)?;
-    let mut found = Vec::new();
-    let parts = [stored, rejected, duplicate, quarantined, refused];
-    let sum = parts.into_iter().fold(0_u64, u64::saturating_add);
-    if sum != received {
-        found.push(format!("{received} items were received and {sum} accounted for"));
-    }
-    // A reading of nobody stands in the log and waits in quarantine; it was counted as waiting. An
-    // act was no item received.
-    const STORED: &str = "SELECT (SELECT count(*) FROM reading WHERE standing = 0 \
-                          AND id NOT IN (SELECT h.id FROM quarantined_reading h JOIN quarantine USING (seq) \
- WHERE reason NOT IN ('conflict', 'session_changed'))) \
-                          + (SELECT count(*) FROM context) \
-                          + (SELECT count(*) FROM person_event WHERE kind <> 'act')";
-    const REJECTED: &str = "SELECT count(*) FROM reading WHERE standing = 1 \
-                            AND id NOT IN (SELECT h.id FROM quarantined_reading h JOIN quarantine USING (seq) \
- WHERE reason NOT IN ('conflict', 'session_changed'))";
-    let kept = |sql| number(connection, sql, []).map(i64::cast_unsigned);
-    let readings = [
-        ("stored", stored, STORED),
-        ("rejected", rejected, REJECTED),
-        ("refused", refused, "SELECT count(*) FROM refused"),
-    ];
-    for (word, counted, sql) in readings {
-        let kept = kept(sql)?;
-        if kept != counted {
-            found.push(format!("{counted} items were counted as {word} and {kept} are kept"));
-        }
-    }
-    Ok(found)
 }
