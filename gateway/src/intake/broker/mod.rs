@@ -151,6 +151,8 @@ impl BrokerConfig {
         if let Some(tls) = &self.tls {
             options.set_transport(Transport::Tls(TlsConfiguration::Rustls(Arc::clone(tls))));
         }
+        // Nothing is published here, and the library keeps room for whatever it may: 13 MB by default.
+        options.set_outgoing_inflight_upper_limit(1);
         options
     }
 

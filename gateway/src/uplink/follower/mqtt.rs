@@ -25,6 +25,10 @@ use crate::{
 /// Requests that wait for the connection: a subscription and one question.
 const REQUESTS: usize = 8;
 
+/// Publishes that are not acknowledged yet: one question at a time. The library keeps room for as many as
+/// it may send, by default for 65,535: 13 MB of a van's 32.
+const IN_FLIGHT: u16 = 4;
+
 /// Sign of life; the line is looked at when something is asked, every 15 s at least.
 const KEEP_ALIVE: Duration = Duration::from_secs(120);
 
@@ -123,6 +127,7 @@ impl MqttTo {
         let mut options = MqttOptions::new(client_id, host, *port);
         options.set_clean_start(true).set_keep_alive(KEEP_ALIVE);
         options.set_connection_timeout(CONNECT_SECONDS);
+        options.set_outgoing_inflight_upper_limit(IN_FLIGHT);
         let mut network = NetworkOptions::new();
         network.set_tcp_nodelay(true);
         options.set_network_options(network);
