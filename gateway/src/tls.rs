@@ -95,13 +95,22 @@ pub fn tls_as_box(
     certificate: &Path,
     key: Arc<dyn SigningKey>,
 ) -> Result<Arc<ClientConfig>, TlsError> {
+    as_box(roots(ca)?, certificates(certificate)?, key)
+}
+
+/// The same from what was read already.
+pub(crate) fn as_box(
+    roots: RootCertStore,
+    chain: Vec<CertificateDer<'static>>,
+    key: Arc<dyn SigningKey>,
+) -> Result<Arc<ClientConfig>, TlsError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let own = CertifiedKey::new(certificates(certificate)?, key);
+    let own = CertifiedKey::new(chain, key);
     own.keys_match().map_err(unusable)?;
     let config = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13])
         .map_err(unusable)?
-        .with_root_certificates(roots(ca)?)
+        .with_root_certificates(roots)
         .with_client_cert_resolver(Arc::new(SingleCertAndKey::from(own)));
     Ok(Arc::new(config))
 }

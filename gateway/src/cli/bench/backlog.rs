@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{
     SEED,
-    child::Served,
+    child::{Served, VAN_PAGE_CACHE_MIB, VAN_PEOPLE_CACHED, caches},
     figure::{Figure, Times, each, rate},
     fill::{enter_box, fill},
     place::Place,
@@ -96,7 +96,7 @@ impl Pair {
         Ok(Self { van, centre, world })
     }
 
-    /// Registers the van at the centre; starts both, the van with where to.
+    /// Registers the van at the centre; starts both, the van with where to and with a van's caches.
     fn start(&self, mqtt: bool) -> Result<(Served, Served), Failure> {
         let (name, epoch) = self.van.open()?.reader().gateway()?;
         let name = BoxId::new(&name).map_err(|error| Failure::of(&error))?;
@@ -112,11 +112,12 @@ impl Pair {
         } else {
             format!("http://{}", centre.http)
         };
-        let settings = [
+        let mut settings = vec![
             ("XUNZHEN__UPLINK__TO", to),
             ("XUNZHEN__UPLINK__PARENT_KEY", above.to_string()),
             ("XUNZHEN__UPLINK__TOKEN_FILE", file.display().to_string()),
         ];
+        settings.extend(caches(VAN_PAGE_CACHE_MIB, VAN_PEOPLE_CACHED));
         Ok((Served::start(&self.van.store(), &settings)?, centre))
     }
 }

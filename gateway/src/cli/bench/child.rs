@@ -39,6 +39,12 @@ pub(in crate::cli) struct Idle {
     connections: u32,
 }
 
+/// What `docs/operator.md` sets on a van: `store.page_cache_mib`…
+pub(super) const VAN_PAGE_CACHE_MIB: u32 = 4;
+
+/// …and `store.people_cached`.
+pub(super) const VAN_PEOPLE_CACHED: u32 = 2000;
+
 /// Memory of a van: small caches, a few thousand people
 #[derive(Debug, Clone, clap::Args)]
 pub(in crate::cli) struct Van {
@@ -46,10 +52,10 @@ pub(in crate::cli) struct Van {
     #[arg(long, default_value_t = 5000, value_parser = clap::value_parser!(u32).range(100..=1_000_000))]
     people: u32,
     /// `store.page_cache_mib`
-    #[arg(long, default_value_t = 6)]
+    #[arg(long, default_value_t = VAN_PAGE_CACHE_MIB)]
     page_cache_mib: u32,
     /// `store.people_cached`
-    #[arg(long, default_value_t = 2000)]
+    #[arg(long, default_value_t = VAN_PEOPLE_CACHED)]
     people_cached: u32,
     /// Readings a second
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
@@ -67,6 +73,8 @@ pub(super) struct Served {
     child: Child,
     pub(super) http: SocketAddr,
     pub(super) mqtt: SocketAddr,
+    /// The listener's door with TLS, where it has one.
+    pub(super) mqtts: SocketAddr,
     /// A token with every right.
     pub(super) token: String,
     took: Duration,
@@ -89,9 +97,10 @@ impl Served {
         let text = |key: &str| ready.get(key).and_then(serde_json::Value::as_str).unwrap_or("");
         let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
         let at = |key: &str| text(key).parse().unwrap_or(nowhere);
-        let (http, mqtt, token) = (at("http"), at("mqtt"), text("token").to_owned());
+        let (http, mqtt, mqtts) = (at("http"), at("mqtt"), at("mqtts"));
+        let token = text("token").to_owned();
         // Held before anything may fail, so that no child is left behind.
-        let served = Self { child, http, mqtt, token, took };
+        let served = Self { child, http, mqtt, mqtts, token, took };
         if [http, mqtt].contains(&nowhere) {
             return Err(Failure::Failed(format!("the gateway did not start: {line:?}")));
         }
@@ -164,15 +173,20 @@ pub(super) fn idle(command: &Idle, out: &mut dyn Write) -> Result<(), Failure> {
     Ok(())
 }
 
+/// A van's caches as settings.
+pub(super) fn caches(page_cache_mib: u32, people_cached: u32) -> [(&'static str, String); 2] {
+    [
+        ("XUNZHEN__STORE__PAGE_CACHE_MIB", page_cache_mib.to_string()),
+        ("XUNZHEN__STORE__PEOPLE_CACHED", people_cached.to_string()),
+    ]
+}
+
 /// `bench van`.
 pub(super) fn van(command: &Van, out: &mut dyn Write) -> Result<(), Failure> {
     let place = Place::temporary()?;
     let world = World::new(command.people, 100);
     fill(place.open()?, world, 0, &mut Random::new(command.seed))?;
-    let settings = [
-        ("XUNZHEN__STORE__PAGE_CACHE_MIB", command.page_cache_mib.to_string()),
-        ("XUNZHEN__STORE__PEOPLE_CACHED", command.people_cached.to_string()),
-    ];
+    let settings = caches(command.page_cache_mib, command.people_cached);
     let served = Served::start(&place.store(), &settings)?;
     let (before, _) = served.resident()?;
     let load = Load {

@@ -1,7 +1,7 @@
 //! `xunzhen bench fleet`: vans whose line comes back within one second, beside vans that go on. Each has
 //! a key and a token of its own and speaks through the follower's own lines; the centre is a process.
 
-use std::{io::Write, time::Duration};
+use std::{io::Write, sync::Arc, time::Duration};
 
 use clap::ValueEnum;
 use futures_util::{StreamExt, stream::FuturesUnordered};
@@ -16,6 +16,7 @@ use super::{
     figure::{Figure, Times},
     fill::{enter_box, fill, made_up},
     place::Place,
+    shown::Shown,
     usage::machine_load,
     world::{Random, World},
 };
@@ -48,7 +49,19 @@ const MANY: u64 = 200;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Way {
     Mqtt,
+    /// With TLS 1.3 and a certificate of its own
+    Mqtts,
     Http,
+}
+
+impl Way {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Mqtt => "mqtt",
+            Self::Mqtts => "mqtts",
+            Self::Http => "http",
+        }
+    }
 }
 
 /// Vans that reconnect within a second, beside others that go on
@@ -83,7 +96,7 @@ pub(in crate::cli) struct Fleet {
 /// One van: what it has, and where the centre says it stands.
 struct Van {
     line: Box<dyn Line>,
-    key: GatewayKey,
+    key: Arc<GatewayKey>,
     above: PublicKey,
     told: Told,
     at: Point,
@@ -213,8 +226,11 @@ async fn go_on(mut van: Van, from: Instant, ended: watch::Receiver<bool>) -> Cam
     Came { connected: Duration::ZERO, done: begin.elapsed(), times, busy, failures }
 }
 
-/// Names, keys and tokens.
-fn identities(command: &Fleet) -> Result<Vec<(BoxId, GatewayKey, String)>, Failure> {
+/// A name, a key and a token.
+type Identity = (BoxId, Arc<GatewayKey>, String);
+
+/// Everybody's.
+fn identities(command: &Fleet) -> Result<Vec<Identity>, Failure> {
     let all = command.vans.saturating_add(command.established);
     let made = (0..all).map(|number| {
         let of = |what: &str| {
@@ -224,15 +240,15 @@ fn identities(command: &Fleet) -> Result<Vec<(BoxId, GatewayKey, String)>, Failu
         let name = BoxId::new(&format!("van-{number}")).map_err(|error| Failure::of(&error))?;
         let key = GatewayKey::made_up(of("key"));
         let key = key.ok_or_else(|| Failure::Failed("no key was made".to_owned()))?;
-        Ok((name, key, blake3::Hash::from_bytes(of("token")).to_hex().to_string()))
+        Ok((name, Arc::new(key), blake3::Hash::from_bytes(of("token")).to_hex().to_string()))
     });
     made.collect()
 }
 
 /// A van with so many readings, of numbers that no other has.
 fn van(
-    (name, key, token): (BoxId, GatewayKey, String),
-    (centre, above, way): (&Served, PublicKey, Way),
+    (name, key, token): Identity,
+    (centre, above, way): (&Served, PublicKey, (Way, Option<&Shown>)),
     (epoch, world): (u64, World),
     (from, count, random): (u64, u64, &mut Random),
 ) -> Result<Van, Failure> {
@@ -246,17 +262,16 @@ fn van(
         parcels.push(Parcel { seq, line: line.map_err(|error| Failure::of(&error))? });
     }
     let line: Box<dyn Line> = match way {
-        Way::Http => {
+        (Way::Http, _) => {
             let line = HttpLine::new(&format!("http://{}", centre.http), token, None);
             Box::new(line.map_err(|error| Failure::of(&error))?)
         }
-        Way::Mqtt => Box::new(MqttLine::new(MqttTo {
-            host: centre.mqtt.ip().to_string(),
-            port: centre.mqtt.port(),
-            tls: None,
-            name: name.clone(),
-            token,
-        })),
+        (Way::Mqtt | Way::Mqtts, shown) => {
+            let to = if shown.is_some() { centre.mqtts } else { centre.mqtt };
+            let (host, port) = (to.ip().to_string(), to.port());
+            let tls = shown.map(|shown| shown.tls(&name, &key)).transpose()?;
+            Box::new(MqttLine::new(MqttTo { host, port, tls, name: name.clone(), token }))
+        }
     };
     let last = parcels.last().map(|parcel| parcel.seq).unwrap_or_default();
     Ok(Van {
@@ -287,12 +302,19 @@ pub(super) fn run(command: &Fleet, out: &mut dyn Write) -> Result<(), Failure> {
         store.reader().counts()?.stored
     };
     let above = GatewayKey::open(&place.store())?.public();
-    let centre = Served::start(&place.store(), &[])?;
+    let shown = (command.way == Way::Mqtts).then(|| Shown::of(&place.store())).transpose()?;
+    let door = ("XUNZHEN__MQTT__TLS_LISTEN", "127.0.0.1:0".to_owned());
+    let centre = Served::start(&place.store(), shown.as_ref().map(|_| door).as_slice())?;
     let (mut fleet, mut from) = (Vec::new(), stored);
     for (number, identity) in (0..).zip(identities) {
         let count = if number < command.vans { command.readings } else { MANY };
         let made = (from, count, &mut random);
-        fleet.push(van(identity, (&centre, above, command.way), (epoch, world), made)?);
+        fleet.push(van(
+            identity,
+            (&centre, above, (command.way, shown.as_ref())),
+            (epoch, world),
+            made,
+        )?);
         from = from.saturating_add(count);
     }
     let goes_on = fleet.split_off(usize::try_from(command.vans).unwrap_or(usize::MAX));
@@ -303,7 +325,7 @@ pub(super) fn run(command: &Fleet, out: &mut dyn Write) -> Result<(), Failure> {
     drop(centre);
 
     let mut figure = Figure::new("fleet", command.seed);
-    figure.add("way", if command.way == Way::Mqtt { "mqtt" } else { "http" });
+    figure.add("way", command.way.name());
     figure.add("vans", command.vans);
     figure.add("established", command.established);
     figure.add("readings_each", command.readings);

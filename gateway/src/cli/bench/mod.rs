@@ -16,6 +16,7 @@ mod latency;
 mod link;
 mod lookup;
 mod place;
+mod shown;
 mod township;
 mod traffic;
 mod usage;
