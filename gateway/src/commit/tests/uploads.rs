@@ -1,7 +1,7 @@
 //! What is silent where a gateway below serves is judged as far as it was heard, and comes to the same
 //! as if everything had been known at once; a site that is silent is one alert.
 
-use std::io::Write as _;
+use std::{collections::BTreeMap, io::Write as _};
 
 use proptest::{
     collection::vec,
@@ -17,7 +17,7 @@ use super::{
 use crate::{
     domain::{
         Alert, AlertState, BOX_SILENT, BoxState, Dated, Level, Millis, Neighbour, Person, PersonId,
-        Registered, Timestamp,
+        Place, PlaceKind, Registered, Timestamp,
     },
     store::{
         CommitSeq, Fact, ModelStore, Options, SqliteStore, Store, Toward,
@@ -116,7 +116,7 @@ fn row(of: &Gateway, serves: &[&str], state: BoxState) -> Neighbour {
         serves: serves.iter().map(|place| (*place).to_owned()).collect(),
         state,
         epoch: None,
-        attributes: std::collections::BTreeMap::new(),
+        attributes: BTreeMap::new(),
     }
 }
 
@@ -252,6 +252,29 @@ fn of_two_vans_the_one_that_was_heard_first_counts() {
         township.tick(day(MISSED + 2));
         assert_eq!(whose(&township).len(), 3);
     });
+}
+
+#[test]
+fn what_waited_is_told_with_the_next_tick_whatever_row_changed_meanwhile() {
+    let other = Gateway::model(7);
+    let elsewhere = Registered::Box(row(&other, &["East"], BoxState::Enabled));
+    let place = Registered::Place(Place {
+        place: "East".to_owned(),
+        kind: PlaceKind::Village,
+        name: String::new(),
+        parent: "Qingshi".to_owned(),
+        attributes: BTreeMap::new(),
+    });
+    for changed in [elsewhere, place] {
+        each_store(|van, mut township| {
+            township.tick(day(MISSED + 1));
+            assert_eq!(whose(&township), [pair("P3", "missed")], "two wait for the van");
+            township.register(day(MISSED + 1), changed.clone());
+            township.heard(&van.id(), day(MISSED + 1));
+            township.apply(false, &[Work::Tick]);
+            assert_eq!(whose(&township).len(), 3, "{changed:?}");
+        });
+    }
 }
 
 #[test]
@@ -424,7 +447,7 @@ fn two_gateways_of_one_site_are_one_alert_and_its_township_sees_it() {
                 lat: String::new(),
                 lon: String::new(),
                 session_minutes: None,
-                attributes: std::collections::BTreeMap::new(),
+                attributes: BTreeMap::new(),
             }),
         );
         township.register(hour(1), Registered::Box(row(&other, &["North"], BoxState::Enabled)));
