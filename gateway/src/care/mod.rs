@@ -11,7 +11,7 @@ mod outcome;
 mod team;
 mod visit;
 
-pub use episode::{follow, withdraw};
+pub use episode::{follow, restate, withdraw};
 pub use hours::{DAY_BEGINS_HOUR, DAY_ENDS_HOUR, add_day_time, next_day_time};
 pub use life::{
     Opening, Paging, Step, acknowledge, actor, ask_again, escalate, forward, note, open, revise,
