@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeMap, io::Write as _};
 
+use firmware_protocols::Decimal;
 use proptest::{
     collection::vec,
     prelude::*,
@@ -16,9 +17,10 @@ use super::{
 };
 use crate::{
     domain::{
-        Alert, AlertState, BOX_SILENT, BoxState, Dated, Level, Millis, Neighbour, Person, PersonId,
-        Place, PlaceKind, Registered, Timestamp,
+        Alert, AlertState, BOX_SILENT, BoxState, Dated, Happened, Level, Millis, Neighbour, Person,
+        PersonEvent, PersonId, Place, PlaceKind, Registered, Timestamp,
     },
+    intake::Item,
     store::{
         CommitSeq, Fact, ModelStore, Options, SqliteStore, Store, Toward,
         fixtures::{self, NOON, id},
@@ -488,4 +490,26 @@ fn a_van_whose_clock_is_two_years_off_makes_nobody_silent() {
             assert_eq!(whose(&township).len(), 3, "{off}");
         });
     }
+}
+
+#[test]
+fn a_follow_up_by_a_clock_two_years_ahead_hides_nobodys_silence() {
+    each_store(|mut van, mut township| {
+        township.at(hour(1)).heard(&van.id(), hour(1));
+        let shown = day(731);
+        let what = Happened::FollowUp {
+            pressure: Some((Decimal::from(130_u16), Decimal::from(80_u16))),
+            fasting: None,
+            symptoms: Vec::new(),
+        };
+        let event = PersonEvent::new(id("P1"), what, (shown, shown), "DR1".into());
+        van.at(shown).items(&[Item::Event(Box::new(event))], None);
+        township.at(hour(2)).carry(&van, &Toward::Up, &[ALL]);
+        township.heard(&van.id(), hour(2));
+        township.tick(hour(3));
+        township.at(day(MISSED + 2)).heard(&van.id(), day(MISSED + 2));
+        township.tick(day(MISSED + 3));
+        assert_eq!(whose(&township), ["P1", "P2", "P3"].map(|whose| pair(whose, "missed")));
+        assert_eq!(township.store.reader().recount().unwrap(), Vec::<String>::new());
+    });
 }
