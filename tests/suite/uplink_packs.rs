@@ -54,7 +54,7 @@ fn wait_alike(van: &Gateway, centre: &Gateway, people: &[&str]) {
         let (ours, theirs) = (emergencies(van), emergencies(centre));
         let mut whose: Vec<_> = ours.values().map(|(person, _)| person.as_str()).collect();
         whose.sort_unstable();
-        (ours.keys().eq(theirs.keys()) && whose == people).then_some(())
+        (ours == theirs && whose == people).then_some(())
     });
     assert!(alike.is_some(), "{people:?}: {:?} and {:?}", emergencies(van), emergencies(centre));
 }
@@ -79,6 +79,8 @@ fn the_rule_pack_of_the_centre_judges_at_the_van_too_and_stays_when_the_line_is_
     assert_eq!(of_whom(&van).collect::<Vec<_>>(), ["P000002"]);
     line.set_down(false);
     wait_alike(&van, &centre, &["P000001", "P000002"]);
+    let told = emergencies(&van);
+    assert!(told.values().all(|(_, pack)| pack.contains("county-170")), "{told:?}");
     assert_eq!(figure(&van, "xunzhen_uplink_alarm"), Some(0));
     // The line is gone again, and the van starts anew: what came stays.
     line.set_down(true);

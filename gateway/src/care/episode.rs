@@ -75,6 +75,20 @@ pub fn follow(standing: &Alert, episode: &Episode, team: &Team, now: Timestamp) 
     Some(revise(standing, after, change, team, now))
 }
 
+/// The step by which an alert names the pack that judges its beginning now, and says why in its words;
+/// `None` where it does. Rule packs of the gateway above may have come since, which judge the days
+/// before too: the facts decide what an alert names, and not who opened it first.
+#[must_use]
+pub fn restate(standing: &Alert, episode: &Episode, team: &Team, now: Timestamp) -> Option<Step> {
+    let gone = matches!(standing.state, AlertState::Withdrawn | AlertState::Merged);
+    if gone || standing.pack == episode.pack {
+        return None;
+    }
+    let (pack, reasons) = (episode.pack.clone(), episode.reasons.to_vec());
+    let after = Alert { pack, reasons, ..standing.clone() };
+    Some(revise(standing, after, AlertChange::Revised, team, now))
+}
+
 /// The step that takes a standing alert back, with its reason: it stays in the alert's history, as
 /// code and words of the step and as the last reason of the alert.
 #[must_use]

@@ -294,11 +294,11 @@ fn deadline(alert: &Alert, step: CareLevel) -> Option<Timestamp> {
 }
 
 /// How long the first who is asked has, whichever step that is.
-fn first_step(alert: &Alert) -> Option<Millis> {
+pub(super) fn first_step(alert: &Alert) -> Option<Millis> {
     alert.ladder.first().map(|rung| Millis::minutes(i64::from(rung.after_minutes)))
 }
 
-fn after(from: Timestamp, length: Millis, by_day: bool) -> Timestamp {
+pub(super) fn after(from: Timestamp, length: Millis, by_day: bool) -> Timestamp {
     if by_day { add_day_time(from, length) } else { from.plus(length) }
 }
 
@@ -377,7 +377,7 @@ pub(super) fn event(
     }
 }
 
-fn set_deadline(alert: &Alert) -> Vec<Change> {
+pub(super) fn set_deadline(alert: &Alert) -> Vec<Change> {
     let timer = |due_at| Change::SetTimer(deadline_timer(alert, due_at));
     alert.deadline.map(timer).into_iter().collect()
 }

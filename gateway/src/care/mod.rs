@@ -11,7 +11,7 @@ mod outcome;
 mod team;
 mod visit;
 
-pub use episode::{follow, withdraw};
+pub use episode::{follow, restate, withdraw};
 pub use hours::{DAY_BEGINS_HOUR, DAY_ENDS_HOUR, add_day_time, next_day_time};
 pub use life::{
     Opening, Paging, Step, acknowledge, actor, ask_again, escalate, forward, note, open, revise,
@@ -19,4 +19,4 @@ pub use life::{
 };
 pub use outcome::end;
 pub use team::Team;
-pub use visit::{Responsible, visit};
+pub use visit::{Responsible, Stood, unvisited, visit};

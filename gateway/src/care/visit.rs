@@ -2,7 +2,7 @@
 
 use smol_str::SmolStr;
 
-use super::life::{Step, deadline_timer, event};
+use super::life::{Step, after, deadline_timer, event, first_step, runs_by_day, set_deadline};
 use crate::{
     domain::{Alert, AlertState, DoctorId, Millis, Timestamp, Visit, VisitRejected},
     store::{AlertChange, AlertEvent, Change},
@@ -82,4 +82,44 @@ pub fn visit(before: &Alert, visit: Visit, by: &SmolStr, now: Timestamp) -> Step
     event.claimed_at = Some(visit.at);
     event.visit = Some(Box::new(visit));
     Step { alert, event, changes }
+}
+
+/// A visit that counted is found to count for nobody, and no other one of its alert counts: whoever
+/// answers for the alert has to see to it again, and gets as long as the first step had.
+#[must_use]
+pub fn unvisited(before: &Alert, visited: Visit, by: &SmolStr, stood: Stood) -> Step {
+    let Stood { state, now } = stood;
+    let mut step = visit(before, visited, by, now);
+    let alert = &mut step.alert;
+    alert.state = state;
+    if state == AlertState::Open {
+        let fresh = first_step(alert).map(|patience| after(now, patience, runs_by_day(alert)));
+        alert.deadline = alert.deadline.max(fresh);
+        step.changes.extend(set_deadline(alert));
+    }
+    step.event.alert = step.alert.clone();
+    step
+}
+
+/// Where an alert stands but for its visits, from now on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stood {
+    state: AlertState,
+    now: Timestamp,
+}
+
+impl Stood {
+    /// By its steps, oldest first.
+    #[must_use]
+    pub fn of<'e>(steps: impl Iterator<Item = &'e AlertEvent>, now: Timestamp) -> Self {
+        let state = steps.fold(AlertState::Open, |stood, step| {
+            let acknowledged = step.change == AlertChange::Acknowledged;
+            match (step.alert.state == AlertState::Visited, acknowledged) {
+                (true, true) => AlertState::Acknowledged,
+                (true, false) => stood,
+                (false, _) => step.alert.state,
+            }
+        });
+        Self { state, now }
+    }
 }

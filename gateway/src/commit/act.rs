@@ -1,9 +1,13 @@
 //! Acts of doctors, and deadlines that passed: facts like readings.
 
+use smol_str::SmolStr;
+
 use crate::{
-    care::{self, Responsible, Step},
-    domain::{ActOutcome, Alert, AlertOutcome, AlertState, Visit},
-    store::{Change, CommitSeq, StoreError, Timer},
+    care::{self, Responsible, Step, Stood},
+    domain::{
+        ActOutcome, Alert, AlertOutcome, AlertState, DoctorId, PersonId, Visit, VisitRejected,
+    },
+    store::{AlertEvent, CarryChange, Change, CommitSeq, StoreError, Timer},
 };
 
 use super::{
@@ -66,11 +70,7 @@ impl Group<'_> {
         act: &Act,
     ) -> Result<CommitSeq, StoreError> {
         let steps = self.unit.steps(alert.key)?;
-        let home = entered::household_at(self.unit, &alert.person, told.at)?;
-        let answered = match home {
-            Some(home) => self.unit.doctor_of(&home, told.at)?,
-            None => None,
-        };
+        let answered = self.answered(alert, told)?;
         let events = steps.iter().map(|(_, event)| event);
         let stood = steps.iter().any(|(_, event)| event.acted_at() <= told.at);
         let elsewhere = self.said_visit.take().filter(|_| answered.is_none() && !stood);
@@ -98,6 +98,87 @@ impl Group<'_> {
             self.tell_lines(alert, &[ActOutcome::Seen], &act.by)?;
         }
         Ok(taken)
+    }
+
+    /// Who answered for the household of an alert's person at the time of a visit.
+    fn answered(&mut self, alert: &Alert, told: &Visit) -> Result<Option<DoctorId>, StoreError> {
+        let home = entered::household_at(self.unit, &alert.person, told.at)?;
+        home.map_or(Ok(None), |home| self.unit.doctor_of(&home, told.at))
+    }
+
+    /// Rows of the registry came that may say otherwise who answered for a person when they were
+    /// visited: at a van after a change of doctor that it had not heard of, here where dates of the
+    /// past were entered. What was told of visits is judged by the rows of now.
+    pub(super) fn judge_visits_anew(&mut self, person: &PersonId) -> Result<(), StoreError> {
+        self.flush()?;
+        for alert in self.unit.alerts(std::slice::from_ref(person))?.into_iter().flatten() {
+            let steps = self.unit.steps(alert.key)?;
+            let mut latest: Vec<(&AlertEvent, &Visit)> = Vec::new();
+            for (_, step) in &steps {
+                let Some(told) = step.visit.as_deref() else { continue };
+                latest.retain(|(_, known)| !known.is_same(told));
+                latest.push((step, told));
+            }
+            let mut told = Vec::new();
+            for (step, known) in latest {
+                let visit = self.visit_anew(&alert, known, &steps)?;
+                told.push((step.by.clone().unwrap_or_default(), known.rejected, visit));
+            }
+            self.tell_visits_anew(alert, &steps, told)?;
+        }
+        Ok(())
+    }
+
+    /// A visit by the rows of now. Where nobody had signed, what was found when it was told stands; so
+    /// does that it was told before its time.
+    fn visit_anew(
+        &mut self,
+        alert: &Alert,
+        known: &Visit,
+        steps: &[(CommitSeq, AlertEvent)],
+    ) -> Result<Visit, StoreError> {
+        let answered = match known.rejected {
+            Some(VisitRejected::InFuture) => None,
+            Some(VisitRejected::NotResponsible | VisitRejected::NobodyResponsible) | None => {
+                self.answered(alert, known)?
+            }
+        };
+        let told = Visit { rejected: None, ..known.clone() };
+        let events = steps.iter().map(|(_, step)| step);
+        Ok(match answered {
+            Some(doctor) => Responsible::at(known.at, Some(doctor), events).judge(told, self.now),
+            None => known.clone(),
+        })
+    }
+
+    /// Records the visits that count now and did not, and those that counted and do not. It is this
+    /// gateway's own finding, and stays here: every gateway has the rows.
+    fn tell_visits_anew(
+        &mut self,
+        mut alert: Alert,
+        steps: &[(CommitSeq, AlertEvent)],
+        told: Vec<(SmolStr, Option<VisitRejected>, Visit)>,
+    ) -> Result<(), StoreError> {
+        let visited = told.iter().any(|(_, _, visit)| visit.rejected.is_none());
+        for (by, before, visit) in told {
+            if before.is_none() == visit.rejected.is_none() {
+                continue;
+            }
+            let step = if visited || alert.state != AlertState::Visited {
+                care::visit(&alert, visit, &by, self.now)
+            } else {
+                let stood = Stood::of(steps.iter().map(|(_, step)| step), self.now);
+                care::unvisited(&alert, visit, &by, stood)
+            };
+            alert = step.alert.clone();
+            let end = self.unit.last()?;
+            self.take(step);
+            self.flush()?;
+            let stay = CarryChange::Stay(end, self.unit.last()?);
+            self.changes.push(Change::Carry(Box::new(stay)));
+            self.flush()?;
+        }
+        Ok(())
     }
 
     /// Ends a visited alert with its outcome, and tells the lines, which let it rest from then on.

@@ -115,6 +115,12 @@ impl Group<'_> {
             docket.standing.insert(step.alert.id, step.alert.clone());
             self.take(step);
         }
+        if let Some(standing) = docket.standing.get(&episode.id)
+            && let Some(step) = care::restate(standing, episode, &docket.team, self.now)
+        {
+            docket.standing.insert(step.alert.id, step.alert.clone());
+            self.take(step);
+        }
         self.flush()
     }
 

@@ -91,19 +91,41 @@ impl Served {
         }
     }
 
-    /// Whoever waits for a box that was heard just now.
-    fn release(&mut self, sender: &BoxId) -> Vec<PersonId> {
-        let boxes = self.boxes.as_deref().unwrap_or_default();
-        let number = boxes.iter().position(|serving| serving.name == *sender);
-        let served = |village: &Arc<str>| {
-            let serve = self.villages.get(village).map_or(&[][..], Vec::as_slice);
-            serve.iter().any(|(other, _)| Some(*other) == number)
-        };
-        let (released, held) =
-            std::mem::take(&mut self.held).into_iter().partition(|(village, _)| served(village));
+    /// Whoever waits for a box that was heard just now, and whom no box serves any more. What is not known
+    /// of a village, because the registry changed since, is looked up.
+    fn release(
+        &mut self,
+        unit: &mut dyn Unit,
+        sender: &BoxId,
+    ) -> Result<Vec<PersonId>, StoreError> {
+        let villages: BTreeSet<Arc<str>> =
+            self.held.iter().map(|(village, _)| Arc::clone(village)).collect();
+        if villages.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.boxes(unit)?;
+        let mut waits_on = BTreeSet::new();
+        for village in villages {
+            self.learn(unit, &village)?;
+            if self.waits_for_others(&village, sender) {
+                waits_on.insert(village);
+            }
+        }
+        let (held, released): (BTreeSet<_>, BTreeSet<_>) = std::mem::take(&mut self.held)
+            .into_iter()
+            .partition(|(village, _)| waits_on.contains(village));
         self.held = held;
-        let released: BTreeSet<(Arc<str>, PersonId)> = released;
-        released.into_iter().map(|(_, person)| person).collect()
+        Ok(released.into_iter().map(|(_, person)| person).collect())
+    }
+
+    /// Whether a village that is known is served by boxes, and by none of this name.
+    fn waits_for_others(&self, village: &str, sender: &BoxId) -> bool {
+        let boxes = self.boxes.as_deref().unwrap_or_default();
+        let serving = self.villages.get(village).map_or(&[][..], Vec::as_slice);
+        let is_sender = |(number, _): &(usize, Timestamp)| {
+            boxes.get(*number).is_some_and(|it| it.name == *sender)
+        };
+        !serving.is_empty() && !serving.iter().any(is_sender)
     }
 
     /// What contains a village is another place now.
@@ -258,12 +280,13 @@ impl Group<'_> {
         }
         self.desk.served.heard(sender, until);
         self.desk.dark.look_again();
-        for person in self.desk.served.release(sender) {
-            self.desk.people.look_at(person);
-        }
         let heard = CarryChange::Heard(sender.clone(), until);
         self.changes.push(Change::Carry(Box::new(heard)));
-        self.flush()
+        self.flush()?;
+        for person in self.desk.served.release(self.unit, sender)? {
+            self.desk.people.look_at(person);
+        }
+        Ok(())
     }
 
     /// Up to when it is known what was measured of a person, as it stands now. Says whether something

@@ -96,6 +96,7 @@ impl Group<'_> {
         let concerned = self.unit.concerned(swept, left)?;
         for person in &concerned.people {
             self.look(person)?;
+            self.judge_visits_anew(person)?;
         }
         self.desk.watch.behind = concerned.upto < last;
         let rows = !concerned.people.is_empty() || self.desk.watch.behind;

@@ -127,7 +127,9 @@ pub struct Alert {
     pub late: bool,
     /// Why, in words.
     pub reasons: Vec<Reason>,
-    /// Name and version of the rule pack that opened it.
+    /// Name and version of the rule pack that judges its beginning, as far as the packs in force then
+    /// are known here: where those of the gateway above came later, it is theirs. What a reading of
+    /// nobody or a silent gateway opened names the pack that was in force when this gateway opened it.
     pub pack: SmolStr,
 }
 

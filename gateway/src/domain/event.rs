@@ -25,7 +25,7 @@ pub struct PersonEvent {
     pub person: PersonId,
     /// When it happened. A doctor's act: when it counts from, its receipt by the server.
     pub at: Timestamp,
-    /// When the first gateway had it.
+    /// When the first gateway had it; where its clock cannot have been right, when it can have had it.
     pub received_at: Timestamp,
     /// Who entered it.
     pub author: SmolStr,

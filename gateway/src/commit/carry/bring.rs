@@ -113,6 +113,7 @@ impl Group<'_> {
     }
 
     fn bring_event(&mut self, load: &Load<'_>, event: &PersonEvent) -> Result<Fate, StoreError> {
+        let event = &self.possible_event(load, event)?;
         let told = event.what.told().map(|(reading, _)| *reading);
         let voids = event.what.voids().copied();
         if voids.is_some() || self.pending.events.contains(&event.id) {

@@ -5,13 +5,15 @@
 //! so that hours stay hours and records keep their order, or to the bound itself where none fits; what
 //! was received, and every id, stays. It is this gateway's own correction, with the grade of an order
 //! alone, and stays here: what the sender finds of its clock later is another, and counts instead.
+//! An event has no correction beside it: only its receipt in time to come is moved, which is no part of its
+//! id, so that it counts by now; where its clock is behind, it counts when it says that it happened.
 //! Whether it is fresh is said by the bounds alone: where they are further apart than the pack's
 //! `stale_hours`, it wakes nobody.
 
 use super::{Fate, Group, Load};
 use crate::{
     commit::{nobody::Stands, served::Serving},
-    domain::{BoxId, Grade, Measured, Millis, Standing, Timestamp},
+    domain::{BoxId, Grade, Measured, Millis, PersonEvent, Standing, Timestamp},
     store::{CarryChange, Change, Fact, Retimed, Status, StoreError, StoredReading, Timing},
 };
 
@@ -42,6 +44,25 @@ impl Group<'_> {
         let measured = Measured { at: before.measured.at.plus(by), grade };
         let fresh = since.is_some_and(|since| self.now.since(since) <= self.pack.stale_after());
         Ok(Some(Timing { measured, received_at, late: before.late || !fresh }))
+    }
+
+    /// An event that came from below, and whose gateway had it in time to come by what it says: it had it
+    /// when that can have been. What it says of when it happened is part of its id and stays; it counts
+    /// from then on at the latest, and not in years (`assess::Fact::effective`).
+    pub(super) fn possible_event(
+        &mut self,
+        load: &Load<'_>,
+        event: &PersonEvent,
+    ) -> Result<PersonEvent, StoreError> {
+        let mut event = event.clone();
+        if !load.came.down && event.received_at.since(self.now) > DAY {
+            let since = match (load.in_turn, load.came.id.gateway == load.came.by) {
+                (true, true) => self.heard_of(&load.came.by)?,
+                _ => None,
+            };
+            event.received_at = possible(event.received_at, (since, self.now));
+        }
+        Ok(event)
     }
 
     fn heard_of(&mut self, sender: &BoxId) -> Result<Option<Timestamp>, StoreError> {

@@ -1,5 +1,7 @@
 //! What was decided, visited and measured while a van was away: it comes to the same at both ends.
 
+use std::collections::BTreeMap;
+
 use super::{
     super::{Deed, Wish},
     carry::{ALL, Gateway, Trip, measured},
@@ -173,7 +175,7 @@ fn home(name: &str, village: &str, assigned: Vec<Assigned>) -> Registered {
         doctor: None,
         assigned,
         cause: String::new(),
-        attributes: std::collections::BTreeMap::new(),
+        attributes: BTreeMap::new(),
     })
 }
 
@@ -188,22 +190,25 @@ fn visit(at: Timestamp, doctor: Option<&str>) -> Visit {
     }
 }
 
-/// Visits about the alert of a person: when, whose, and why for nobody.
+/// Visits about the alert of a person, by time: when, whose, and why for nobody.
 fn visits(gateway: &Gateway, whose: &str) -> Vec<(Timestamp, String, Option<VisitRejected>)> {
     let alert = gateway.alert_of(whose);
     let history = gateway.store.reader().alert(&Scope::Everything, &alert.id).unwrap().unwrap();
     let told = history.events.iter().filter_map(|(_, event)| event.visit.as_deref());
-    let mut told: Vec<_> = told
-        .map(|it| {
-            (it.at, it.doctor.as_ref().map(ToString::to_string).unwrap_or_default(), it.rejected)
-        })
-        .collect();
-    told.sort_by_key(|(at, whose, _)| (*at, whose.clone()));
-    told
+    let whose = |it: &Visit| it.doctor.as_ref().map(ToString::to_string).unwrap_or_default();
+    // Of each what was found last.
+    let latest: BTreeMap<_, _> = told.map(|it| ((it.at, whose(it)), it.rejected)).collect();
+    latest.into_iter().map(|((at, whose), rejected)| (at, whose, rejected)).collect()
 }
 
-#[test]
-fn a_change_of_doctor_while_the_van_was_away_credits_each_visit_rightly() {
+/// The household of P1 changes from DR1 to DR2 an hour after noon, while the van is away; then the
+/// van tells of visits, and hears of the change.
+#[track_caller]
+fn check_change(
+    made: &[(i64, &str)],
+    expected: &[(i64, &str, Option<VisitRejected>)],
+    state: AlertState,
+) {
     each(|van, centre, way| {
         van.now = minute(1);
         van.items(&[measured(1, Some("P1"), (minute(1), minute(1)), 195)], None);
@@ -216,20 +221,48 @@ fn a_change_of_doctor_while_the_van_was_away_credits_each_visit_rightly() {
             Assigned { doctor: id("DR2"), span: span(change, None) },
         ];
         // Entered at the centre before either visit is known there, and after the van was there.
-        centre.register(minute(61), home("H1", "North", rows));
+        centre.register(minute(61), home("H1", "North", rows.clone()));
         let alert = van.alert_of("P1");
-        for (at, told) in [(30, "DR1"), (90, "DR1"), (95, "DR2")] {
-            van.now = minute(at);
-            van.act(&alert, Deed::Visit(visit(minute(at), Some(told))), told).unwrap();
+        for (at, told) in made {
+            van.now = minute(*at);
+            van.act(&alert, Deed::Visit(visit(minute(*at), Some(told))), told).unwrap();
         }
         centre.now = minute(120);
         centre.carry(van, &Toward::Up, way);
-        let rejected = Some(VisitRejected::NotResponsible);
-        let expected = [(30, "DR1", None), (90, "DR1", rejected), (95, "DR2", None)];
-        let expected = expected.map(|(at, whose, why)| (minute(at), whose.to_owned(), why));
+        let expected: Vec<_> = expected
+            .iter()
+            .map(|(at, whose, why)| (minute(*at), (*whose).to_owned(), *why))
+            .collect();
         assert_eq!(visits(centre, "P1"), expected, "{way:?}");
-        assert_eq!(centre.alert_of("P1").state, AlertState::Visited);
+        assert_eq!(centre.alert_of("P1").state, state);
+        // The roster reaches the van, and it finds the same.
+        van.register(minute(125), home("H1", "North", rows));
+        van.tick(minute(126));
+        assert_eq!(visits(van, "P1"), expected, "the van, {way:?}");
+        assert_eq!(van.alert_of("P1").state, state, "the van, {way:?}");
+        // What it found stays there: the centre finds it itself, and once.
+        centre.now = minute(130);
+        centre.carry(van, &Toward::Up, way);
+        centre.tick(minute(131));
+        van.tick(minute(132));
+        assert_eq!(visits(centre, "P1"), expected, "{way:?}");
+        for gateway in [van, centre] {
+            assert_eq!(gateway.alert_of("P1").state, state, "{way:?}");
+            assert_eq!(gateway.store.reader().recount().unwrap(), Vec::<String>::new());
+        }
     });
+}
+
+#[test]
+fn a_change_of_doctor_while_the_van_was_away_credits_each_visit_rightly_at_both_ends() {
+    let rejected = Some(VisitRejected::NotResponsible);
+    check_change(
+        &[(30, "DR1"), (90, "DR1"), (95, "DR2")],
+        &[(30, "DR1", None), (90, "DR1", rejected), (95, "DR2", None)],
+        AlertState::Visited,
+    );
+    check_change(&[(90, "DR1")], &[(90, "DR1", rejected)], AlertState::Open);
+    check_change(&[(90, "DR2")], &[(90, "DR2", None)], AlertState::Visited);
 }
 
 #[test]
@@ -263,7 +296,7 @@ fn row_of(van: &Gateway) -> Registered {
         serves: vec!["North".to_owned()],
         state: crate::domain::BoxState::Enabled,
         epoch: None,
-        attributes: std::collections::BTreeMap::new(),
+        attributes: BTreeMap::new(),
     })
 }
 

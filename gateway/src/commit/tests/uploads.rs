@@ -1,8 +1,9 @@
 //! What is silent where a gateway below serves is judged as far as it was heard, and comes to the same
 //! as if everything had been known at once; a site that is silent is one alert.
 
-use std::io::Write as _;
+use std::{collections::BTreeMap, io::Write as _};
 
+use firmware_protocols::Decimal;
 use proptest::{
     collection::vec,
     prelude::*,
@@ -16,9 +17,10 @@ use super::{
 };
 use crate::{
     domain::{
-        Alert, AlertState, BOX_SILENT, BoxState, Dated, Level, Millis, Neighbour, Person, PersonId,
-        Registered, Timestamp,
+        Alert, AlertState, BOX_SILENT, BoxState, Dated, Happened, Level, Millis, Neighbour, Person,
+        PersonEvent, PersonId, Place, PlaceKind, Registered, Timestamp,
     },
+    intake::Item,
     store::{
         CommitSeq, Fact, ModelStore, Options, SqliteStore, Store, Toward,
         fixtures::{self, NOON, id},
@@ -116,7 +118,7 @@ fn row(of: &Gateway, serves: &[&str], state: BoxState) -> Neighbour {
         serves: serves.iter().map(|place| (*place).to_owned()).collect(),
         state,
         epoch: None,
-        attributes: std::collections::BTreeMap::new(),
+        attributes: BTreeMap::new(),
     }
 }
 
@@ -252,6 +254,29 @@ fn of_two_vans_the_one_that_was_heard_first_counts() {
         township.tick(day(MISSED + 2));
         assert_eq!(whose(&township).len(), 3);
     });
+}
+
+#[test]
+fn what_waited_is_told_with_the_next_tick_whatever_row_changed_meanwhile() {
+    let other = Gateway::model(7);
+    let elsewhere = Registered::Box(row(&other, &["East"], BoxState::Enabled));
+    let place = Registered::Place(Place {
+        place: "East".to_owned(),
+        kind: PlaceKind::Village,
+        name: String::new(),
+        parent: "Qingshi".to_owned(),
+        attributes: BTreeMap::new(),
+    });
+    for changed in [elsewhere, place] {
+        each_store(|van, mut township| {
+            township.tick(day(MISSED + 1));
+            assert_eq!(whose(&township), [pair("P3", "missed")], "two wait for the van");
+            township.register(day(MISSED + 1), changed.clone());
+            township.heard(&van.id(), day(MISSED + 1));
+            township.apply(false, &[Work::Tick]);
+            assert_eq!(whose(&township).len(), 3, "{changed:?}");
+        });
+    }
 }
 
 #[test]
@@ -424,7 +449,7 @@ fn two_gateways_of_one_site_are_one_alert_and_its_township_sees_it() {
                 lat: String::new(),
                 lon: String::new(),
                 session_minutes: None,
-                attributes: std::collections::BTreeMap::new(),
+                attributes: BTreeMap::new(),
             }),
         );
         township.register(hour(1), Registered::Box(row(&other, &["North"], BoxState::Enabled)));
@@ -465,4 +490,26 @@ fn a_van_whose_clock_is_two_years_off_makes_nobody_silent() {
             assert_eq!(whose(&township).len(), 3, "{off}");
         });
     }
+}
+
+#[test]
+fn a_follow_up_by_a_clock_two_years_ahead_hides_nobodys_silence() {
+    each_store(|mut van, mut township| {
+        township.at(hour(1)).heard(&van.id(), hour(1));
+        let shown = day(731);
+        let what = Happened::FollowUp {
+            pressure: Some((Decimal::from(130_u16), Decimal::from(80_u16))),
+            fasting: None,
+            symptoms: Vec::new(),
+        };
+        let event = PersonEvent::new(id("P1"), what, (shown, shown), "DR1".into());
+        van.at(shown).items(&[Item::Event(Box::new(event))], None);
+        township.at(hour(2)).carry(&van, &Toward::Up, &[ALL]);
+        township.heard(&van.id(), hour(2));
+        township.tick(hour(3));
+        township.at(day(MISSED + 2)).heard(&van.id(), day(MISSED + 2));
+        township.tick(day(MISSED + 3));
+        assert_eq!(whose(&township), ["P1", "P2", "P3"].map(|whose| pair(whose, "missed")));
+        assert_eq!(township.store.reader().recount().unwrap(), Vec::<String>::new());
+    });
 }

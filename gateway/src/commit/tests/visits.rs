@@ -14,7 +14,8 @@ use crate::{
     },
     intake::Item,
     store::{
-        AlertChange, Change, CommitSeq, Fact, ModelStore, Options, SqliteStore, Store,
+        AlertChange, Change, CommitSeq, Fact, ModelStore, Options, Registration, SqliteStore,
+        Store,
         fixtures::{NOON, commit, doctor, id, person, reading, registration, site, systolic},
         view::{AlertFilter, Paging, Scope},
     },
@@ -279,6 +280,77 @@ fn an_acknowledgement_after_its_visit_takes_nothing_back() {
             day.did(alert, 600, "DR1", deeds[one].clone());
             day.did(alert, 600, "DR1", deeds[two].clone());
             assert_eq!(day.alert().state, AlertState::Visited, "visit first: {visit_first}");
+        });
+    }
+}
+
+impl Day<'_> {
+    /// The household's row comes, and everybody whom it concerns is looked at.
+    fn entered(&mut self, now: i64, row: &Fact) {
+        let Fact::Registration(row) = row else { unreachable!() };
+        let row = Registration { at: minute(now), ..(**row).clone() };
+        self.group(minute(now), |group| group.enter_rows(&[row]).unwrap());
+        for _ in 0..9 {
+            self.group(minute(now), |group| group.look_around().unwrap());
+        }
+    }
+
+    /// When the next step has the alert.
+    fn due(&mut self, now: i64) -> Vec<i64> {
+        let due =
+            self.group(minute(now), |group| group.unit.due_timers(minute(99_999), 9).unwrap());
+        due.iter().map(|timer| timer.due_at.since(NOON).whole_minutes()).collect()
+    }
+}
+
+#[test]
+fn dates_of_the_past_that_are_entered_later_judge_visits_anew() {
+    check(|day, alert| {
+        day.told(alert, 90, "DR1", visit(30, Some("DR1")));
+        day.told(alert, 100, "DR2", visit(60, Some("DR2")));
+        let rejected = Some(VisitRejected::NotResponsible);
+        let of = |dr1, dr2| [(30, "DR1".to_owned(), dr1), (60, "DR2".to_owned(), dr2)];
+        let latest = |day: &Day<'_>| {
+            let found = day.store.reader().alert(&Scope::Everything, &alert.id).unwrap().unwrap();
+            let told = found.events.iter().filter_map(|(_, event)| event.visit.as_ref());
+            let latest: std::collections::BTreeMap<_, _> =
+                told.map(|it| (it.at.since(NOON).whole_minutes(), it.rejected)).collect();
+            [latest[&30], latest[&60]]
+        };
+        assert_eq!(day.visits(alert), of(rejected, None));
+        // They changed at two, not at noon.
+        day.entered(200, &handed_over(120));
+        assert_eq!(latest(day), [None, rejected]);
+        assert_eq!(day.alert().state, AlertState::Visited, "by the other one");
+        assert!(day.due(200).is_empty());
+        // It was at half past twelve; or at one.
+        day.entered(210, &handed_over(30));
+        assert_eq!(latest(day), [rejected, None]);
+        assert_eq!(day.alert().state, AlertState::Visited);
+        day.entered(220, &handed_over(60));
+        assert_eq!(latest(day), [None, None]);
+        let kept = day.visits(alert).len();
+        day.entered(230, &handed_over(60));
+        assert_eq!(day.visits(alert).len(), kept, "nothing is said twice");
+    });
+}
+
+#[test]
+fn an_alert_whose_only_visit_counts_for_nobody_stands_as_before_it_with_time_to_see_to_it() {
+    for acknowledged in [false, true] {
+        check(|day, alert| {
+            if acknowledged {
+                day.did(alert, 70, "DR2", Deed::Acknowledge);
+            }
+            day.told(alert, 100, "DR2", visit(60, Some("DR2")));
+            assert_eq!((day.alert().state, day.due(100)), (AlertState::Visited, Vec::new()));
+            day.entered(200, &handed_over(120));
+            let expected = if acknowledged {
+                (AlertState::Acknowledged, Vec::new())
+            } else {
+                (AlertState::Open, vec![215])
+            };
+            assert_eq!((day.alert().state, day.due(200)), expected);
         });
     }
 }

@@ -84,7 +84,7 @@ pub struct Alert {
     pub late: bool,
     /// Why, in words.
     pub reasons: Vec<Reason>,
-    /// The rule pack that opened it.
+    /// The rule pack that judges its beginning: the same at every gateway that knows the same packs.
     pub pack: String,
     /// Its newest reading.
     pub reading: Option<Reading>,

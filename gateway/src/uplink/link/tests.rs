@@ -289,6 +289,7 @@ async fn what_a_box_says_of_its_days_is_kept_and_answered_and_what_it_said_befor
     world.receipts(old).await.unwrap();
     assert_eq!(world.said(), Some(held.receipt().hash));
     assert_eq!(world.centre.status().days(|days| days.red()), 0);
+    assert_eq!((world.alarm(), lock(&world.centre.taken).refused.len()), (None, 0));
 }
 
 #[tokio::test]
@@ -464,6 +465,43 @@ async fn a_van_is_heard_up_to_the_answer_that_it_repeats_once_all_of_before_is_h
     }
     greets(&world, 20, Some(0), 12 * 60_000).await;
     assert_eq!(heard(&world).await, Some(12), "a box below the van was heard less of late");
+}
+
+#[tokio::test]
+async fn a_greeting_played_again_moves_nothing_is_no_alarm_and_one_is_where_another_plays_it() {
+    let world = World::new();
+    let of = |last: i64, minutes: i64, lag: u64| {
+        let heard = Some(at_centre().minus(Millis::minutes(minutes)).as_millis());
+        let hello = Hello { told: world.told(), last, wants: None, dispute: None, heard, lag };
+        Message::Hello(hello).seal(&world.van.key).unwrap()
+    };
+    let all = [of(0, 50, 0), of(0, 30, 600_000), of(0, 9, 0)];
+    let mut before = None;
+    for bytes in &all {
+        world.send(bytes.clone()).await.unwrap();
+        let known = heard(&world).await.unwrap();
+        assert!(before.is_none_or(|before| known < before), "{known} after {before:?}");
+        before = Some(known);
+    }
+    for bytes in all.iter().chain(&all) {
+        let stated = world.send(bytes.clone()).await.unwrap();
+        assert_eq!((stated.told.nonce, stated.holds), (world.told().nonce, None));
+        assert_eq!(heard(&world).await, Some(9));
+    }
+    let kept = {
+        let taken = lock(&world.centre.taken);
+        (taken.refused.len(), taken.facts.len())
+    };
+    assert_eq!((kept, world.alarm()), ((0, 0), None));
+    // Who has logged in as somebody else cannot play it at all.
+    let other = "other".parse().unwrap();
+    let bytes = Bytes::from(all[2].clone());
+    let answer = world.centre.upper.answer(&other, Road::Mqtt, bytes).await;
+    let answer = Message::open(&Sealed::read(split(&answer).unwrap()[0]).unwrap()).unwrap();
+    assert!(matches!(answer, Message::Refused(it) if it.code == Code::AnotherBox));
+    let alarms = world.centre.status().below();
+    let alarmed = alarms.iter().find(|(of, _)| *of == other).and_then(|(_, of)| of.alarm.clone());
+    assert_eq!(alarmed.map(|alarm| alarm.code), Some(Code::AnotherBox));
 }
 
 #[tokio::test]
