@@ -21,6 +21,7 @@ mod demo_van;
 mod disk;
 mod disk_image;
 mod enrol;
+mod enrolled;
 mod events;
 mod fleet_days;
 mod floods;

@@ -216,7 +216,7 @@ pub(super) fn of_neighbours(registry: &Registry, (status, reader): (Arc<Status>,
                         "xunzhen_uplink_alarm",
                         "1 while somebody must look at it.",
                         "gauge",
-                        up.alarm.is_some().into(),
+                        up.must_be_looked_at().into(),
                     ),
                 ],
             ));

@@ -14,7 +14,6 @@ use crate::{
     commit::Work,
     config::{Config, Serial, Uplink},
     domain::{DeviceId, DoctorId, Road, SiteId, case_code},
-    enrol::Enrolled,
     export,
     intake::{
         Admission, Arrival, DeviceBook, Item, NotCommitted, Topic,
@@ -91,12 +90,30 @@ pub(super) fn uplink(
     core: &Arc<Core>,
     supervisor: &Supervisor,
 ) -> Result<(), Failure> {
-    let enrolled = Enrolled::open(&config.store.dir, Arc::clone(&core.key))?;
+    let (folder, said) = (&config.store.dir, config.uplink.as_ref());
+    let by_hand = said.is_some_and(|uplink| uplink.by_hand.is_some());
+    let enrolled = if by_hand {
+        None
+    } else {
+        match configure::enrolled(folder, (core.reader.as_ref(), &core.key)) {
+            Ok(enrolled) => enrolled,
+            Err(why) => {
+                cannot_hand_up(core, said.map_or("?", |uplink| &uplink.to), &why);
+                return Ok(());
+            }
+        }
+    };
     let by_code = || enrolled.as_ref().map(|enrolled| Uplink::enrolled(&enrolled.now().to));
-    let Some(uplink) = config.uplink.clone().or_else(by_code) else { return Ok(()) };
-    let enrolled = enrolled.filter(|_| uplink.by_hand.is_none());
+    let Some(uplink) = said.cloned().or_else(by_code) else { return Ok(()) };
     let line = configure::line_up(&uplink, enrolled.as_ref(), (core.reader.as_ref(), &core.key));
-    let (line, above) = line.map_err(Failure::Configuration)?;
+    let (line, above) = match line {
+        Ok(made) => made,
+        Err(why) if said.is_none() => {
+            cannot_hand_up(core, &uplink.to, &why);
+            return Ok(());
+        }
+        Err(why) => return Err(Failure::Configuration(why)),
+    };
     let log = follower::Log {
         reader: Arc::clone(&core.reader),
         inlet: core.writer.inlet.clone(),
@@ -110,6 +127,12 @@ pub(super) fn uplink(
     let follower = Follower::new(log, settings, line)?;
     supervisor.spawn("uplink", follower.run(supervisor.stopping()));
     Ok(())
+}
+
+/// What this box was enrolled with is damaged: it must still measure, judge and warn.
+fn cannot_hand_up(core: &Core, to: &str, why: &str) {
+    tracing::error!("{}", configure::damaged(why));
+    core.upper.status().damaged(to, core.clock.now());
 }
 
 /// Alerts for doctors' clients; none while messages may not leave (DESIGN section 11).

@@ -134,9 +134,12 @@ impl Authority {
     pub fn open(folder: &Path, now: Timestamp) -> Result<Self, AuthorityError> {
         let make =
             || KeyPair::generate().map(|pair| pair.serialize_der()).map_err(io::Error::other);
-        let encoded = secrets::kept(&folder.join(KEY_FILE), make)?;
+        let of_key = folder.join(KEY_FILE);
+        let encoded = secrets::kept(&of_key, make)?;
         let secret = blake3::derive_key("xunzhen enrolment authority 1", &encoded);
-        let pair = KeyPair::try_from(encoded)?;
+        let pair = KeyPair::try_from(encoded).map_err(|error| {
+            io::Error::other(format!("{} holds no key: {error}", of_key.display()))
+        })?;
         let (params, at) = (of_authority(&pair, now), folder.join(CERTIFICATE_FILE));
         let make = || {
             let made = params.self_signed(&pair).map_err(io::Error::other)?;

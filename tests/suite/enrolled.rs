@@ -1,0 +1,110 @@
+//! A box that was enrolled: what was written of it may be damaged.
+
+use std::{fs, time::Duration};
+
+use end_to_end::{
+    gateway::Setup,
+    patience::{PATIENCE, wait_for},
+};
+use serde_json::{Value, json};
+use tempfile::tempdir;
+
+use crate::{
+    enrol::{code, join_well, measure, reading},
+    setup,
+    uplink::figure,
+};
+
+/// The van measures, judges and warns, and says on every way that nothing goes up, and why.
+#[track_caller]
+fn check_damaged(van_setup: &Setup, seq: u64, text: &[u8]) {
+    fs::write(van_setup.folder().join("enrolment.json"), text).unwrap();
+    let free = van_setup
+        .clone()
+        .with("XUNZHEN__STORE__DIR", &van_setup.folder().display().to_string())
+        .with("XUNZHEN__HTTP__LISTEN", "127.0.0.1:0")
+        .with("XUNZHEN__MQTT__LISTEN", "127.0.0.1:0");
+    let words = ["this box cannot hand up", "本机无法上传", "enrol join"];
+    let checked = free.run(&["check-config"]);
+    let told = String::from_utf8_lossy(&checked.stderr).into_owned();
+    assert_eq!(checked.status.code(), Some(78), "{told}");
+    let van = van_setup.start();
+    let high = json!({"systolic": 190, "diastolic": 120});
+    let mut high_reading = reading(seq);
+    high_reading.as_object_mut().unwrap().extend(high.as_object().unwrap().clone());
+    let answer = van.post("/api/v1/readings", &format!("high-{seq}"), &high_reading).json();
+    assert_eq!(answer["items"][0]["status"], "stored", "{answer}");
+    let warned = wait_for(PATIENCE, "its alert", || {
+        Some(van.list("/api/v1/alerts")).filter(|alerts| !alerts.is_empty())
+    });
+    assert_eq!(warned[0]["level"], "red", "{warned:?}");
+    assert_eq!(figure(&van, "xunzhen_uplink_alarm"), Some(1));
+    assert_eq!(figure(&van, "xunzhen_uplink_green"), Some(0));
+    let log = van.process.log();
+    for word in words {
+        assert!(told.contains(word) && log.contains(word), "{word}: {told}{log}");
+    }
+    assert!(!told.contains("xzt_") && !log.contains("xzt_"), "{told}{log}");
+    let english = van.get("/lite?lang=en").body;
+    assert!(
+        english.contains("this box cannot hand up: its enrolment.json is damaged"),
+        "{english}"
+    );
+    let chinese = van.get("/lite?lang=zh").body;
+    assert!(chinese.contains("本机无法上传：注册文件 enrolment.json 已损坏"), "{chinese}");
+    van.stop();
+}
+
+#[test]
+fn a_van_whose_enrolment_is_damaged_measures_and_warns_until_it_is_enrolled_again() {
+    let folder = tempdir().unwrap();
+    let centre_setup = setup(&folder.path().join("centre"));
+    let centre = centre_setup.start();
+    let to = format!("http://{}", centre.http);
+    let (van_setup, other) =
+        (setup(&folder.path().join("van")), setup(&folder.path().join("other")));
+    join_well(&van_setup, &to, &code(&centre_setup, "V03"));
+    join_well(&other, &to, &code(&centre_setup, "V04"));
+    let van = van_setup.start();
+    measure(&van, 1);
+    van.stop();
+    let whole = fs::read(van_setup.folder().join("enrolment.json")).unwrap();
+    check_damaged(&van_setup, 2, &whole[..whole.len() / 2]);
+    check_damaged(&van_setup, 3, b"");
+    // A token where a number belongs: the parser would say it in its words.
+    check_damaged(&van_setup, 4, b"{\"version\":\"xzt_secret\"}");
+    check_damaged(&van_setup, 5, &fs::read(other.folder().join("enrolment.json")).unwrap());
+    // As it tells: another code, the same command. What was measured meanwhile is there.
+    join_well(&van_setup, &to, &code(&centre_setup, "V03"));
+    let van = van_setup.start();
+    measure(&van, 6);
+    assert_eq!(figure(&van, "xunzhen_uplink_alarm"), Some(0));
+    let above = wait_for(Duration::from_secs(10), "every reading", || {
+        Some(centre.list("/api/v1/readings?device=D9")).filter(|all| all.len() == 6)
+    });
+    assert_eq!(above.len(), 6);
+}
+
+#[test]
+fn a_centre_whose_authority_is_damaged_says_which_file_to_bring_back() {
+    let folder = tempdir().unwrap();
+    let centre_setup =
+        setup(&folder.path().join("centre")).with("XUNZHEN__MQTT__TLS_LISTEN", "127.0.0.1:0");
+    code(&centre_setup, "V03");
+    let key = centre_setup.folder().join("enrol-ca-key");
+    let whole = fs::read(&key).unwrap();
+    fs::write(&key, &whole[..20]).unwrap();
+    let mut process = centre_setup.spawn();
+    let status = process.wait(PATIENCE);
+    let log = process.log();
+    assert_eq!(status.code(), Some(78), "{log}");
+    for words in [
+        "enrol-ca-key holds no key",
+        "bring enrol-ca-key and enrol-ca.pem back",
+        "证书机构文件已损坏",
+    ] {
+        assert!(log.contains(words), "{words}: {log}");
+    }
+    fs::write(&key, &whole).unwrap();
+    centre_setup.start().stop();
+}
