@@ -70,7 +70,7 @@ pub(crate) fn measure(van: &Gateway, seq: u64) {
 }
 
 /// Every line of the log who did what.
-fn audited(folder: &Path) -> String {
+pub(crate) fn audited(folder: &Path) -> String {
     let files = fs::read_dir(folder.join("audit")).unwrap();
     let texts = files.map(|file| fs::read(file.unwrap().path()).unwrap());
     texts.map(|text| String::from_utf8_lossy(&text).into_owned()).collect()

@@ -1,19 +1,95 @@
-//! A box that was enrolled: what was written of it may be damaged.
+//! A box that was enrolled, as time goes on: its certificate is renewed over the line that it vouches for,
+//! and what was written of it may be damaged.
 
 use std::{fs, time::Duration};
 
 use end_to_end::{
-    gateway::Setup,
+    gateway::{Gateway, Setup},
+    ledger::{instant, now},
     patience::{PATIENCE, wait_for},
+    proxy::Proxy,
 };
 use serde_json::{Value, json};
 use tempfile::tempdir;
 
 use crate::{
-    enrol::{code, join_well, measure, reading},
+    enrol::{audited, code, join_well, measure, reading},
     setup,
-    uplink::figure,
+    uplink::{LINK, figure},
 };
+
+const DAY: i64 = 24 * 3600;
+
+/// What the box holds of its enrolment.
+fn held(van: &Setup) -> Value {
+    serde_json::from_slice(&fs::read(van.folder().join("enrolment.json")).unwrap()).unwrap()
+}
+
+/// From now on the centre judges certificates as of so many days ahead: it has seen that time.
+fn ahead(centre: &Setup, days: i64) -> String {
+    let at = instant(now() + days * DAY);
+    fs::write(centre.folder().join("time-floor"), &at).unwrap();
+    at
+}
+
+fn listens_with_tls(centre: &Gateway) -> std::net::SocketAddr {
+    centre.line["mqtts"].as_str().unwrap().parse().unwrap()
+}
+
+#[test]
+fn an_enrolled_van_goes_on_with_the_certificate_that_it_got_over_the_line() {
+    let folder = tempdir().unwrap();
+    let centre_setup =
+        setup(&folder.path().join("centre")).with("XUNZHEN__MQTT__TLS_LISTEN", "127.0.0.1:0");
+    // Its authority is made with the first code; the door needs it at the start.
+    let code = code(&centre_setup, "V03");
+    let centre = centre_setup.start();
+    let van_setup = setup(&folder.path().join("van"));
+    join_well(&van_setup, &format!("http://{}", centre.http), &code);
+    let first = held(&van_setup);
+    centre.kill();
+
+    // 80 of its 180 days are left: from 90 on there is another one.
+    let due = ahead(&centre_setup, 100);
+    let centre = centre_setup.start();
+    let line = Proxy::start(listens_with_tls(&centre));
+    let to = format!("mqtts://{}", line.address());
+    let van_setup = van_setup.with("XUNZHEN__UPLINK__TO", &to);
+    let van = van_setup.start();
+    measure(&van, 1);
+    assert_eq!(figure(&centre, "xunzhen_mqtt_connected"), Some(1), "over TLS alone");
+    wait_for(LINK, "another certificate", || {
+        (held(&van_setup)["serial"] != first["serial"]).then_some(())
+    });
+    let second = held(&van_setup);
+    assert!(second["until"].as_str().unwrap() > first["until"].as_str().unwrap(), "{second}");
+    assert!(second["said_at"].as_str().unwrap() >= due.as_str(), "{second} {due}");
+    assert_eq!(second["token"], first["token"]);
+    let listed: Value =
+        serde_json::from_str(centre_setup.run_well(&["enrol", "list"]).trim()).unwrap();
+    assert_eq!(listed["certificate_until"], second["until"]);
+    assert_eq!(centre.list("/api/v1/readings?device=D9").len(), 1);
+    centre.kill();
+
+    // The first one has ended: who comes by it now comes in vain. The van was not started anew.
+    ahead(&centre_setup, 185);
+    let centre = centre_setup.start();
+    line.aim(listens_with_tls(&centre));
+    measure(&van, 2);
+    assert_eq!(centre.list("/api/v1/readings?device=D9").len(), 2);
+    assert_eq!(figure(&centre, "xunzhen_mqtt_tls_refused_total"), Some(0));
+    assert_eq!(held(&van_setup)["serial"], second["serial"], "this one is good for long");
+    van.stop();
+
+    fs::write(van_setup.folder().join("enrolment.json"), first.to_string()).unwrap();
+    let van = van_setup.start();
+    wait_for(LINK, "a line for the auditor", || {
+        let lines = audited(centre_setup.folder());
+        let told = |line: &str| line.contains("\"act\":\"TLS\"") && line.contains("expired");
+        lines.lines().any(told).then_some(())
+    });
+    assert_eq!(figure(&van, "xunzhen_uplink_green"), Some(0));
+}
 
 /// The van measures, judges and warns, and says on every way that nothing goes up, and why.
 #[track_caller]
