@@ -42,6 +42,7 @@ mod silence;
 mod slip;
 mod tidy;
 mod tiers;
+mod tokens;
 mod upgrade;
 mod uplink;
 mod uplink_facts;

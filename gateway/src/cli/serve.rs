@@ -14,7 +14,10 @@ use tokio::{
 };
 use tracing::info;
 
-use super::{Common, Failure, admin, boxes, configure, dev, figures, pieces, pieces::Core, wiring};
+use super::{
+    Common, Failure, admin, boxes, configure, dev, figures, pieces, pieces::Core, tokens, uplink,
+    wiring,
+};
 use crate::{
     audit,
     commit::Pace,
@@ -151,7 +154,7 @@ pub(super) async fn start(
     wiring::serial(config, &core, supervisor)?;
     wiring::broker(config, &core, supervisor)?;
     wiring::export(config, &core, supervisor)?;
-    wiring::uplink(config, &core, supervisor)?;
+    uplink::start(config, &core, supervisor)?;
     wiring::shadow(config, &core, supervisor)?;
     notify(config, &core, links, supervisor)?;
     let scheme = if config.http.tls.is_some() { "https" } else { "http" };
@@ -232,6 +235,7 @@ async fn serve_mqtt(
     let shared = mqtt::Shared::new(wiring::mqtt(config, core, (links, &refusals)));
     figures::of_mqtt(&core.metrics, Arc::clone(&shared));
     boxes::follow(core, Arc::clone(&shared), supervisor);
+    tokens::follow(core, Arc::clone(&shared), supervisor);
     let mut with_tls = None;
     if let Some(tls) = &config.mqtt.tls {
         let said = boxes::Said { tls, config, now: core.time_floor.now() };

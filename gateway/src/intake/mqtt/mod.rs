@@ -48,15 +48,8 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 use tracing::{debug, info, warn};
 
-use self::{
-    denied::{By, Denial, FORBIDDEN, UNKNOWN},
-    gate::HalfOpen,
-    handshake::{Joined, Turned, handshake},
-    limits::{CONNECT_BYTES_MAX, CONNECT_DEADLINE, FAREWELL},
-    session::Session,
-    wire::Wire,
-};
 pub use self::{
+    alerts::SUBSCRIPTIONS,
     limits::Limits,
     metrics::{Counter, MqttMetrics},
     shared::{
@@ -64,6 +57,14 @@ pub use self::{
         Kept, LastCommit, LoadCursor, Login, LoginError, Shared, Wiring,
     },
     tls::TlsDoor,
+};
+use self::{
+    denied::{By, Denial, FORBIDDEN, UNKNOWN},
+    gate::HalfOpen,
+    handshake::{Joined, Turned, handshake},
+    limits::{CONNECT_BYTES_MAX, CONNECT_DEADLINE, FAREWELL},
+    session::Session,
+    wire::Wire,
 };
 use crate::supervise::{Stop, Supervisor};
 
