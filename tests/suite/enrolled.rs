@@ -184,3 +184,43 @@ fn a_centre_whose_authority_is_damaged_says_which_file_to_bring_back() {
     fs::write(&key, &whole).unwrap();
     centre_setup.start().stop();
 }
+
+#[test]
+fn a_copy_names_the_keys_that_are_not_in_it_and_with_them_the_boxes_come_back() {
+    let folder = tempdir().unwrap();
+    let centre_setup =
+        setup(&folder.path().join("centre")).with("XUNZHEN__MQTT__TLS_LISTEN", "127.0.0.1:0");
+    let code = code(&centre_setup, "V03");
+    let centre = centre_setup.start();
+    let van_setup = setup(&folder.path().join("van"));
+    join_well(&van_setup, &format!("http://{}", centre.http), &code);
+    let copy = folder.path().join("copy.db").display().to_string();
+    let told: Value =
+        serde_json::from_str(centre_setup.run_well(&["backup", "create", &copy]).trim()).unwrap();
+    let lies = |file: &str| centre_setup.folder().join(file).display().to_string();
+    let expected =
+        ["identity-keys", "gateway-key", "enrol-ca-key", "enrol-ca.pem"].map(|file| lies(file));
+    assert_eq!(told["not_in_it"], json!(expected), "{told}");
+    let says = |name: &str, words: &str| told[name].as_str().unwrap().contains(words);
+    assert!(says("note", "keys are in no copy") && says("note_zh", "备份不含密钥"), "{told}");
+    let key = fs::read(lies("enrol-ca-key")).unwrap();
+    let bytes = fs::read(&copy).unwrap();
+    assert!(
+        !bytes.windows(key.len()).any(|part| part == key),
+        "the authority's key is in the copy"
+    );
+    centre.kill();
+
+    let restored = setup(&folder.path().join("again"))
+        .with("XUNZHEN__MQTT__TLS_LISTEN", "127.0.0.1:0")
+        .with("XUNZHEN__STORE__IDENTITY_KEY_FILE", &lies("identity-keys"));
+    let (gateway_key, from) = (lies("gateway-key"), centre_setup.folder().display().to_string());
+    let bring = ["--gateway-key", &gateway_key, "--authority", &from];
+    restored.run_well(&[["backup", "restore", &copy].as_slice(), &bring].concat());
+    let centre = restored.start();
+    let to = format!("mqtts://{}", listens_with_tls(&centre));
+    let van = van_setup.with("XUNZHEN__UPLINK__TO", &to).start();
+    // By its certificate, over TLS, both by the authority that was brought.
+    measure(&van, 1);
+    assert_eq!(centre.list("/api/v1/readings?device=D9").len(), 1);
+}
