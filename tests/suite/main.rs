@@ -23,6 +23,7 @@ mod disk_image;
 mod enrol;
 mod enrolled;
 mod events;
+mod files;
 mod fleet_days;
 mod floods;
 mod identity;

@@ -17,6 +17,7 @@ mod encoding;
 mod enrol;
 mod entries;
 mod figures;
+mod files;
 mod formula;
 mod import;
 mod judge;

@@ -15,8 +15,11 @@ use tokio::{
 use tracing::info;
 
 use super::{
-    Common, Failure, admin, boxes, configure, dev, figures, pieces, pieces::Core, tokens, uplink,
-    wiring,
+    Common, Failure, admin, boxes, configure, dev, figures,
+    files::{self, Files},
+    pieces,
+    pieces::Core,
+    tokens, uplink, wiring,
 };
 use crate::{
     audit,
@@ -77,6 +80,7 @@ pub(super) fn run(command: &Serve, common: &Common, out: &mut dyn Write) -> Resu
             }
         }
     }
+    files::raise(config.mqtt.connections_max);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let ended = runtime.block_on(async {
         let supervisor = Supervisor::new();
@@ -189,8 +193,12 @@ fn serve_socket(
     }
     let listener = bind_private(&path)?;
     let router = serve::admin_router(Arc::clone(shared));
-    let serving =
-        serve::serve_http(serve::Listener::Unix(listener), None, router, supervisor.clone());
+    let serving = serve::serve_http(
+        serve::Listener::Unix(listener),
+        (None, files::DOOR_MAX),
+        router,
+        supervisor.clone(),
+    );
     supervisor.spawn("operator's door", serving);
     Ok(())
 }
@@ -217,8 +225,12 @@ async fn serve_pages(
     let listener = bind("http.listen", config.http.listen).await?;
     let address = listener.local_addr()?;
     let router = serve::router(Arc::clone(shared));
-    let serving =
-        serve::serve_http(serve::Listener::Tcp(listener), tls, router, supervisor.clone());
+    let serving = serve::serve_http(
+        serve::Listener::Tcp(listener),
+        (tls, Files::now().pages),
+        router,
+        supervisor.clone(),
+    );
     supervisor.spawn("pages", serving);
     Ok(address)
 }

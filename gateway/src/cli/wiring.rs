@@ -6,7 +6,7 @@ use serde_json::json;
 use smol_str::SmolStr;
 use tokio::sync::oneshot;
 
-use super::{Failure, configure, figures, login, pieces, pieces::Core};
+use super::{Failure, configure, figures, files::Files, login, pieces, pieces::Core};
 use crate::{
     admit::{self, Source},
     assess::Pack,
@@ -69,6 +69,7 @@ pub(super) fn mqtt(
             packet_bytes: usize::try_from(config.mqtt.packet_max).unwrap_or(usize::MAX),
             in_flight: config.mqtt.in_flight_max,
             connections: config.mqtt.connections_max,
+            sockets: Files::now().mqtt,
             ..defaults
         },
     }
