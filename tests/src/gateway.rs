@@ -29,6 +29,7 @@ pub struct Setup {
     folder: PathBuf,
     flags: Vec<String>,
     environment: Vec<(String, String)>,
+    files: Option<String>,
 }
 
 impl Setup {
@@ -36,7 +37,8 @@ impl Setup {
     #[must_use]
     pub fn new(binary: &str, folder: &Path) -> Self {
         let environment = vec![("XUNZHEN__NOTIFY__ALLOW_PRIVATE".to_owned(), "true".to_owned())];
-        Self { binary: binary.into(), folder: folder.to_owned(), flags: Vec::new(), environment }
+        let (binary, folder) = (binary.into(), folder.to_owned());
+        Self { binary, folder, flags: Vec::new(), environment, files: None }
     }
 
     /// With a variable of the environment.
@@ -50,6 +52,14 @@ impl Setup {
     #[must_use]
     pub fn flag(mut self, flag: &str) -> Self {
         self.flags.push(flag.to_owned());
+        self
+    }
+
+    /// With so many files that may be open at once, as the shell's `ulimit` takes them: `-n 256` for good,
+    /// `-S -n 256` until the program asks for more.
+    #[must_use]
+    pub fn files(mut self, limit: &str) -> Self {
+        self.files = Some(limit.to_owned());
         self
     }
 
@@ -135,7 +145,15 @@ impl Setup {
     }
 
     fn command(&self) -> Command {
-        let mut command = Command::new(&self.binary);
+        let mut command = match &self.files {
+            None => Command::new(&self.binary),
+            Some(limit) => {
+                let mut shell = Command::new("sh");
+                shell.args(["-c", &format!("ulimit {limit}; exec \"$0\" \"$@\"")]);
+                shell.arg(&self.binary);
+                shell
+            }
+        };
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.env("RUST_BACKTRACE", "1");
         command

@@ -23,7 +23,7 @@ const BOXES: usize = 1_628;
 const JOINED: usize = 24;
 
 /// A code for a box.
-fn code(centre: &Setup, name: &str) -> String {
+pub(crate) fn code(centre: &Setup, name: &str) -> String {
     let told = centre.run_well(&["enrol", "code", "--box", name, "--serves", "North"]);
     let told: Value = serde_json::from_str(told.trim()).unwrap();
     assert_eq!((&told["box"], &told["serves"]), (&json!(name), &json!(["North"])));
@@ -36,7 +36,7 @@ fn join(van: &Setup, to: &str, code: &str) -> Output {
 }
 
 #[track_caller]
-fn join_well(van: &Setup, to: &str, code: &str) -> Value {
+pub(crate) fn join_well(van: &Setup, to: &str, code: &str) -> Value {
     let ended = join(van, to, code);
     let troubles = String::from_utf8_lossy(&ended.stderr);
     assert!(ended.status.success(), "{troubles}");
@@ -55,7 +55,7 @@ fn check_refused(van: &Setup, (to, code): (&str, &str), expected: [&str; 2]) {
     assert!(!van.folder().join("enrolment.json").try_exists().unwrap(), "nothing is kept");
 }
 
-fn reading(seq: u64) -> Value {
+pub(crate) fn reading(seq: u64) -> Value {
     json!({"kind": "blood_pressure", "device": "D9", "site": "CN", "seq": seq, "epoch": 1,
         "measured_at": instant(now() - 60), "systolic": 131, "diastolic": 84, "unit": "mmHg",
         "person": "P000001"})
@@ -63,14 +63,14 @@ fn reading(seq: u64) -> Value {
 
 /// What a van measures goes up and is green there.
 #[track_caller]
-fn measure(van: &Gateway, seq: u64) {
+pub(crate) fn measure(van: &Gateway, seq: u64) {
     let answer = van.post("/api/v1/readings", &format!("reading-{seq}"), &reading(seq));
     assert_eq!(answer.status, 200, "{}", answer.body);
     wait_for(LINK, "green", || figure(van, "xunzhen_uplink_green").filter(|it| *it == 1));
 }
 
 /// Every line of the log who did what.
-fn audited(folder: &Path) -> String {
+pub(crate) fn audited(folder: &Path) -> String {
     let files = fs::read_dir(folder.join("audit")).unwrap();
     let texts = files.map(|file| fs::read(file.unwrap().path()).unwrap());
     texts.map(|text| String::from_utf8_lossy(&text).into_owned()).collect()

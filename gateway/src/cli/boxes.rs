@@ -14,7 +14,7 @@ use super::{configure::in_full, pieces::Core};
 use crate::{
     config::{Config, MqttTls},
     domain::{Clock, Timestamp},
-    enrol::{Authority, SERVER_DAYS, Span, TimeFloor},
+    enrol::{Authority, AuthorityError, SERVER_DAYS, Span, TimeFloor},
     intake::{
         BoxBook,
         mqtt::{self, TlsDoor},
@@ -52,8 +52,12 @@ fn made(
     time: Arc<dyn TimeProvider>,
 ) -> Result<TlsAcceptor, String> {
     let tls = said.tls;
-    let authority = Authority::found(&said.config.store.dir, said.now)
-        .map_err(|error| format!("mqtt.tls_listen: {} / 证书机构不可用", in_full(&error)))?;
+    // What deployments bring themselves needs no authority of our own.
+    let authority = if tls.own.is_some() && tls.box_ca.is_some() {
+        None
+    } else {
+        Authority::found(&said.config.store.dir, said.now).map_err(|error| without(&error))?
+    };
     let own = match (&tls.own, &authority) {
         (Some((certificate, key)), _) => tls::chain_and_key(certificate, key)
             .map_err(|error| unusable("mqtt.tls_certificate", &error))?,
@@ -102,6 +106,16 @@ fn names(said: &Said<'_>) -> Vec<String> {
     names.retain(|name| !name.is_empty() && name.bytes().all(plain));
     names.dedup();
     names
+}
+
+/// The door cannot be opened without the authority, and another one would be believed by no box.
+fn without(error: &AuthorityError) -> String {
+    format!(
+        "mqtt.tls_listen: {}; bring enrol-ca-key and enrol-ca.pem back from where they were kept, or take \
+         both away and enrol every box again / 证书机构文件已损坏：请恢复 enrol-ca-key 和 enrol-ca.pem，\
+         或删除二者并重新注册所有网关",
+        in_full(error)
+    )
 }
 
 fn missing(key: &str) -> String {

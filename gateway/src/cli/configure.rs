@@ -188,7 +188,7 @@ fn environment(config: &Config) -> Vec<String> {
             problems.extend(certificate_up(by_hand, &config.store.dir));
         }
         Some(None) => problems.extend(enrolment(config).err()),
-        None => {}
+        None => problems.extend(enrolled_here(&config.store.dir).err()),
     }
     problems.extend(oidc(config).err());
     if let Some(tls) = config.broker.as_ref().and_then(|broker| broker.tls.as_ref()) {
@@ -279,12 +279,50 @@ fn certificate_up(uplink: &ByHand, folder: &Path) -> Option<String> {
 
 /// What this box was enrolled with, where an address alone relies on it.
 fn enrolment(config: &Config) -> Result<(), String> {
-    let found = Enrolment::found(&config.store.dir).map_err(|error| in_full(&error))?;
-    found.map(|_there| ()).ok_or_else(|| {
-        "uplink.to: stands alone, and this box was not enrolled: run enrol join, or set \
+    let found = enrolled_here(&config.store.dir)?;
+    if found {
+        return Ok(());
+    }
+    Err("uplink.to: stands alone, and this box was not enrolled: run enrol join, or set \
          uplink.parent_key and uplink.token_file / 本机尚未注册：请先运行 enrol join"
-            .to_owned()
-    })
+        .to_owned())
+}
+
+/// Whether this box was enrolled; what it was enrolled with is of its own key, if it has one already.
+fn enrolled_here(folder: &Path) -> Result<bool, String> {
+    let told = |error: std::io::Error| damaged(&in_full(&error));
+    let Some(key) = GatewayKey::found(folder).map_err(|error| format!("store.dir: {error}"))?
+    else {
+        return Enrolment::found(folder).map(|found| found.is_some()).map_err(told);
+    };
+    Enrolled::open(folder, Arc::new(key)).map(|found| found.is_some()).map_err(told)
+}
+
+/// What this box was enrolled with cannot be used: nothing goes up by it.
+pub(super) fn damaged(why: &str) -> String {
+    format!(
+        "this box cannot hand up: what it was enrolled with is damaged ({why}); it measures, judges and \
+         warns as before and keeps everything; enrol it again: enrol code above, then stop this gateway \
+         and run enrol join / 本机无法上传：注册文件已损坏；测量、判断和本地预警照常，数据全部保留；\
+         请重新注册：上级运行 enrol code，本机停机后运行 enrol join"
+    )
+}
+
+/// What this box was enrolled with, where it is of this box.
+pub(super) fn enrolled(
+    folder: &Path,
+    (reader, key): (&dyn Reader, &Arc<GatewayKey>),
+) -> Result<Option<Arc<Enrolled>>, String> {
+    let found = Enrolled::open(folder, Arc::clone(key)).map_err(|error| in_full(&error))?;
+    let Some(enrolled) = found else { return Ok(None) };
+    let (name, _) = reader.gateway().map_err(|error| in_full(&error))?;
+    let was = enrolled.now().name;
+    if was.as_str() != name {
+        return Err(format!(
+            "this box was enrolled as {was}, and its store is of {name} / 注册的网关名与数据目录不符"
+        ));
+    }
+    Ok(Some(enrolled))
 }
 
 /// The line to the gateway above, and whom alone it is to believe.
@@ -299,12 +337,6 @@ pub(super) fn line_up(
         (Some(by_hand), _) => (token_up(by_hand)?, tls_up(by_hand, key)?, by_hand.parent_key),
         (None, Some(enrolled)) => {
             let held = enrolled.now();
-            if held.name != name {
-                let was = &held.name;
-                return Err(format!(
-                    "this box was enrolled as {was}, and its store is of {name} / 注册的网关名与数据目录不符"
-                ));
-            }
             let tls = client_tls(enrolled).map_err(|error| in_full(&error))?;
             (held.token.expose().clone(), Some(tls), held.parent_key)
         }

@@ -49,6 +49,18 @@ pub(super) fn of_mqtt(registry: &Registry, shared: Arc<mqtt::Shared>) {
                     of.not_committed.get(),
                 ),
                 (
+                    "xunzhen_mqtt_turned_away_total",
+                    "Connections turned away before a byte was read: too many, or too fast.",
+                    "counter",
+                    of.turned_away.get(),
+                ),
+                (
+                    "xunzhen_mqtt_no_file_total",
+                    "Connections refused because no file was left for them.",
+                    "counter",
+                    of.no_file.get(),
+                ),
+                (
                     "xunzhen_mqtt_logins_refused_total",
                     "Log-ins with a wrong name or token.",
                     "counter",
@@ -216,7 +228,7 @@ pub(super) fn of_neighbours(registry: &Registry, (status, reader): (Arc<Status>,
                         "xunzhen_uplink_alarm",
                         "1 while somebody must look at it.",
                         "gauge",
-                        up.alarm.is_some().into(),
+                        up.must_be_looked_at().into(),
                     ),
                 ],
             ));

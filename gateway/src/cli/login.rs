@@ -26,7 +26,7 @@ pub(super) fn authenticate(core: &Arc<Core>) -> mqtt::Authenticate {
             let certified = matches!(login.door, Door::Tls(Some(_)));
             if core.practice && !certified {
                 let name = login.user.map_or_else(|| SmolStr::new(&login.client_id), SmolStr::from);
-                return Ok(Identity { name, rights: Rights::Anyone });
+                return Ok(Identity { name, rights: Rights::Anyone, token: None });
             }
             let checked = tokio::task::spawn_blocking(move || check_login(&core, &login)).await;
             checked.map_err(|_ended| LoginError::Unavailable)?
@@ -52,7 +52,7 @@ fn check_login(core: &Core, login: &Login) -> Result<Identity, LoginError> {
     if login.door != Door::Plain && neighbour(core, user)?.is_some() {
         return Err(LoginError::NotAuthorized);
     }
-    Ok(Identity { name: SmolStr::new(user), rights })
+    Ok(Identity { name: SmolStr::new(user), rights, token: Some(row.hash) })
 }
 
 /// Who proved to have a key: the box whose row in force holds it, whatever it says of itself.
@@ -61,7 +61,8 @@ fn certified(core: &Core, key: &PublicKey) -> Result<Identity, LoginError> {
     let row = row.ok_or(LoginError::NotAuthorized)?;
     let name = DeviceId::new(row.name.as_str()).map_err(|_name| LoginError::NotAuthorized)?;
     let sites = Sites::These(row.site.into_iter().collect());
-    Ok(Identity { name: SmolStr::new(name.as_str()), rights: Rights::Gateway { name, sites } })
+    let called = SmolStr::new(name.as_str());
+    Ok(Identity { name: called, rights: Rights::Gateway { name, sites }, token: None })
 }
 
 fn rights(core: &Core, user: &str, row: &TokenRow) -> Result<Rights, LoginError> {

@@ -17,6 +17,7 @@ mod encoding;
 mod enrol;
 mod entries;
 mod figures;
+mod files;
 mod formula;
 mod import;
 mod judge;
@@ -36,6 +37,8 @@ mod serve;
 mod slip;
 mod store;
 mod table;
+mod tokens;
+mod uplink;
 mod user;
 mod van;
 mod wiring;
@@ -103,7 +106,7 @@ enum Command {
     /// Let gateways below in, and join the one above
     #[command(subcommand)]
     Enrol(enrol::EnrolCommand),
-    /// Make bearer tokens
+    /// Make, list and revoke bearer tokens
     #[command(subcommand)]
     Token(registry::TokenCommand),
     /// Make and change accounts: who signs in with a password

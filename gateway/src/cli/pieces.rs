@@ -211,6 +211,7 @@ pub(super) fn shared(
         inlet: core.writer.inlet.clone(),
         clock: core.clock.clone(),
         committed: core.writer.committed.clone(),
+        tokens_ended: core.writer.tokens_ended.clone(),
         health: core.writer.health.clone(),
         pack: summaries(core, supervisor),
         rules: core.writer.pack.clone(),

@@ -73,7 +73,7 @@ pub(super) enum RegistryCommand {
     },
 }
 
-/// Make tokens
+/// Make, list and revoke tokens
 #[derive(Debug, Clone, Subcommand)]
 pub(super) enum TokenCommand {
     /// Print a new bearer token; only its hash is kept
@@ -90,6 +90,24 @@ pub(super) enum TokenCommand {
         /// The device or site it is bound to
         #[arg(long, value_name = "ID")]
         device: Option<String>,
+        /// The data folder
+        #[arg(long, value_name = "DIR")]
+        data_dir: Option<PathBuf>,
+    },
+    /// List tokens, also those that ended, one JSON object a line; what lets anybody in is not shown
+    List {
+        /// The data folder
+        #[arg(long, value_name = "DIR")]
+        data_dir: Option<PathBuf>,
+    },
+    /// End a token: it opens nothing any more, and whoever came by it is put out within seconds
+    Revoke {
+        /// Its id, or the doctor or device that it speaks for
+        #[arg(value_name = "NAME-OR-ID")]
+        token: String,
+        /// Every token of that doctor or device
+        #[arg(long)]
+        all: bool,
         /// The data folder
         #[arg(long, value_name = "DIR")]
         data_dir: Option<PathBuf>,
@@ -230,15 +248,45 @@ pub(super) fn token(
     common: &Common,
     out: &mut dyn Write,
 ) -> Result<(), Failure> {
-    let TokenCommand::Create { role, scope, doctor, device, data_dir } = command;
-    if *role == Role::Doctor && doctor.is_none() {
-        return Err(Failure::Usage("a doctor's token needs --doctor ID".to_owned()));
+    let connect = |folder: &Option<PathBuf>| Admin::connect(common, folder.as_deref());
+    match command {
+        TokenCommand::Create { role, scope, doctor, device, data_dir } => {
+            if *role == Role::Doctor && doctor.is_none() {
+                return Err(Failure::Usage("a doctor's token needs --doctor ID".to_owned()));
+            }
+            let body =
+                json!({"role": role.as_str(), "scope": scope, "doctor": doctor, "device": device});
+            let answer =
+                connect(data_dir)?.call(Method::POST, "/admin/tokens", body.to_string())?;
+            let token = answer.get("token").and_then(Value::as_str).unwrap_or_default();
+            writeln!(out, "{token}")?;
+            Ok(())
+        }
+        TokenCommand::List { data_dir } => {
+            let mut admin = connect(data_dir)?;
+            let mut after = String::new();
+            loop {
+                let path = format!("/admin/tokens?limit={PAGE}{after}");
+                let page = admin.call(Method::GET, &path, String::new())?;
+                print_items(&page, out)?;
+                match page.get("next").and_then(Value::as_str) {
+                    Some(next) => after = format!("&after={}", escaped(next)),
+                    None => return Ok(()),
+                }
+            }
+        }
+        TokenCommand::Revoke { token, all, data_dir } => {
+            let body = json!({ "token": token, "all": all }).to_string();
+            let done = connect(data_dir)?.call(Method::POST, "/admin/tokens/revoke", body)?;
+            print_items(&done, out)
+        }
     }
-    let mut admin = Admin::connect(common, data_dir.as_deref())?;
-    let body = json!({"role": role.as_str(), "scope": scope, "doctor": doctor, "device": device});
-    let answer = admin.call(Method::POST, "/admin/tokens", body.to_string())?;
-    let token = answer.get("token").and_then(Value::as_str).unwrap_or_default();
-    writeln!(out, "{token}")?;
+}
+
+fn print_items(page: &Value, out: &mut dyn Write) -> Result<(), Failure> {
+    for item in page.get("items").and_then(Value::as_array).into_iter().flatten() {
+        writeln!(out, "{item}")?;
+    }
     Ok(())
 }
 

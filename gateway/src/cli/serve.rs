@@ -14,7 +14,13 @@ use tokio::{
 };
 use tracing::info;
 
-use super::{Common, Failure, admin, boxes, configure, dev, figures, pieces, pieces::Core, wiring};
+use super::{
+    Common, Failure, admin, boxes, configure, dev, figures,
+    files::{self, Files},
+    pieces,
+    pieces::Core,
+    tokens, uplink, wiring,
+};
 use crate::{
     audit,
     commit::Pace,
@@ -74,6 +80,7 @@ pub(super) fn run(command: &Serve, common: &Common, out: &mut dyn Write) -> Resu
             }
         }
     }
+    files::raise(config.mqtt.connections_max);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let ended = runtime.block_on(async {
         let supervisor = Supervisor::new();
@@ -151,7 +158,7 @@ pub(super) async fn start(
     wiring::serial(config, &core, supervisor)?;
     wiring::broker(config, &core, supervisor)?;
     wiring::export(config, &core, supervisor)?;
-    wiring::uplink(config, &core, supervisor)?;
+    uplink::start(config, &core, supervisor)?;
     wiring::shadow(config, &core, supervisor)?;
     notify(config, &core, links, supervisor)?;
     let scheme = if config.http.tls.is_some() { "https" } else { "http" };
@@ -186,8 +193,12 @@ fn serve_socket(
     }
     let listener = bind_private(&path)?;
     let router = serve::admin_router(Arc::clone(shared));
-    let serving =
-        serve::serve_http(serve::Listener::Unix(listener), None, router, supervisor.clone());
+    let serving = serve::serve_http(
+        serve::Listener::Unix(listener),
+        (None, files::DOOR_MAX),
+        router,
+        supervisor.clone(),
+    );
     supervisor.spawn("operator's door", serving);
     Ok(())
 }
@@ -214,8 +225,12 @@ async fn serve_pages(
     let listener = bind("http.listen", config.http.listen).await?;
     let address = listener.local_addr()?;
     let router = serve::router(Arc::clone(shared));
-    let serving =
-        serve::serve_http(serve::Listener::Tcp(listener), tls, router, supervisor.clone());
+    let serving = serve::serve_http(
+        serve::Listener::Tcp(listener),
+        (tls, Files::now().pages),
+        router,
+        supervisor.clone(),
+    );
     supervisor.spawn("pages", serving);
     Ok(address)
 }
@@ -232,6 +247,7 @@ async fn serve_mqtt(
     let shared = mqtt::Shared::new(wiring::mqtt(config, core, (links, &refusals)));
     figures::of_mqtt(&core.metrics, Arc::clone(&shared));
     boxes::follow(core, Arc::clone(&shared), supervisor);
+    tokens::follow(core, Arc::clone(&shared), supervisor);
     let mut with_tls = None;
     if let Some(tls) = &config.mqtt.tls {
         let said = boxes::Said { tls, config, now: core.time_floor.now() };

@@ -6,15 +6,14 @@ use serde_json::json;
 use smol_str::SmolStr;
 use tokio::sync::oneshot;
 
-use super::{Failure, configure, figures, login, pieces, pieces::Core};
+use super::{Failure, configure, figures, files::Files, login, pieces, pieces::Core};
 use crate::{
     admit::{self, Source},
     assess::Pack,
     audit::Refusals,
     commit::Work,
-    config::{Config, Serial, Uplink},
+    config::{Config, Serial},
     domain::{DeviceId, DoctorId, Road, SiteId, case_code},
-    enrol::Enrolled,
     export,
     intake::{
         Admission, Arrival, DeviceBook, Item, NotCommitted, Topic,
@@ -26,7 +25,6 @@ use crate::{
     store::{CommitSeq, Origin, Reader, view::Delivered},
     supervise::Supervisor,
     trial::{SHADOW, Shadow},
-    uplink::follower::{self, Follower},
 };
 
 /// First letters of case codes.
@@ -71,6 +69,7 @@ pub(super) fn mqtt(
             packet_bytes: usize::try_from(config.mqtt.packet_max).unwrap_or(usize::MAX),
             in_flight: config.mqtt.in_flight_max,
             connections: config.mqtt.connections_max,
+            sockets: Files::now().mqtt,
             ..defaults
         },
     }
@@ -83,33 +82,6 @@ fn exchange(core: &Arc<Core>) -> mqtt::Exchange {
         let upper = Arc::clone(&upper);
         Box::pin(async move { upper.answer(&by, Road::Mqtt, question).await })
     })
-}
-
-/// Hands everything to the gateway above, where one is configured or this box was enrolled.
-pub(super) fn uplink(
-    config: &Config,
-    core: &Arc<Core>,
-    supervisor: &Supervisor,
-) -> Result<(), Failure> {
-    let enrolled = Enrolled::open(&config.store.dir, Arc::clone(&core.key))?;
-    let by_code = || enrolled.as_ref().map(|enrolled| Uplink::enrolled(&enrolled.now().to));
-    let Some(uplink) = config.uplink.clone().or_else(by_code) else { return Ok(()) };
-    let enrolled = enrolled.filter(|_| uplink.by_hand.is_none());
-    let line = configure::line_up(&uplink, enrolled.as_ref(), (core.reader.as_ref(), &core.key));
-    let (line, above) = line.map_err(Failure::Configuration)?;
-    let log = follower::Log {
-        reader: Arc::clone(&core.reader),
-        inlet: core.writer.inlet.clone(),
-        commits: core.writer.committed.clone(),
-        key: Arc::clone(&core.key),
-        clock: core.clock.clone(),
-        status: Arc::clone(core.upper.status()),
-    };
-    let settings =
-        follower::Settings { to: uplink.to, above, folder: config.store.dir.clone(), enrolled };
-    let follower = Follower::new(log, settings, line)?;
-    supervisor.spawn("uplink", follower.run(supervisor.stopping()));
-    Ok(())
 }
 
 /// Alerts for doctors' clients; none while messages may not leave (DESIGN section 11).

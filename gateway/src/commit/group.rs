@@ -15,7 +15,7 @@ use crate::{
     intake::{Item, KeyReused, Receipt},
     store::{
         AccessChange, Attempt, Change, CommitSeq, Committed, Counts, Fact, Outcome, Registration,
-        RegistryKey, Sending, StoreError, StoredReading, Unit, Watermark,
+        RegistryKey, Sending, StoreError, StoredReading, TokenRow, Unit, Watermark,
     },
 };
 
@@ -328,6 +328,15 @@ impl Group<'_> {
         let touched = std::mem::take(&mut self.touched);
         self.facts.extend(touched.into_iter().map(Fact::Reading));
     }
+}
+
+/// Whether somebody's token ends with these.
+pub(super) fn end_tokens(works: &[Work]) -> bool {
+    let ended = |row: &TokenRow| row.revoked_at.is_some();
+    works.iter().any(|work| {
+        matches!(work, Work::Token { row, .. } if ended(row))
+            || matches!(work, Work::Enrol(enrolling) if enrolling.tokens.iter().any(ended))
+    })
 }
 
 /// Answers everybody whose work is on disk.

@@ -70,6 +70,8 @@ pub struct WriterHandle {
     pub committed: watch::Receiver<CommitSeq>,
     /// Where the log ended when rows last entered the registry.
     pub registered: watch::Receiver<CommitSeq>,
+    /// Where the log ended when a token last did.
+    pub tokens_ended: watch::Receiver<CommitSeq>,
     /// Whether it commits at all.
     pub health: watch::Receiver<Health>,
     /// The rule pack in force.
@@ -92,6 +94,7 @@ pub fn start(
     let (work_tx, work) = mpsc::channel(INLET_DEPTH);
     let (committed_tx, committed) = watch::channel(reader.last()?);
     let (registered_tx, registered) = watch::channel(*committed.borrow());
+    let (tokens_ended_tx, tokens_ended) = watch::channel(*committed.borrow());
     let (health_tx, health) = watch::channel(Health::Ready);
     let newest = newest(reader.as_ref(), began)?;
     let clock = WatchedClock::new(clock, trust, (began, newest));
@@ -104,6 +107,7 @@ pub fn start(
         work,
         committed: committed_tx,
         registered: registered_tx,
+        tokens_ended: tokens_ended_tx,
         health: health_tx,
         gateway: reader.gateway()?,
         rolled_up: CommitSeq::default(),
@@ -125,7 +129,7 @@ pub fn start(
             path: "writer".into(),
             source,
         })?;
-    Ok(WriterHandle { inlet, committed, registered, health, pack: in_force })
+    Ok(WriterHandle { inlet, committed, registered, tokens_ended, health, pack: in_force })
 }
 
 /// Ticks the writer, closes it when the process should stop, and waits for its end.
@@ -160,6 +164,7 @@ struct Writer {
     work: mpsc::Receiver<Work>,
     committed: watch::Sender<CommitSeq>,
     registered: watch::Sender<CommitSeq>,
+    tokens_ended: watch::Sender<CommitSeq>,
     health: watch::Sender<Health>,
     gateway: (String, u64),
     rolled_up: CommitSeq,
@@ -232,6 +237,7 @@ impl Writer {
                     self.set_health(Health::Ready);
                     let entered = replies.iter().any(Reply::entered_rows);
                     let packs = replies.iter().any(Reply::brought_packs);
+                    let ended = group::end_tokens(&works);
                     #[cfg(feature = "faults")]
                     crate::fault::point("before_ack");
                     #[cfg(feature = "faults")]
@@ -243,6 +249,9 @@ impl Writer {
                     crate::fault::point("after_ack");
                     if entered {
                         self.registered.send_replace(proof.last());
+                    }
+                    if ended {
+                        self.tokens_ended.send_replace(proof.last());
                     }
                     self.announce(proof.last());
                     if packs {

@@ -3,7 +3,11 @@
 //! Its key is ECDSA P-256, which browsers and old clients know; a box's certificate is of the box's own
 //! Ed25519 key. Nothing is revoked by it: a box's row in the registry decides.
 
-use std::{io, path::Path, time::Duration};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use rcgen::{
@@ -127,6 +131,35 @@ impl Authority {
         if there { Self::open(folder, now).map(Some) } else { Ok(None) }
     }
 
+    /// Where the two files of a data folder's authority lie, its key first.
+    #[must_use]
+    pub fn files(folder: &Path) -> [PathBuf; 2] {
+        [KEY_FILE, CERTIFICATE_FILE].map(|file| folder.join(file))
+    }
+
+    /// Brings the authority of a store's former folder into a new one: boxes believe no other.
+    ///
+    /// # Errors
+    /// There is none, its files cannot be read, others may read them, or the folder has another one.
+    pub fn bring(from: &Path, folder: &Path, now: Timestamp) -> Result<Self, AuthorityError> {
+        let missing = || Err(io::ErrorKind::NotFound.into());
+        let read = |path: &PathBuf| {
+            secrets::kept(path, missing)
+                .map_err(|error| io::Error::other(format!("{}: {error}", path.display())))
+        };
+        let [key, certificate] = Self::files(from);
+        let held = [read(&key)?, read(&certificate)?];
+        // What is no authority is not brought.
+        Self::open(from, now)?;
+        for (bytes, to) in held.into_iter().zip(Self::files(folder)) {
+            if secrets::kept(&to, || Ok(bytes.clone()))? != bytes {
+                let why = format!("{} has another authority", folder.display());
+                return Err(io::Error::other(why).into());
+            }
+        }
+        Self::open(folder, now)
+    }
+
     /// The authority of a data folder, made where it is missing.
     ///
     /// # Errors
@@ -134,9 +167,12 @@ impl Authority {
     pub fn open(folder: &Path, now: Timestamp) -> Result<Self, AuthorityError> {
         let make =
             || KeyPair::generate().map(|pair| pair.serialize_der()).map_err(io::Error::other);
-        let encoded = secrets::kept(&folder.join(KEY_FILE), make)?;
+        let of_key = folder.join(KEY_FILE);
+        let encoded = secrets::kept(&of_key, make)?;
         let secret = blake3::derive_key("xunzhen enrolment authority 1", &encoded);
-        let pair = KeyPair::try_from(encoded)?;
+        let pair = KeyPair::try_from(encoded).map_err(|error| {
+            io::Error::other(format!("{} holds no key: {error}", of_key.display()))
+        })?;
         let (params, at) = (of_authority(&pair, now), folder.join(CERTIFICATE_FILE));
         let make = || {
             let made = params.self_signed(&pair).map_err(io::Error::other)?;

@@ -83,7 +83,11 @@ impl Enrolment {
         let wrong = |why: &dyn std::fmt::Display| {
             io::Error::other(format!("{} holds no enrolment: {why}", path.display()))
         };
-        let written: Written = serde_json::from_slice(&text).map_err(|error| wrong(&error))?;
+        // The words of the parser may hold what stands there: a token.
+        let read: Result<Written, _> = serde_json::from_slice(&text);
+        let written = read.map_err(|error| {
+            wrong(&format!("it cannot be read at line {} column {}", error.line(), error.column()))
+        })?;
         if written.version > VERSION {
             return Err(wrong(&"it is of a later version of this program"));
         }

@@ -83,6 +83,25 @@ fn an_authority_is_made_once_and_its_files_are_its_owners_alone() {
 }
 
 #[test]
+fn an_authority_is_brought_whole_or_not_at_all_and_never_over_another() {
+    let folder = || tempfile::tempdir().unwrap();
+    let (from, to, other) = (folder(), folder(), folder());
+    assert!(Authority::bring(from.path(), to.path(), NOW).is_err(), "there is none");
+    assert!(Authority::found(to.path(), NOW).unwrap().is_none(), "and none was made");
+    let made = Authority::open(from.path(), NOW).unwrap();
+    let brought = Authority::bring(from.path(), to.path(), in_days(400)).unwrap();
+    assert_eq!(brought.certificate(), made.certificate());
+    assert_eq!(brought.derived("a", &[]), made.derived("a", &[]));
+    let theirs = Authority::open(other.path(), NOW).unwrap();
+    assert!(Authority::bring(from.path(), other.path(), NOW).is_err());
+    let left = Authority::open(other.path(), NOW).unwrap();
+    assert_eq!(left.certificate(), theirs.certificate());
+    let [key, _] = Authority::files(from.path());
+    std::fs::remove_file(key).unwrap();
+    assert!(Authority::bring(from.path(), folder().path(), NOW).is_err(), "half of one");
+}
+
+#[test]
 fn a_certificate_of_another_kind_names_no_box() {
     let folder = tempfile::tempdir().unwrap();
     let ca = Authority::open(folder.path(), NOW).unwrap();

@@ -83,6 +83,8 @@ pub struct Identity {
     pub name: SmolStr,
     /// What it may publish and read.
     pub rights: Rights,
+    /// The hash of the token by which it came, if it came by one.
+    pub token: Option<[u8; 32]>,
 }
 
 /// The sites a sender is registered to.

@@ -38,13 +38,13 @@ use crate::{
 pub(super) const ROWS_MAX: usize = 16 * 1024 * 1024;
 
 /// Other bodies.
-const BODY_MAX: usize = 16 * 1024;
+pub(super) const BODY_MAX: usize = 16 * 1024;
 
 /// A login link works so long.
 const LINK_LIFETIME: Millis = Millis::hours(24);
 
 /// First characters of a token, by which a leaked one is found in logs and repositories.
-const TOKEN_PREFIX: &str = "xzt_";
+pub(super) const TOKEN_PREFIX: &str = "xzt_";
 
 /// The operator's routes. Whoever reaches them has every right.
 pub fn admin_router(shared: Arc<Shared>) -> Router {
@@ -64,7 +64,8 @@ pub fn admin_router(shared: Arc<Shared>) -> Router {
         .route("/admin/receipts/log", get(super::admin_receipts::log))
         .route("/admin/receipts/said", get(super::admin_receipts::said))
         .route("/admin/slip", get(super::admin_slip::slip))
-        .route("/admin/tokens", post(make_token))
+        .route("/admin/tokens", get(super::admin_tokens::list).post(make_token))
+        .route("/admin/tokens/revoke", post(super::admin_tokens::revoke))
         .route("/admin/users", get(accounts::list).post(accounts::add))
         .route("/admin/users/change", post(accounts::change))
         .route("/admin/users/sessions", get(accounts::sessions))

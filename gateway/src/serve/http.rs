@@ -21,7 +21,7 @@ use tracing::{debug, warn};
 use super::prompt::Prompt;
 use crate::supervise::{Stop, Supervisor};
 
-/// Connections open at once. Full: new ones wait in the system's queue.
+/// Connections open at once, where there are files for them. Full: new ones wait in the system's queue.
 pub const CONNECTIONS_MAX: usize = 2_048;
 
 /// A client that has not sent a whole request head by then is cut (ATTACKS A5).
@@ -73,15 +73,15 @@ impl Listener {
     }
 }
 
-/// Serves a router until the process stops, then lets requests in work end, at most 5 s.
+/// Serves a router to so many connections at once until the process stops, then lets requests in work end, at most 5 s.
 pub async fn serve_http(
     listener: Listener,
-    tls: Option<Arc<ServerConfig>>,
+    (tls, connections): (Option<Arc<ServerConfig>>, usize),
     router: Router,
     supervisor: Supervisor,
 ) {
     let stop = supervisor.stopping();
-    let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let room = Arc::new(Semaphore::new(connections));
     let tls = tls.map(TlsAcceptor::from);
     loop {
         let accepted = tokio::select! {
@@ -102,7 +102,7 @@ pub async fn serve_http(
             drop(place);
         });
     }
-    let all = u32::try_from(CONNECTIONS_MAX).unwrap_or(u32::MAX);
+    let all = u32::try_from(connections).unwrap_or(u32::MAX);
     if tokio::time::timeout(DRAIN_MAX, room.acquire_many(all)).await.is_err() {
         warn!("some http connections did not end in time");
     }

@@ -13,6 +13,7 @@ mod admin_keys;
 mod admin_receipts;
 mod admin_roster;
 mod admin_slip;
+mod admin_tokens;
 mod answers;
 mod api;
 mod assets;

@@ -171,6 +171,8 @@ pub struct Parts {
     pub clock: Clock,
     /// The newest committed position.
     pub committed: watch::Receiver<CommitSeq>,
+    /// Ticks when a token ended.
+    pub tokens_ended: watch::Receiver<CommitSeq>,
     /// Whether the writer takes what is posted.
     pub health: watch::Receiver<Health>,
     /// The rule pack, for pages.
@@ -214,6 +216,7 @@ pub struct Shared {
     pub(super) reader: Arc<dyn Reader>,
     pub(super) inlet: Inlet,
     pub(super) clock: Clock,
+    pub(super) tokens_ended: watch::Receiver<CommitSeq>,
     pub(super) health: watch::Receiver<Health>,
     pub(super) pack: watch::Receiver<PackSummary>,
     rules: watch::Receiver<Arc<Pack>>,
@@ -301,6 +304,7 @@ impl Shared {
             reader: parts.reader,
             inlet: parts.inlet,
             clock: parts.clock,
+            tokens_ended: parts.tokens_ended,
             health: parts.health,
             pack: parts.pack,
             rules: parts.rules,

@@ -4,7 +4,7 @@
 use smol_str::SmolStr;
 
 use super::{
-    BoxChange, Role, StoreError,
+    BoxChange, Role, StoreError, TokenRow,
     view::{Page, Paging},
 };
 use crate::domain::{DoctorId, Id, Timestamp};
@@ -129,7 +129,7 @@ pub enum AccessChange {
     Box(BoxChange),
 }
 
-/// Accounts, and who looked beyond their own. A reader that does not say how refuses.
+/// Accounts, who looked beyond their own, and tokens. A reader that does not say how refuses.
 pub trait AccessReader {
     /// An account by its name.
     ///
@@ -162,6 +162,36 @@ pub trait AccessReader {
     fn broken_glass(&self, paging: &Paging) -> Result<Page<BrokenGlass>, StoreError> {
         none((paging,))
     }
+
+    /// Every token, also those that ended, by hash.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn tokens(&self, paging: &Paging) -> Result<Page<TokenRow>, StoreError> {
+        none((paging,))
+    }
+
+    /// Followers whose name begins so, by name.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn followers(&self, beginning: &str) -> Result<Vec<String>, StoreError> {
+        none((beginning,))
+    }
+}
+
+/// Where a page of tokens goes on.
+pub(super) fn token_after(asked: &Paging) -> Result<Option<[u8; 32]>, StoreError> {
+    let Some(after) = &asked.after else { return Ok(None) };
+    let hash = blake3::Hash::from_hex(after);
+    let foreign = StoreError::Asked { what: "the cursor is not one of this list" };
+    let hash = hash.map_err(|_wrong| foreign)?;
+    Ok(Some(*hash.as_bytes()))
+}
+
+/// The page of a token that ends it.
+pub(super) fn token_page(row: &TokenRow) -> String {
+    blake3::Hash::from_bytes(row.hash).to_hex().to_string()
 }
 
 fn none<A, T>(_asked: A) -> Result<T, StoreError> {

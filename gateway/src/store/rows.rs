@@ -210,6 +210,21 @@ pub struct TokenRow {
     pub revoked_at: Option<Timestamp>,
 }
 
+impl TokenRow {
+    /// What a token is called by people: the beginning of its hash, which opens nothing. The audit log
+    /// shows the first half of it.
+    #[must_use]
+    pub fn id(&self) -> String {
+        Self::id_of(&self.hash)
+    }
+
+    /// The same of a hash.
+    #[must_use]
+    pub fn id_of(hash: &[u8; 32]) -> String {
+        hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
 /// What the bearer of a token may do (DESIGN section 9).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Role {

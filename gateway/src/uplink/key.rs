@@ -1,6 +1,10 @@
 //! A gateway's own key (Ed25519), made on the box and never leaving it.
 
-use std::{fmt, io, path::Path, str::FromStr};
+use std::{
+    fmt, io,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::{
@@ -118,6 +122,12 @@ impl GatewayKey {
     /// As [`Self::open`].
     pub fn found(folder: &Path) -> io::Result<Option<Self>> {
         if folder.join(KEY_FILE).try_exists()? { Self::open(folder).map(Some) } else { Ok(None) }
+    }
+
+    /// Where the key of a data folder lies.
+    #[must_use]
+    pub fn file(folder: &Path) -> PathBuf {
+        folder.join(KEY_FILE)
     }
 
     /// The key of a data folder, made where it is missing.

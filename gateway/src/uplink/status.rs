@@ -48,6 +48,8 @@ pub struct Upward {
     pub unchecked: u64,
     /// The gateway above is of a version that says no receipts.
     pub without_receipts: bool,
+    /// Nothing can go up since then: what this box was enrolled with is damaged.
+    pub damaged: Option<Timestamp>,
 }
 
 impl Upward {
@@ -61,7 +63,13 @@ impl Upward {
     /// The far end said that it has everything (promise P8).
     #[must_use]
     pub fn is_green(&self, last: CommitSeq) -> bool {
-        self.uploaded == Some(last) && self.alarm.is_none()
+        self.uploaded == Some(last) && !self.must_be_looked_at()
+    }
+
+    /// Somebody must look at it.
+    #[must_use]
+    pub const fn must_be_looked_at(&self) -> bool {
+        self.alarm.is_some() || self.damaged.is_some()
     }
 }
 
@@ -121,6 +129,14 @@ impl Status {
         if state.below.len() < BOXES_MAX || state.below.contains_key(name) {
             change(state.below.entry(name.clone()).or_default());
         }
+    }
+
+    /// Nothing can go up: what this box was enrolled with is damaged.
+    pub fn damaged(&self, to: &str, now: Timestamp) {
+        self.change_up(|up| {
+            to.clone_into(&mut up.to);
+            up.damaged = Some(now);
+        });
     }
 
     /// Receipts that are not equal at both ends.

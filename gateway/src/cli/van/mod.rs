@@ -38,7 +38,7 @@ use self::{
 };
 use super::{Failure, admin::SOCKET, serve::stop_on_signal};
 use crate::{
-    serve::{Listener, serve_http},
+    serve::{CONNECTIONS_MAX, Listener, serve_http},
     supervise::Supervisor,
 };
 
@@ -94,7 +94,8 @@ async fn show(
     };
     let address = listener.local_addr()?;
     let router = page::router(Arc::clone(&stage));
-    let serving = serve_http(Listener::Tcp(listener), None, router, supervisor.clone());
+    let serving =
+        serve_http(Listener::Tcp(listener), (None, CONNECTIONS_MAX), router, supervisor.clone());
     supervisor.spawn("page of the demonstration", serving);
     ready(address, &stage, folder, out)?;
     if !asked.once {

@@ -125,7 +125,8 @@ pub struct BrokerWiring {
 /// Takes messages from a broker until the process stops.
 pub async fn consume(config: BrokerConfig, wiring: BrokerWiring, stop: Stop) {
     // Its senders were checked by the broker.
-    let sender = Identity { name: SmolStr::new(&config.client_id), rights: Rights::Anyone };
+    let sender =
+        Identity { name: SmolStr::new(&config.client_id), rights: Rights::Anyone, token: None };
     Consumer::new(config, wiring, sender).run(&stop).await;
 }
 

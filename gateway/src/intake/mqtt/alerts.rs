@@ -42,6 +42,9 @@ pub(super) enum AlertsEvent {
     Moved,
 }
 
+/// How the names begin under which cursors of clients are kept: a doctor and a client id follow.
+pub const SUBSCRIPTIONS: &str = "mqtt/";
+
 /// How a client is to get the alerts of a doctor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Subscription {
@@ -56,7 +59,7 @@ pub(super) struct Subscription {
 impl Subscription {
     /// The name under which the cursor of a client id is kept.
     pub(super) fn follower(client_id: &str, doctor: &DoctorId) -> String {
-        format!("mqtt/{doctor}/{client_id}")
+        format!("{SUBSCRIPTIONS}{doctor}/{client_id}")
     }
 }
 

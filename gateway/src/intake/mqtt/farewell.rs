@@ -26,8 +26,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     /// Ends the connection.
     pub(super) async fn finish(mut self, end: End, stop: &Stop) {
         self.count(&end);
-        if matches!(end, End::Kicked(Kick::Expelled)) {
-            return self.see_off(&end).await;
+        if let End::Kicked(Kick::Expelled { forget }) = end {
+            return self.see_off(&end, forget).await;
         }
         self.hand_over_rest().await;
         if matches!(end, End::Stop) {
@@ -50,12 +50,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 
     /// Ends the connection of who lost its rights: at once, before anything that may wait. What was read
     /// of it before is handed over; of its will nothing is left but that its site is gone.
-    async fn see_off(mut self, end: &End) {
+    async fn see_off(mut self, end: &End, forget: bool) {
         self.say_goodbye(end);
         self.hang_up().await;
         let rest = async {
             self.hand_over_rest().await;
-            if !self.client.durable {
+            if forget || !self.client.durable {
                 self.forget().await;
             }
             if let Some(will) = self.client.will.take().and_then(Will::of_who_is_expelled) {
@@ -200,7 +200,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 metrics.taken_over.add_one();
                 info!(%client, %name, reason = "taken over", "mqtt connection closed");
             }
-            End::Kicked(Kick::Expelled) => {
+            End::Kicked(Kick::Expelled { .. }) => {
                 info!(%client, %name, reason = "rights changed", "mqtt connection closed");
             }
             End::NotCommitted => {
@@ -225,7 +225,7 @@ const fn farewell_code(end: &End) -> Option<Code> {
         End::Violation(violation) => Some(violation.code),
         End::Silent => Some(Code::KeepAliveTimeout),
         End::Kicked(Kick::TakenOver { .. }) => Some(Code::SessionTakenOver),
-        End::Kicked(Kick::Expelled) => Some(Code::AdministrativeAction),
+        End::Kicked(Kick::Expelled { .. }) => Some(Code::AdministrativeAction),
         End::NotCommitted | End::Alerts(_) => Some(Code::ServerBusy),
         End::Stop => Some(Code::ServerShuttingDown),
     }

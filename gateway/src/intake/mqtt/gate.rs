@@ -12,12 +12,15 @@ use tokio::{
     time::Instant,
 };
 
-use super::limits::{Limits, PEERS_MAX};
+use super::limits::{Limits, PEERS_MAX, SHORTAGE_TOLD_EVERY};
 
 /// The door of the listener.
 #[derive(Debug)]
 pub(super) struct Gate {
     peers: Mutex<HashMap<IpAddr, Peer>>,
+    sockets: Arc<Semaphore>,
+    /// When it was last told that there are too few.
+    shortage_told: Mutex<Option<Instant>>,
     half_open: Arc<Semaphore>,
     logged_in: Arc<Semaphore>,
     limits: Limits,
@@ -42,10 +45,28 @@ impl Gate {
     pub(super) fn new(limits: Limits) -> Arc<Self> {
         Arc::new(Self {
             peers: Mutex::default(),
+            sockets: Arc::new(Semaphore::new(limits.sockets)),
+            shortage_told: Mutex::default(),
             half_open: Arc::new(Semaphore::new(limits.half_open)),
             logged_in: Arc::new(Semaphore::new(limits.connections)),
             limits,
         })
+    }
+
+    /// A file for a new connection, held as long as it lasts; `None`: they are all in use.
+    pub(super) fn socket(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.sockets).try_acquire_owned().ok()
+    }
+
+    /// Whether it is to be told now that there are too few.
+    pub(super) fn tells_shortage(&self) -> bool {
+        let now = Instant::now();
+        let mut told = self.shortage_told.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = told.is_none_or(|at| now.duration_since(at) >= SHORTAGE_TOLD_EVERY);
+        if due {
+            *told = Some(now);
+        }
+        due
     }
 
     /// Lets a new connection in, or `None` when there are too many, or they come too fast.

@@ -83,7 +83,8 @@ pub(super) async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
         return Err(Turned::Pretended(will.topic.clone(), WILL_DENIED.what));
     }
     let Some(room) = shared.gate.log_in() else { return Err(refuse(wire, &BUSY)) };
-    let (place, before) = match shared.take_place(&hello.client_id, &identity.name, expulsions) {
+    let by = (&identity.name, identity.token);
+    let (place, before) = match shared.take_place(&hello.client_id, by, expulsions) {
         Ok(place) => place,
         Err(NoPlace::Changed) => return Err(refuse(wire, &UNAVAILABLE)),
         Err(NoPlace::Taken) => {

@@ -69,6 +69,9 @@ pub(super) const WILL_DELAY_MAX: Duration = Duration::from_secs(300);
 /// Senders whose pace is remembered. Full of busy ones: strangers are turned away, and counted.
 pub(super) const PEERS_MAX: usize = 8192;
 
+/// How often it is told at most that there are no files for connections.
+pub(super) const SHORTAGE_TOLD_EVERY: Duration = Duration::from_secs(60);
+
 /// What a deployment may set.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -76,6 +79,8 @@ pub struct Limits {
     pub packet_bytes: usize,
     /// QoS 1 publishes of one connection that wait for their commit (ATTACKS 2.3: at most 100).
     pub in_flight: u16,
+    /// Connections at all, in whatever state: each is a file.
+    pub sockets: usize,
     /// Connections that have logged in.
     pub connections: usize,
     /// Connections that have not logged in yet.
@@ -99,6 +104,7 @@ impl Default for Limits {
         Self {
             packet_bytes: 64 * 1024,
             in_flight: 100,
+            sockets: 22_000,
             connections: 10_000,
             half_open: 12_000,
             half_open_per_peer: 64,

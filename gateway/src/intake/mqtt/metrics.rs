@@ -38,6 +38,8 @@ pub struct MqttMetrics {
     pub accepted: Counter,
     /// Connections turned away before a byte was read: too many, or too fast.
     pub turned_away: Counter,
+    /// Connections refused because no file was left for them.
+    pub no_file: Counter,
     /// TLS handshakes that came to nothing: no certificate, a wrong one, a version, or no TLS.
     pub tls_refused: Counter,
     /// Connections that did not log in within the deadline.

@@ -48,15 +48,8 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 use tracing::{debug, info, warn};
 
-use self::{
-    denied::{By, Denial, FORBIDDEN, UNKNOWN},
-    gate::HalfOpen,
-    handshake::{Joined, Turned, handshake},
-    limits::{CONNECT_BYTES_MAX, CONNECT_DEADLINE, FAREWELL},
-    session::Session,
-    wire::Wire,
-};
 pub use self::{
+    alerts::SUBSCRIPTIONS,
     limits::Limits,
     metrics::{Counter, MqttMetrics},
     shared::{
@@ -64,6 +57,14 @@ pub use self::{
         Kept, LastCommit, LoadCursor, Login, LoginError, Shared, Wiring,
     },
     tls::TlsDoor,
+};
+use self::{
+    denied::{By, Denial, FORBIDDEN, UNKNOWN},
+    gate::HalfOpen,
+    handshake::{Joined, Turned, handshake},
+    limits::{CONNECT_BYTES_MAX, CONNECT_DEADLINE, FAREWELL},
+    session::Session,
+    wire::Wire,
 };
 use crate::supervise::{Stop, Supervisor};
 
@@ -89,7 +90,10 @@ pub async fn listen(
             Ok(client) => welcome(client, tls.clone(), &shared, &supervisor),
             Err(error) => {
                 // One client's failure to connect is its own; a shortage of ours passes.
-                warn!(%error, "no mqtt connection could be accepted");
+                shared.metrics().no_file.add_one();
+                if shared.gate.tells_shortage() {
+                    warn!(%error, "no mqtt connection could be accepted");
+                }
                 sleep(ACCEPT_PAUSE).await;
             }
         }
@@ -103,6 +107,7 @@ fn welcome(
     supervisor: &Supervisor,
 ) {
     shared.metrics().accepted.add_one();
+    let Some(file) = shared.gate.socket() else { return no_file(shared) };
     let Some(half_open) = shared.gate.enter(from.ip()) else {
         shared.metrics().turned_away.add_one();
         return;
@@ -121,8 +126,22 @@ fn welcome(
             None => entrance.serve((stream, Door::Plain), deadline).await,
             Some(tls) => Box::pin(entrance.serve_tls(tls, (stream, from), deadline)).await,
         }
+        drop(file);
     });
     supervisor.spawn("mqtt connection", connection);
+}
+
+/// Those that are here keep theirs, and go on.
+fn no_file(shared: &Shared) {
+    shared.metrics().no_file.add_one();
+    if shared.gate.tells_shortage() {
+        warn!(
+            connected = shared.metrics().connected.get(),
+            refused = shared.metrics().no_file.get(),
+            "no file is left for another mqtt connection: raise the limit of open files (LimitNOFILE= of the \
+             service) / 可打开文件数已用尽，新的 MQTT 连接被拒绝：请调高 LimitNOFILE"
+        );
+    }
 }
 
 /// Serves one client over any stream of bytes, as that of a WebSocket.

@@ -1,7 +1,7 @@
 //! What all connections share: the wiring to the rest of the gateway, and who is connected.
 
 use std::{
-    collections::{HashMap, hash_map},
+    collections::{BTreeSet, HashMap, hash_map},
     fmt,
     net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -220,6 +220,7 @@ pub(super) enum NoPlace {
 struct Seat {
     number: u64,
     owner: SmolStr,
+    token: Option<[u8; 32]>,
     kick: oneshot::Sender<Kick>,
 }
 
@@ -232,7 +233,10 @@ pub(super) enum Kick {
         _gone: oneshot::Sender<()>,
     },
     /// The identity lost its rights.
-    Expelled,
+    Expelled {
+        /// What it left here for its return goes too.
+        forget: bool,
+    },
 }
 
 /// A connected client's place under its client id; given back when dropped.
@@ -274,7 +278,25 @@ impl Shared {
         let mut clients = self.clients();
         clients.expulsions += 1;
         let gone = clients.seats.extract_if(|_, seat| seat.owner == name);
-        gone.filter_map(|(_, seat)| seat.kick.send(Kick::Expelled).ok()).count()
+        gone.filter_map(|(_, seat)| seat.kick.send(Kick::Expelled { forget: false }).ok()).count()
+    }
+
+    /// The tokens by which somebody is here. Whoever is on the way in by one that was asked for before
+    /// does not get in: ask what became of them only now.
+    pub fn tokens(&self) -> Vec<[u8; 32]> {
+        let mut clients = self.clients();
+        clients.expulsions += 1;
+        let tokens: BTreeSet<_> = clients.seats.values().filter_map(|seat| seat.token).collect();
+        tokens.into_iter().collect()
+    }
+
+    /// Ends every connection that came by a token which ended, and says how many there were. `forget`:
+    /// what they left here for their return goes too.
+    pub fn expel_by(&self, token: &[u8; 32], forget: bool) -> usize {
+        let mut clients = self.clients();
+        clients.expulsions += 1;
+        let gone = clients.seats.extract_if(|_, seat| seat.token.as_ref() == Some(token));
+        gone.filter_map(|(_, seat)| seat.kick.send(Kick::Expelled { forget }).ok()).count()
     }
 
     /// How often anybody was expelled so far: asked before somebody's rights are.
@@ -287,7 +309,7 @@ impl Shared {
     pub(super) fn take_place(
         self: &Arc<Self>,
         client_id: &str,
-        owner: &SmolStr,
+        (owner, token): (&SmolStr, Option<[u8; 32]>),
         expulsions: u64,
     ) -> Result<(Place, Option<oneshot::Receiver<()>>), NoPlace> {
         let mut clients = self.clients();
@@ -297,7 +319,7 @@ impl Shared {
         clients.next += 1;
         let number = clients.next;
         let (kick, kicked) = oneshot::channel();
-        let seat = Seat { number, owner: owner.clone(), kick };
+        let seat = Seat { number, owner: owner.clone(), token, kick };
         let client_id = SmolStr::new(client_id);
         let before = match clients.seats.entry(client_id.clone()) {
             hash_map::Entry::Occupied(entry) if entry.get().owner != *owner => {

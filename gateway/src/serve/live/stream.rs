@@ -24,7 +24,13 @@ use super::{
     events,
 };
 use crate::{
-    serve::{caller::Caller, refusal::Refusal, scope::Right, shared::Shared, wire},
+    serve::{
+        caller::{Caller, Proof},
+        refusal::Refusal,
+        scope::Right,
+        shared::Shared,
+        wire,
+    },
     store::CommitSeq,
 };
 
@@ -80,6 +86,8 @@ enum End {
     Quiet,
     /// The viewer's socket takes nothing.
     Slow,
+    /// The viewer's token ended: nobody waits for them.
+    SignedOut,
     /// The viewer should take a new snapshot.
     Reset(&'static str),
 }
@@ -115,9 +123,11 @@ pub(in crate::serve) fn open(
             board_next: Instant::now(),
         };
         let (stop, socket) = (task.supervisor.stopping(), stream.socket.clone());
+        let proof = stream.caller.proof;
         let end = tokio::select! {
             () = stop.wait() => End::Quiet,
             () = socket.closed() => End::Quiet,
+            () = signed_out(&task, proof) => End::SignedOut,
             end = stream.run(after) => end,
         };
         stream.close(&end).await;
@@ -129,6 +139,18 @@ pub(in crate::serve) fn open(
         (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no")),
     ];
     Ok((headers, Sse::new(stream)).into_response())
+}
+
+/// Resolves when the viewer's token ends, however far the viewer's socket is behind. What else may end
+/// their right is asked for with each beat.
+async fn signed_out(shared: &Arc<Shared>, proof: Proof) {
+    let mut ended = shared.tokens_ended.clone();
+    // It may have ended between the request and here.
+    while Caller::again(shared, proof).await.is_ok() {
+        if ended.changed().await.is_err() {
+            return std::future::pending().await;
+        }
+    }
 }
 
 struct Stream {
@@ -276,6 +298,13 @@ impl Stream {
         match end {
             End::Quiet => {}
             End::Slow => self.shared.counters.streams_cut.inc(),
+            End::SignedOut => {
+                self.shared.counters.streams_reset.inc();
+                if let Ok(json) = written(&Reset { why: "signed_out" }) {
+                    // A socket that is full is left as it is.
+                    drop(self.socket.try_send(Event::default().event("reset").data(json.get())));
+                }
+            }
             End::Reset(why) => {
                 self.shared.counters.streams_reset.inc();
                 // Whether it arrives or not, the stream ends and the page asks again.

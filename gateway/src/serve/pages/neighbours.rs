@@ -30,6 +30,9 @@ pub(super) struct LinkLine {
 pub(super) fn alarms(shared: &Shared, lang: Lang) -> Vec<String> {
     let status = shared.upper.status();
     let up = status.up().and_then(|up| {
+        if let Some(since) = up.damaged {
+            return Some(damaged(since, lang));
+        }
         let alarm = up.alarm.as_ref()?;
         Some(alarm_line(if lang.english() { "gateway above" } else { "上级网关" }, alarm, lang))
     });
@@ -54,6 +57,22 @@ fn differences(shared: &Shared, lang: Lang) -> Option<String> {
             format!("{count} 个站点日的回执两端不一致，最近：{site} {day}，对端 {by}（见回执）")
         })
     })
+}
+
+/// Nothing can go up: what this box was enrolled with is damaged.
+fn damaged(since: Timestamp, lang: Lang) -> String {
+    let since = clock_time(&since.to_string());
+    if lang.english() {
+        format!(
+            "this box cannot hand up: its enrolment.json is damaged (found {since}). Measuring, judging \
+             and warning go on here, everything is kept. Enrol it again: enrol code above, enrol join here"
+        )
+    } else {
+        format!(
+            "本机无法上传：注册文件 enrolment.json 已损坏（{since} 发现）。测量、判断和本地预警照常，\
+             数据全部保留。请重新注册：上级运行 enrol code，本机运行 enrol join"
+        )
+    }
 }
 
 fn alarm_line(name: &str, alarm: &Alarm, lang: Lang) -> String {
@@ -177,6 +196,15 @@ fn up_to(line: LinkLine, heard: &Heard, lang: Lang) -> LinkLine {
 }
 
 fn upward(up: &Upward, last: CommitSeq, lang: Lang) -> LinkLine {
+    let name = format!("↑ {}", up.to);
+    if up.damaged.is_some() {
+        let (state, detail) = if lang.english() {
+            ("cannot hand up", "enrolment.json is damaged: enrol this box again")
+        } else {
+            ("无法上传", "注册文件 enrolment.json 已损坏，请重新注册")
+        };
+        return LinkLine { name, green: false, state: state.to_owned(), detail: detail.to_owned() };
+    }
     let (green, waiting) = (up.is_green(last), up.waiting(last));
     let upto = up.uploaded.unwrap_or_default().0;
     let contact = contact(up.contact, lang);
@@ -189,7 +217,7 @@ fn upward(up: &Upward, last: CommitSeq, lang: Lang) -> LinkLine {
             if green { "已全部上传".to_owned() } else { format!("{waiting} 条待上传") };
         (state, format!("已上传至 {upto}／共 {}，最近联系 {contact}", last.0))
     };
-    LinkLine { name: format!("↑ {}", up.to), green, state, detail }
+    LinkLine { name, green, state, detail }
 }
 
 fn downward(name: &str, below: &Below, lang: Lang) -> LinkLine {

@@ -308,3 +308,47 @@ async fn places_teams_and_duty_are_refused_where_they_cannot_be() {
     check_rows(&[], &[("bench", json!({"site": "V9", "bench": "B1"}))], "1 site site_unknown")
         .await;
 }
+
+#[tokio::test]
+async fn a_token_is_listed_without_what_it_opens_by_and_ends_at_once() {
+    let gateway = gateway();
+    let admin = admin_router(std::sync::Arc::clone(&gateway.shared));
+    let make = |body: &str| ask("", Method::POST, "/admin/tokens", body);
+    let revoke = |body: &str| ask("", Method::POST, "/admin/tokens/revoke", body);
+    let made = send(&admin, make(r#"{"role":"doctor","doctor":"DR7"}"#)).await.json();
+    let token = made["token"].as_str().unwrap();
+    gateway.recorded();
+    let listed = send(&admin, ask("", Method::GET, "/admin/tokens?limit=1000", "")).await;
+    let text = listed.text();
+    let items = listed.json()["items"].as_array().unwrap().clone();
+    let ours = items.iter().find(|item| item["doctor"] == "DR7").unwrap();
+    let id = ours["id"].as_str().unwrap();
+    assert_eq!((id.len(), &ours["revoked_at"]), (16, &json!(null)));
+    let whole = blake3::hash(token.as_bytes()).to_hex();
+    assert!(whole.starts_with(id) && !text.contains(&*whole) && !text.contains(token), "{text}");
+    for body in [r#"{"token":"DR8"}"#, r#"{"token":""}"#, &json!({"token": token}).to_string()] {
+        let refused = send(&admin, revoke(body)).await;
+        assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{body}");
+        assert!(!refused.text().contains(token));
+    }
+    assert_eq!(gateway.get(token, "/api/v1/me").await.status, StatusCode::OK);
+    gateway.recorded();
+    let ended = send(&admin, revoke(&json!({"token": id.get(..8)}).to_string())).await.json();
+    assert_eq!(ended["items"][0]["id"], id, "{ended}");
+    assert_eq!(gateway.get(token, "/api/v1/me").await.status, StatusCode::UNAUTHORIZED);
+    let recorded = gateway.recorded();
+    assert_eq!((&*recorded[0].object, &*recorded[0].via), (id, "door"), "{recorded:?}");
+    // Again: it ended when it ended.
+    let again = send(&admin, revoke(&json!({"token": id}).to_string())).await.json();
+    assert_eq!(again, ended);
+    let several =
+        [make(r#"{"role":"device","device":"V03"}"#), make(r#"{"role":"device","device":"V03"}"#)];
+    for one in several {
+        send(&admin, one).await;
+    }
+    let both = send(&admin, revoke(r#"{"token":"V03"}"#)).await;
+    assert_eq!(both.status, StatusCode::BAD_REQUEST);
+    assert!(both.text().contains("V03 has several"), "{}", both.text());
+    let both = send(&admin, revoke(r#"{"token":"V03","all":true}"#)).await.json();
+    assert_eq!(both["items"].as_array().unwrap().len(), 2, "{both}");
+}

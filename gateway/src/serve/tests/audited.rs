@@ -133,6 +133,7 @@ async fn the_operator_s_door_leaves_its_lines() {
         (Method::GET, "/admin/registry?kind=person", Kind::Export, "person"),
         (Method::GET, "/admin/audit?person=P1", Kind::Export, ""),
         (Method::POST, "/admin/tokens", Kind::Change, ""),
+        (Method::GET, "/admin/tokens", Kind::View, ""),
     ] {
         let body = if method == Method::POST { r#"{"role":"county"}"# } else { "" };
         super::send(&door, ask("", method.clone(), path, body)).await;

@@ -227,6 +227,25 @@ async fn a_heartbeat_comes_and_a_token_that_ended_ends_the_stream() {
     assert_eq!(events.until("reset").await.data, json!({"why": "signed_out"}));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_token_that_is_revoked_ends_its_streams_before_the_next_heartbeat() {
+    let gateway = gateway();
+    let admin = crate::serve::admin_router(std::sync::Arc::clone(&gateway.shared));
+    let mut events = stream(&gateway, "doctor", None).await;
+    let mut others = stream(&gateway, "nurse", None).await;
+    events.until("hello").await;
+    others.until("hello").await;
+    let begun = tokio::time::Instant::now();
+    let id = crate::store::TokenRow::id_of(blake3::hash(b"doctor").as_bytes());
+    let body = json!({ "token": id }).to_string();
+    let ended = ask("", Method::POST, "/admin/tokens/revoke", &body);
+    assert_eq!(super::send(&admin, ended).await.status, axum::http::StatusCode::OK);
+    assert_eq!(events.until("reset").await.data, json!({"why": "signed_out"}));
+    assert_eq!(events.next().await, None, "the stream ends");
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    others.until("hb").await;
+}
+
 #[tokio::test]
 async fn a_new_assignment_is_seen_by_the_new_doctor_at_once() {
     let gateway = gateway();

@@ -155,6 +155,7 @@ fn gateway_by(settings: Settings, bundle: Bundle, clock: &Clock) -> Gateway {
         inlet: inlet.clone(),
         clock: clock.clone(),
         committed: world.committed.subscribe(),
+        tokens_ended: world.tokens_ended.subscribe(),
         health: healthy,
         pack: watch::channel(summary).1,
         rules: watch::channel(Arc::clone(&PACK)).1,

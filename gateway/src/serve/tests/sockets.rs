@@ -18,7 +18,7 @@ use tokio_rustls::TlsConnector;
 
 use super::{Gateway, gateway, live::Events, reading, stored};
 use crate::{
-    serve::{Listener, serve_http},
+    serve::{CONNECTIONS_MAX, Listener, serve_http},
     tls::tls_from_files,
 };
 
@@ -27,7 +27,7 @@ async fn listen(gateway: &Gateway, tls: Option<Arc<rustls::ServerConfig>>) -> St
     let address = listener.local_addr().unwrap().to_string();
     let served = serve_http(
         Listener::Tcp(listener),
-        tls,
+        (tls, CONNECTIONS_MAX),
         gateway.router.clone(),
         gateway.supervisor.clone(),
     );

@@ -142,11 +142,14 @@ impl Rows {
 pub(super) struct World {
     rows: Mutex<Rows>,
     pub(super) committed: watch::Sender<CommitSeq>,
+    pub(super) tokens_ended: watch::Sender<CommitSeq>,
 }
 
 impl World {
     pub(super) fn new() -> Arc<Self> {
-        Arc::new(Self { rows: Mutex::default(), committed: watch::channel(CommitSeq(0)).0 })
+        let (committed, tokens_ended) =
+            (watch::channel(CommitSeq(0)).0, watch::channel(CommitSeq(0)).0);
+        Arc::new(Self { rows: Mutex::default(), committed, tokens_ended })
     }
 
     pub(super) fn rows(&self) -> MutexGuard<'_, Rows> {
@@ -213,7 +216,11 @@ impl World {
                 registering.reply.send((Committed::for_tests(), changed)).unwrap();
             }
             Work::Token { row, reply } => {
+                let ended = row.revoked_at.is_some();
                 self.commit(|rows| rows.tokens.insert(row.hash, row));
+                if ended {
+                    self.tokens_ended.send_replace(CommitSeq::default());
+                }
                 told(&reply.send(Committed::for_tests()));
             }
             Work::Access { change, asked, reply } => {
@@ -801,6 +808,12 @@ impl AccessReader for World {
 
     fn broken_glass(&self, paging: &Paging) -> Result<Page<BrokenGlass>, StoreError> {
         Ok(page(self.rows().glass.iter().rev().cloned().collect(), paging))
+    }
+
+    fn tokens(&self, paging: &Paging) -> Result<Page<TokenRow>, StoreError> {
+        let mut rows: Vec<TokenRow> = self.rows().tokens.values().cloned().collect();
+        rows.sort_unstable_by_key(|row| row.hash);
+        Ok(page(rows, paging))
     }
 }
 

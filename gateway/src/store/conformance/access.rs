@@ -4,7 +4,7 @@ use super::check;
 use crate::{
     domain::{Id, Timestamp},
     store::{
-        AccessChange, AccountRow, BrokenGlass, Change, Role, Store, Vouched,
+        AccessChange, AccountRow, BrokenGlass, Change, CommitSeq, Role, Store, TokenRow, Vouched,
         fixtures::{NOON, after_noon, commit, id},
         view::Paging,
     },
@@ -104,5 +104,44 @@ fn who_broke_the_glass_is_listed_newest_first() {
         let at: Vec<_> = seen.iter().map(|broken| broken.at).collect();
         assert_eq!(at, [after_noon(3), after_noon(2), after_noon(1)]);
         assert_eq!(seen[0].reason, "collapsed at the market 3");
+    });
+}
+
+#[test]
+fn tokens_are_listed_by_hash_whether_they_ended_or_not() {
+    check(|store: &mut dyn Store| {
+        let token = |number: u8| TokenRow {
+            hash: [number; 32],
+            role: Role::Doctor,
+            place: None,
+            doctor: Some(id("D1")),
+            device: None,
+            created_at: NOON,
+            revoked_at: number.is_multiple_of(2).then(|| after_noon(1)),
+        };
+        let keep = |row: TokenRow| Change::Token(Box::new(row));
+        let rows: Vec<TokenRow> = [3, 7, 200, 255].map(token).into();
+        let changes: Vec<Change> = rows.iter().rev().cloned().map(keep).collect();
+        commit(store, &[], &changes);
+        let reader = store.reader();
+        assert_eq!(every(|page| reader.tokens(page).unwrap()), rows);
+        let ended = TokenRow { revoked_at: Some(after_noon(2)), ..token(7) };
+        commit(store, &[], &[keep(ended.clone())]);
+        assert_eq!(reader.token(&[7; 32]).unwrap(), Some(ended));
+        let strange = Paging { limit: 2, after: Some("7".to_owned()) };
+        assert!(reader.tokens(&strange).is_err());
+    });
+}
+
+#[test]
+fn followers_are_found_by_the_beginning_of_their_names() {
+    check(|store: &mut dyn Store| {
+        let names = ["mqtt/DR1/a%", "mqtt/DR1/b", "mqtt/DR10/a", "mqtt/dr1/a", "mqtt_DR1/a"];
+        let at = |name: &str| Change::Cursor { follower: name.to_owned(), to: Some(CommitSeq(0)) };
+        commit(store, &[], &names.map(at));
+        let reader = store.reader();
+        assert_eq!(reader.followers("mqtt/DR1/").unwrap(), ["mqtt/DR1/a%", "mqtt/DR1/b"]);
+        assert_eq!(reader.followers("mqtt/").unwrap().len(), 4);
+        assert!(reader.followers("mqtt/DR2/").unwrap().is_empty());
     });
 }

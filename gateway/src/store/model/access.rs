@@ -2,7 +2,10 @@
 
 use super::{enrol, reader::ModelReader, state::State};
 use crate::store::{
-    AccessChange, AccessReader, AccountName, AccountRow, BrokenGlass, StoreError, Vouched, paging,
+    AccessChange, AccessReader, AccountName, AccountRow, BrokenGlass, StoreError, TokenRow,
+    Vouched,
+    access::{token_after, token_page},
+    paging,
     view::{Page, Paging},
 };
 
@@ -45,5 +48,18 @@ impl AccessReader for ModelReader {
         let page = paging::cut(rows, limit, |(number, _)| paging::write([*number]));
         let items = page.items.into_iter().map(|(_, row)| row).collect();
         Ok(Page { items, next: page.next })
+    }
+
+    fn tokens(&self, asked: &Paging) -> Result<Page<TokenRow>, StoreError> {
+        let (after, limit) = (token_after(asked)?, paging::limit_of(asked));
+        let state = self.shared().now();
+        let rows = state.tokens.values().filter(|row| after.is_none_or(|after| row.hash > after));
+        let rows = rows.take(limit.saturating_add(1)).cloned().collect();
+        Ok(paging::cut(rows, limit, token_page))
+    }
+
+    fn followers(&self, beginning: &str) -> Result<Vec<String>, StoreError> {
+        let state = self.shared().now();
+        Ok(state.followers.keys().filter(|name| name.starts_with(beginning)).cloned().collect())
     }
 }

@@ -4,15 +4,16 @@ use rusqlite::{Connection, params};
 use smol_str::SmolStr;
 
 use super::{
-    enrol,
+    change, enrol,
     reader::SqliteReader,
+    roll,
     row::{Cells, fetch, fetch_one, run},
 };
 use crate::{
     domain::Id,
     store::{
         AccessChange, AccessReader, AccountName, AccountRow, BrokenGlass, Role, StoreError,
-        Vouched, paging,
+        TokenRow, Vouched, paging,
         view::{Page, Paging},
     },
 };
@@ -142,5 +143,13 @@ impl AccessReader for SqliteReader {
 
     fn broken_glass(&self, paging: &Paging) -> Result<Page<BrokenGlass>, StoreError> {
         self.see(|connection| broken_glass(connection, paging))
+    }
+
+    fn tokens(&self, paging: &Paging) -> Result<Page<TokenRow>, StoreError> {
+        self.see(|connection| change::tokens(connection, paging))
+    }
+
+    fn followers(&self, beginning: &str) -> Result<Vec<String>, StoreError> {
+        self.see(|connection| roll::followers(connection, beginning))
     }
 }

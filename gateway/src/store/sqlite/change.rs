@@ -10,7 +10,12 @@ use super::{
 };
 use crate::{
     domain::{BenchId, Id, SiteId, Timestamp},
-    store::{BenchSession, CardScan, Change, Owed, Role, SESSION_MAX, StoreError, Timer, TokenRow},
+    store::{
+        BenchSession, CardScan, Change, Owed, Role, SESSION_MAX, StoreError, Timer, TokenRow,
+        access::{token_after, token_page},
+        paging,
+        view::{Page, Paging},
+    },
 };
 
 /// Applies one change; counts, joins and kept states are the unit's own.
@@ -172,16 +177,31 @@ pub(super) fn token(
 ) -> Result<Option<TokenRow>, StoreError> {
     let sql = "SELECT hash, role, place, doctor, device, created_at, revoked_at FROM token \
                WHERE hash = ?";
-    fetch_one(connection, "token", (sql, [hash]), |cells: &mut Cells<'_, '_>| {
-        Ok(TokenRow {
-            hash: cells.take()?,
-            role: cells.word(&Role::ALL, Role::as_str)?,
-            place: cells.text_or_none(|text| Some(SmolStr::new(text)))?.map(String::from),
-            doctor: cells.id_or_none()?,
-            device: cells.id_or_none()?,
-            created_at: cells.time()?,
-            revoked_at: cells.time_or_none()?,
-        })
+    fetch_one(connection, "token", (sql, [hash]), read_token)
+}
+
+/// Every token, by hash.
+pub(super) fn tokens(
+    connection: &Connection,
+    asked: &Paging,
+) -> Result<Page<TokenRow>, StoreError> {
+    let (after, limit) = (token_after(asked)?, paging::limit_of(asked));
+    let sql = "SELECT hash, role, place, doctor, device, created_at, revoked_at FROM token \
+               WHERE hash > coalesce(?, x'') ORDER BY hash LIMIT ?";
+    let most = i64::try_from(limit.saturating_add(1)).unwrap_or(i64::MAX);
+    let rows = fetch(connection, "token", (sql, params![after, most]), read_token)?;
+    Ok(paging::cut(rows, limit, token_page))
+}
+
+fn read_token(cells: &mut Cells<'_, '_>) -> Result<TokenRow, StoreError> {
+    Ok(TokenRow {
+        hash: cells.take()?,
+        role: cells.word(&Role::ALL, Role::as_str)?,
+        place: cells.text_or_none(|text| Some(SmolStr::new(text)))?.map(String::from),
+        doctor: cells.id_or_none()?,
+        device: cells.id_or_none()?,
+        created_at: cells.time()?,
+        revoked_at: cells.time_or_none()?,
     })
 }
 

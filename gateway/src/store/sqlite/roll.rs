@@ -66,6 +66,15 @@ pub(super) fn cursor(connection: &Connection, follower: &str) -> Result<CommitSe
     Ok(found.map(CommitSeq).unwrap_or_default())
 }
 
+/// Followers whose name begins so.
+pub(super) fn followers(
+    connection: &Connection,
+    beginning: &str,
+) -> Result<Vec<String>, StoreError> {
+    let sql = "SELECT name FROM follower WHERE substr(name, 1, length(?1)) = ?1 ORDER BY name";
+    fetch(connection, "follower", (sql, [beginning]), cell::<String>)
+}
+
 /// Moves a follower forward; never back.
 pub(super) fn advance(
     connection: &Connection,

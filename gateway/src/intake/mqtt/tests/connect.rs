@@ -231,3 +231,56 @@ async fn whose_rights_are_taken_away_is_closed_at_once() {
     other.send(&[0xc0, 0]).await;
     other.expect(&[0xd0, 0]).await;
 }
+
+/// What is left of a durable client whose token ended.
+#[track_caller]
+fn check_ended(forget: bool, left: Option<i64>) {
+    paused().block_on(async {
+        let bench = bench();
+        let token = |user: &str| *blake3::hash(user.as_bytes()).as_bytes();
+        let mut doctor = bench.connected(v5("a").user("DR1").durable()).await;
+        let mut other = bench.connected(v5("b").user("box")).await;
+        doctor.send(&subscribe(5, &[("xz/1/doctor/DR1/alert", 1)])).await;
+        doctor.packet().await;
+        assert_eq!(bench.cursor("mqtt/DR1/a"), Some(1));
+        let mut here = bench.shared.tokens();
+        here.sort_unstable();
+        let mut expected = [token("DR1"), token("box")];
+        expected.sort_unstable();
+        assert_eq!(here, expected);
+        assert_eq!(bench.shared.expel_by(&token("nobody"), true), 0);
+        assert_eq!(bench.shared.expel_by(&token("DR1"), forget), 1);
+        assert_eq!(doctor.rest().await, [0xe0, 1, 0x98]);
+        sleep(PATIENCE).await;
+        assert_eq!(bench.cursor("mqtt/DR1/a"), left);
+        other.send(&[0xc0, 0]).await;
+        other.expect(&[0xd0, 0]).await;
+    });
+}
+
+#[test]
+fn whose_token_ended_is_closed_at_once_and_leaves_what_is_to_stay() {
+    check_ended(true, None);
+    check_ended(false, Some(1));
+}
+
+/// The token ends just after the log-in was found good.
+#[tokio::test(start_paused = true)]
+async fn nobody_slips_in_by_a_token_that_ends_meanwhile() {
+    let listener: Arc<std::sync::OnceLock<Arc<Shared>>> = Arc::default();
+    let at = Arc::clone(&listener);
+    let bench = bench_of(Limits::default(), |wiring| {
+        wiring.authenticate = Arc::new(move |login| {
+            let shared = Arc::clone(at.get().unwrap());
+            Box::pin(async move {
+                let found = identity(login.user.as_deref()).ok_or(LoginError::WrongCredentials);
+                assert!(shared.tokens().is_empty(), "it has no place yet");
+                found
+            })
+        });
+    });
+    assert!(listener.set(Arc::clone(&bench.shared)).is_ok());
+    let mut client = bench.dial();
+    client.send(&v5("a").user("box").bytes()).await;
+    assert_eq!(client.rest().await, [0x20, 3, 0, 0x88, 0], "it asks again");
+}

@@ -130,7 +130,8 @@ fn identity(user: Option<&str>) -> Option<Identity> {
         Some("operator") => Rights::Operator,
         Some(_) => return None,
     };
-    Some(Identity { name: user.unwrap_or("anyone").into(), rights })
+    let token = user.map(|user| *blake3::hash(user.as_bytes()).as_bytes());
+    Some(Identity { name: user.unwrap_or("anyone").into(), rights, token })
 }
 
 fn authenticate() -> Authenticate {

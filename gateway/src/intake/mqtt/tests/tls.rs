@@ -133,7 +133,7 @@ impl World {
                     let sites = Sites::These([site("van")].into());
                     let name = DeviceId::new(name.as_str()).unwrap();
                     let rights = Rights::Gateway { name: name.clone(), sites };
-                    Ok(Identity { name: name.as_str().into(), rights })
+                    Ok(Identity { name: name.as_str().into(), rights, token: None })
                 })
             });
         });

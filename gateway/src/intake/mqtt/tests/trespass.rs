@@ -13,7 +13,7 @@ fn at(van: &str) -> String {
 fn is_van(user: Option<&str>) -> Option<Identity> {
     let van = user.filter(|user| VANS.contains(user))?;
     let (name, sites) = (DeviceId::new(van).unwrap(), Sites::These([site(&at(van))].into()));
-    Some(Identity { name: van.into(), rights: Rights::Gateway { name, sites } })
+    Some(Identity { name: van.into(), rights: Rights::Gateway { name, sites }, token: None })
 }
 
 fn guarded() -> (Bench, mpsc::Receiver<Entry>) {
