@@ -3,6 +3,7 @@
 //! The folders are the stages of that path, in its order: intake, admit, assess, care, commit, the
 //! store, and what follows the log: notify, export, serve. ARCHITECTURE.md is the map.
 
+mod asking;
 pub mod config;
 #[cfg(feature = "faults")]
 mod fault;

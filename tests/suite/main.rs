@@ -38,6 +38,7 @@ mod registry;
 mod repeat;
 mod roster;
 mod rules;
+mod screens;
 mod shown_by;
 mod silence;
 mod slip;

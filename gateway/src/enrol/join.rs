@@ -14,7 +14,11 @@ use super::{
     enrolment::Enrolment,
     spoken::{Answers, Asks},
 };
-use crate::{secrets::Secret, uplink::GatewayKey};
+use crate::{
+    asking::{bounded, causes},
+    secrets::Secret,
+    uplink::GatewayKey,
+};
 
 /// The route of the interface.
 const ROUTE: &str = "/api/v1/enrol";
@@ -200,14 +204,8 @@ async fn ask(client: &reqwest::Client, to: &str, asks: &Asks) -> Attempt {
 }
 
 async fn read(mut response: reqwest::Response) -> Result<Vec<u8>, String> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| causes(&error))? {
-        if body.len().saturating_add(chunk.len()) > ANSWER_MAX {
-            return Err("the answer is too large".to_owned());
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
+    let body = bounded(&mut response, ANSWER_MAX).await.map_err(|error| causes(&error))?;
+    body.ok_or_else(|| "the answer is too large".to_owned())
 }
 
 /// Believes an answer that the key of the code signed for this very request, and that is about this box
@@ -239,17 +237,6 @@ fn believe(
         said_at: answers.said_at,
         token: Secret::new(answers.token),
     })
-}
-
-/// The causes in words, without the address.
-fn causes(error: &reqwest::Error) -> String {
-    let mut words = Vec::new();
-    let mut cause: Option<&dyn std::error::Error> = std::error::Error::source(error);
-    while let Some(error) = cause {
-        words.push(error.to_string());
-        cause = error.source();
-    }
-    if words.is_empty() { "it broke off".to_owned() } else { words.join(": ") }
 }
 
 #[cfg(test)]

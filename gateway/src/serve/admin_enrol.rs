@@ -4,9 +4,9 @@
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use axum::{Json, body::Body, extract::State, http::HeaderMap};
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
-use tokio::sync::oneshot;
+use tokio::sync::{SemaphorePermit, oneshot};
 
 use super::{
     admin::ROWS_MAX,
@@ -53,15 +53,28 @@ struct BoxAsked {
     serves: Vec<String>,
 }
 
+/// What is asked for, where it changes something.
+async fn changing<T: DeserializeOwned>(
+    shared: &Arc<Shared>,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<T, Refusal> {
+    shared.writable()?;
+    extract::json(&extract::body(shared, headers, body, ROWS_MAX).await?)
+}
+
+/// One request at a time weighs and enters.
+async fn turn(shared: &Shared) -> Result<SemaphorePermit<'_>, Refusal> {
+    shared.entering.acquire().await.map_err(|_closed| NotCommitted.into())
+}
+
 /// `POST /admin/enrol/codes`: a code each, all or none. A later code of a box ends the one before.
 pub(super) async fn codes(
     State(shared): State<Arc<Shared>>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Value>, Refusal> {
-    shared.writable()?;
-    let body = extract::body(&shared, &headers, body, ROWS_MAX).await?;
-    let asked: CodesAsked = extract::json(&body)?;
+    let asked: CodesAsked = changing(&shared, &headers, body).await?;
     if let [one] = asked.boxes.as_slice() {
         trail::about(one.name.as_str());
     }
@@ -73,8 +86,7 @@ pub(super) async fn codes(
     if asked.boxes.len() > BOXES_MAX {
         return Err(Refusal::bad(format!("at most {BOXES_MAX} boxes at once")));
     }
-    let turn = shared.entering.acquire().await;
-    turn.as_ref().map_err(|_closed| Refusal::from(NotCommitted))?;
+    let _turn = turn(&shared).await?;
     let task = Arc::clone(&shared);
     let made = tokio::task::spawn_blocking(move || make(&task, asked, lifetime)).await;
     let (items, changes) = made.map_err(|error| Refusal::broken(&error))??;
@@ -194,12 +206,9 @@ pub(super) async fn revoke(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Value>, Refusal> {
-    shared.writable()?;
-    let body = extract::body(&shared, &headers, body, ROWS_MAX).await?;
-    let RevokeAsked { name } = extract::json(&body)?;
+    let RevokeAsked { name } = changing(&shared, &headers, body).await?;
     trail::about(name.as_str());
-    let turn = shared.entering.acquire().await;
-    turn.as_ref().map_err(|_closed| Refusal::from(NotCommitted))?;
+    let _turn = turn(&shared).await?;
     let of = name.clone();
     let held = shared.ask(move |shared| Ok((row_of(shared, &of)?, shared.reader.box_code(&of)?)));
     let (row, code) = held.await?;

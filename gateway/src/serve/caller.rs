@@ -111,6 +111,9 @@ impl Caller {
             return Ok(());
         }
         tracing::info!(role = self.grant.role.as_str(), right = right.as_str(), "refused");
+        if self.must_change {
+            return Err(Refusal::own_password_first());
+        }
         Err(Refusal::forbidden(right.as_str()))
     }
 

@@ -120,6 +120,16 @@ impl Refusal {
         .with(right)
     }
 
+    /// They may do nothing before that.
+    pub(super) const fn own_password_first() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "choose_password",
+            "somebody else chose your password: choose your own first",
+            "当前密码由他人设置，请先改成自己的密码",
+        )
+    }
+
     pub(super) const fn cross_site() -> Self {
         Self::new(
             StatusCode::FORBIDDEN,

@@ -72,6 +72,11 @@ impl Right {
         Self::ReadAudit,
     ];
 
+    /// The right of a name.
+    pub(super) fn of(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|right| right.as_str() == name)
+    }
+
     /// The right's name in `GET /api/v1/me` and in the OpenAPI document.
     pub(super) const fn as_str(self) -> &'static str {
         match self {
@@ -135,6 +140,11 @@ pub(super) struct Reach {
 impl Reach {
     pub(super) fn may(&self, right: Right) -> bool {
         self.rights.contains(&right)
+    }
+
+    /// Every right.
+    pub(super) const fn all(&self) -> &'static [Right] {
+        self.rights
     }
 
     pub(super) fn rights(&self) -> Vec<&'static str> {

@@ -205,6 +205,23 @@ pub trait CarryReader {
         none(())
     }
 
+    /// When each gateway below was first entered, revoked ones too; by name.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn boxes_since(&self) -> Result<Vec<(BoxId, Timestamp)>, StoreError> {
+        none(())
+    }
+
+    /// The sites of which a live alert says that their gateway is silent, by the names that
+    /// [`PersonId::of_site`] makes of them.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn silent_sites(&self) -> Result<Vec<PersonId>, StoreError> {
+        none(())
+    }
+
     /// Which facts of a span came from other gateways, its first position excluded.
     ///
     /// # Errors
@@ -276,6 +293,12 @@ pub(super) trait CarryLook {
 
     /// As [`CarryReader::heard`].
     fn all_heard(&self) -> Result<Vec<(BoxId, Timestamp)>, StoreError>;
+
+    /// As [`CarryReader::boxes_since`].
+    fn all_since(&self) -> Result<Vec<(BoxId, Timestamp)>, StoreError>;
+
+    /// As [`CarryReader::silent_sites`].
+    fn all_silent(&self) -> Result<Vec<PersonId>, StoreError>;
 }
 
 impl<R: Reader + CarryLook> CarryReader for R {
@@ -308,6 +331,14 @@ impl<R: Reader + CarryLook> CarryReader for R {
 
     fn heard(&self) -> Result<Vec<(BoxId, Timestamp)>, StoreError> {
         self.all_heard()
+    }
+
+    fn boxes_since(&self) -> Result<Vec<(BoxId, Timestamp)>, StoreError> {
+        self.all_since()
+    }
+
+    fn silent_sites(&self) -> Result<Vec<PersonId>, StoreError> {
+        self.all_silent()
     }
 
     fn carried(&self, span: (CommitSeq, CommitSeq)) -> Result<Vec<CommitSeq>, StoreError> {

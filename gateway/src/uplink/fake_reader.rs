@@ -6,7 +6,7 @@ use smol_str::SmolStr;
 
 use super::parcel::Parcel;
 use crate::{
-    domain::{BoxId, SiteId, Timestamp},
+    domain::{BoxId, Registered, SiteId, Timestamp},
     export::script::Scripted,
     receipt::{Day, DayLog},
     store::{
@@ -67,6 +67,14 @@ impl Default for Carried {
 impl CarryReader for Scripted {
     fn heard(&self) -> Result<Vec<(BoxId, Timestamp)>, StoreError> {
         Ok(self.script().carried.heard.clone().into_iter().collect())
+    }
+
+    fn boxes_since(&self) -> Result<Vec<(BoxId, Timestamp)>, StoreError> {
+        let script = self.script();
+        let at = script.carried.entered_at.unwrap_or(Timestamp::from_millis(0));
+        let name = |row: &Registered| BoxId::new(&row.name()).ok();
+        let boxes = script.registry.values().filter(|row| row.kind() == "box").filter_map(name);
+        Ok(boxes.map(|name| (name, at)).collect())
     }
 
     fn cargo(

@@ -14,6 +14,7 @@ pub mod link;
 pub mod parcel;
 mod red;
 pub mod roster;
+pub(crate) mod serving;
 mod signer;
 mod status;
 

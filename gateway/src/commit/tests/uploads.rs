@@ -397,6 +397,7 @@ fn a_van_that_is_not_heard_is_one_alert_until_it_is() {
         assert_eq!(silent(&township), [(AlertState::Open, since)]);
         let alert = township.of(&[BOX_SILENT]).remove(0);
         assert_eq!((alert.level, alert.person.clone()), (Level::Yellow, PersonId::of_site("V03")));
+        assert_eq!(township.store.reader().silent_sites().unwrap(), [PersonId::of_site("V03")]);
         assert_eq!(alert.reasons[0].line, "UP-1");
         assert!(alert.reasons[0].zh.contains("V03 自 2026-03-02 "), "{:?}", alert.reasons);
         assert!(alert.reasons[0].en.contains("V03 has not uploaded since"), "{:?}", alert.reasons);
@@ -408,6 +409,7 @@ fn a_van_that_is_not_heard_is_one_alert_until_it_is() {
         township.at(heard).heard(&van.id(), heard);
         township.tick(heard.plus(Millis::minutes(2)));
         assert_eq!(silent(&township), [(AlertState::Closed, since)]);
+        assert_eq!(township.store.reader().silent_sites().unwrap(), []);
         township.tick(heard.plus(Millis::hours(25)));
         assert_eq!(silent(&township), [(AlertState::Closed, since), (AlertState::Open, heard)]);
         assert_eq!(township.store.reader().recount().unwrap(), Vec::<String>::new());

@@ -50,15 +50,18 @@ pub(in crate::serve) async fn receipts(
     Ok(Json(wire::List { items, next: None }))
 }
 
-/// The sites that a caller reaches, as on their board; of these the one asked for.
+/// The sites that a caller reaches, as on their board, heard last first; of these the one asked for.
 pub(in crate::serve) fn sites(
     shared: &Shared,
     caller: &Caller,
     wanted: Option<&SiteId>,
 ) -> Result<Vec<SiteId>, StoreError> {
     let board = shared.reader.board(&caller.reach.board, None, shared.clock.now())?;
-    let all = board.sites.into_iter().map(|row| row.site);
-    Ok(all.filter(|site| wanted.is_none_or(|wanted| wanted == site)).collect())
+    let mut all = board.sites;
+    all.retain(|row| wanted.is_none_or(|wanted| *wanted == row.site));
+    // Whoever shows a few shows those that were heard last.
+    all.sort_by_key(|row| std::cmp::Reverse(row.last_seen));
+    Ok(all.into_iter().map(|row| row.site).collect())
 }
 
 fn days(asked: &wire::ReceiptsAsked, today: Day) -> Result<(Day, Day), Refusal> {

@@ -9,6 +9,7 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use super::{Fault, unreachable};
+use crate::asking::{bounded, causes};
 
 /// Longest time until a connection stands.
 const CONNECT_MAX: Duration = Duration::from_secs(3);
@@ -87,13 +88,10 @@ impl Client {
         let question = question.header(header::ACCEPT, "application/json");
         let mut response = question.send().await.map_err(|error| broken(&error))?;
         let status = response.status();
-        let mut answer = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| broken(&error))? {
-            if answer.len().saturating_add(chunk.len()) > ANSWER_BYTES {
-                return Err(unreachable(format!("its answer is over {ANSWER_BYTES} bytes")));
-            }
-            answer.extend_from_slice(&chunk);
-        }
+        let answer = bounded(&mut response, ANSWER_BYTES).await.map_err(|error| broken(&error))?;
+        let Some(answer) = answer else {
+            return Err(unreachable(format!("its answer is over {ANSWER_BYTES} bytes")));
+        };
         let told: Option<Value> = serde_json::from_slice(&answer).ok().filter(Value::is_object);
         if status.is_client_error() {
             let why =
@@ -134,16 +132,7 @@ fn broken(error: &reqwest::Error) -> Fault {
     if error.is_timeout() {
         return unreachable("it does not answer in time");
     }
-    let mut words = String::new();
-    let mut cause: Option<&dyn std::error::Error> = std::error::Error::source(error);
-    while let Some(error) = cause {
-        if !words.is_empty() {
-            words.push_str(": ");
-        }
-        words.push_str(&error.to_string());
-        cause = error.source();
-    }
-    unreachable(words)
+    unreachable(causes(error))
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use axum::{
 use super::{
     access_words::{AccessWords, words},
     page::{Guest, Lang, Page, Refused, clock_time},
+    role_words,
     sign_in::{Stranger, add, said},
 };
 use crate::serve::{
@@ -66,9 +67,9 @@ fn show(
         page,
         w,
         problem: problem.map(|refusal| said(lang, refusal)).unwrap_or_default(),
-        role: caller.grant.role.as_str(),
+        role: role_words::role(caller.grant.role, lang),
         scope: caller.grant.place.clone().unwrap_or_default(),
-        rights: caller.reach.rights().join(", "),
+        rights: role_words::rights(caller.reach.all(), lang),
         has_password: caller.has_password,
         must_change: caller.must_change,
         may_break: caller.reach.may(Right::BreakGlass),

@@ -16,6 +16,9 @@ use crate::{
     serve::{describe, scope::Right, shared::Shared, wire},
 };
 
+/// Lines of one list of the board: a county has 1,628 sites, and a page is of 30 KB (UX section 7).
+pub(super) const LISTED: usize = 40;
+
 /// A counted level.
 #[derive(Debug)]
 pub(super) struct Tile {
@@ -60,7 +63,9 @@ struct BoardPage {
     board: wire::Board,
     tiles: Vec<Tile>,
     sites: Vec<SiteLine>,
+    more_sites: usize,
     villages: Vec<VillageLine>,
+    more_villages: usize,
     links: Vec<LinkLine>,
 }
 
@@ -75,15 +80,33 @@ pub(in crate::serve) async fn board(
     let t = lang.words;
     let page = Page::new(&shared, lang, Some(&caller), t.board);
     let told = Arc::clone(&shared);
-    let board = shared
+    let mut board = shared
         .ask(move |shared| describe::board(shared, &caller.reach.board, caller.reach.view, None))
         .await?;
+    let (more_sites, more_villages) = fit(&mut board);
     let sites = board.sites.iter().map(|site| site_line(site, t)).collect();
     let villages = board.villages.iter().map(|village| village_line(village, t)).collect();
     let known = told.ask(|shared| neighbours::known(shared.reader.as_ref())).await?;
     let links = neighbours::lines(&told, lang, &known);
-    let page = BoardPage { tiles: tiles(&board, t), sites, villages, links, board, page };
+    let tiles = tiles(&board, t);
+    let page = BoardPage { page, tiles, sites, more_sites, villages, more_villages, links, board };
     page.page.answer(&page)
+}
+
+/// Where a place has more sites or villages than a small page lists: those heard last, and those with the
+/// gravest open alert, are listed. How many are not.
+fn fit(board: &mut wire::Board) -> (usize, usize) {
+    let more = |all: usize| all.saturating_sub(LISTED);
+    let (sites, villages) = (more(board.sites.len()), more(board.villages.len()));
+    if sites > 0 {
+        board.sites.sort_by(|one, other| other.last_seen.cmp(&one.last_seen));
+        board.sites.truncate(LISTED);
+    }
+    if villages > 0 {
+        board.villages.sort_by_key(|village| std::cmp::Reverse(village.worst));
+        board.villages.truncate(LISTED);
+    }
+    (sites, villages)
 }
 
 fn site_line(site: &wire::Site, t: &Words) -> SiteLine {

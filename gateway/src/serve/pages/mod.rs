@@ -21,6 +21,7 @@ mod page;
 pub(super) mod people;
 pub(super) mod quarantine;
 pub(super) mod receipts;
+mod role_words;
 pub(super) mod session;
 pub(super) mod sign_in;
 pub(super) mod start;

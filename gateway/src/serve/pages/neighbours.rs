@@ -1,21 +1,21 @@
 //! How things stand between this gateway and its neighbours, in words: green only when the far end
 //! said so (promise P8).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::page::{Lang, clock_time};
-use crate::{
-    domain::{AlertState, BoxId, BoxState, PersonId, Registered, SiteId, Timestamp},
-    serve::shared::Shared,
-    store::{
-        CommitSeq, Reader, RegistryKey, StoreError, Waiting,
-        view::{AlertFilter, Paging, Scope},
-    },
-    uplink::{Alarm, Below, Upward},
+use super::{
+    board::LISTED,
+    page::{Lang, clock_time},
 };
-
-/// Gateways of one page of the registry.
-const PAGE: usize = 1_000;
+use crate::{
+    domain::{BoxId, PersonId, Timestamp},
+    serve::shared::Shared,
+    store::{CommitSeq, Reader, StoreError, Waiting},
+    uplink::{
+        Alarm, Below, Upward,
+        serving::{Serving, serving},
+    },
+};
 
 /// One neighbour on the board.
 #[derive(Debug, Clone)]
@@ -93,10 +93,7 @@ pub(super) struct Known {
 
 /// A gateway that serves somebody.
 struct Heard {
-    /// Its site, else its name.
-    called: String,
-    /// Up to when everything that it had is here, or since when it serves anybody.
-    until: Timestamp,
+    below: Serving,
     /// An alert says so.
     silent: bool,
 }
@@ -104,42 +101,12 @@ struct Heard {
 /// Asks the store.
 pub(super) fn known(reader: &dyn Reader) -> Result<Known, StoreError> {
     let (last, waiting) = (reader.last()?, reader.waiting_by()?);
-    let heard: BTreeMap<BoxId, Timestamp> = reader.heard()?.into_iter().collect();
-    let (mut boxes, mut after) = (BTreeMap::new(), None);
-    loop {
-        let page = reader.registry("box", &Paging { limit: PAGE, after })?;
-        for row in page.items {
-            let Registered::Box(row) = row else { continue };
-            if row.state == BoxState::Revoked || (row.serves.is_empty() && row.site.is_none()) {
-                continue;
-            }
-            let called = row.site.as_ref().map_or(row.name.as_str(), SiteId::as_str).to_owned();
-            let rows = match heard.get(&row.name) {
-                Some(_) => Vec::new(),
-                None => reader.history(&RegistryKey::neighbour(&row.name))?,
-            };
-            let first = rows.first().map(|(_, row)| row.at);
-            let Some(until) = heard.get(&row.name).copied().or(first) else { continue };
-            let filter = AlertFilter {
-                person: Some(PersonId::of_site(&called)),
-                states: vec![
-                    AlertState::Open,
-                    AlertState::Acknowledged,
-                    AlertState::Planned,
-                    AlertState::Visited,
-                ],
-                ..AlertFilter::default()
-            };
-            let one = Paging { limit: 1, after: None };
-            let alerts = reader.alerts(&Scope::Everything, &filter, &one)?;
-            let silent = !alerts.items.is_empty();
-            boxes.insert(row.name, Heard { called, until, silent });
-        }
-        after = page.next;
-        if after.is_none() {
-            return Ok(Known { last, waiting, boxes });
-        }
-    }
+    let silent: BTreeSet<PersonId> = reader.silent_sites()?.into_iter().collect();
+    let boxes = serving(reader)?.into_iter().map(|below| {
+        let silent = silent.contains(&PersonId::of_site(&below.called));
+        (below.name.clone(), Heard { below, silent })
+    });
+    Ok(Known { last, waiting, boxes: boxes.collect() })
 }
 
 /// Every neighbour that is configured or was heard.
@@ -155,7 +122,43 @@ pub(super) fn lines(shared: &Shared, lang: Lang, known: &Known) -> Vec<LinkLine>
         known.boxes.get(name).map_or(line.clone(), |heard| up_to(line, heard, lang))
     });
     let waiting = known.waiting.iter().map(|of| kept_waiting(of, lang));
+    let below = listed(below.collect(), lang);
     up.into_iter().chain(below).chain(waiting).collect()
+}
+
+/// Of many gateways those that are not green first, and how many are not listed.
+fn listed(mut lines: Vec<LinkLine>, lang: Lang) -> Vec<LinkLine> {
+    if lines.len() <= LISTED {
+        return lines;
+    }
+    lines.sort_by_key(|line| line.green);
+    let rest = lines.split_off(LISTED);
+    let (count, done) = (rest.len(), rest.iter().filter(|line| line.green).count());
+    let (state, detail) = if lang.english() {
+        (
+            format!("{count} further gateways"),
+            format!("{done} of them have uploaded everything they told of"),
+        )
+    } else {
+        (format!("另有 {count} 个网关"), format!("其中 {done} 个所报数据已全部收到"))
+    };
+    lines.push(LinkLine { name: "↓ …".to_owned(), green: done == count, state, detail });
+    lines
+}
+
+/// What is not uploaded yet, in words; `None`: everything is.
+pub(super) fn on_board(up: &Upward, last: CommitSeq, lang: Lang) -> Option<String> {
+    let (waiting, contact) = (up.waiting(last), contact(up.contact, lang));
+    (waiting > 0).then(|| {
+        if lang.english() {
+            format!(
+                "{waiting} facts are not uploaded yet, last contact {contact}: their days are the same at \
+                 both ends once they are"
+            )
+        } else {
+            format!("{waiting} 条尚未上传，最近联系 {contact}；上传后相关日期才会一致")
+        }
+    })
 }
 
 /// What came and refers to something that is not here: an act about an alert that this gateway cannot
@@ -178,7 +181,8 @@ fn kept_waiting(of: &Waiting, lang: Lang) -> LinkLine {
 
 /// The same with up to when all is known, or since when nothing is.
 fn up_to(line: LinkLine, heard: &Heard, lang: Lang) -> LinkLine {
-    let (called, until) = (&heard.called, clock_time(&heard.until.to_string()));
+    let Serving { called, until, .. } = &heard.below;
+    let until = clock_time(&until.to_string());
     let detail = if lang.english() {
         format!("{}, complete up to {until}", line.detail)
     } else {
@@ -221,6 +225,15 @@ fn upward(up: &Upward, last: CommitSeq, lang: Lang) -> LinkLine {
 }
 
 fn downward(name: &str, below: &Below, lang: Lang) -> LinkLine {
+    if below.contact.is_none() {
+        let (state, detail) = if lang.english() {
+            ("was not heard since the start", "what waits there is not known")
+        } else {
+            ("启动后尚未联系", "该处待上传数未知")
+        };
+        let (state, detail) = (state.to_owned(), detail.to_owned());
+        return LinkLine { name: format!("↓ {name}"), green: false, state, detail };
+    }
     let waiting = below.last.0.saturating_sub(below.upto.0).max(0);
     let green = waiting == 0 && below.contact.is_some() && below.alarm.is_none();
     let contact = contact(below.contact, lang);
@@ -237,4 +250,67 @@ fn downward(name: &str, below: &Below, lang: Lang) -> LinkLine {
 fn contact(at: Option<Timestamp>, lang: Lang) -> String {
     let never = if lang.english() { "never since the start" } else { "启动后尚未联系" };
     at.map_or_else(|| never.to_owned(), |at| clock_time(&at.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{io::Write, time::Duration};
+
+    use super::*;
+    use crate::{
+        domain::{BoxState, Level, Neighbour, Registered},
+        store::{
+            CarryChange, Change, Fact, Options, SqliteStore, Store,
+            fixtures::{NOON, after_noon, alert, commit, id, registration},
+        },
+    };
+
+    /// Sites of a county (DESIGN section 2), a gateway each.
+    const BOXES: i64 = 1_628;
+
+    fn gateway_of(number: i64) -> Fact {
+        registration(Registered::Box(Neighbour {
+            name: id(&format!("gw-{number:04}")),
+            key: format!("ed25519:{}", "A".repeat(43)),
+            site: Some(id(&format!("S{number:04}"))),
+            serves: Vec::new(),
+            state: if number == 7 { BoxState::Revoked } else { BoxState::Enabled },
+            epoch: None,
+            attributes: BTreeMap::new(),
+        }))
+    }
+
+    /// Every third was never heard; every fourth is silent.
+    #[test]
+    fn a_county_of_gateways_is_asked_for_in_a_few_questions() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = SqliteStore::open(Options::new(folder.path())).unwrap();
+        let rows: Vec<Fact> = (0..BOXES).map(gateway_of).collect();
+        let heard = (0..BOXES).filter(|number| number % 3 != 0).map(|number| {
+            let name = id(&format!("gw-{number:04}"));
+            Change::Carry(Box::new(CarryChange::Heard(name, after_noon(number))))
+        });
+        commit(&mut store, &rows, &heard.collect::<Vec<_>>());
+        let silent = (0..BOXES / 4).map(|number| {
+            let whoever = PersonId::of_site(&format!("S{:04}", number * 4));
+            alert(number, whoever.as_str(), None, Level::Yellow)
+        });
+        let changes: Vec<Change> = silent.map(|alert| Change::Alert(Box::new(alert))).collect();
+        commit(&mut store, &[], &changes);
+        let reader = store.reader();
+        let begun = tokio::time::Instant::now();
+        let known = known(reader.as_ref()).unwrap();
+        let took = begun.elapsed();
+        writeln!(std::io::stdout(), "{} boxes in {took:?}", known.boxes.len()).unwrap();
+        assert_eq!(known.boxes.len(), usize::try_from(BOXES).unwrap() - 1);
+        let of = |number: i64| known.boxes.get(&id(&format!("gw-{number:04}"))).unwrap();
+        assert_eq!((of(3).below.until, of(3).silent), (NOON, false));
+        assert_eq!((of(5).below.until, of(5).silent), (after_noon(5), false));
+        assert_eq!((of(8).below.until, of(8).silent), (after_noon(8), true));
+        assert_eq!(
+            (&*of(12).below.called, of(12).below.until, of(12).silent),
+            ("S0012", NOON, true)
+        );
+        assert!(took < Duration::from_secs(60), "{took:?}");
+    }
 }

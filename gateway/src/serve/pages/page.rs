@@ -15,6 +15,7 @@ use crate::serve::{
     caller::{Caller, cookie},
     extract::Asked,
     refusal::Refusal,
+    scope::Right,
     secret,
     shared::Shared,
     wire,
@@ -95,6 +96,7 @@ pub(in crate::serve) struct Page {
     pub(super) glass: Option<String>,
     pub(super) who: Option<String>,
     pub(super) csrf: String,
+    pub(super) reads_board: bool,
     pub(super) reads_alerts: bool,
     pub(super) reads_people: bool,
     pub(super) reads_indicators: bool,
@@ -109,7 +111,12 @@ impl Page {
     pub(super) fn new(shared: &Shared, lang: Lang, caller: Option<&Caller>, title: &str) -> Self {
         let sending = shared.pack.borrow().sending.clone();
         let why = if lang.english() { sending.why_en } else { sending.why_zh };
-        let who = caller.map(|caller| caller.grant.author().to_owned());
+        // A link or token of no account and no doctor is called by its role.
+        let who = caller.map(|Caller { grant, .. }| match (&grant.doctor, &grant.account) {
+            (None, None) => super::role_words::role(grant.role, lang).to_owned(),
+            _named => grant.author().to_owned(),
+        });
+        let may = |right| caller.is_some_and(|caller| caller.reach.may(right));
         Self {
             t: lang.words,
             style: STYLE,
@@ -123,14 +130,11 @@ impl Page {
                 .and_then(|caller| Some(clock_time(&caller.glass.as_ref()?.until.to_string()))),
             who,
             csrf: caller.and_then(|caller| caller.csrf.clone()).unwrap_or_default(),
-            reads_alerts: caller
-                .is_some_and(|caller| caller.reach.may(crate::serve::scope::Right::ReadAlerts)),
-            reads_people: caller
-                .is_some_and(|caller| caller.reach.may(crate::serve::scope::Right::ReadPeople)),
-            reads_indicators: caller
-                .is_some_and(|caller| caller.reach.may(crate::serve::scope::Right::ReadIndicators)),
-            decides: caller
-                .is_some_and(|caller| caller.reach.may(crate::serve::scope::Right::Decide)),
+            reads_board: may(Right::ReadBoard),
+            reads_alerts: may(Right::ReadAlerts),
+            reads_people: may(Right::ReadPeople),
+            reads_indicators: may(Right::ReadIndicators),
+            decides: may(Right::Decide),
             refresh_seconds: None,
             chosen: lang.chosen,
             secure: shared.settings.secure,
@@ -178,18 +182,24 @@ struct RefusedPage<'a> {
     en: &'a str,
     detail: &'a str,
     sign_in: bool,
+    /// Whoever signed in goes on there.
+    on: &'a str,
 }
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         let body = self.0.body();
+        let named = body.detail.as_deref().and_then(Right::of).map(super::role_words::right);
+        let named = named.map(|(zh, en)| format!("{zh} / {en}"));
+        let detail = named.or(body.detail).unwrap_or_default();
         let page = RefusedPage {
             style: STYLE,
             zh: self.0.message_zh(),
             en: self.0.message(),
-            detail: body.detail.as_deref().unwrap_or_default(),
+            detail: &detail,
             sign_in: self.0.status == StatusCode::UNAUTHORIZED
                 || body.code == "provider_unreachable",
+            on: if self.0.status == StatusCode::FORBIDDEN { "/account" } else { "/lite" },
         };
         html(self.0.status, &page).unwrap_or_else(IntoResponse::into_response)
     }

@@ -7,7 +7,10 @@ use std::{collections::BTreeSet, sync::Arc};
 use askama::Template;
 use axum::{extract::State, response::Response};
 
-use super::page::{Guest, Lang, Page, Refused, clock_time};
+use super::{
+    neighbours::on_board,
+    page::{Guest, Lang, Page, Refused, clock_time},
+};
 use crate::{
     domain::SiteId,
     receipt::Day,
@@ -140,8 +143,8 @@ struct OfSite {
 struct ReceiptsPage {
     page: Page,
     w: &'static Words,
-    /// What is still to be compared, or that nothing can be.
-    progress: Option<String>,
+    /// What is not uploaded yet; what is still to be compared, or that nothing can be.
+    progress: Vec<String>,
     sites: Vec<OfSite>,
     others: Vec<String>,
 }
@@ -160,12 +163,13 @@ pub(in crate::serve) async fn receipts(
     let wanted: Option<SiteId> = name("site", asked.site.as_deref())?;
     let to = name("to", asked.to.as_deref())?.unwrap_or(Day::of(shared.clock.now()));
     let days = (to.plus(1 - DAYS), to);
-    let progress = shared.upper.status().up().and_then(|up| match up.unchecked {
+    let up = shared.upper.status().up();
+    let unchecked = up.as_ref().and_then(|up| match up.unchecked {
         _ if up.without_receipts => Some(w.without.to_owned()),
         0 => None,
         days => Some(format!("{days} {}", w.unchecked)),
     });
-    let (sites, others) = shared
+    let (sites, others, last) = shared
         .ask(move |shared| {
             let (mut all, mut others) = (Vec::new(), Vec::new());
             let sites = sites(shared, &caller, wanted.as_ref())?;
@@ -181,9 +185,11 @@ pub(in crate::serve) async fn receipts(
                 let (site, said) = (site.to_string(), said(w, &told));
                 all.push(OfSite { site, days: lines, said });
             }
-            Ok::<_, StoreError>((all, others))
+            Ok::<_, StoreError>((all, others, shared.reader.last()?))
         })
         .await?;
+    let waiting = up.as_ref().and_then(|up| on_board(up, last, lang));
+    let progress = waiting.into_iter().chain(unchecked).collect();
     let page = ReceiptsPage { page, w, progress, sites, others };
     page.page.answer(&page)
 }

@@ -157,8 +157,22 @@ fn ask(
 pub(super) fn said(lang: Lang, refusal: &Refusal) -> String {
     let text = if lang.english() { refusal.message() } else { refusal.message_zh() };
     match refusal.body().detail {
-        Some(detail) => format!("{text} ({detail})"),
+        Some(detail) => format!("{text} ({})", in_one(lang, &detail)),
         None => text.to_owned(),
+    }
+}
+
+/// Of a detail in both languages, the reader's.
+fn in_one(lang: Lang, detail: &str) -> &str {
+    match detail.split_once(" / ").filter(|(en, zh)| en.is_ascii() && !zh.is_ascii()) {
+        Some((en, zh)) => {
+            if lang.english() {
+                en
+            } else {
+                zh
+            }
+        }
+        None => detail,
     }
 }
 

@@ -203,7 +203,7 @@ async fn a_name_a_password_and_a_code_open_a_session_that_knows_who_it_is() {
     assert_eq!(browser.get("/api/v1/people/P2").await.status, StatusCode::NOT_FOUND);
     let page = browser.get("/account").await;
     assert_eq!(page.status, StatusCode::OK);
-    assert!(page.text().contains("break_glass"), "{}", page.text());
+    assert!(page.text().contains("<b>村医</b>"), "{}", page.text());
     let on = browser.get("/account?next=1").await;
     assert_eq!((on.status, on.header(header::LOCATION)), (StatusCode::SEE_OTHER, "/"));
     for path in ["/login", "/account"] {
@@ -239,6 +239,11 @@ async fn the_first_sign_in_sets_up_the_second_factor_and_a_password_of_ones_own(
     assert_eq!(browser.get("/api/v1/people/P1").await.status, StatusCode::FORBIDDEN);
     assert_eq!(browser.get("/api/v1/board").await.status, StatusCode::FORBIDDEN);
     assert!(browser.get("/account").await.text().contains("请先改成自己的密码"));
+    let page = browser.get("/lite").await;
+    assert_eq!(page.status, StatusCode::FORBIDDEN);
+    let led =
+        page.text().contains("请先改成自己的密码") && page.text().contains("href=\"/account\"");
+    assert!(led, "whoever goes elsewhere is told what to do first: {}", page.text());
     let change =
         |old, new, again| [("act", "password"), ("old", old), ("new", new), ("again", again)];
     for (fields, status) in [

@@ -3,7 +3,7 @@
 use axum::http::{Method, StatusCode, header};
 
 use super::{Answer, CANARY, Gateway, alert_id, ask, gateway};
-use crate::domain::DoctorId;
+use crate::{domain::DoctorId, store::Role};
 
 /// Largest page, as sent (UX section 7: HTML of 30 KB).
 const PAGE_MAX: usize = 30 * 1024;
@@ -172,6 +172,73 @@ async fn a_link_for_an_alert_out_of_the_doctor_s_reach_or_a_forged_one_is_nothin
         assert_eq!(pressed.status, StatusCode::NOT_FOUND, "{path}");
     }
     assert!(acts(&gateway).is_empty());
+}
+
+#[tokio::test]
+async fn an_account_says_its_role_and_rights_in_the_language_of_its_reader() {
+    let gateway = gateway();
+    for role in Role::ALL {
+        for (lang, other) in [("zh", "Rights"), ("en", "权限")] {
+            let page = gateway.get(role.as_str(), &format!("/account?lang={lang}")).await.text();
+            let main = page.split("<main>").nth(1).unwrap();
+            let codes = main.split(|sign: char| !sign.is_ascii_alphabetic() && sign != '_');
+            let codes: Vec<&str> =
+                codes.filter(|word| word.contains('_') && *word != "csrf").collect();
+            assert!(codes.is_empty(), "{role:?} {lang}: {codes:?}");
+            assert!(!main.contains(other), "{role:?} {lang}: {main}");
+        }
+    }
+    for (role, zh, en) in [
+        ("doctor", "<b>村医</b>", "<b>village doctor</b>"),
+        ("assistant", "<b>健康帮扶专干</b>", "<b>assistance office</b>"),
+        ("security_admin", "<b>安全管理员</b>", "<b>security administrator</b>"),
+        ("auditor", "查看审计日志", "read the audit log"),
+    ] {
+        for (lang, expected) in [("zh", zh), ("en", en)] {
+            let page = gateway.get(role, &format!("/account?lang={lang}")).await.text();
+            assert!(page.contains(expected), "{role} {lang}: {page}");
+        }
+    }
+    let refused = gateway.get("auditor", "/lite/inbox").await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN);
+    let told = refused.text();
+    assert!(told.contains("查看预警 / see alerts") && !told.contains("read_alerts"), "{told}");
+    assert!(told.contains("href=\"/account\""), "a page that refuses leads on: {told}");
+}
+
+#[tokio::test]
+async fn the_board_of_a_county_is_a_small_page_that_says_what_it_does_not_list() {
+    let gateway = gateway();
+    gateway.world.commit(|rows| {
+        for number in 0..1_628 {
+            let site = format!("S{number:04}");
+            super::put(
+                rows,
+                "site",
+                &serde_json::json!({"site": site, "kind": "clinic",
+                "name": format!("第{number}村卫生室"), "village": format!("第{number}村"),
+                "township": "青石镇"}),
+            );
+            let key = format!("ed25519:{}", "A".repeat(43));
+            super::put(
+                rows,
+                "box",
+                &serde_json::json!({"box": format!("gw-{number:04}"),
+                "key": key, "site": site}),
+            );
+        }
+    });
+    for (lang, gateways, sites) in
+        [("zh", "另有 1588 个网关", "未列出："), ("en", "1588 further gateways", "Not listed:")]
+    {
+        let answer = gateway.get("doctor", &format!("/lite?lang={lang}")).await;
+        check("/lite", &answer);
+        let text = answer.text();
+        assert!(text.contains(gateways) && text.contains(sites), "{text}");
+        let never =
+            if lang == "zh" { "启动后尚未联系" } else { "was not heard since the start" };
+        assert!(text.contains(never), "what was not heard is not said to have more: {text}");
+    }
 }
 
 #[test]

@@ -851,6 +851,20 @@ impl CarryReader for World {
     fn heard(&self) -> Result<Vec<(BoxId, Timestamp)>, StoreError> {
         Ok(Vec::new())
     }
+
+    fn boxes_since(&self) -> Result<Vec<(BoxId, Timestamp)>, StoreError> {
+        let rows = self.rows();
+        let boxes = rows.registry.values().filter(|row| row.kind() == "box");
+        Ok(boxes.filter_map(|row| Some((BoxId::new(&row.name()).ok()?, super::now()))).collect())
+    }
+
+    fn silent_sites(&self) -> Result<Vec<PersonId>, StoreError> {
+        let rows = self.rows();
+        let live = rows.alerts.iter().map(|known| &known.alert);
+        let live = live.filter(|alert| alert.state.is_live());
+        let silent = live.filter(|alert| alert.person.silent_site().is_some());
+        Ok(silent.map(|alert| alert.person.clone()).collect())
+    }
 }
 impl SealReader for World {}
 

@@ -93,4 +93,6 @@ pub(super) fn look(reader: &dyn Reader, seen: &mut Vec<String>) {
     let carried = reader.carried((CommitSeq(3), CommitSeq(40))).unwrap();
     let heard = reader.heard().unwrap();
     seen.push(format!("{marks:?} {uploads:?} {heard:?} {waiting:?} {carried:?}"));
+    let (since, silent) = (reader.boxes_since().unwrap(), reader.silent_sites().unwrap());
+    seen.push(format!("{since:?} {silent:?}"));
 }

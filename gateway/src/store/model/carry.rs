@@ -1,10 +1,10 @@
 //! What came from other gateways, in memory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{reader::ModelReader, state::State, unit::ModelUnit};
 use crate::{
-    domain::{AlertId, BoxId, PersonId, ReadingId, Timestamp},
+    domain::{AlertId, BoxId, PersonId, ReadingId, Registered, Timestamp},
     store::{
         Attributed, Came, CarryChange, CarryUnit, CommitSeq, Fact, FactId, First, Landed,
         StoreError, Uploaded, Waiting, WaitingParcel, Watermark, carry::CarryLook,
@@ -246,6 +246,27 @@ impl CarryLook for ModelReader {
 
     fn all_heard(&self) -> Result<Vec<(BoxId, Timestamp)>, StoreError> {
         Ok(self.shared().now().heard())
+    }
+
+    fn all_since(&self) -> Result<Vec<(BoxId, Timestamp)>, StoreError> {
+        let mut all: BTreeMap<BoxId, Timestamp> = BTreeMap::new();
+        for (_, fact) in self.shared().now().log() {
+            if let Fact::Registration(entered) = fact
+                && let Registered::Box(row) = &entered.row
+            {
+                let since = all.entry(row.name.clone()).or_insert(entered.at);
+                *since = entered.at.min(*since);
+            }
+        }
+        Ok(all.into_iter().collect())
+    }
+
+    fn all_silent(&self) -> Result<Vec<PersonId>, StoreError> {
+        let state = self.shared().now();
+        let live = state.alerts.values().filter(|alert| alert.state.is_live());
+        let silent = live.filter(|alert| alert.person.silent_site().is_some());
+        let all: BTreeSet<PersonId> = silent.map(|alert| alert.person.clone()).collect();
+        Ok(all.into_iter().collect())
     }
 
     fn waiting_of(&self) -> Result<Vec<Waiting>, StoreError> {

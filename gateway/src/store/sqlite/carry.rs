@@ -10,7 +10,7 @@ use super::{
     unit::SqliteUnit,
 };
 use crate::{
-    domain::{AlertId, BoxId, Id, PersonId, ReadingId, Timestamp},
+    domain::{AlertId, BoxId, Id, PersonId, ReadingId, SILENT_SITE, Timestamp},
     store::{
         Attributed, Came, CarryChange, CarryUnit, CommitSeq, FactId, First, Landed, StoreError,
         Uploaded, Waiting, WaitingParcel, Watermark, carry::CarryLook,
@@ -335,6 +335,28 @@ impl CarryLook for SqliteReader {
 
     fn all_heard(&self) -> Result<Vec<(BoxId, Timestamp)>, StoreError> {
         self.see(heard)
+    }
+
+    fn all_since(&self) -> Result<Vec<(BoxId, Timestamp)>, StoreError> {
+        let sql = "SELECT name, min(at) FROM registration WHERE kind = 'box' GROUP BY name \
+                   ORDER BY name";
+        self.see(|connection| {
+            fetch(connection, "registration", (sql, []), |cells| Ok((cells.id()?, cells.time()?)))
+        })
+    }
+
+    fn all_silent(&self) -> Result<Vec<PersonId>, StoreError> {
+        // Live alerts are walked in their index alone, which holds the person.
+        let sql = "SELECT DISTINCT person FROM alert INDEXED BY alert_live_board WHERE live = 1 \
+                   AND substr(person, 1, ?1) = ?2 ORDER BY person";
+        let length = i64::try_from(SILENT_SITE.len()).unwrap_or_default();
+        self.see(|connection| {
+            let asked = params![length, SILENT_SITE];
+            fetch(connection, "alert", (sql, asked), |cells| {
+                let site: PersonId = cells.id()?;
+                Ok(site)
+            })
+        })
     }
 
     fn waiting_of(&self) -> Result<Vec<Waiting>, StoreError> {

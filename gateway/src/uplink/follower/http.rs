@@ -6,7 +6,10 @@ use futures_util::future::BoxFuture;
 use reqwest::{StatusCode, header, redirect};
 
 use super::line::{Line, LineError};
-use crate::uplink::batch::ENVELOPE_MAX;
+use crate::{
+    asking::{bounded, causes},
+    uplink::batch::ENVELOPE_MAX,
+};
 
 /// Longest time until a connection stands.
 const CONNECT_MAX: Duration = Duration::from_secs(20);
@@ -85,14 +88,8 @@ impl HttpLine {
         if !status.is_success() && !told {
             return Err(LineError::Broken(status.to_string()));
         }
-        let mut answer = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| broken(&error))? {
-            if answer.len().saturating_add(chunk.len()) > ANSWER_BYTES {
-                return Err(LineError::Broken("the answer is too large".to_owned()));
-            }
-            answer.extend_from_slice(&chunk);
-        }
-        Ok(answer)
+        let answer = bounded(&mut response, ANSWER_BYTES).await.map_err(|error| broken(&error))?;
+        answer.ok_or_else(|| LineError::Broken("the answer is too large".to_owned()))
     }
 }
 
@@ -102,16 +99,6 @@ impl Line for HttpLine {
     }
 }
 
-/// The causes in words, without the address.
 fn broken(error: &reqwest::Error) -> LineError {
-    let mut words = String::new();
-    let mut cause: Option<&dyn std::error::Error> = std::error::Error::source(error);
-    while let Some(error) = cause {
-        if !words.is_empty() {
-            words.push_str(": ");
-        }
-        words.push_str(&error.to_string());
-        cause = error.source();
-    }
-    if error.is_timeout() { LineError::Silent } else { LineError::Broken(words) }
+    if error.is_timeout() { LineError::Silent } else { LineError::Broken(causes(error)) }
 }

@@ -3,12 +3,10 @@
 
 use super::run::Follower;
 use crate::{
-    domain::{BoxState, Registered, Timestamp},
-    store::{Reader, RegistryKey, StoreError, view::Paging},
+    domain::Timestamp,
+    store::{Reader, StoreError},
+    uplink::serving::serving,
 };
-
-/// Boxes of one page of the registry.
-const PAGE: usize = 1_000;
 
 impl Follower {
     /// In milliseconds, of whichever was heard least of late; 0 where nothing stands below.
@@ -22,28 +20,5 @@ impl Follower {
 
 /// Since when a box that serves somebody has not told everything, whichever it is of the longest.
 fn silent_since(reader: &dyn Reader) -> Result<Option<Timestamp>, StoreError> {
-    let heard = reader.heard()?;
-    let (mut since, mut after) = (None::<Timestamp>, None);
-    loop {
-        let page = reader.registry("box", &Paging { limit: PAGE, after })?;
-        for row in page.items {
-            let Registered::Box(row) = row else { continue };
-            if row.state == BoxState::Revoked || (row.serves.is_empty() && row.site.is_none()) {
-                continue;
-            }
-            let known = heard.iter().find(|(name, _)| *name == row.name).map(|(_, until)| *until);
-            let until = match known {
-                Some(until) => Some(until),
-                None => {
-                    let rows = reader.history(&RegistryKey::neighbour(&row.name))?;
-                    rows.first().map(|(_, row)| row.at)
-                }
-            };
-            since = since.into_iter().chain(until).min();
-        }
-        after = page.next;
-        if after.is_none() {
-            return Ok(since);
-        }
-    }
+    Ok(serving(reader)?.into_iter().map(|below| below.until).min())
 }
