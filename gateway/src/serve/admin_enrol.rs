@@ -19,7 +19,7 @@ use super::{
 use crate::{
     commit::{Enrolling, Registering, Work},
     domain::{BoxId, BoxState, Millis, Neighbour, Registered, SiteId, Timestamp},
-    enrol::{CODE_HOURS, CODE_MAX, Code, SERVER_DAYS, Span, kept},
+    enrol::{AuthorityError, CODE_HOURS, CODE_MAX, Code, SERVER_DAYS, Span, kept},
     intake::NotCommitted,
     store::{BoxChange, BoxCode, RegistryKey, StoreError, view::Scope},
 };
@@ -63,6 +63,14 @@ async fn changing<T: DeserializeOwned>(
     extract::json(&extract::body(shared, headers, body, ROWS_MAX).await?)
 }
 
+/// What is wrong with the authority's files or with the certificate that was named, and which file it is.
+fn unusable(error: &AuthorityError) -> Refusal {
+    match std::error::Error::source(error) {
+        Some(cause) => Refusal::bad(format!("{error}: {cause}")),
+        None => Refusal::bad(error.to_string()),
+    }
+}
+
 /// One request at a time weighs and enters.
 async fn turn(shared: &Shared) -> Result<SemaphorePermit<'_>, Refusal> {
     shared.entering.acquire().await.map_err(|_closed| NotCommitted.into())
@@ -100,7 +108,7 @@ fn make(
     lifetime: Millis,
 ) -> Result<(Vec<Value>, Vec<BoxChange>), Refusal> {
     let pin = shared.office.pin(asked.certificate.as_deref());
-    let pin = pin.map_err(|error| Refusal::bad(error.to_string()))?;
+    let pin = pin.map_err(|error| unusable(&error))?;
     let (above, now) = (shared.key.public(), shared.office.floor.now());
     let (gateway, _) = shared.reader.gateway().map_err(|error| Refusal::store(&error))?;
     let (mut items, mut changes, mut names) = (Vec::new(), Vec::new(), BTreeMap::new());
@@ -251,7 +259,6 @@ pub(super) async fn server(
         Ok((made, at.plus(Millis::days(SERVER_DAYS))))
     });
     let made = made.await.map_err(|error| Refusal::broken(&error))?;
-    let wrong = |error: crate::enrol::AuthorityError| Refusal::bad(error.to_string());
-    let (made, until) = made.map_err(wrong)?;
+    let (made, until) = made.map_err(|error| unusable(&error))?;
     Ok(Json(json!({ "chain": made.chain, "key": made.key.expose(), "until": until })))
 }

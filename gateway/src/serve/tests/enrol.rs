@@ -310,3 +310,13 @@ async fn what_is_no_list_of_boxes_makes_no_code() {
     }
     assert!(world.gateway.world.box_code(&"V3".parse().unwrap()).unwrap().is_none());
 }
+
+#[tokio::test]
+async fn a_certificate_that_cannot_be_read_is_named() {
+    let world = World::new();
+    let file = "/nowhere/server.pem";
+    let body = json!({ "boxes": [{ "box": "V3" }], "hours": 24, "certificate": file });
+    let (status, told) = world.door(Method::POST, "/admin/enrol/codes", &body).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert!(told["detail"].as_str().is_some_and(|detail| detail.contains(file)), "{told}");
+}
