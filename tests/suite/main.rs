@@ -22,6 +22,7 @@ mod disk;
 mod disk_image;
 mod enrol;
 mod events;
+mod fleet_alerts;
 mod fleet_days;
 mod floods;
 mod identity;
