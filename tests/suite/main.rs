@@ -24,6 +24,7 @@ mod enrol;
 mod enrolled;
 mod events;
 mod files;
+mod fleet_alerts;
 mod fleet_days;
 mod floods;
 mod identity;

@@ -14,7 +14,8 @@ use serde_json::{Value, json};
 use tempfile::{TempDir, tempdir};
 
 use crate::{
-    fleet_days::{alerts, is_green, readings, trust},
+    fleet_alerts::alerts,
+    fleet_days::{is_green, readings, trust},
     setup,
     uplink::{LINK, below, listens, way, who},
 };

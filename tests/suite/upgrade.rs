@@ -19,7 +19,8 @@ use serde_json::{Value, json};
 use tempfile::tempdir;
 
 use crate::{
-    fleet_days::{alerts, is_green, readings, trust},
+    fleet_alerts::alerts,
+    fleet_days::{is_green, readings, trust},
     setup,
     uplink::{LINK, below, figure, listens, way, who},
 };

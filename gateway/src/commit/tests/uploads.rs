@@ -504,14 +504,20 @@ fn a_follow_up_by_a_clock_two_years_ahead_hides_nobodys_silence() {
             fasting: None,
             symptoms: Vec::new(),
         };
-        let event = PersonEvent::new(id("P1"), what, (shown, shown), "DR1".into());
-        van.at(shown).items(&[Item::Event(Box::new(event))], None);
+        // P3 lives where no van serves: what time alone does to them is told at once.
+        for whose in ["P1", "P3"] {
+            let event = PersonEvent::new(id(whose), what.clone(), (shown, shown), "DR1".into());
+            van.at(shown).items(&[Item::Event(Box::new(event))], None);
+        }
         township.at(hour(2)).carry(&van, &Toward::Up, &[ALL]);
         township.heard(&van.id(), hour(2));
         township.tick(hour(3));
+        assert_eq!(whose(&township), [], "time does not run on to what the clock showed");
         township.at(day(MISSED + 2)).heard(&van.id(), day(MISSED + 2));
         township.tick(day(MISSED + 3));
         assert_eq!(whose(&township), ["P1", "P2", "P3"].map(|whose| pair(whose, "missed")));
+        let told = township.of(&["missed"]);
+        assert!(told.iter().all(|alert| alert.state == AlertState::Open), "{told:?}");
         assert_eq!(township.store.reader().recount().unwrap(), Vec::<String>::new());
     });
 }
