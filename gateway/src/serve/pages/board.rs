@@ -84,10 +84,12 @@ pub(in crate::serve) async fn board(
         .ask(move |shared| describe::board(shared, &caller.reach.board, caller.reach.view, None))
         .await?;
     let (more_sites, more_villages) = fit(&mut board);
-    let sites = board.sites.iter().map(|site| site_line(site, t)).collect();
     let villages = board.villages.iter().map(|village| village_line(village, t)).collect();
     let known = told.ask(|shared| neighbours::known(shared.reader.as_ref())).await?;
     let links = neighbours::lines(&told, lang, &known);
+    let unheard = neighbours::unheard(&told, &known);
+    let sites = board.sites.iter().map(|site| site_line(site, !unheard.contains(&site.site), t));
+    let sites = sites.collect();
     let tiles = tiles(&board, t);
     let page = BoardPage { page, tiles, sites, more_sites, villages, more_villages, links, board };
     page.page.answer(&page)
@@ -109,13 +111,13 @@ fn fit(board: &mut wire::Board) -> (usize, usize) {
     (sites, villages)
 }
 
-fn site_line(site: &wire::Site, t: &Words) -> SiteLine {
+fn site_line(site: &wire::Site, heard: bool, t: &Words) -> SiteLine {
     let name = if site.name.is_empty() { &site.site } else { &site.name };
     SiteLine {
         name: name.clone(),
         word: match site.state {
-            "online" => t.online,
-            "offline" => t.offline,
+            "online" if heard => t.online,
+            "offline" if heard => t.offline,
             _ => t.unknown,
         },
         last_seen: site.last_seen.as_deref().map(clock_time).unwrap_or_default(),

@@ -8,7 +8,7 @@ use super::{
     page::{Lang, clock_time},
 };
 use crate::{
-    domain::{BoxId, PersonId, Timestamp},
+    domain::{BoxId, Millis, PersonId, Timestamp},
     serve::shared::Shared,
     store::{CommitSeq, Reader, StoreError, Waiting},
     uplink::{
@@ -16,6 +16,10 @@ use crate::{
         serving::{Serving, serving},
     },
 };
+
+/// What a neighbour said is news for so long: gateways greet each other every 15 s, and on a bad line
+/// try again within a minute.
+const STALE_AFTER: Millis = Millis::minutes(3);
 
 /// One neighbour on the board.
 #[derive(Debug, Clone)]
@@ -111,19 +115,34 @@ pub(super) fn known(reader: &dyn Reader) -> Result<Known, StoreError> {
 
 /// Every neighbour that is configured or was heard.
 pub(super) fn lines(shared: &Shared, lang: Lang, known: &Known) -> Vec<LinkLine> {
-    let status = shared.upper.status();
-    let up = status.up().map(|up| upward(&up, known.last, lang));
+    let (status, now) = (shared.upper.status(), shared.clock.now());
+    let up = status.up().map(|up| fresh(upward(&up, known.last, lang), up.contact, (now, lang)));
     let mut below: BTreeMap<BoxId, Below> = status.below().into_iter().collect();
     for name in known.boxes.keys() {
         below.entry(name.clone()).or_default();
     }
     let below = below.iter().map(|(name, it)| {
-        let line = downward(name.as_str(), it, lang);
+        let line = fresh(downward(name.as_str(), it, lang), it.contact, (now, lang));
         known.boxes.get(name).map_or(line.clone(), |heard| up_to(line, heard, lang))
     });
     let waiting = known.waiting.iter().map(|of| kept_waiting(of, lang));
     let below = listed(below.collect(), lang);
     up.into_iter().chain(below).chain(waiting).collect()
+}
+
+/// The same, and since when it is no news any more: then it is not green, whatever was said before.
+fn fresh(line: LinkLine, contact: Option<Timestamp>, (now, lang): (Timestamp, Lang)) -> LinkLine {
+    let Some(at) = contact else { return LinkLine { green: false, ..line } };
+    if now.since(at) <= STALE_AFTER {
+        return line;
+    }
+    let since = clock_time(&at.to_string());
+    let state = if lang.english() {
+        format!("{}; no contact since {since}", line.state)
+    } else {
+        format!("{}；自 {since} 起无联系", line.state)
+    };
+    LinkLine { green: false, state, ..line }
 }
 
 /// Of many gateways those that are not green first, and how many are not listed.
@@ -150,6 +169,10 @@ fn listed(mut lines: Vec<LinkLine>, lang: Lang) -> Vec<LinkLine> {
 pub(super) fn on_board(up: &Upward, last: CommitSeq, lang: Lang) -> Option<String> {
     let (waiting, contact) = (up.waiting(last), contact(up.contact, lang));
     (waiting > 0).then(|| {
+        if up.uploaded.is_none() {
+            let (state, detail) = unsaid(last, lang);
+            return format!("{state}{}{detail}", if lang.english() { ": " } else { "；" });
+        }
         if lang.english() {
             format!(
                 "{waiting} facts are not uploaded yet, last contact {contact}: their days are the same at \
@@ -159,6 +182,18 @@ pub(super) fn on_board(up: &Upward, last: CommitSeq, lang: Lang) -> Option<Strin
             format!("{waiting} 条尚未上传，最近联系 {contact}；上传后相关日期才会一致")
         }
     })
+}
+
+/// The sites whose gateway was not heard of late: whether their devices are connected is not known.
+pub(super) fn unheard(shared: &Shared, known: &Known) -> BTreeSet<String> {
+    let now = shared.clock.now();
+    let below: BTreeMap<BoxId, Below> = shared.upper.status().below().into_iter().collect();
+    let old = |at: Timestamp| now.since(at) > STALE_AFTER;
+    let unheard = known
+        .boxes
+        .iter()
+        .filter(|(name, _)| below.get(name).and_then(|it| it.contact).is_none_or(old));
+    unheard.map(|(_, heard)| heard.below.called.clone()).collect()
 }
 
 /// What came and refers to something that is not here: an act about an alert that this gateway cannot
@@ -199,6 +234,18 @@ fn up_to(line: LinkLine, heard: &Heard, lang: Lang) -> LinkLine {
     LinkLine { green: false, state, detail, ..line }
 }
 
+/// The gateway above did not say since the start what it has.
+fn unsaid(last: CommitSeq, lang: Lang) -> (String, String) {
+    if lang.english() {
+        (
+            "the gateway above has not said since the start what it has".to_owned(),
+            format!("how much of {} is uploaded is not known", last.0),
+        )
+    } else {
+        ("启动后上级尚未确认".to_owned(), format!("共 {} 条，已上传多少未知", last.0))
+    }
+}
+
 fn upward(up: &Upward, last: CommitSeq, lang: Lang) -> LinkLine {
     let name = format!("↑ {}", up.to);
     if up.damaged.is_some() {
@@ -212,6 +259,10 @@ fn upward(up: &Upward, last: CommitSeq, lang: Lang) -> LinkLine {
     let (green, waiting) = (up.is_green(last), up.waiting(last));
     let upto = up.uploaded.unwrap_or_default().0;
     let contact = contact(up.contact, lang);
+    if up.uploaded.is_none() {
+        let (state, detail) = unsaid(last, lang);
+        return LinkLine { name: format!("↑ {}", up.to), green: false, state, detail };
+    }
     let (state, detail) = if lang.english() {
         let state =
             if green { "everything is uploaded".to_owned() } else { format!("{waiting} waiting") };
@@ -278,6 +329,24 @@ mod tests {
             epoch: None,
             attributes: BTreeMap::new(),
         }))
+    }
+
+    #[test]
+    fn what_was_said_is_green_as_long_as_it_is_news() {
+        let line = LinkLine {
+            name: "↓ gw-1".to_owned(),
+            green: true,
+            state: "所报数据已全部收到".to_owned(),
+            detail: String::new(),
+        };
+        let shown = |minutes| fresh(line.clone(), Some(NOON), (after_noon(minutes), Lang::ZH));
+        assert_eq!((shown(3).green, shown(3).state), (true, line.state.clone()));
+        let told = "所报数据已全部收到；自 2026-03-02 12:00 起无联系";
+        assert_eq!((shown(4).green, &*shown(4).state), (false, told));
+        assert!(
+            !fresh(line.clone(), None, (NOON, Lang::ZH)).green,
+            "nobody said so since the start"
+        );
     }
 
     /// Every third was never heard; every fourth is silent.

@@ -75,6 +75,9 @@ impl FromRequestParts<Arc<Shared>> for Lang {
 }
 
 impl Lang {
+    #[cfg(test)]
+    pub(super) const ZH: Self = Self { words: &ZH, chosen: false };
+
     pub(super) fn english(self) -> bool {
         self.words.lang == "en"
     }

@@ -235,6 +235,8 @@ async fn the_board_of_a_county_is_a_small_page_that_says_what_it_does_not_list()
         check("/lite", &answer);
         let text = answer.text();
         assert!(text.contains(gateways) && text.contains(sites), "{text}");
+        let unknown = if lang == "zh" { "未知 2026-03-02" } else { "unknown 2026-03-02" };
+        assert!(text.contains(unknown), "a site of a gateway that is not heard: {text}");
         let never =
             if lang == "zh" { "启动后尚未联系" } else { "was not heard since the start" };
         assert!(text.contains(never), "what was not heard is not said to have more: {text}");
