@@ -198,8 +198,7 @@ fn a_copy_names_the_keys_that_are_not_in_it_and_with_them_the_boxes_come_back() 
     let told: Value =
         serde_json::from_str(centre_setup.run_well(&["backup", "create", &copy]).trim()).unwrap();
     let lies = |file: &str| centre_setup.folder().join(file).display().to_string();
-    let expected =
-        ["identity-keys", "gateway-key", "enrol-ca-key", "enrol-ca.pem"].map(&lies);
+    let expected = ["identity-keys", "gateway-key", "enrol-ca-key", "enrol-ca.pem"].map(lies);
     assert_eq!(told["not_in_it"], json!(expected), "{told}");
     let says = |name: &str, words: &str| told[name].as_str().unwrap().contains(words);
     assert!(says("note", "keys are in no copy") && says("note_zh", "备份不含密钥"), "{told}");
