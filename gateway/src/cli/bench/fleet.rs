@@ -308,13 +308,8 @@ pub(super) fn run(command: &Fleet, out: &mut dyn Write) -> Result<(), Failure> {
     let (mut fleet, mut from) = (Vec::new(), stored);
     for (number, identity) in (0..).zip(identities) {
         let count = if number < command.vans { command.readings } else { MANY };
-        let made = (from, count, &mut random);
-        fleet.push(van(
-            identity,
-            (&centre, above, (command.way, shown.as_ref())),
-            (epoch, world),
-            made,
-        )?);
+        let to = (&centre, above, (command.way, shown.as_ref()));
+        fleet.push(van(identity, to, (epoch, world), (from, count, &mut random))?);
         from = from.saturating_add(count);
     }
     let goes_on = fleet.split_off(usize::try_from(command.vans).unwrap_or(usize::MAX));

@@ -29,6 +29,8 @@ pub(super) struct Denial<'a> {
     pub(super) act: &'static str,
     /// At what, as they wrote it.
     pub(super) object: &'a str,
+    /// The box of ours that it is about, as the registry calls it.
+    pub(super) of: Option<&'a str>,
     /// As HTTP has it.
     pub(super) outcome: u16,
     /// Who.
@@ -48,7 +50,7 @@ impl Shared {
     /// Tells the auditor.
     pub(super) fn tell(&self, denial: &Denial<'_>) {
         let Some(refusals) = &self.wiring.refusals else { return };
-        let Denial { act, object, outcome, by } = denial;
+        let Denial { act, object, of, outcome, by } = denial;
         let none = SmolStr::default;
         let (role, who, via) = match by {
             By::Stranger(from) => (none(), none(), came_from(*from)),
@@ -56,7 +58,12 @@ impl Shared {
                 (role(&identity.rights).into(), identity.name.clone(), SmolStr::clone(via))
             }
         };
-        let (act, object) = (SmolStr::new_static(act), kept(object));
+        // A name from our own registry is no number of a person, whatever digits it has.
+        let object = match of {
+            Some(of) => format_smolstr!("{}: {of}", kept(object)),
+            None => kept(object),
+        };
+        let act = SmolStr::new_static(act);
         let (kind, whom) = (Kind::Denied, Vec::new());
         refusals.tell(Entry { kind, role, who, via, act, object, whom, outcome: *outcome });
     }

@@ -231,7 +231,8 @@ async fn run<S: AsyncRead + AsyncWrite + Unpin>(
 fn turn_away(turned: &Turned, from: Option<IpAddr>, shared: &Shared) {
     let metrics = shared.metrics();
     let tell = |outcome, object: &str| {
-        shared.tell(&Denial { act: "MQTT CONNECT", object, outcome, by: By::Stranger(from) });
+        let by = By::Stranger(from);
+        shared.tell(&Denial { act: "MQTT CONNECT", object, of: None, outcome, by });
     };
     match turned {
         Turned::Gone => debug!("an mqtt client left before it had connected"),

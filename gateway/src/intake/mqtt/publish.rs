@@ -69,7 +69,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     /// Tells the auditor what this client may not.
     pub(super) fn tell_denied(&self, act: &'static str, object: &str) {
         let by = By::Known(&self.client.identity, &self.client.via);
-        self.shared.tell(&Denial { act, object, outcome: FORBIDDEN, by });
+        self.shared.tell(&Denial { act, object, of: None, outcome: FORBIDDEN, by });
     }
 
     /// Version 5 was told how many may be owed; 3.1.1 is simply not read beyond.

@@ -24,7 +24,7 @@ use rustls::{
     time_provider::TimeProvider,
     version::{TLS12, TLS13},
 };
-use smol_str::{SmolStr, format_smolstr};
+use smol_str::SmolStr;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -204,9 +204,8 @@ fn refused(error: &io::Error, (from, shown): (SocketAddr, Option<SmolStr>), shar
         return;
     };
     info!(%error, of = shown.as_deref(), "mqtt connection refused: tls");
-    let object = shown.map_or(why.into(), |name| format_smolstr!("{why}: {name}"));
-    let by = By::Stranger(Some(from.ip()));
-    shared.tell(&Denial { act: "TLS", object: &object, outcome: UNKNOWN, by });
+    let (of, by) = (shown.as_deref(), By::Stranger(Some(from.ip())));
+    shared.tell(&Denial { act: "TLS", object: why, of, outcome: UNKNOWN, by });
 }
 
 /// The reason in a few words that nobody outside can choose; nothing: the client gave up itself.

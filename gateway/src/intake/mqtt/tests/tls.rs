@@ -114,7 +114,7 @@ impl World {
         let boxes = BoxBook::for_tests(&[
             row("van-a", public(&van_a), BoxState::Enabled),
             row("van-b", public(&van_b), BoxState::Enabled),
-            row("van-x", public(&withdrawn), BoxState::Revoked),
+            row("gw-01234567890123ab", public(&withdrawn), BoxState::Revoked),
         ]);
         let (refusals, told) = Refusals::for_tests(1 << 10);
         let known = boxes.clone();
@@ -274,7 +274,7 @@ async fn wrong_certificates_are_turned_away_within_the_handshake() {
     let other_kind = world.signed(&KeyPair::generate().unwrap(), GOOD, CLIENT);
     check_turned_away(world, other_kind, "AccessDenied", "key of no box").await;
     let shown = world.signed(&world.withdrawn, GOOD, CLIENT);
-    check_turned_away(world, shown, "CertificateRevoked", "revoked: van-x").await;
+    check_turned_away(world, shown, "CertificateRevoked", "revoked: gw-01234567890123ab").await;
     let shown = world.signed(&world.van_a, GOOD, ExtendedKeyUsagePurpose::ServerAuth);
     check_turned_away(world, shown, "UnsupportedCertificate", "not for clients: van-a").await;
 }
@@ -598,7 +598,7 @@ async fn handshakes_do_not_stall_who_is_connected() {
         comers.spawn(async move {
             for _ in 0..COMERS / 8 {
                 let shown = world.signed(&world.withdrawn, GOOD, CLIENT);
-                assert!(world.knock(shown, &v3("van-x")).await.is_err());
+                assert!(world.knock(shown, &v3("gw-01234567890123ab")).await.is_err());
             }
         });
     }
