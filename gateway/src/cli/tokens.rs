@@ -86,7 +86,7 @@ fn found(reader: &dyn Reader, here: &[[u8; 32]]) -> Result<Ended, StoreError> {
     if here.is_empty() && left.is_empty() {
         return Ok(Ended::default());
     }
-    let doctors = doctors(reader)?;
+    let Doctors { doctors, former } = doctors(reader)?;
     let mut ended = Ended::default();
     for token in here {
         let row = reader.token(token)?;
@@ -98,23 +98,34 @@ fn found(reader: &dyn Reader, here: &[[u8; 32]]) -> Result<Ended, StoreError> {
     }
     let gone = |name: &String| {
         let of = name.strip_prefix(SUBSCRIPTIONS).and_then(|rest| rest.split('/').next());
-        of.and_then(|of| DoctorId::new(of).ok()).is_some_and(|of| !doctors.contains(&of))
+        of.and_then(|of| DoctorId::new(of).ok()).is_some_and(|of| former.contains(&of))
     };
     ended.left = left.into_iter().filter(gone).collect();
     Ok(ended)
 }
 
-/// The doctors who may log in.
-fn doctors(reader: &dyn Reader) -> Result<BTreeSet<DoctorId>, StoreError> {
-    let mut doctors = BTreeSet::new();
+/// Doctors by their tokens. One who never had any is in neither: somebody else reads their alerts, as
+/// everybody may in `--dev`.
+struct Doctors {
+    /// Who may log in.
+    doctors: BTreeSet<DoctorId>,
+    /// Whose last token ended.
+    former: BTreeSet<DoctorId>,
+}
+
+fn doctors(reader: &dyn Reader) -> Result<Doctors, StoreError> {
+    let (mut doctors, mut former) = (BTreeSet::new(), BTreeSet::new());
     let mut paging = Paging { limit: Paging::LIMIT_MAX, after: None };
     loop {
         let page = reader.tokens(&paging)?;
-        let good = page.items.into_iter().filter(|row| row.revoked_at.is_none());
-        doctors.extend(good.filter(|row| row.role == Role::Doctor).filter_map(|row| row.doctor));
+        for row in page.items.into_iter().filter(|row| row.role == Role::Doctor) {
+            let good = row.revoked_at.is_none();
+            if good { &mut doctors } else { &mut former }.extend(row.doctor);
+        }
         paging.after = page.next;
         if paging.after.is_none() {
-            return Ok(doctors);
+            former.retain(|doctor| !doctors.contains(doctor));
+            return Ok(Doctors { doctors, former });
         }
     }
 }
@@ -165,6 +176,9 @@ mod tests {
         check(&[10, 20], &[(10, true), (20, false)], (&[(10, true)], &[one]));
         check(&[10, 20], &[(10, true), (11, false), (20, false)], (&[(10, false)], &[]));
         check(&[], &[(10, true), (20, true)], (&[], &[one, two]));
+        // Whoever may come without a token keeps what waits for them.
+        check(&[], &[], (&[], &[]));
+        check(&[], &[(20, true)], (&[], &[two]));
         // A row that is gone is no token.
         check(&[99], &[(10, false), (20, false)], (&[(99, true)], &[]));
     }
