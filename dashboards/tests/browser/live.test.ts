@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, test } from 'node:test'
 import { alert, iso, nextCommit, pressure } from './township'
-import { openPage, openStage, scripted, until, type Stage } from './stage'
+import { openPage, openStage, passTime, scripted, until, type Stage } from './stage'
 
 let stage: Stage
 before(async () => { stage = await openStage() })
@@ -85,8 +85,7 @@ test('a stream that dies silently makes the page stale, and the page says since 
   await page.getByText(/数据停在 \d\d:\d\d/).waitFor()
   await page.locator('.frame.is-stale').waitFor()
   fake.silent = false
-  await page.clock.runFor(70_000)
-  await page.locator('.link-live').waitFor()
+  await passTime(page, page.locator('.link-live'))
   await page.locator('.banner-stale').waitFor({ state: 'detached' })
   await page.context().close()
 })
@@ -114,8 +113,7 @@ test('an offline spell shows, and heals without a reload', async () => {
   await page.clock.runFor(40_000)
   await page.locator('.banner-stale').waitFor()
   await page.context().setOffline(false)
-  await page.clock.runFor(31_000)
-  await page.locator('.link-live').waitFor()
+  await passTime(page, page.locator('.link-live'))
   await page.locator('.banner-stale').waitFor({ state: 'detached' })
   await page.context().close()
 })
@@ -124,8 +122,7 @@ test('an expired session says so instead of showing old numbers in silence', scr
   const page = await openPage(stage, '/#/', { clock: true })
   await page.route('**/api/v1/**', (route) => route.fulfill({ status: 401, json: { code: 'signed_out', message: 'signed out', message_zh: '未登录' } }))
   stage.fake?.cut()
-  for (let attempt = 0; attempt < 4; attempt += 1) await page.clock.runFor(9_000)
-  await page.getByText('登录已失效').waitFor()
+  await passTime(page, page.getByText('登录已失效'))
   await page.context().close()
 })
 

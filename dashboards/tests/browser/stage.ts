@@ -2,7 +2,7 @@
  * One browser and one gateway for a suite. The gateway is the fake one, or a running `xunzhen` named by XUNZHEN_URL,
  * signed in through the one-time login link in XUNZHEN_LOGIN (a cookie in XUNZHEN_SESSION will do as well).
  */
-import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core'
+import { chromium, type Browser, type BrowserContext, type Locator, type Page } from 'playwright-core'
 import { FakeGateway } from './fake'
 
 export const PATIENCE_MS = 15_000
@@ -62,6 +62,13 @@ export async function until(what: string, page: Page, fact: () => boolean): Prom
     if (process.hrtime.bigint() > end) throw new Error(`waited in vain until ${what}`)
     await page.evaluate(() => new Promise(requestAnimationFrame))
   }
+}
+
+/** Lets the page's clock run, a second at a time and with what the network needs between, until `sight` is to be seen. */
+export async function passTime(page: Page, sight: Locator): Promise<void> {
+  const end = process.hrtime.bigint() + BigInt(PATIENCE_MS) * BigInt(1_000_000)
+  while (!(await sight.isVisible()) && process.hrtime.bigint() < end) await page.clock.runFor(1_000)
+  await sight.waitFor()
 }
 
 /** The screens with a person and an alert that this gateway knows; a real one without an open alert has fewer. */

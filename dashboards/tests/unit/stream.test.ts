@@ -8,6 +8,8 @@ import { FakeSource, hide, page, pretendBrowser, settle } from './browser'
 
 const START = Date.parse('2026-03-02T10:00:00+08:00')
 const posted: { url: string; key: string }[] = []
+/** What a question is answered with; a post by `answer`. */
+let read: () => Promise<unknown> = async () => ({ ok: true, json: async () => snapshot(Date.now()) })
 let answer: () => Promise<unknown> = async () => ({ ok: true, json: async () => ({}) })
 
 pretendBrowser()
@@ -15,7 +17,7 @@ mock.timers.enable({ apis: ['setTimeout', 'setInterval', 'Date'], now: START })
 Object.assign(globalThis, {
   fetch: async (url: string, init?: RequestInit) => {
     if (init?.method === 'POST') posted.push({ url, key: new Headers(init.headers).get('Idempotency-Key') ?? '' })
-    else return { ok: true, json: async () => snapshot(Date.now()) }
+    else return read()
     return answer()
   },
 })
@@ -73,6 +75,49 @@ test('a cut stream is opened again and does not skip', () => {
   assert.equal(FakeSource.last.url, '/api/v1/stream?after=9000')
   assert.ok(readings.value.some((reading) => reading.id === 'cut'))
 })
+
+test('a line that is back is tried at once and soon again, whatever it failed at before', () => {
+  for (let failed = 0; failed < 2; failed += 1) {
+    FakeSource.last.say('error', {})
+    mock.timers.tick(30_000)
+  }
+  FakeSource.last.say('error', {})
+  const before = FakeSource.opened.length
+  window.dispatchEvent(new Event('online'))
+  assert.equal(FakeSource.opened.length, before + 1)
+  FakeSource.last.say('error', {})
+  mock.timers.tick(1_001)
+  assert.equal(FakeSource.opened.length, before + 2)
+})
+
+for (const [how, end] of [
+  ['failed', (_: unknown, fail: (why: Error) => void) => fail(new Error('no network'))],
+  ['succeeded', (done: (answer: unknown) => void) => done({ ok: true, json: async () => ({ ...snapshot(START), cursor: 1 }) })],
+] as const) {
+  test(`a question asked before the line came back and ${how} after it changes nothing`, async () => {
+    const ends: [(answer: unknown) => void, (why: Error) => void][] = []
+    const usual = read
+    read = () => new Promise((done, fail) => { ends.push([done, fail]) })
+    for (let failed = 0; failed < 3; failed += 1) {
+      FakeSource.last.say('error', {})
+      mock.timers.tick(8_000)
+    }
+    assert.equal(ends.length, 1, 'the third attempt asks whether it is signed in')
+    window.dispatchEvent(new Event('online'))
+    hello()
+    const own = pressure(START, 140, 80, { id: `late-${how}` })
+    FakeSource.last.say('reading', { reading: own }, '20001')
+    const [source, opened] = [FakeSource.last, FakeSource.opened.length]
+    end(...ends[0]!)
+    await settle()
+    mock.timers.tick(2_000)
+    read = usual
+    assert.equal(link.value, 'live')
+    assert.equal(source.closed, false)
+    assert.equal(FakeSource.opened.length, opened)
+    assert.ok(readings.value.some((reading) => reading.id === `late-${how}`))
+  })
+}
 
 test('a hidden tab holds no connection', () => {
   const source = FakeSource.last

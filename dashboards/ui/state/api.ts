@@ -21,20 +21,20 @@ async function failure(answer: Response): Promise<ApiError> {
 }
 
 async function ask<T>(path: string, init?: RequestInit): Promise<T> {
-  let answer: Response
   const patience = new AbortController()
   const limit = setTimeout(() => patience.abort(), PATIENCE_MS)
   try {
-    answer = await fetch(`/api/v1${path}`, {
+    const answer = await fetch(`/api/v1${path}`, {
       credentials: 'same-origin', cache: 'no-store', signal: patience.signal, ...init,
     })
-  } catch {
+    if (!answer.ok) throw await failure(answer)
+    return (await answer.json()) as T
+  } catch (cause) {
+    if (cause instanceof ApiError) throw cause
     throw new ApiError(0, '连不上网关', 'the gateway cannot be reached')
   } finally {
     clearTimeout(limit)
   }
-  if (!answer.ok) throw await failure(answer)
-  return (await answer.json()) as T
 }
 
 export function get<T>(path: string): Promise<T> {

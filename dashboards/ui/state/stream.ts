@@ -28,6 +28,8 @@ export const reloadWanted = signal(false)
 let source: EventSource | null = null
 let retry: ReturnType<typeof setTimeout> | undefined
 let attempt = 0
+/** Counts what ended a connection or an attempt at one: an answer that was asked for before decides nothing any more. */
+let ended = 0
 let complete = 0
 let heardAt = 0
 let openedAt = 0
@@ -58,6 +60,7 @@ function heard(at?: string, cursor?: number): void {
 }
 
 function close(): void {
+  ended += 1
   source?.close()
   source = null
   clearTimeout(retry)
@@ -73,13 +76,16 @@ function later(): void {
 }
 
 async function refresh(): Promise<boolean> {
+  const before = ended
   try {
     const snapshot = await get<Snapshot>('/snapshot')
+    if (ended !== before) return false
     takeSnapshot(snapshot)
     complete = snapshot.cursor
     wantsSnapshot = false
     return true
   } catch (cause) {
+    if (ended !== before) return false
     if (cause instanceof ApiError && (cause.status === 401 || cause.status === 403)) signedOut()
     else later()
     return false
@@ -151,6 +157,14 @@ function watch(): void {
   if (source && Date.now() - openedAt > SILENCE_MAX_MS) later()
 }
 
+/** The line is back: what it failed at before is no measure of how long to wait now. */
+function online(): void {
+  if (link.value !== 'lost') return
+  attempt = 0
+  close()
+  void connect()
+}
+
 function visibilityChanged(): void {
   if (document.hidden) {
     hiddenAt = Date.now()
@@ -169,12 +183,7 @@ function visibilityChanged(): void {
 /** Takes the snapshot that came with the page, if it did, and stays connected from there. */
 export async function goLive(boot: Snapshot | null): Promise<void> {
   document.addEventListener('visibilitychange', visibilityChanged)
-  window.addEventListener('online', () => {
-    if (link.value === 'lost') {
-      close()
-      void connect()
-    }
-  })
+  window.addEventListener('online', online)
   setInterval(watch, 1_000)
   heardAt = Date.now()
   if (boot) {
