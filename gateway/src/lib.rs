@@ -7,6 +7,7 @@ mod asking;
 pub mod config;
 #[cfg(feature = "faults")]
 mod fault;
+pub mod heaps;
 pub mod secrets;
 pub mod supervise;
 pub mod tls;

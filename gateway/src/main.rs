@@ -3,5 +3,6 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    xunzhen::heaps::few();
     xunzhen::cli::main(std::env::args_os())
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use end_to_end::{
-    gateway::Gateway,
+    gateway::{Gateway, Setup},
     ledger::{instant, now},
     mqtt::{Connection, connect},
     patience::{PATIENCE, wait_for},
@@ -93,4 +93,23 @@ fn a_gateway_asks_for_all_the_files_that_it_may_have() {
     assert_eq!(crowd.len(), WANTED, "all of them were let in");
     assert_eq!(figure(&gateway, "xunzhen_mqtt_no_file_total"), Some(0));
     gateway.stop();
+}
+
+/// What the C library was told at the start of a gateway of its heaps.
+#[track_caller]
+fn check_heaps(setup: &Setup, expected: &str) {
+    let gateway = setup.start();
+    let seen = std::fs::read(format!("/proc/{}/environ", gateway.process.id())).unwrap();
+    let seen = String::from_utf8(seen).unwrap();
+    let told: Vec<&str> =
+        seen.split('\0').filter_map(|entry| entry.strip_prefix("MALLOC_ARENA_MAX=")).collect();
+    assert_eq!(told, [expected]);
+    gateway.stop();
+}
+
+#[test]
+fn a_gateway_has_two_heaps_unless_its_operator_wants_others() {
+    let folder = tempdir().unwrap();
+    check_heaps(&setup(folder.path()), "2");
+    check_heaps(&setup(folder.path()).with("MALLOC_ARENA_MAX", "5"), "5");
 }

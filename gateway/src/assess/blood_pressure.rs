@@ -49,8 +49,9 @@ impl State {
                 self.settle_extreme(bench, moment, pressure);
                 self.remeasured(bench, moment, pressure, cuff.symptoms);
                 self.fast_pulse(bench, moment, cuff.pulse);
-                let open = self.session.take();
-                self.session = Some(Session::with(open, bench.pack, moment, (cuff, pressure)));
+                let open = self.session.take().map(|open| *open);
+                let session = Session::with(open, bench.pack, moment, (cuff, pressure));
+                self.session = Some(Box::new(session));
             }
         }
     }

@@ -12,6 +12,7 @@ use super::{
     pack::Pack,
     patient::Condition,
     quantity::Glycaemia,
+    snug,
     state::{Red, State},
     symptoms::{Symptoms, names},
     words::Words,
@@ -79,7 +80,7 @@ impl PastSugars {
     const MOST: usize = 512;
 
     pub(super) fn push(&mut self, pack: &Pack, newest: PastSugar) {
-        self.0.push_back(newest);
+        snug::push_back(&mut self.0, newest);
         let depth = pack.sugar_depth();
         let in_mean = |past: &PastSugar| newest.at.since(past.at) < pack.repeat.mean_window;
         while self.0.len() > depth

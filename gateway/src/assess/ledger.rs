@@ -14,6 +14,7 @@ use super::{
     facts::{Act, ActOutcome, Fact},
     pack::Pack,
     patient::Patient,
+    snug,
     words::Words,
 };
 use crate::{
@@ -253,7 +254,7 @@ impl Ledger {
             (past.id, past.at) = (id, crossing.moment.at);
         });
         bench.steps.push(Transition::Changed(Change::Opened, Box::new(episode.clone())));
-        self.live.push(episode);
+        snug::push(&mut self.live, episode);
         Raised { disposition: Disposition::Opened, episode: id }
     }
 
@@ -298,7 +299,7 @@ impl Ledger {
                 let at = Timestamp::from_millis(i64::MIN);
                 let mut past = Past { concept, family, id, at, quiet: None };
                 change(&mut past);
-                self.past.push(past);
+                snug::push(&mut self.past, past);
             }
         }
     }

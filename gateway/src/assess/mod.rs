@@ -35,6 +35,7 @@ mod scenarios;
 mod session;
 mod sessions;
 mod silence;
+mod snug;
 mod state;
 mod sugars;
 mod symptoms;

@@ -10,6 +10,7 @@ use super::{
     ledger::{Bench, Moment},
     pack::Tachycardia,
     patient::Condition,
+    snug,
     state::{Red, State},
     words::Words,
 };
@@ -30,7 +31,7 @@ impl FastPulse {
         if second_last.is_some_and(|before| at.since(*before) <= window) {
             self.0.pop_back();
         }
-        self.0.push_back(at);
+        snug::push_back(&mut self.0, at);
     }
 
     fn lasts(&self, numbers: Tachycardia, at: Timestamp) -> bool {

@@ -12,6 +12,7 @@ use super::{
     ledger::Moment,
     pack::Pack,
     quantity::{Pressure, mean},
+    snug,
 };
 use crate::domain::{Millis, Setting, Timestamp};
 
@@ -143,7 +144,7 @@ pub(super) struct PastSessions(VecDeque<PastSession>);
 impl PastSessions {
     /// Adds the newest and forgets what no line can ask for any more.
     pub(super) fn push(&mut self, pack: &Pack, newest: PastSession) {
-        self.0.push_back(newest);
+        snug::push_back(&mut self.0, newest);
         let depth = pack.session_depth();
         let in_mean = |past: &PastSession| newest.at.since(past.at) < pack.repeat.mean_window;
         while self.0.len() > depth && self.0.front().is_some_and(|oldest| !in_mean(oldest)) {
@@ -166,7 +167,7 @@ impl Rising {
     /// Adds a value; says whether the last ones rise.
     pub(super) fn push(&mut self, pack: &Pack, step: u16, (at, value): (Timestamp, u16)) -> bool {
         let trend = pack.relapse.trend;
-        self.0.push_back((at, value));
+        snug::push_back(&mut self.0, (at, value));
         while self.0.len() > trend.sessions {
             self.0.pop_front();
         }

@@ -14,6 +14,7 @@ use super::{
     quantity::Pressure,
     relapse::Component,
     session::{PastSession, Session, Sums},
+    snug,
     state::State,
     words::{Words, setting_en, setting_zh},
 };
@@ -65,7 +66,7 @@ impl State {
     /// The open session is over: it is judged.
     pub(super) fn close_session(&mut self, bench: &mut Bench<'_>) {
         let Some(session) = self.session.take() else { return };
-        let closed = closed(bench, session);
+        let closed = closed(bench, *session);
         self.sessions.push(
             bench.pack,
             PastSession {
@@ -315,7 +316,7 @@ impl Screening {
     fn clinic(&mut self, days: usize, day: i64, high: bool) -> Screened {
         match self.clinic_days.back_mut() {
             Some(last) if last.0 == day => last.1 |= high,
-            Some(_) | None => self.clinic_days.push_back((day, high)),
+            Some(_) | None => snug::push_back(&mut self.clinic_days, (day, high)),
         }
         while self.clinic_days.len() > days {
             self.clinic_days.pop_front();
@@ -335,7 +336,7 @@ impl Screening {
         let numbers = pack.lines.home_screen;
         match self.home_days.back_mut() {
             Some(last) if last.0 == day => last.1 = last.1.plus(sums),
-            Some(_) | None => self.home_days.push_back((day, sums)),
+            Some(_) | None => snug::push_back(&mut self.home_days, (day, sums)),
         }
         while self.home_days.len() > numbers.days {
             self.home_days.pop_front();

@@ -52,8 +52,8 @@ pub struct State {
     pub(super) unrepeated: Vec<(AlertId, Measure)>,
     /// When a doubtful extreme becomes red, unless a reliable reading comes (BP-E0).
     pub(super) extreme_due: Option<Timestamp>,
-    /// The open blood-pressure session.
-    pub(super) session: Option<Session>,
+    /// The open blood-pressure session: of few at a time.
+    pub(super) session: Option<Box<Session>>,
     pub(super) sessions: PastSessions,
     pub(super) screening: Screening,
     pub(super) rising_home: Rising,

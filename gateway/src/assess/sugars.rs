@@ -16,6 +16,7 @@ use super::{
     plan::Tightened,
     quantity::{Glycaemia, mean},
     relapse::Component,
+    snug,
     state::State,
     words::{Words, in_days},
 };
@@ -237,7 +238,7 @@ impl State {
         if starts.back().is_some_and(|last| moment.at.since(*last) <= numbers.apart_gt) {
             return;
         }
-        starts.push_back(moment.at);
+        snug::push_back(starts, moment.at);
         while starts.len() > numbers.episodes {
             starts.pop_front();
         }
