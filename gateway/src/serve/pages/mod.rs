@@ -19,6 +19,7 @@ mod neighbours;
 pub(super) mod oidc;
 mod page;
 pub(super) mod people;
+mod person_words;
 pub(super) mod quarantine;
 pub(super) mod receipts;
 mod role_words;

@@ -14,6 +14,7 @@ use super::{
     files::{File, files, key},
     marks::{Card, Mark, Shown, card, mark, shown},
     page::{Guest, Lang, Page, Refused, clock_time},
+    person_words::known,
 };
 use crate::{
     domain::{Happened, Millis, PersonEvent},
@@ -91,6 +92,8 @@ struct PersonPage {
     page: Page,
     person: wire::Person,
     sex: &'static str,
+    /// Cohorts, diagnoses, medicines.
+    known: Vec<String>,
     chart: Option<Chart>,
     lines: Vec<LineShown>,
     /// What contradicts what.
@@ -154,6 +157,7 @@ pub(in crate::serve) async fn person(
         files: files(&person, english)?,
         may_merge,
         key: key()?,
+        known: known(&person, english),
         own: own(&person, english),
         readings: readings.iter().map(|reading| shown(reading, t)).collect(),
         alerts: person.open_alerts.iter().map(|alert| card(alert, t)).collect(),

@@ -48,10 +48,8 @@ struct Words {
     nothing: &'static str,
     said: &'static str,
     more: &'static str,
-    people: &'static str,
-    readings: &'static str,
-    alerts: &'static str,
-    quarantined: &'static str,
+    /// People, readings, alerts, quarantined items: of one, of several.
+    counted: [(&'static str, &'static str); 4],
     unchecked: &'static str,
     without: &'static str,
     kinds: [&'static str; 3],
@@ -69,10 +67,7 @@ const ZH: Words = Words {
     nothing: "这些天没有记录",
     said: "对端最近一次确认",
     more: "其他站点",
-    people: "人",
-    readings: "次测量",
-    alerts: "预警",
-    quarantined: "待处理",
+    counted: [("人", "人"), ("次测量", "次测量"), ("条预警", "条预警"), ("条待处理", "条待处理")],
     unchecked: "天尚待与上级核对",
     without: "上级网关版本较旧，尚不能核对回执",
     kinds: ["测量", "预警", "待处理"],
@@ -89,10 +84,12 @@ const EN: Words = Words {
     nothing: "nothing was received on these days",
     said: "the far end last said",
     more: "other sites",
-    people: "people",
-    readings: "readings",
-    alerts: "alerts",
-    quarantined: "quarantined",
+    counted: [
+        ("person", "people"),
+        ("reading", "readings"),
+        ("alert", "alerts"),
+        ("quarantined", "quarantined"),
+    ],
     unchecked: "days still to be compared with the gateway above",
     without: "the gateway above is of an earlier version and says no receipts",
     kinds: ["reading", "alert", "quarantined item"],
@@ -232,9 +229,10 @@ fn short(hash: &str) -> String {
 }
 
 fn counts(w: &Words, counts: [Option<u64>; 4]) -> String {
-    let names = [w.people, w.readings, w.alerts, w.quarantined];
-    let told = counts.into_iter().zip(names);
-    let told = told.filter_map(|(count, name)| Some(format!("{} {name}", count?)));
+    let told = counts.into_iter().zip(w.counted).filter_map(|(count, (one, several))| {
+        let count = count?;
+        Some(format!("{count} {}", if count == 1 { one } else { several }))
+    });
     told.collect::<Vec<_>>().join(" · ")
 }
 

@@ -69,6 +69,15 @@ async fn levels_are_a_shape_a_number_a_word_and_a_colour() {
 }
 
 #[tokio::test]
+async fn a_person_s_conditions_stand_in_words() {
+    let gateway = gateway();
+    for (lang, name) in [("zh", " · 高血压"), ("en", " · hypertension")] {
+        let person = gateway.get("doctor", &format!("/lite/people/P1?lang={lang}")).await.text();
+        assert!(person.contains(name) && !person.contains(" · htn"), "{person}");
+    }
+}
+
+#[tokio::test]
 async fn another_s_people_are_not_found_and_strangers_are_told_how_to_sign_in() {
     let gateway = gateway();
     let alert = format!("/lite/alerts/{}", alert_id(2));
