@@ -3,7 +3,7 @@
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
-    http::{HeaderName, HeaderValue, header},
+    http::{HeaderName, HeaderValue, StatusCode, header},
     response::{
         IntoResponse, Response,
         sse::{Event, Sse},
@@ -142,15 +142,23 @@ pub(in crate::serve) fn open(
 }
 
 /// Resolves when the viewer's token ends, however far the viewer's socket is behind. What else may end
-/// their right is asked for with each beat.
+/// their right is asked for with each beat, and what could not be read again.
 async fn signed_out(shared: &Arc<Shared>, proof: Proof) {
     let mut ended = shared.tokens_ended.clone();
     // It may have ended between the request and here.
-    while Caller::again(shared, proof).await.is_ok() {
+    loop {
+        if Caller::again(shared, proof).await.is_err_and(|refusal| gone(&refusal)) {
+            return;
+        }
         if ended.changed().await.is_err() {
             return std::future::pending().await;
         }
     }
+}
+
+/// The caller is nobody any more. Any other refusal says of the store, not of them.
+fn gone(refusal: &Refusal) -> bool {
+    refusal.status == StatusCode::UNAUTHORIZED
 }
 
 struct Stream {
@@ -261,7 +269,9 @@ impl Stream {
     /// A sign of life; and the caller is asked for their right again.
     async fn beat(&mut self) -> Result<(), End> {
         let caller = Caller::again(&self.shared, self.caller.proof).await;
-        let caller = caller.map_err(|_refused| End::Reset("signed_out"))?;
+        let caller = caller.map_err(|refusal| {
+            if gone(&refusal) { End::Reset("signed_out") } else { End::from(refusal) }
+        })?;
         if caller.need(Right::ReadBoard).is_err() || caller.reach != self.caller.reach {
             return Err(End::Reset("assignment"));
         }

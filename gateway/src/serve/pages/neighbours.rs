@@ -261,7 +261,7 @@ fn upward(up: &Upward, last: CommitSeq, lang: Lang) -> LinkLine {
     let contact = contact(up.contact, lang);
     if up.uploaded.is_none() {
         let (state, detail) = unsaid(last, lang);
-        return LinkLine { name: format!("↑ {}", up.to), green: false, state, detail };
+        return LinkLine { name, green: false, state, detail };
     }
     let (state, detail) = if lang.english() {
         let state =

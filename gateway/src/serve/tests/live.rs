@@ -246,6 +246,20 @@ async fn a_token_that_is_revoked_ends_its_streams_before_the_next_heartbeat() {
     others.until("hb").await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_token_that_cannot_be_read_for_a_moment_signs_nobody_out() {
+    let gateway = gateway();
+    let mut events = stream(&gateway, "doctor", None).await;
+    events.until("hb").await;
+    // Somebody else's token ends just when the store is busy.
+    gateway.world.rows().unreadable = 1;
+    gateway.world.tokens_ended.send_replace(crate::store::CommitSeq(1));
+    events.until("hb").await;
+    assert_eq!(gateway.world.rows().unreadable, 0, "it was asked for");
+    gateway.world.rows().unreadable = 1;
+    assert_eq!(events.until("reset").await.data, json!({"why": "store"}));
+}
+
 #[tokio::test]
 async fn a_new_assignment_is_seen_by_the_new_doctor_at_once() {
     let gateway = gateway();

@@ -29,6 +29,8 @@ pub(super) struct Rows {
     pub(super) alerts: Vec<AlertHistory>,
     pub(super) registry: BTreeMap<RegistryKey, Registered>,
     pub(super) tokens: HashMap<[u8; 32], TokenRow>,
+    /// So many look-ups of a token fail before the next one succeeds.
+    pub(super) unreadable: u32,
     pub(super) answers: HashMap<String, (ContentDigest, Done)>,
     pub(super) quarantine: Vec<HeldQuarantine>,
     pub(super) merges: Vec<HeldMerge>,
@@ -728,7 +730,12 @@ impl Reader for World {
     }
 
     fn token(&self, hash: &[u8; 32]) -> Result<Option<TokenRow>, StoreError> {
-        Ok(self.rows().tokens.get(hash).cloned())
+        let mut rows = self.rows();
+        if rows.unreadable > 0 {
+            rows.unreadable -= 1;
+            return Err(StoreError::Busy);
+        }
+        Ok(rows.tokens.get(hash).cloned())
     }
 
     fn counts(&self) -> Result<Counts, StoreError> {
