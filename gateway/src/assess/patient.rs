@@ -184,10 +184,13 @@ impl Patient {
         let coded = coded.filter_map(|dated| Some((condition_of(&dated.code)?, Span::of(dated))));
         let died = enrolment::died(person)
             .map(|day| (Condition::Dead, Span { from: Some(day_number(day)), until: None }));
+        let mut conditions: Vec<_> = cohorts.chain(coded).chain(died).collect();
+        // Most have one or two, and stand in memory with everybody else of a township.
+        conditions.shrink_to_fit();
         Self {
             person: person.person.clone(),
             age: born(births(person, [])),
-            conditions: cohorts.chain(coded).chain(died).collect(),
+            conditions,
             plans: Vec::new(),
             enrolled_at,
             cause_illness: household.is_some_and(|household| household.cause == "illness"),
