@@ -6,6 +6,7 @@ mod enrol;
 mod random;
 mod receipt;
 mod staff;
+mod told;
 
 use std::sync::Arc;
 

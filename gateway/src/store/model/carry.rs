@@ -137,12 +137,12 @@ impl State {
     fn told_by(&self, whose: &ToldBy) -> ToldSince {
         let (mut all, merged) = (ToldSince::default(), self.merged());
         for (seq, fact) in self.log() {
-            let person = match fact {
-                Fact::Event(event) => {
-                    Some(merged.get(&event.person).unwrap_or(&event.person).clone())
-                }
-                Fact::Alert(step) => Some(step.alert.person.clone()),
-                _ => None,
+            let person = if let Fact::Event(event) = fact {
+                Some(merged.get(&event.person).unwrap_or(&event.person).clone())
+            } else if let Fact::Alert(step) = fact {
+                Some(step.alert.person.clone())
+            } else {
+                None
             };
             if let Some(person) = person
                 && self.told_as(whose, seq).is_some()

@@ -111,10 +111,10 @@ pub(super) fn clock_moved(connection: &Connection, id: &FactId) -> Result<Millis
     }
     let (gateway, epoch, theirs) = carry::name(connection, id)?;
     let sql = format!(
-        "{SUM} JOIN carried c ON c.own = g.seq \
-         WHERE c.box = ? AND c.epoch = ? AND c.theirs > ? AND g.since < ?"
+        "{SUM} WHERE g.since < ?1 AND EXISTS (SELECT 1 FROM carried c \
+         WHERE c.own = g.seq AND c.box = ?2 AND c.epoch = ?3 AND c.theirs > ?1)"
     );
-    Ok(Millis(number(connection, &sql, [gateway, epoch, theirs, theirs])?))
+    Ok(Millis(number(connection, &sql, [theirs, gateway, epoch])?))
 }
 
 /// Whether cards were held to a bench's reader within a span, as the log has it up to a position.
