@@ -186,3 +186,45 @@ fn a_clock_that_runs_back_over_a_restart_is_doubted_until_it_is_set() {
     assert_eq!(grades(&gateway)[2], "A", "somebody says that it is right");
     ended_well(&van, gateway);
 }
+
+/// What was done about the red alert, when it is said to have been, in the order of the log.
+fn steps(gateway: &Gateway, id: &str) -> Vec<(String, i64)> {
+    let alert = gateway.get_json(&format!("/api/v1/alerts/{id}"));
+    let steps = alert["history"].as_array().unwrap_or_else(|| panic!("{alert}")).iter();
+    let told = |step: &Value| {
+        let at = xunzhen::domain::Timestamp::parse(step["at"].as_str().unwrap()).unwrap();
+        (step["kind"].as_str().unwrap().to_owned(), at.as_millis() / 1000)
+    };
+    steps.map(told).collect()
+}
+
+/// An alert that was seen to on a van whose clock lost its battery stays seen to once the clock is set.
+#[test]
+fn what_was_done_by_a_clock_two_years_behind_stays_done_once_it_is_set() {
+    let van = Van::new();
+    van.set(-731 * DAY);
+    let gateway = van.setup.start();
+    post(&gateway, 1, 196);
+    let red = gateway.alerts("state=open&level=red", 1).remove(0);
+    let id = red["id"].as_str().unwrap();
+    let act = |what: &str, body: &Value| {
+        let answer = gateway.post(&format!("/api/v1/alerts/{id}/{what}"), what, body);
+        assert_eq!(answer.status, 200, "{what}: {}", answer.body);
+    };
+    act("ack", &json!({}));
+    // By a telephone that knows the time.
+    let visited = json!({"at": instant(now()), "home": true, "reason": "asleep"});
+    let answer = gateway.post(&format!("/api/v1/alerts/{id}/visit"), "phone", &visited);
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    act("visit", &json!({"at": instant(now() - 731 * DAY), "home": true, "reason": "asleep"}));
+    act("outcome", &json!({"code": "closed", "reason": "seen"}));
+    van.set(0);
+    wait_for(PATIENCE, "a setting", || (settings(&van.store()) == 1).then_some(()));
+    wait_for_grades(&gateway, &["A"]);
+    assert_eq!(gateway.get_json(&format!("/api/v1/alerts/{id}"))["state"], "closed");
+    assert!(gateway.alerts("state=open&level=red", 0).is_empty(), "it is not open again");
+    let steps = steps(&gateway, id);
+    assert!(steps.iter().all(|(_, at)| (now() - at).abs() < HOUR), "{steps:?}");
+    assert!(steps.iter().any(|(change, _)| change == "acknowledged"), "{steps:?}");
+    ended_well(&van, gateway);
+}

@@ -75,17 +75,17 @@ pub fn follow(standing: &Alert, episode: &Episode, team: &Team, now: Timestamp) 
     Some(revise(standing, after, change, team, now))
 }
 
-/// The step by which an alert names the pack that judges its beginning now, and says why in its words;
-/// `None` where it does. Rule packs of the gateway above may have come since, which judge the days
+/// The step by which an alert names the pack that judges its beginning now, says why in its words, and
+/// when it began as far as the clocks are known now; `None` where it does. Rule packs of the gateway above may have come since, which judge the days
 /// before too: the facts decide what an alert names, and not who opened it first.
 #[must_use]
 pub fn restate(standing: &Alert, episode: &Episode, team: &Team, now: Timestamp) -> Option<Step> {
     let gone = matches!(standing.state, AlertState::Withdrawn | AlertState::Merged);
-    if gone || standing.pack == episode.pack {
+    if gone || (standing.pack == episode.pack && standing.alert_at == episode.at) {
         return None;
     }
     let (pack, reasons) = (episode.pack.clone(), episode.reasons.to_vec());
-    let after = Alert { pack, reasons, ..standing.clone() };
+    let after = Alert { pack, reasons, alert_at: episode.at, ..standing.clone() };
     Some(revise(standing, after, AlertChange::Revised, team, now))
 }
 

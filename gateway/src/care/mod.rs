@@ -19,4 +19,4 @@ pub use life::{
 };
 pub use outcome::end;
 pub use team::Team;
-pub use visit::{Responsible, Stood, unvisited, visit};
+pub use visit::{Responsible, Stood, is_ahead, unvisited, visit};

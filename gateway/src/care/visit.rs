@@ -46,7 +46,7 @@ impl Responsible {
             self.first.as_ref() == Some(doctor) || self.handed_to.as_ref() == Some(doctor)
         };
         let rejected = match &doctor {
-            _ if told.at > now.plus(AHEAD_MAX) => Some(VisitRejected::InFuture),
+            _ if is_ahead(&told, now) => Some(VisitRejected::InFuture),
             Some(doctor) if own(doctor) => None,
             Some(_) if self.first.is_some() || self.handed_to.is_some() => {
                 Some(VisitRejected::NotResponsible)
@@ -55,6 +55,12 @@ impl Responsible {
         };
         Visit { doctor, rejected, ..told }
     }
+}
+
+/// Whether a visit is told of before its time.
+#[must_use]
+pub fn is_ahead(visit: &Visit, told_at: Timestamp) -> bool {
+    visit.at > told_at.plus(AHEAD_MAX)
 }
 
 /// A visit took place: an alert that waited is visited. One that has ended stays as it is, and a

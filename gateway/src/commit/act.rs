@@ -5,7 +5,8 @@ use smol_str::SmolStr;
 use crate::{
     care::{self, Responsible, Step, Stood},
     domain::{
-        ActOutcome, Alert, AlertOutcome, AlertState, DoctorId, PersonId, Visit, VisitRejected,
+        ActOutcome, Alert, AlertOutcome, AlertState, DoctorId, PersonId, Timestamp, Visit,
+        VisitRejected,
     },
     store::{AlertEvent, CarryChange, Change, CommitSeq, StoreError, Timer},
 };
@@ -70,7 +71,10 @@ impl Group<'_> {
         act: &Act,
     ) -> Result<CommitSeq, StoreError> {
         let steps = self.unit.steps(alert.key)?;
-        let answered = self.answered(alert, told)?;
+        // A clock that is doubted does not tell on which day it was.
+        let by_doubted_clock = self.doubted.is_some() && self.said_at.is_none();
+        let at = if by_doubted_clock { told.at.max(self.day()) } else { told.at };
+        let answered = self.answered(alert, at)?;
         let events = steps.iter().map(|(_, event)| event);
         let stood = steps.iter().any(|(_, event)| event.acted_at() <= told.at);
         let elsewhere = self.said_visit.take().filter(|_| answered.is_none() && !stood);
@@ -89,6 +93,7 @@ impl Group<'_> {
         }
         let counts = visit.rejected.is_none();
         let mut step = care::visit(alert, visit, &act.by, self.now);
+        step.event.claimed_at = self.said_at.or(step.event.claimed_at);
         step.event.note.clone_from(&act.note);
         self.take(step);
         self.flush()?;
@@ -101,9 +106,9 @@ impl Group<'_> {
     }
 
     /// Who answered for the household of an alert's person at the time of a visit.
-    fn answered(&mut self, alert: &Alert, told: &Visit) -> Result<Option<DoctorId>, StoreError> {
-        let home = entered::household_at(self.unit, &alert.person, told.at)?;
-        home.map_or(Ok(None), |home| self.unit.doctor_of(&home, told.at))
+    fn answered(&mut self, alert: &Alert, at: Timestamp) -> Result<Option<DoctorId>, StoreError> {
+        let home = entered::household_at(self.unit, &alert.person, at)?;
+        home.map_or(Ok(None), |home| self.unit.doctor_of(&home, at))
     }
 
     /// Rows of the registry came that may say otherwise who answered for a person when they were
@@ -121,7 +126,7 @@ impl Group<'_> {
             }
             let mut told = Vec::new();
             for (step, known) in latest {
-                let visit = self.visit_anew(&alert, known, &steps)?;
+                let visit = self.visit_anew(&alert, (step, known), &steps)?;
                 told.push((step.by.clone().unwrap_or_default(), known.rejected, visit));
             }
             self.tell_visits_anew(alert, &steps, told)?;
@@ -130,25 +135,24 @@ impl Group<'_> {
     }
 
     /// A visit by the rows of now. Where nobody had signed, what was found when it was told stands; so
-    /// does that it was told before its time.
+    /// does that it was told before its time, unless it was the clock that was behind.
     fn visit_anew(
         &mut self,
         alert: &Alert,
-        known: &Visit,
+        (step, known): (&AlertEvent, &Visit),
         steps: &[(CommitSeq, AlertEvent)],
     ) -> Result<Visit, StoreError> {
-        let answered = match known.rejected {
-            Some(VisitRejected::InFuture) => None,
-            Some(VisitRejected::NotResponsible | VisitRejected::NobodyResponsible) | None => {
-                self.answered(alert, known)?
-            }
-        };
+        let was_ahead = known.rejected == Some(VisitRejected::InFuture);
+        if was_ahead && care::is_ahead(known, step.at) {
+            return Ok(known.clone());
+        }
+        let answered = self.answered(alert, known.at)?;
+        if answered.is_none() && !was_ahead {
+            return Ok(known.clone());
+        }
         let told = Visit { rejected: None, ..known.clone() };
         let events = steps.iter().map(|(_, step)| step);
-        Ok(match answered {
-            Some(doctor) => Responsible::at(known.at, Some(doctor), events).judge(told, self.now),
-            None => known.clone(),
-        })
+        Ok(Responsible::at(known.at, answered, events).judge(told, self.now))
     }
 
     /// Records the visits that count now and did not, and those that counted and do not. It is this

@@ -141,7 +141,10 @@ impl Group<'_> {
                 }
             }
         }
-        for id in std::mem::take(&mut self.heard_anew) {
+        let mut heard_anew = std::mem::take(&mut self.heard_anew);
+        // By a clock that is doubted they may be of other days.
+        heard_anew.retain(|_| self.doubted.is_none());
+        for id in heard_anew {
             self.flush()?;
             if let Some(stored) = self.unit.reading(&id)?.filter(is_by_session) {
                 self.listen_at(&came(&stored))?;

@@ -18,9 +18,14 @@ impl Group<'_> {
         }
         let scan = CardScan { card, person, ..scan.clone() };
         let limit = self.desk.session_limit(self.unit, &scan.site)?;
-        let Some(changes) = attribute::scan(self.unit, &scan, limit)? else { return Ok(()) };
-        self.changes.extend(changes);
-        self.stretches.push(Stretch::of(&scan));
+        if !self.was_shown_before((&scan.site, &scan.bench), (scan.at, scan.at))? {
+            let Some(changes) = attribute::scan(self.unit, &scan, limit)? else { return Ok(()) };
+            self.changes.extend(changes);
+        }
+        // By a clock that is doubted, what came before it may lie behind it: it is asked once that is set.
+        if self.doubted.is_none() {
+            self.stretches.push(Stretch::of(&scan));
+        }
         if scan.person.is_none() && !scan.out {
             let (reason, detail) = self.nobodys_card(&scan.site, number.as_ref())?;
             self.facts.push(Fact::Quarantined(Box::new(waiting(&scan, reason, detail))));

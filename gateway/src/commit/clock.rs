@@ -33,6 +33,15 @@ pub enum Trust {
     Always,
 }
 
+/// A clock that is not believed: it may show times that have been.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Doubt {
+    /// The newest time that is known to have been.
+    pub(super) known: Timestamp,
+    /// Since this position it is doubted.
+    pub(super) since: CommitSeq,
+}
+
 /// What the clocks say at one moment.
 #[derive(Debug, Clone, Copy)]
 struct Shown {
@@ -92,9 +101,10 @@ impl WatchedClock {
         self.found.take().is_some()
     }
 
-    /// The clock is not believed now.
-    pub(super) const fn is_doubted(&self) -> bool {
-        self.watch.doubted
+    /// What is known while the clock, which shows this, is not believed.
+    pub(super) fn doubted(&self, now: Timestamp) -> Option<Doubt> {
+        let known = self.watch.newest.unwrap_or(now);
+        self.watch.doubted.then_some(Doubt { known, since: self.watch.begun.0 })
     }
 }
 

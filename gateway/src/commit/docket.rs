@@ -68,9 +68,9 @@ impl Group<'_> {
     ) -> Result<Docket, StoreError> {
         self.flush()?;
         let alerts = self.unit.alerts(std::slice::from_ref(person))?.pop().unwrap_or_default();
-        let registered = self.desk.person(self.unit, person)?.cloned();
+        let (registered, day) = (self.desk.person(self.unit, person)?.cloned(), self.day());
         let team = match registered {
-            Some(registered) => self.desk.team(self.unit, &registered, self.now)?,
+            Some(registered) => self.desk.team(self.unit, &registered, day)?,
             None => Team::default(),
         };
         // Nobody stands beside somebody to whom something happened elsewhere.

@@ -128,8 +128,7 @@ impl Group<'_> {
         let Some(held) = known.get(&event.id) else {
             known.insert(event.id, event.content);
             self.happened.push(Box::new(event.clone()));
-            self.told_at_bench(event)?;
-            self.voided(event)?;
+            self.told_of(event)?;
             return Ok(self.outcome(id, Status::Stored, None));
         };
         if *held == event.content {
@@ -144,6 +143,12 @@ impl Group<'_> {
         }
         self.facts.push(Fact::Quarantined(Box::new(waiting)));
         Ok(self.outcome(id, Status::Quarantined, reason))
+    }
+
+    /// What an event that is new tells of what was there before it.
+    pub(super) fn told_of(&mut self, event: &PersonEvent) -> Result<(), StoreError> {
+        self.told_at_bench(event)?;
+        self.voided(event)
     }
 
     /// Symptoms told of at the bench are the reading's: whoever it belongs to is judged anew, as if it

@@ -24,7 +24,7 @@ use super::{
     again::{Stretch, binds},
     carry::Pending,
     cause::Cause,
-    clock::Finding,
+    clock::{Doubt, Finding},
     desk::Desk,
     repeat::taken,
     work::{AccessDone, ActRefused, CarryRefused, DecideRefused},
@@ -112,7 +112,7 @@ pub(super) struct Group<'a> {
     /// What is new of the gateway's clock.
     pub(super) clock: Option<Finding>,
     /// The clock is not believed.
-    pub(super) doubted: bool,
+    pub(super) doubted: Option<Doubt>,
     /// What other gateways brought and is not in the log yet.
     pub(super) pending: Pending,
     /// Rows of the registry came from another gateway.
@@ -154,7 +154,7 @@ impl<'a> Group<'a> {
             counts: Counts::default(),
             dirty: false,
             clock: None,
-            doubted: false,
+            doubted: None,
             pending: Pending::default(),
             rows_came: false,
             packs_came: false,
@@ -214,6 +214,12 @@ impl Group<'_> {
         }
         self.flush()?;
         Ok((replies, self.dirty))
+    }
+
+    /// The day for which who answers is asked: no earlier than any that is known to have been, however
+    /// far back a clock is that cannot be right.
+    pub(super) fn day(&self) -> Timestamp {
+        self.doubted.map_or(self.now, |doubt| doubt.known.max(self.now))
     }
 
     /// Writes what is pending, so that the next look-up sees it.

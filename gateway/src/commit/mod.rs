@@ -37,6 +37,7 @@ mod roster;
 mod served;
 #[cfg(test)]
 mod tests;
+mod told;
 mod watch;
 mod window;
 mod work;

@@ -129,7 +129,8 @@ impl Group<'_> {
         if waits == live {
             return Ok(());
         }
-        let team = self.desk.duty_team(self.unit, &stored.reading.site, self.now)?;
+        let day = self.day();
+        let team = self.desk.duty_team(self.unit, &stored.reading.site, day)?;
         let Some(standing) = standing else { return self.open_for_nobody(stored, &team) };
         let mut step = match stands {
             Stands::Waits => {
@@ -193,18 +194,16 @@ impl Group<'_> {
     /// The doctors who answer for an alert: those of its person, or the duty of the site of a reading
     /// that is nobody's, or of a silent site.
     pub(super) fn team_of(&mut self, alert: &Alert) -> Result<Team, StoreError> {
+        let day = self.day();
         if let Some(reading) = alert.person.nobodys_reading() {
             let Some(stored) = self.unit.reading(&reading)? else { return Ok(Team::default()) };
-            return self.desk.duty_team(self.unit, &stored.reading.site, self.now);
+            return self.desk.duty_team(self.unit, &stored.reading.site, day);
         }
         if alert.person.silent_site().is_some() {
             return self.team_of_site(&alert.person);
         }
         let person = self.desk.person(self.unit, &alert.person)?.cloned();
-        person.map_or_else(
-            || Ok(Team::default()),
-            |person| self.desk.team(self.unit, &person, self.now),
-        )
+        person.map_or_else(|| Ok(Team::default()), |person| self.desk.team(self.unit, &person, day))
     }
 }
 

@@ -1,19 +1,20 @@
 //! The gateway's clock was set: whatever came since the session began moves with it.
 //!
-//! Cards, the sessions that they opened and the readings move together, so that a reading stays with
-//! the card before it. What was received, and every id, stays; the corrections are facts, and
-//! whoever they concern is judged anew. Deadlines of alerts that opened meanwhile keep their length.
+//! Cards, the sessions that they opened, the readings and what was told of people and alerts move
+//! together, so that a reading stays with the card before it and an act behind its alert. What was
+//! received, and every id, stays; the corrections are facts, and whoever they concern is judged anew.
+//! Deadlines of alerts that opened meanwhile keep their length.
 
 use crate::{
     admit::{self, LIVE_WINDOW, Stated},
     domain::{Alert, Grade, Measured, Millis, PersonId, Timestamp},
     store::{
-        AlertChange, AlertEvent, BenchSession, CameSince, CardScan, Change, ClockFound, ClockNote,
-        CommitSeq, Fact, Retimed, StoreError, StoredReading, Timer, Timing,
+        AlertChange, AlertEvent, Change, ClockFound, ClockNote, CommitSeq, Fact, Retimed,
+        StoreError, StoredReading, Timer, Timing, ToldBy, ToldMoved, ToldSince,
     },
 };
 
-use super::{again::Stretch, clock::Finding, group::Group};
+use super::{clock::Finding, group::Group};
 
 /// Timers that are looked through for those of alerts that opened in a session: more alerts than a
 /// gateway has open.
@@ -22,21 +23,29 @@ const TIMERS_MAX: usize = 100_000;
 impl Group<'_> {
     /// Records what was found of the clock, and does what follows from it.
     pub(super) fn clock_found(&mut self, finding: &Finding) -> Result<(), StoreError> {
-        self.facts.push(Fact::Clock(ClockNote { found: finding.found, at: self.now }));
-        if let ClockFound::Right { since, by } = finding.found {
-            let moved = self.rebase(since, by)?;
-            if by != Millis::ZERO {
-                self.move_alerts(&Shift { span: finding.span, by, moved })?;
-            }
+        let note = Fact::Clock(ClockNote { found: finding.found, at: self.now });
+        let ClockFound::Right { since, by } = finding.found else {
+            self.facts.push(note);
+            return self.flush();
+        };
+        self.flush()?;
+        let ToldSince { told, scans } = match by {
+            Millis::ZERO => ToldSince::default(),
+            _ => self.unit.told(&ToldBy::Us(since))?,
+        };
+        self.move_scans(scans, by, true)?;
+        self.move_told(&told, ToldMoved { by, own: true, guess: false });
+        self.facts.push(note);
+        let moved = self.rebase(since, by)?;
+        if by != Millis::ZERO {
+            self.move_alerts(&Shift { span: finding.span, by, moved })?;
+            self.judge_moved_visits(&told)?;
         }
         self.flush()
     }
 
     fn rebase(&mut self, since: CommitSeq, by: Millis) -> Result<Vec<Moved>, StoreError> {
-        let CameSince { readings, scans } = self.unit.came_since(since)?;
-        if by != Millis::ZERO {
-            self.move_scans(scans, by)?;
-        }
+        let readings = self.unit.came_since(since)?;
         let mut moved = Vec::new();
         for stored in readings {
             let before = stored.timing();
@@ -70,48 +79,6 @@ impl Group<'_> {
         after
     }
 
-    /// Moves the cards that were held to readers when they came, and their sessions.
-    fn move_scans(
-        &mut self,
-        scans: Vec<(CommitSeq, CardScan)>,
-        by: Millis,
-    ) -> Result<(), StoreError> {
-        let mut moved: Vec<CardScan> = Vec::new();
-        for (seq, scan) in scans {
-            // A reader that states a time has a clock of its own.
-            if scan.at != scan.received_at && scan.at.since(scan.received_at) != by {
-                continue;
-            }
-            for session in self.unit.sessions(&scan.site, &scan.bench, scan.at)? {
-                if session.from == scan.at {
-                    self.changes
-                        .push(Change::Session(BenchSession { until: session.from, ..session }));
-                }
-            }
-            let at = scan.at.plus(by);
-            self.changes.push(Change::MoveScan(seq, at));
-            moved.push(CardScan { at, ..scan });
-        }
-        self.flush()?;
-        for scan in &moved {
-            self.stretches.push(Stretch::of(scan));
-            let (false, Some(person)) = (scan.out, &scan.person) else { continue };
-            let limit = self.desk.session_limit(self.unit, &scan.site)?;
-            let span = (scan.at, scan.at.plus(limit));
-            let others = self.unit.scans((&scan.site, &scan.bench), span)?;
-            let next = others.iter().map(|other| other.at).find(|at| *at > scan.at);
-            self.changes.push(Change::Session(BenchSession {
-                site: scan.site.clone(),
-                bench: scan.bench.clone(),
-                person: person.clone(),
-                from: scan.at,
-                until: next.unwrap_or(span.1),
-                opened_by: scan.opened_by.clone(),
-            }));
-        }
-        self.flush()
-    }
-
     /// Alerts that opened while the clock showed times of a span keep the time that their step has.
     fn move_alerts(&mut self, shift: &Shift) -> Result<(), StoreError> {
         let ever = Timestamp::from_millis(i64::MAX);
@@ -121,8 +88,8 @@ impl Group<'_> {
         people.sort_unstable();
         people.dedup();
         let alerts = self.unit.alerts(&people)?.into_iter().flatten();
-        let live = alerts.filter(|alert| alert.state.is_live() && shift.holds(alert.opened_at));
-        for alert in live {
+        // One that has ended has neither timer nor message, and opened then all the same.
+        for alert in alerts.filter(|alert| shift.holds(alert.opened_at)) {
             for timer in timers.iter().filter(|timer| timer.alert == alert.key) {
                 let due_at = timer.due_at.plus(shift.by);
                 self.changes.push(Change::SetTimer(Timer { due_at, ..timer.clone() }));

@@ -18,12 +18,7 @@ use crate::{
     },
 };
 
-use super::{
-    attribute::{self, Whose},
-    context::Numbers,
-    group::Group,
-    nobody::Stands,
-};
+use super::{attribute::Whose, context::Numbers, group::Group, nobody::Stands};
 
 /// What the deliveries of a group have in common while it is received.
 #[derive(Debug, Default)]
@@ -158,7 +153,7 @@ impl Group<'_> {
     fn fresh(&mut self, mut reading: Reading, known: &mut Known) -> Result<Outcome, StoreError> {
         let site = self.desk.site_role(self.unit, &reading.site)?;
         reading.remarks.setting.get_or_insert(default_setting(site));
-        let whose = attribute::attribute(self.desk, self.unit, &reading)?;
+        let whose = self.whose(&reading)?;
         let standing = self.pack.standing(&reading.measurement);
         let implausible = standing == Standing::Rejected;
         let (reason, detail) = match whose {
@@ -194,7 +189,7 @@ impl Group<'_> {
         let id = Some(reading.id);
         reading.written = None;
         let lateness = reading.received_at.since(reading.effective_at(self.pack.future_skew()));
-        if self.doubted && reading.measured.grade < Grade::C && !knows_time(&reading) {
+        if self.doubted.is_some() && reading.measured.grade < Grade::C && !knows_time(&reading) {
             reading.measured.grade = Grade::C;
         }
         let mut stored = Box::new(StoredReading {

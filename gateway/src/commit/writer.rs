@@ -279,7 +279,7 @@ impl Writer {
         let mut unit = self.store.begin(now)?;
         let mut group =
             Group::new(unit.as_mut(), &mut self.desk, self.packs.all(), &self.gateway, now);
-        (group.clock, group.doubted) = (self.clock.found(), self.clock.is_doubted());
+        (group.clock, group.doubted) = (self.clock.found(), self.clock.doubted(now));
         let (replies, dirty) = group.apply(works)?;
         if !dirty && works.iter().all(Work::owes_nothing) {
             return Ok(None);

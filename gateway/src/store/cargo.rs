@@ -5,15 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use smol_str::SmolStr;
 
 use super::{
-    AlertChange, AlertEvent, Attributed, Cargo, CommitSeq, Decided, Decision, Fact, Merged, Reader,
-    StoreError, StoredReading, Toward,
+    AlertChange, AlertEvent, Attributed, Cargo, ClockFound, ClockNote, CommitSeq, Decided,
+    Decision, Fact, Merged, Reader, StoreError, StoredReading, Toward,
     carry::{Came, CarryLook, FactId},
     view::Scope,
 };
 use crate::{
-    domain::{AlertId, Attribution, BoxId, PersonId, ReadingId, alert_id},
+    domain::{AlertId, Attribution, BoxId, Millis, PersonId, ReadingId, alert_id},
     uplink::parcel::{
-        Body, Deed, Moved, Parcel, STEPS, SaidDecided, SaidMerged, SaidStep, encode, travels,
+        Body, Deed, Moved, Parcel, STEPS, SaidClock, SaidDecided, SaidMerged, SaidStep, encode,
+        travels,
     },
 };
 
@@ -54,7 +55,7 @@ pub(super) fn cargo<R: Reader + CarryLook>(
         let mut choice = Choice::new(reader, toward, (cargo.upto, last.seq))?;
         looked_at = looked_at.saturating_add(entries.len());
         for entry in &entries {
-            let moves = matches!(entry.fact, Fact::Retimed(_));
+            let moves = matches!(entry.fact, Fact::Retimed(_)) || clock_set(&entry.fact).is_some();
             if let Some(parcel) = choice.parcel(entry.seq, &entry.fact)? {
                 weight = weight.saturating_add(parcel.line.len());
                 let full = cargo.parcels.len() >= count || weight > bytes;
@@ -217,12 +218,11 @@ impl<'a, R: Reader + CarryLook> Choice<'a, R> {
             Fact::Presence(presence) => Body::Presence(Box::new(presence.clone())),
             Fact::Registration(row) if travels(&row.row) => Body::Row(row.clone()),
             Fact::Alert(event) => return self.step(event),
-            // A gateway's clock is its own, packs come from above; what follows from facts is judged anew.
-            Fact::Clock(_)
-            | Fact::Registration(_)
-            | Fact::Pack(_)
-            | Fact::Crossing(_)
-            | Fact::Attempt(_) => return Ok(None),
+            Fact::Clock(_) => return Ok(clock_set(fact).map(Body::Clock)),
+            // Packs come from above; what follows from facts is judged anew.
+            Fact::Registration(_) | Fact::Pack(_) | Fact::Crossing(_) | Fact::Attempt(_) => {
+                return Ok(None);
+            }
         }))
     }
 
@@ -231,6 +231,7 @@ impl<'a, R: Reader + CarryLook> Choice<'a, R> {
     fn downward(&mut self, to: &BoxId, fact: &Fact) -> Result<Option<Body>, StoreError> {
         Ok(match fact {
             Fact::Event(event) if self.lives(&event.person)? => Some(Body::Event(event.clone())),
+            Fact::Clock(_) => clock_set(fact).map(Body::Clock),
             Fact::Pack(pack) => Some(Body::Pack(pack.clone())),
             Fact::Alert(event) => {
                 let nobodys = event.alert.person.nobodys_reading();
@@ -275,7 +276,6 @@ impl<'a, R: Reader + CarryLook> Choice<'a, R> {
             | Fact::CardScan(_)
             | Fact::Presence(_)
             | Fact::Registration(_)
-            | Fact::Clock(_)
             | Fact::Crossing(_)
             | Fact::Attempt(_) => None,
         })
@@ -391,6 +391,14 @@ impl<'a, R: Reader + CarryLook> Choice<'a, R> {
         ids.retain(|id| seen.insert(*id));
         Ok(ids)
     }
+}
+
+/// A setting of a clock that moves what was told by it.
+fn clock_set(fact: &Fact) -> Option<SaidClock> {
+    let Fact::Clock(ClockNote { found: ClockFound::Right { since, by }, at }) = *fact else {
+        return None;
+    };
+    (by != Millis::ZERO).then_some(SaidClock { since, by, at })
 }
 
 fn moved_as(moved: &Attributed) -> Moved {

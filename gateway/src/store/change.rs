@@ -2,7 +2,7 @@
 
 use super::{
     AccessChange, Answer, BenchSession, CarryChange, CommitSeq, Counts, KeptState, NeighbourSaid,
-    Owed, RosterHeld, Timer, Timing, TokenRow,
+    Owed, RosterHeld, Timer, Timing, TokenRow, ToldMoved,
 };
 use crate::domain::{
     Alert, AlertId, ContentDigest, Level, NotificationKey, PersonId, ReadingId, Timestamp,
@@ -92,4 +92,7 @@ pub enum Change {
     Retime(ReadingId, Timing),
     /// The card scan at a position happened at another time than was believed.
     MoveScan(CommitSeq, Timestamp),
+    /// What was told at a position, an event or a step, counts at another time than was believed; nothing
+    /// that was kept of its person holds. The latest counts beside those before it, but for a guess.
+    MoveTold(CommitSeq, ToldMoved),
 }

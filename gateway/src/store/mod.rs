@@ -30,6 +30,7 @@ pub mod sqlite;
 mod staff;
 mod terms;
 mod timing;
+mod told;
 pub mod view;
 
 pub use access::{
@@ -62,4 +63,5 @@ pub use rows::{
 pub use seals::{KeyPlace, SealKey, SealReader, Seals};
 pub use sqlite::{Options, SqliteStore, Verified, read_beside, restore_backup, verify_backup};
 pub use staff::{Holders, Staff};
-pub use timing::{CameSince, ClockFound, ClockNote, Retimed, Timing};
+pub use timing::{ClockFound, ClockNote, Retimed, Timing};
+pub use told::{ToldBy, ToldMoved, ToldSince};

@@ -7,8 +7,8 @@
 use std::sync::Arc;
 
 use super::{
-    AlertEvent, Answer, Awaiting, BenchSession, CameSince, CardScan, CarryUnit, Change, CommitSeq,
-    Committed, Concerned, Crossing, Decided, Fact, HeldMerge, Numbered, Owed, PackInForce, Reader,
+    AlertEvent, Answer, Awaiting, BenchSession, CardScan, CarryUnit, Change, CommitSeq, Committed,
+    Concerned, Crossing, Decided, Fact, HeldMerge, Numbered, Owed, PackInForce, Reader,
     RegistryKey, Resumed, Staff, StoreError, StoredReading, Timer, view::HeldQuarantine,
 };
 use crate::domain::{
@@ -79,11 +79,11 @@ pub trait Unit: Staff + CarryUnit {
         span: (Timestamp, Timestamp),
     ) -> Result<Vec<StoredReading>, StoreError>;
 
-    /// Readings and cards that came after a position; not those that other gateways had first.
+    /// Readings that came after a position, in the order of the log; not those that other gateways had first.
     ///
     /// # Errors
     /// Any error of the store.
-    fn came_since(&mut self, after: CommitSeq) -> Result<CameSince, StoreError>;
+    fn came_since(&mut self, after: CommitSeq) -> Result<Vec<StoredReading>, StoreError>;
 
     /// The decision at a position.
     ///
@@ -212,6 +212,18 @@ pub trait Unit: Staff + CarryUnit {
         bench: (&SiteId, &BenchId),
         span: (Timestamp, Timestamp),
     ) -> Result<Vec<CardScan>, StoreError>;
+
+    /// Whether cards were held to the reader of a bench from one instant to another, both included, that
+    /// the log has up to a position.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn had_scans(
+        &mut self,
+        bench: (&SiteId, &BenchId),
+        span: (Timestamp, Timestamp),
+        upto: CommitSeq,
+    ) -> Result<bool, StoreError>;
 
     /// Each person's alerts, live and ended, oldest first.
     ///

@@ -1,7 +1,7 @@
 //! Corrections of time: what was found of the gateway's own clock, and what that makes of readings
 //! that were stored before. What was received stays as it was.
 
-use super::{CardScan, CommitSeq, StoredReading};
+use super::CommitSeq;
 use crate::domain::{Measured, Millis, ReadingId, Timestamp};
 
 /// When a reading was taken and came, as far as is known.
@@ -50,13 +50,4 @@ pub struct ClockNote {
     pub found: ClockFound,
     /// When, as the clock shows then.
     pub at: Timestamp,
-}
-
-/// What came after a position.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct CameSince {
-    /// Readings, in the order of the log.
-    pub readings: Vec<StoredReading>,
-    /// Cards, each with its position.
-    pub scans: Vec<(CommitSeq, CardScan)>,
 }

@@ -6,8 +6,8 @@ use super::{Fate, Group, Load};
 use crate::{
     care,
     commit::work::{Act, Deed},
-    domain::{Alert, Visit},
-    store::{AlertChange, AlertEvent, Landed, StoreError},
+    domain::{Alert, Timestamp, Visit},
+    store::{AlertChange, AlertEvent, Change, Landed, StoreError},
     uplink::parcel::SaidStep,
 };
 
@@ -21,16 +21,21 @@ impl Group<'_> {
         if let Some(visit) = &said.visit {
             return self.bring_visit(load, said, (&alert, visit));
         }
-        let mut step = match self.step_of(&alert, said)? {
+        let told_at = said.claimed_at.unwrap_or(said.at);
+        let moved = self.told_moved(load, told_at)?;
+        let at = moved.map_or(said.at, |moved| told_at.plus(moved.by));
+        let mut step = match self.step_of(&alert, (said, at))? {
             Some(step) => step,
             // A later act of somebody's stands, or the alert has ended: what was done was done.
             None => care::tell(&alert, said.change, self.now),
         };
         step.event.by = Some(said.by.clone());
         step.event.note.clone_from(&said.note);
-        step.event.claimed_at = Some(said.claimed_at.unwrap_or(said.at));
+        step.event.claimed_at = Some(told_at);
         self.take(step);
         self.landed_last(load)?;
+        let last = self.unit.last()?;
+        self.changes.extend(moved.map(|moved| Change::MoveTold(last, moved)));
         Ok(Fate::Here)
     }
 
@@ -47,12 +52,12 @@ impl Group<'_> {
     fn step_of(
         &mut self,
         alert: &Alert,
-        said: &SaidStep,
+        (said, at): (&SaidStep, Timestamp),
     ) -> Result<Option<care::Step>, StoreError> {
         let steps = self.unit.steps(alert.key)?;
         let later = |event: &AlertEvent| {
             let acts = matches!(event.change, AlertChange::Acknowledged | AlertChange::Forwarded);
-            acts && event.by.is_some() && event.acted_at() > said.at
+            acts && event.by.is_some() && event.acted_at() > at
         };
         let stands = alert.state.is_live() && !steps.iter().any(|(_, event)| later(event));
         Ok(match said.change {
@@ -103,10 +108,20 @@ impl Group<'_> {
             request: None,
             reply,
         };
-        self.said_at = Some(said.at);
+        // Where it was told first, its step claims the time of the visit.
+        let told_at = said.claimed_at.filter(|claimed| *claimed != visit.at).unwrap_or(said.at);
+        let before = self.unit.last()?;
+        self.said_at = Some(told_at);
         let taken = self.visited(alert, &told, &act);
         (self.said_at, self.said_visit) = (None, None);
-        self.landed(load, Landed::At(taken?));
+        let taken = taken?;
+        self.landed(load, Landed::At(taken));
+        if taken > before
+            && let Some(moved) = self.told_moved(load, told_at)?
+        {
+            self.changes.push(Change::MoveTold(taken, moved));
+            self.judge_visits_anew(&alert.person)?;
+        }
         Ok(Fate::Here)
     }
 }

@@ -5,13 +5,14 @@ use std::collections::HashMap;
 use super::{Fate, Group, Load};
 use crate::{
     commit::{attribute, nobody::Stands, receive::waiting, watch},
-    domain::{Happened, PersonEvent, Road, Standing},
+    domain::{Happened, Key, PersonEvent, Road, Standing},
     intake::Item,
     store::{
-        CardScan, Change, Context, Fact, Landed, Origin, PackInForce, Presence, QuarantineReason,
-        Quarantined, Refused, Registration, Status, StoreError, StoredReading,
+        CardScan, Change, ClockFound, ClockNote, Context, Fact, Landed, Origin, PackInForce,
+        Presence, QuarantineReason, Quarantined, Refused, Registration, Status, StoreError,
+        StoredReading, ToldBy, ToldMoved, ToldSince,
     },
-    uplink::parcel::Body,
+    uplink::parcel::{Body, SaidClock},
 };
 
 impl Group<'_> {
@@ -31,6 +32,7 @@ impl Group<'_> {
             | Body::Moved(_)
             | Body::Merged(_)
             | Body::Retimed(_)
+            | Body::Clock(_)
             | Body::Pack(_)
             | Body::Step(_) => {
                 if self.unit.landed(&load.came.id)?.is_some() {
@@ -57,6 +59,7 @@ impl Group<'_> {
             Body::Moved(said) => self.bring_moved(load, &said),
             Body::Merged(said) => self.bring_merged(load, &said),
             Body::Retimed(said) => self.bring_retimed(load, &said),
+            Body::Clock(said) => self.bring_clock(load, &said),
             Body::Step(said) => self.bring_step(load, &said),
             Body::Pack(pack) => self.bring_pack(load, *pack),
             Body::Reading(_)
@@ -113,7 +116,6 @@ impl Group<'_> {
     }
 
     fn bring_event(&mut self, load: &Load<'_>, event: &PersonEvent) -> Result<Fate, StoreError> {
-        let event = &self.possible_event(load, event)?;
         let told = event.what.told().map(|(reading, _)| *reading);
         let voids = event.what.voids().copied();
         if voids.is_some() || self.pending.events.contains(&event.id) {
@@ -132,6 +134,11 @@ impl Group<'_> {
         }
         self.landed(load, Landed::Event(event.id));
         self.pending.events.insert(event.id);
+        if held.is_none()
+            && let Some(moved) = self.told_moved(load, event.received_at)?
+        {
+            return self.bring_moved_event(event, moved);
+        }
         // A doctor's act is no item that anybody delivered.
         if matches!(event.what, Happened::Act { .. }) {
             if held.is_none() {
@@ -142,6 +149,39 @@ impl Group<'_> {
         let mut known: HashMap<_, _> =
             held.map(|content| (event.id, content)).into_iter().collect();
         self.event(event, &mut known)?;
+        Ok(Fate::Here)
+    }
+
+    /// Enters an event as it was told, and beside it when it counts.
+    fn bring_moved_event(
+        &mut self,
+        event: &PersonEvent,
+        moved: ToldMoved,
+    ) -> Result<Fate, StoreError> {
+        self.facts.push(Fact::Event(Box::new(event.clone())));
+        self.flush()?;
+        let told = [(self.unit.last()?, event.person.clone())];
+        self.move_told(&told, moved);
+        self.told_of(event)?;
+        if !matches!(event.what, Happened::Act { .. }) {
+            self.outcome(Some(Key::from_bytes(*event.id.as_bytes())), Status::Stored, None);
+        }
+        Ok(Fate::Here)
+    }
+
+    /// Another gateway's clock was set: what it told while it was wrong counts at other times. Its readings
+    /// come behind, each with its own correction, and are judged with this.
+    fn bring_clock(&mut self, load: &Load<'_>, set: &SaidClock) -> Result<Fate, StoreError> {
+        let SaidClock { since, by, at } = *set;
+        let whose = ToldBy::Gateway { after: since, before: load.came.id.clone() };
+        let ToldSince { told, scans } = self.unit.told(&whose)?;
+        self.move_scans(scans, by, false)?;
+        self.move_told(&told, ToldMoved { by, own: false, guess: false });
+        self.flush()?;
+        let found = ClockFound::Right { since, by };
+        self.facts.push(Fact::Clock(ClockNote { found, at }));
+        self.landed_last(load)?;
+        self.judge_moved_visits(&told)?;
         Ok(Fate::Here)
     }
 
@@ -185,10 +225,13 @@ impl Group<'_> {
 
     /// A card opens its session here as there, for whatever is attributed here. What was attributed
     /// there by it travels by itself.
-    fn bring_card(&mut self, load: &Load<'_>, scan: CardScan) -> Result<Fate, StoreError> {
+    fn bring_card(&mut self, load: &Load<'_>, mut scan: CardScan) -> Result<Fate, StoreError> {
         // It may have been moved in time meanwhile, and is the same.
         if self.unit.landed(&load.came.id)?.is_some() {
             return Ok(Fate::Here);
+        }
+        if scan.at == scan.received_at {
+            scan.at = scan.at.plus(self.unit.clock_moved(&load.came.id)?);
         }
         let limit = self.desk.session_limit(self.unit, &scan.site)?;
         let Some(changes) = attribute::scan(self.unit, &scan, limit)? else {

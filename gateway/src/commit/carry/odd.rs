@@ -5,16 +5,18 @@
 //! so that hours stay hours and records keep their order, or to the bound itself where none fits; what
 //! was received, and every id, stays. It is this gateway's own correction, with the grade of an order
 //! alone, and stays here: what the sender finds of its clock later is another, and counts instead.
-//! An event has no correction beside it: only its receipt in time to come is moved, which is no part of its
-//! id, so that it counts by now; where its clock is behind, it counts when it says that it happened.
+//! What was told (an event, an act about an alert) moves in the same way, from when it was told
+//! (`store/told.rs`), until the sender says that its clock was set.
 //! Whether it is fresh is said by the bounds alone: where they are further apart than the pack's
 //! `stale_hours`, it wakes nobody.
 
 use super::{Fate, Group, Load};
 use crate::{
     commit::{nobody::Stands, served::Serving},
-    domain::{BoxId, Grade, Measured, Millis, PersonEvent, Standing, Timestamp},
-    store::{CarryChange, Change, Fact, Retimed, Status, StoreError, StoredReading, Timing},
+    domain::{BoxId, Grade, Measured, Millis, Standing, Timestamp},
+    store::{
+        CarryChange, Change, Fact, Retimed, Status, StoreError, StoredReading, Timing, ToldMoved,
+    },
 };
 
 /// A clock that is off by less makes no day and no lateness of another one, and is left alone. Our choice.
@@ -28,10 +30,7 @@ impl Group<'_> {
         stored: &StoredReading,
     ) -> Result<Option<Timing>, StoreError> {
         let before = stored.timing();
-        let since = match (load.in_turn, load.came.id.gateway == load.came.by) {
-            (true, true) => self.heard_of(&load.came.by)?,
-            _ => None,
-        };
+        let since = self.not_before(load)?;
         let received_at = possible(before.received_at, (since, self.now));
         if received_at == before.received_at {
             return Ok(None);
@@ -46,23 +45,32 @@ impl Group<'_> {
         Ok(Some(Timing { measured, received_at, late: before.late || !fresh }))
     }
 
-    /// An event that came from below, and whose gateway had it in time to come by what it says: it had it
-    /// when that can have been. What it says of when it happened is part of its id and stays; it counts
-    /// from then on at the latest, and not in years (`assess::Fact::effective`).
-    pub(super) fn possible_event(
+    /// By how much later something that was told counts: by what its gateway found of the clock, which
+    /// may have come before it, else by what is known here of when it can have been told. `told_at`: when,
+    /// by that clock.
+    pub(super) fn told_moved(
         &mut self,
         load: &Load<'_>,
-        event: &PersonEvent,
-    ) -> Result<PersonEvent, StoreError> {
-        let mut event = event.clone();
-        if !load.came.down && event.received_at.since(self.now) > DAY {
-            let since = match (load.in_turn, load.came.id.gateway == load.came.by) {
-                (true, true) => self.heard_of(&load.came.by)?,
-                _ => None,
-            };
-            event.received_at = possible(event.received_at, (since, self.now));
+        told_at: Timestamp,
+    ) -> Result<Option<ToldMoved>, StoreError> {
+        let by = self.unit.clock_moved(&load.came.id)?;
+        if by != Millis::ZERO {
+            return Ok(Some(ToldMoved { by, own: false, guess: false }));
         }
-        Ok(event)
+        if load.came.down {
+            return Ok(None);
+        }
+        let since = self.not_before(load)?;
+        let by = possible(told_at, (since, self.now)).since(told_at);
+        Ok((by != Millis::ZERO).then_some(ToldMoved { by, own: false, guess: true }))
+    }
+
+    /// Nothing that comes was received before this, as far as is known.
+    fn not_before(&mut self, load: &Load<'_>) -> Result<Option<Timestamp>, StoreError> {
+        match (load.in_turn, load.came.id.gateway == load.came.by) {
+            (true, true) => self.heard_of(&load.came.by),
+            _ => Ok(None),
+        }
     }
 
     fn heard_of(&mut self, sender: &BoxId) -> Result<Option<Timestamp>, StoreError> {

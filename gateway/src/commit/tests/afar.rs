@@ -18,7 +18,7 @@ use crate::{
     },
 };
 
-fn minute(minutes: i64) -> Timestamp {
+pub(super) fn minute(minutes: i64) -> Timestamp {
     NOON.plus(Millis::minutes(minutes))
 }
 
@@ -58,7 +58,7 @@ impl Gateway {
 }
 
 /// Every store and every way to carry.
-fn each(case: impl Fn(&mut Gateway, &mut Gateway, &[Trip])) {
+pub(super) fn each(case: impl Fn(&mut Gateway, &mut Gateway, &[Trip])) {
     let ways: [&[Trip]; 4] = [
         &[ALL],
         &[(1, false, false, false)],
@@ -168,7 +168,7 @@ fn decisions_that_come_in_the_wrong_order_come_to_the_same() {
     assert_eq!(centre.stands("P1"), before);
 }
 
-fn home(name: &str, village: &str, assigned: Vec<Assigned>) -> Registered {
+pub(super) fn home(name: &str, village: &str, assigned: Vec<Assigned>) -> Registered {
     Registered::Household(Household {
         household: id(name),
         village: village.to_owned(),
@@ -179,7 +179,7 @@ fn home(name: &str, village: &str, assigned: Vec<Assigned>) -> Registered {
     })
 }
 
-fn visit(at: Timestamp, doctor: Option<&str>) -> Visit {
+pub(super) fn visit(at: Timestamp, doctor: Option<&str>) -> Visit {
     Visit {
         at,
         home: true,
@@ -191,7 +191,10 @@ fn visit(at: Timestamp, doctor: Option<&str>) -> Visit {
 }
 
 /// Visits about the alert of a person, by time: when, whose, and why for nobody.
-fn visits(gateway: &Gateway, whose: &str) -> Vec<(Timestamp, String, Option<VisitRejected>)> {
+pub(super) fn visits(
+    gateway: &Gateway,
+    whose: &str,
+) -> Vec<(Timestamp, String, Option<VisitRejected>)> {
     let alert = gateway.alert_of(whose);
     let history = gateway.store.reader().alert(&Scope::Everything, &alert.id).unwrap().unwrap();
     let told = history.events.iter().filter_map(|(_, event)| event.visit.as_deref());
@@ -288,7 +291,7 @@ fn a_visit_where_nobody_had_signed_counts_at_both_ends() {
     });
 }
 
-fn row_of(van: &Gateway) -> Registered {
+pub(super) fn row_of(van: &Gateway) -> Registered {
     Registered::Box(crate::domain::Neighbour {
         name: van.id(),
         key: format!("ed25519:{}", "A".repeat(43)),

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use super::super::{
     Act, ActRefused, CarryRefused, Carrying, Decide, Deed, Link, Wish, Work,
-    clock::Finding,
+    clock::{Doubt, Finding},
     desk::Desk,
     group::{Group, Reply},
     people::People,
@@ -52,6 +52,8 @@ pub(super) struct Gateway {
     pub(super) desk: Desk,
     pub(super) name: (String, u64),
     pub(super) now: Timestamp,
+    /// Its clock cannot be right.
+    pub(super) doubted: Option<Doubt>,
 }
 
 impl Gateway {
@@ -71,7 +73,7 @@ impl Gateway {
         ];
         commit(store.as_mut(), &facts, &[]);
         let name = store.reader().gateway().unwrap();
-        Self { store, desk: Desk::new(People::new(100)), name, now: NOON }
+        Self { store, desk: Desk::new(People::new(100)), name, now: NOON, doubted: None }
     }
 
     pub(super) fn model(number: u32) -> Self {
@@ -87,6 +89,7 @@ impl Gateway {
         let packs = Packs::new(Arc::new(Pack::built_in().unwrap()));
         let mut unit = self.store.begin(self.now).unwrap();
         let mut group = Group::new(unit.as_mut(), &mut self.desk, &packs, &self.name, self.now);
+        group.doubted = self.doubted;
         let done = work(&mut group);
         drop(group);
         if killed {
@@ -101,7 +104,8 @@ impl Gateway {
     pub(super) fn apply(&mut self, killed: bool, works: &[Work]) -> Vec<Reply> {
         let packs = Packs::new(Arc::new(Pack::built_in().unwrap()));
         let mut unit = self.store.begin(self.now).unwrap();
-        let group = Group::new(unit.as_mut(), &mut self.desk, &packs, &self.name, self.now);
+        let mut group = Group::new(unit.as_mut(), &mut self.desk, &packs, &self.name, self.now);
+        group.doubted = self.doubted;
         let (replies, _) = group.apply(works).unwrap();
         if killed {
             drop(unit);

@@ -16,6 +16,7 @@ mod once;
 mod outcomes;
 mod rebase;
 mod said;
+mod told;
 mod tracked;
 mod uploads;
 mod visits;

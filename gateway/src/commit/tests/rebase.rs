@@ -9,7 +9,12 @@ use proptest::{
     test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
 };
 
-use super::super::{clock::Finding, desk::Desk, group::Group, people::People};
+use super::super::{
+    clock::{Doubt, Finding},
+    desk::Desk,
+    group::Group,
+    people::People,
+};
 use crate::domain::{AlertState, CareLevel};
 use crate::{
     assess::{Pack, Packs},
@@ -31,6 +36,9 @@ type Event = (i64, u8, i64);
 
 /// By how much the clock is set: whole days, so that hours of the day stay what they were.
 const SET_BY: [Millis; 3] = [Millis::days(400), Millis::days(-2), Millis::days(20_000)];
+
+/// Nothing at the bench was before the day.
+const DOUBT: Doubt = Doubt { known: NOON, since: CommitSeq(0) };
 
 struct Van<'s> {
     store: &'s mut dyn Store,
@@ -56,7 +64,8 @@ impl<'s> Van<'s> {
         let now = if set.is_some() { at } else { at.minus(self.behind) };
         let mut unit = self.store.begin(now).unwrap();
         let mut group = Group::new(unit.as_mut(), &mut self.desk, &packs, &gateway, now);
-        (group.clock, group.doubted) = (set, set.is_none() && self.behind != Millis::ZERO);
+        let doubted = set.is_none() && self.behind != Millis::ZERO;
+        (group.clock, group.doubted) = (set, doubted.then_some(DOUBT));
         if let Some(finding) = group.clock {
             group.clock_found(&finding).unwrap();
         }

@@ -1,6 +1,7 @@
 //! The counted numbers of a place.
 
 use crate::{
+    admit::CLOCK_TOLERANCE,
     domain::Timestamp,
     serve::{scope::View, shared::Shared, wire},
     store::{
@@ -42,19 +43,22 @@ pub(in crate::serve) fn board(
         unacknowledged_oldest_minutes: counted.oldest_unacknowledged.map(age),
         quarantined: counted.quarantined,
         refused: counted.refused,
-        sites: counted.sites.into_iter().map(site).collect(),
+        sites: counted.sites.into_iter().map(|row| site(row, now)).collect(),
         villages: counted.villages.into_iter().map(|row| village(row, view)).collect(),
         hourly: counted.hourly.into_iter().map(hour).collect(),
     })
 }
 
-fn site(row: view::SiteRow) -> wire::Site {
+/// A site that was heard of by a clock that ran ahead is not said to have been seen in time to come: until
+/// then nobody knows when it was.
+fn site(row: view::SiteRow, now: Timestamp) -> wire::Site {
+    let known = |at: &Timestamp| at.since(now) <= CLOCK_TOLERANCE;
     wire::Site {
         site: row.site.to_string(),
         name: row.name,
         kind: row.kind,
         state: presence(row.online),
-        last_seen: row.last_seen.map(|at| at.to_string()),
+        last_seen: row.last_seen.filter(known).map(|at| at.to_string()),
         readings_today: row.readings_today,
         people_today: row.people_today,
         quarantined: row.quarantined,
@@ -83,4 +87,37 @@ fn village(row: view::VillageRow, view: View) -> wire::Village {
 
 const fn hour(row: view::HourRow) -> wire::Hour {
     wire::Hour { hour: row.hour, readings: row.readings, crossings: row.crossings }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        domain::{Millis, SiteRole},
+        store::fixtures::{NOON, id},
+    };
+
+    #[track_caller]
+    fn check(heard: Option<Millis>, expected: Option<Millis>) {
+        let row = view::SiteRow {
+            site: id("van1"),
+            name: String::new(),
+            kind: SiteRole::Van,
+            online: Some(true),
+            last_seen: heard.map(|ago| NOON.minus(ago)),
+            readings_today: 0,
+            people_today: 0,
+            quarantined: 0,
+        };
+        let expected = expected.map(|ago| NOON.minus(ago).to_string());
+        assert_eq!(site(row, NOON).last_seen, expected);
+    }
+
+    #[test]
+    fn a_site_is_never_shown_as_seen_in_time_to_come() {
+        check(Some(Millis::hours(3)), Some(Millis::hours(3)));
+        check(Some(Millis::seconds(-30)), Some(Millis::seconds(-30)));
+        check(Some(Millis::days(-731)), None);
+        check(None, None);
+    }
 }

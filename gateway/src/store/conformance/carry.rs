@@ -2,7 +2,7 @@
 
 use crate::{
     store::{
-        Came, Cargo, CarryChange, Change, CommitSeq, FactId, Landed, Reader, Toward, Unit,
+        Came, Cargo, CarryChange, Change, CommitSeq, FactId, Landed, Reader, ToldBy, Toward, Unit,
         Uploaded, WaitingParcel, Watermark,
         fixtures::{after_noon, id, key},
     },
@@ -48,6 +48,17 @@ pub(super) fn look_within(unit: &mut dyn Unit, seen: &mut Vec<String>) {
         let known = unit.landed(&fact((a, a / 3))).unwrap();
         let moved = unit.last_move(&key(u64::from(a))).unwrap();
         seen.push(format!("{known:?} {moved:?}"));
+    }
+    for whose in [
+        ToldBy::Us(CommitSeq(5)),
+        ToldBy::Gateway { after: CommitSeq(0), before: fact((9, 1)) },
+        ToldBy::Gateway { after: CommitSeq(1), before: fact((9, 2)) },
+    ] {
+        seen.push(format!("{:?}", unit.told(&whose).unwrap()));
+    }
+    for a in 0..12 {
+        let moved = [7, 8].map(|b| unit.clock_moved(&fact((a, b))).unwrap());
+        seen.push(format!("{moved:?}"));
     }
     for name in ["van-1", "van-2"] {
         let lives: Vec<_> = (0..4).map(|epoch| unit.followed(&id(name), epoch).unwrap()).collect();

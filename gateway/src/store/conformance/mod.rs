@@ -6,6 +6,7 @@ mod enrol;
 mod random;
 mod receipt;
 mod staff;
+mod told;
 
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ use super::{
     ANSWER_KEPT, AlertChange, Answer, Attempt, CardScan, Change, ClockFound, ClockNote, CommitSeq,
     Committed, Done, Fact, KeptState, Merged, ModelStore, Options, Outcome, Owed, QuarantineReason,
     Reader, RegistryKey, Request, Retimed, Sending, SqliteStore, Status, Store, StoreError,
-    StoredReading, Timer, TimerKind, Timing,
+    StoredReading, Timer, TimerKind, Timing, ToldBy,
     fixtures::{
         NOON, after_noon, alert, card, commit, context, context_fact, crossing, doctor, event,
         glucose, happened, household, id, key, owed, person, person_with_cards, plan, quarantined,
@@ -579,9 +580,10 @@ fn a_correction_of_time_moves_a_reading_wherever_it_is_looked_for() {
         store.roll_up(1000).unwrap();
         let mut unit = store.begin(NOON).unwrap();
         let came = unit.came_since(begun).unwrap();
+        let told = unit.told(&ToldBy::Us(begun)).unwrap();
         drop(unit);
-        let [first, second] = &came.readings[..] else { panic!("{came:?}") };
-        let [(scan, _)] = came.scans[..] else { panic!("{came:?}") };
+        let [first, second] = &came[..] else { panic!("{came:?}") };
+        let [(scan, ..)] = told.scans[..] else { panic!("{told:?}") };
         let retimed = Retimed {
             reading: first.reading.id,
             before: first.timing(),

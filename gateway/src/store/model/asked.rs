@@ -12,21 +12,17 @@ use crate::{
         Timestamp,
     },
     store::{
-        Awaiting, BenchSession, CameSince, CardScan, Channel, CommitSeq, Concerned, Context,
-        Crossing, Fact, Numbered, QuarantineReason, RegistryKey, SESSION_MAX, StoreError,
-        StoredReading, paging, terms,
+        Awaiting, BenchSession, CardScan, Channel, CommitSeq, Concerned, Context, Crossing, Fact,
+        Numbered, QuarantineReason, RegistryKey, SESSION_MAX, StoreError, StoredReading, paging,
+        terms,
         view::{Delivered, HeldQuarantine, Page, Paging, Scope},
     },
 };
 
-/// Readings and cards that came after a position.
-pub(super) fn came_since(state: &State, after: CommitSeq) -> CameSince {
+/// Readings that came after a position.
+pub(super) fn came_since(state: &State, after: CommitSeq) -> Vec<StoredReading> {
     let readings = state.readings().filter(|(seq, _)| *seq > after && !state.is_carried(*seq));
-    let scans = state.log().filter_map(|(seq, fact)| {
-        let Fact::CardScan(scan) = fact else { return None };
-        (seq > after && !state.is_carried(seq)).then(|| (seq, scan.clone()))
-    });
-    CameSince { readings: readings.map(|(_, stored)| stored).collect(), scans: scans.collect() }
+    readings.map(|(_, stored)| stored).collect()
 }
 
 /// Whom the next rows of the registry concern.

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{reader::ModelReader, state::State, unit::ModelUnit};
 use crate::{
-    domain::{AlertId, BoxId, PersonId, ReadingId, Registered, Timestamp},
+    domain::{AlertId, BoxId, Millis, PersonId, ReadingId, Registered, Timestamp},
     store::{
-        Attributed, Came, CarryChange, CarryUnit, CommitSeq, Fact, FactId, First, Landed,
-        StoreError, Uploaded, Waiting, WaitingParcel, Watermark, carry::CarryLook,
+        Attributed, Came, CarryChange, CarryUnit, ClockFound, ClockNote, CommitSeq, Fact, FactId,
+        First, Landed, StoreError, ToldBy, ToldSince, Uploaded, Waiting, WaitingParcel, Watermark,
+        carry::CarryLook,
     },
 };
 
@@ -116,6 +117,63 @@ impl State {
     }
 
     /// Whether the fact at a position came from a neighbour.
+    /// The name by which a clock's gateway knows what is here at a position.
+    fn told_as(&self, whose: &ToldBy, own: CommitSeq) -> Option<FactId> {
+        match whose {
+            ToldBy::Us(after) => (own > *after && !self.is_carried(own)).then(|| FactId {
+                gateway: self.gateway(),
+                epoch: EPOCH,
+                seq: own,
+            }),
+            ToldBy::Gateway { after, before } => {
+                let first = FactId { seq: *after, ..before.clone() };
+                let names = self.carried.came.range(first..before.clone());
+                let mut names = names.filter(|(id, (at, _))| *at == own && id.seq > *after);
+                names.next().map(|(id, _)| id.clone())
+            }
+        }
+    }
+
+    fn told_by(&self, whose: &ToldBy) -> ToldSince {
+        let (mut all, merged) = (ToldSince::default(), self.merged());
+        for (seq, fact) in self.log() {
+            let person = if let Fact::Event(event) = fact {
+                Some(merged.get(&event.person).unwrap_or(&event.person).clone())
+            } else if let Fact::Alert(step) = fact {
+                Some(step.alert.person.clone())
+            } else {
+                None
+            };
+            if let Some(person) = person
+                && self.told_as(whose, seq).is_some()
+            {
+                all.told.push((seq, person));
+            }
+            if let Fact::CardScan(scan) = fact
+                && let Some(name) = self.told_as(whose, seq)
+            {
+                all.scans.push((seq, name, scan.clone()));
+            }
+        }
+        all
+    }
+
+    fn clock_moved(&self, id: &FactId) -> Millis {
+        let own = id.gateway == self.gateway();
+        let by = self.log().filter_map(|(seq, fact)| {
+            let Fact::Clock(ClockNote { found: ClockFound::Right { since, by }, .. }) = fact else {
+                return None;
+            };
+            let named = |name: &FactId| {
+                (&name.gateway, name.epoch) == (&id.gateway, id.epoch) && name.seq > id.seq
+            };
+            let theirs = self.carried.came.iter().any(|(name, (at, _))| *at == seq && named(name));
+            let ours = own && !self.is_carried(seq) && seq > id.seq;
+            (*since < id.seq && (theirs || ours)).then_some(by.0)
+        });
+        Millis(by.fold(0, i64::saturating_add))
+    }
+
     pub(super) fn is_carried(&self, own: CommitSeq) -> bool {
         self.carried.came.values().any(|(at, _)| *at == own)
     }
@@ -152,6 +210,16 @@ impl CarryUnit for ModelUnit<'_> {
     fn last_move(&mut self, reading: &ReadingId) -> Result<Option<Attributed>, StoreError> {
         self.unspoiled()?;
         Ok(self.state.moves(reading).next_back().cloned())
+    }
+
+    fn told(&mut self, whose: &ToldBy) -> Result<ToldSince, StoreError> {
+        self.unspoiled()?;
+        Ok(self.state.told_by(whose))
+    }
+
+    fn clock_moved(&mut self, id: &FactId) -> Result<Millis, StoreError> {
+        self.unspoiled()?;
+        Ok(self.state.clock_moved(id))
     }
 
     fn waiting_parcels(&mut self, limit: usize) -> Result<Vec<WaitingParcel>, StoreError> {

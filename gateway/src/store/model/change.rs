@@ -76,7 +76,10 @@ pub(super) fn apply(state: &mut State, change: &Change) -> Result<(), StoreError
         Change::Join(content, id) => join(state, content, id)?,
         Change::Count(more) => count(&mut state.counts, more),
         Change::Carry(carried) => state.carry(carried)?,
-        Change::Reattribute(..) | Change::Retime(..) | Change::MoveScan(..) => {
+        Change::Reattribute(..)
+        | Change::Retime(..)
+        | Change::MoveScan(..)
+        | Change::MoveTold(..) => {
             correct(state, change)?;
         }
     }
@@ -144,6 +147,10 @@ fn correct(state: &mut State, change: &Change) -> Result<(), StoreError> {
         && !state.move_scan(*seq, *at)
     {
         return Err(StoreError::Asked { what: "no such card scan" });
+    } else if let Change::MoveTold(seq, moved) = change
+        && !state.move_told(*seq, *moved)
+    {
+        return Err(StoreError::Asked { what: "no such event or step" });
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use smol_str::SmolStr;
 use super::state::State;
 use crate::{
     domain::{PersonEvent, ReadingId, Timestamp, standing},
-    store::{CommitSeq, Fact, Timing},
+    store::{AlertEvent, CommitSeq, Fact, Timing, ToldMoved},
 };
 
 impl State {
@@ -37,6 +37,34 @@ impl State {
     pub(super) fn retime(&mut self, id: ReadingId, timing: Timing) {
         self.forget_owner(&id);
         self.retimed.insert(id, timing);
+    }
+
+    /// What was told at a position counts later; says whether there is anything.
+    pub(super) fn move_told(&mut self, seq: CommitSeq, moved: ToldMoved) -> bool {
+        if !matches!(self.fact(seq), Some(Fact::Event(_) | Fact::Alert(_))) {
+            return false;
+        }
+        let after = moved.after(self.moved.get(&seq).copied());
+        self.moved.insert(seq, after);
+        true
+    }
+
+    /// An event as it counts.
+    pub(super) fn moved_event(&self, seq: CommitSeq, event: &PersonEvent) -> PersonEvent {
+        let event = event.clone();
+        match self.moved.get(&seq) {
+            Some(moved) => moved.event(event),
+            None => event,
+        }
+    }
+
+    /// A step as it counts.
+    pub(super) fn moved_step(&self, seq: CommitSeq, step: &AlertEvent) -> AlertEvent {
+        let step = step.clone();
+        match self.moved.get(&seq) {
+            Some(moved) => moved.step(step),
+            None => step,
+        }
     }
 
     /// A card scan happened at another time; says whether there is one at the position.

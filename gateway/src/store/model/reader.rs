@@ -201,7 +201,7 @@ impl Reader for ModelReader {
             events: state
                 .events()
                 .filter(|(_, event)| event.alert.key == alert.key)
-                .map(|(seq, event)| (seq, event.clone()))
+                .map(|(seq, event)| (seq, state.moved_step(seq, event)))
                 .collect(),
         }))
     }
@@ -358,7 +358,7 @@ impl Reader for ModelReader {
     fn event(&self, id: &EventId) -> Result<Option<PersonEvent>, StoreError> {
         let state = self.shared.now();
         let found = state.person_events().find(|(_, event)| event.id == *id);
-        Ok(found.map(|(_, event)| event.clone()))
+        Ok(found.map(|(seq, event)| state.moved_event(seq, event)))
     }
 
     fn messages_of(&self, alert: i64) -> Result<Vec<Message>, StoreError> {

@@ -17,7 +17,7 @@ use crate::{
         AccountRow, AlertEvent, Answer, BenchSession, BoxCertificate, BoxCode, BrokenGlass,
         CardScan, CommitSeq, Context, Counts, Crossing, Decided, Fact, KeptAlarm, KeptState, Owed,
         PackInForce, Quarantined, ReceiptDiffers, ReceiptSaid, Refused, Registration, Resumed,
-        RosterHeld, SESSION_MAX, StoredReading, Timer, TimerKind, Timing, TokenRow,
+        RosterHeld, SESSION_MAX, StoredReading, Timer, TimerKind, Timing, TokenRow, ToldMoved,
     },
 };
 
@@ -39,6 +39,8 @@ pub(super) struct State {
     pub(super) attributed: HashMap<ReadingId, Option<Attribution>>,
     /// Times of readings that are later than the reading.
     pub(super) retimed: HashMap<ReadingId, Timing>,
+    /// How much later what was told at a position counts.
+    pub(super) moved: HashMap<CommitSeq, ToldMoved>,
     /// Readings that contexts are joined to, by the contexts' positions, in the order of joining.
     pub(super) joins: Vec<(CommitSeq, ReadingId)>,
     /// Symptoms told of at the bench, by the stored reading that they are of.
@@ -239,8 +241,11 @@ impl State {
         let own = |(seq, event): &(CommitSeq, &PersonEvent)| {
             *seq > after && merged.get(&event.person).unwrap_or(&event.person) == person
         };
-        let mut events: Vec<_> =
-            self.person_events().filter(own).map(|(_, event)| event.clone()).collect();
+        let mut events: Vec<_> = self
+            .person_events()
+            .filter(own)
+            .map(|(seq, event)| self.moved_event(seq, event))
+            .collect();
         events.sort_by_key(|event| (event.at, event.id));
         events
     }

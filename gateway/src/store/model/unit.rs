@@ -12,9 +12,9 @@ use crate::{
         PersonEvent, PersonId, ReadingId, Registered, SiteId, Timestamp,
     },
     store::{
-        ANSWER_KEPT, AlertEvent, Answer, Awaiting, BenchSession, CameSince, CardScan, Change,
-        CommitSeq, Committed, Concerned, Crossing, Decided, Fact, HeldMerge, Numbered, Owed,
-        PackInForce, RegistryKey, Resumed, StoreError, StoredReading, Timer, Unit,
+        ANSWER_KEPT, AlertEvent, Answer, Awaiting, BenchSession, CardScan, Change, CommitSeq,
+        Committed, Concerned, Crossing, Decided, Fact, HeldMerge, Numbered, Owed, PackInForce,
+        RegistryKey, Resumed, StoreError, StoredReading, Timer, Unit,
         view::{HeldQuarantine, Scope},
     },
 };
@@ -156,7 +156,7 @@ impl Unit for ModelUnit<'_> {
         Ok(asked::received(&self.state, site, span))
     }
 
-    fn came_since(&mut self, after: CommitSeq) -> Result<CameSince, StoreError> {
+    fn came_since(&mut self, after: CommitSeq) -> Result<Vec<StoredReading>, StoreError> {
         self.unspoiled()?;
         Ok(asked::came_since(&self.state, after))
     }
@@ -179,7 +179,7 @@ impl Unit for ModelUnit<'_> {
     fn steps(&mut self, alert: i64) -> Result<Vec<(CommitSeq, AlertEvent)>, StoreError> {
         self.unspoiled()?;
         let own = self.state.events().filter(|(_, event)| event.alert.key == alert);
-        Ok(own.map(|(seq, event)| (seq, event.clone())).collect())
+        Ok(own.map(|(seq, event)| (seq, self.state.moved_step(seq, event))).collect())
     }
 
     fn reading(&mut self, id: &ReadingId) -> Result<Option<StoredReading>, StoreError> {
@@ -231,6 +231,20 @@ impl Unit for ModelUnit<'_> {
     ) -> Result<Vec<CardScan>, StoreError> {
         self.unspoiled()?;
         Ok(asked::scans(&self.state, bench, span))
+    }
+
+    fn had_scans(
+        &mut self,
+        (site, bench): (&SiteId, &BenchId),
+        (from, to): (Timestamp, Timestamp),
+        upto: CommitSeq,
+    ) -> Result<bool, StoreError> {
+        self.unspoiled()?;
+        let mut before = self.state.log().take_while(|(seq, _)| *seq <= upto);
+        Ok(before.any(|(_, fact)| {
+            matches!(fact, Fact::CardScan(scan) if scan.site == *site && scan.bench == *bench
+                && (from..=to).contains(&scan.at))
+        }))
     }
 
     fn alert_by_key(&mut self, key: i64) -> Result<Option<Alert>, StoreError> {

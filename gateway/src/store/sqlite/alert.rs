@@ -7,6 +7,7 @@ use super::{
     code,
     reading::json,
     row::{Cells, fetch, fetch_one, run},
+    told,
 };
 use crate::{
     domain::{Alert, AlertId, PersonId},
@@ -19,9 +20,18 @@ use crate::{
 /// The columns of an alert, in `alert` and in `alert_event`.
 pub(super) const COLUMNS: &str = "key, id, concept, level, state, person, owner, step, opened_at, \
      alert_at, deadline, late, reasons, pack, ladder";
-pub(super) const EVENT_COLUMNS: &str = "key, id, concept, level, state, person, owner, step, \
-     opened_at, alert_at, deadline, late, reasons, pack, ladder, seq, change, at, claimed_at, by, \
-     unseal_text(seq, 'note', note), was, alias, cause, visit, outcome";
+
+/// The columns of a step, with how it counts: [`MOVED`], or [`told::AS_TOLD`].
+pub(super) fn event_columns(moved: &str) -> String {
+    format!(
+        "{COLUMNS}, seq, change, at, claimed_at, by, unseal_text(seq, 'note', note), was, alias, \
+         cause, visit, outcome, {moved}"
+    )
+}
+
+/// How much later it counts.
+const MOVED: &str = told::columns!("alert_event");
+
 pub(super) const OWED_COLUMNS: &str = "key, alert, alert_id, change, level, recipient, channel, \
      due_at, deadline, attempts, unseal_text(key, 'last_error', last_error)";
 
@@ -129,7 +139,7 @@ pub(super) fn add_event(
     Ok(())
 }
 
-/// A step from the columns of [`EVENT_COLUMNS`].
+/// A step from [`event_columns`].
 pub(super) fn decode_event(
     cells: &mut Cells<'_, '_>,
 ) -> Result<(CommitSeq, AlertEvent), StoreError> {
@@ -149,6 +159,10 @@ pub(super) fn decode_event(
         cause: cells.take::<Option<i64>>()?.map(CommitSeq),
         visit: cells.text_or_none(|text| serde_json::from_str(text).ok())?,
         outcome: cells.text_or_none(|text| serde_json::from_str(text).ok())?,
+    };
+    let event = match told::decode(cells)? {
+        Some(moved) => moved.step(event),
+        None => event,
     };
     Ok((seq, event))
 }
@@ -185,7 +199,8 @@ pub(super) fn events(
     connection: &Connection,
     key: i64,
 ) -> Result<Vec<(CommitSeq, AlertEvent)>, StoreError> {
-    let sql = format!("SELECT {EVENT_COLUMNS} FROM alert_event WHERE key = ? ORDER BY seq");
+    let columns = event_columns(MOVED);
+    let sql = format!("SELECT {columns} FROM alert_event WHERE key = ? ORDER BY seq");
     fetch(connection, "alert_event", (&sql, [key]), decode_event)
 }
 

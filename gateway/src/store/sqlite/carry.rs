@@ -6,14 +6,14 @@ use super::{
     decision,
     reader::SqliteReader,
     row::{Cells, cell, fetch, fetch_one, key_cell, number, run},
-    timing,
+    timing, told,
     unit::SqliteUnit,
 };
 use crate::{
-    domain::{AlertId, BoxId, Id, PersonId, ReadingId, SILENT_SITE, Timestamp},
+    domain::{AlertId, BoxId, Id, Millis, PersonId, ReadingId, SILENT_SITE, Timestamp},
     store::{
         Attributed, Came, CarryChange, CarryUnit, CommitSeq, FactId, First, Landed, StoreError,
-        Uploaded, Waiting, WaitingParcel, Watermark, carry::CarryLook,
+        ToldBy, ToldSince, Uploaded, Waiting, WaitingParcel, Watermark, carry::CarryLook,
     },
 };
 
@@ -111,7 +111,7 @@ fn gateway(connection: &Connection, name: &BoxId) -> Result<i64, StoreError> {
     number(connection, sql, [name.as_str()])
 }
 
-fn name(connection: &Connection, id: &FactId) -> Result<(i64, i64, i64), StoreError> {
+pub(super) fn name(connection: &Connection, id: &FactId) -> Result<(i64, i64, i64), StoreError> {
     Ok((gateway(connection, &id.gateway)?, signed(id.epoch), id.seq.0))
 }
 
@@ -120,7 +120,7 @@ fn epoch(cells: &mut Cells<'_, '_>) -> Result<u64, StoreError> {
 }
 
 /// This gateway's own name and present epoch.
-fn this(connection: &Connection) -> Result<(BoxId, u64), StoreError> {
+pub(super) fn this(connection: &Connection) -> Result<(BoxId, u64), StoreError> {
     let sql = "SELECT gateway, epoch FROM state";
     let found = fetch_one(connection, "state", (sql, []), |cells| {
         Ok((cells.text(|text| Id::new(text).ok())?, epoch(cells)?))
@@ -130,7 +130,7 @@ fn this(connection: &Connection) -> Result<(BoxId, u64), StoreError> {
 }
 
 /// The name of a fact that was first here.
-fn own_name(connection: &Connection, own: CommitSeq) -> Result<FactId, StoreError> {
+pub(super) fn own_name(connection: &Connection, own: CommitSeq) -> Result<FactId, StoreError> {
     let sql = "SELECT epoch FROM life WHERE upto >= ? ORDER BY upto LIMIT 1";
     let past = fetch_one(connection, "life", (sql, [own.0]), epoch)?;
     let (gateway, present) = this(connection)?;
@@ -230,6 +230,14 @@ impl CarryUnit for SqliteUnit<'_> {
                 Ok(name)
             })
         })
+    }
+
+    fn told(&mut self, whose: &ToldBy) -> Result<ToldSince, StoreError> {
+        self.work(|connection, _| told::told(connection, whose))
+    }
+
+    fn clock_moved(&mut self, id: &FactId) -> Result<Millis, StoreError> {
+        self.work(|connection, _| told::clock_moved(connection, id))
     }
 
     fn waiting_parcels(&mut self, limit: usize) -> Result<Vec<WaitingParcel>, StoreError> {

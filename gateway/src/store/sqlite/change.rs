@@ -6,7 +6,7 @@ use smol_str::SmolStr;
 use super::{
     access, alert, answer, carry, code, kept, receipt, roll, roster,
     row::{Cells, fetch, fetch_one, number, run},
-    staff, timing, watch,
+    staff, timing, told, watch,
 };
 use crate::{
     domain::{BenchId, Id, SiteId, Timestamp},
@@ -72,6 +72,7 @@ pub(super) fn apply(connection: &Connection, change: &Change) -> Result<(), Stor
         }
         Change::Retime(id, timing) => timing::retime(connection, id, timing),
         Change::MoveScan(scan, at) => timing::move_scan(connection, *scan, *at),
+        Change::MoveTold(seq, moved) => told::moves(connection, *seq, *moved),
         Change::Carry(carried) => carry::apply(connection, carried),
     }
 }

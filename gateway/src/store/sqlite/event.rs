@@ -10,6 +10,7 @@ use super::{
     fault::failed,
     reading,
     row::{Cells, fetch, fetch_one, key_cell, number, run},
+    told,
 };
 use crate::{
     domain::{
@@ -24,10 +25,17 @@ const NAMES: &str = "seq, id, content, person, filed, at, received_at, author, r
      kind, systolic, diastolic, fasting, symptoms, profile, span, yuan, concept, outcome, site, \
      bench, deed, reading, alert, voids";
 
-/// The same as [`decode`] takes them.
-pub(super) const COLUMNS: &str = "seq, id, content, person, filed, at, received_at, author, reference, \
-     unseal_text(seq, 'note', note), kind, systolic, diastolic, fasting, symptoms, profile, span, \
-     yuan, concept, outcome, site, bench, deed, reading, alert, voids";
+/// The same as [`decode`] takes them, with how it counts: [`MOVED`], or [`told::AS_TOLD`].
+pub(super) fn columns(moved: &str) -> String {
+    format!(
+        "seq, id, content, person, filed, at, received_at, {moved}, author, reference, \
+         unseal_text(seq, 'note', note), kind, systolic, diastolic, fasting, symptoms, profile, span, \
+         yuan, concept, outcome, site, bench, deed, reading, alert, voids"
+    )
+}
+
+/// How much later it counts.
+const MOVED: &str = told::columns!("person_event");
 
 /// Adds an event at a position: to the file that survives, where the one it came under counts as
 /// another's.
@@ -128,12 +136,12 @@ pub(super) fn one(
     connection: &Connection,
     id: &EventId,
 ) -> Result<Option<PersonEvent>, StoreError> {
-    let sql = format!("SELECT {COLUMNS} FROM person_event WHERE id = ?");
+    let sql = format!("SELECT {} FROM person_event WHERE id = ?", columns(MOVED));
     let found = fetch_one(connection, "person_event", (&sql, [id.as_bytes()]), decode)?;
     Ok(found.map(|(_, event)| event))
 }
 
-/// An event from the columns of [`COLUMNS`].
+/// An event from [`columns`].
 pub(super) fn decode(cells: &mut Cells<'_, '_>) -> Result<(CommitSeq, PersonEvent), StoreError> {
     let text = |text: &str| Some(SmolStr::new(text));
     let seq = cells.seq()?;
@@ -141,11 +149,18 @@ pub(super) fn decode(cells: &mut Cells<'_, '_>) -> Result<(CommitSeq, PersonEven
     // Whose it counts as is for the queries; what it came under stays.
     let person = cells.id_or_none()?.unwrap_or(person);
     let (at, received_at) = (cells.time()?, cells.time()?);
+    let moved = told::decode(cells)?;
     let (author, reference) = (cells.text(text)?, cells.text_or_none(text)?);
     let note = cells.take()?;
     let what = what(cells)?;
     let event = PersonEvent { id, content, person, at, received_at, author, reference, note, what };
-    Ok((seq, event))
+    Ok((
+        seq,
+        match moved {
+            Some(moved) => moved.event(event),
+            None => event,
+        },
+    ))
 }
 
 fn what(cells: &mut Cells<'_, '_>) -> Result<Happened, StoreError> {
@@ -207,11 +222,12 @@ pub(super) fn since(
     person: &PersonId,
     after: CommitSeq,
 ) -> Result<Vec<PersonEvent>, StoreError> {
-    let sql =
-        format!("SELECT {COLUMNS} FROM person_event WHERE person = ? AND seq > ? ORDER BY at, id");
+    let sql = format!("SELECT {} FROM person_event WHERE person = ? AND seq > ?", columns(MOVED));
     let asked = params![person.as_str(), after.0];
     let found = fetch(connection, "person_event", (&sql, asked), decode)?;
-    Ok(found.into_iter().map(|(_, event)| event).collect())
+    let mut events: Vec<PersonEvent> = found.into_iter().map(|(_, event)| event).collect();
+    events.sort_by_key(|event| (event.at, event.id));
+    Ok(events)
 }
 
 /// To whom something happened that was stored within a length of time before the newest event.

@@ -6,7 +6,7 @@ use smol_str::SmolStr;
 use super::{
     alert, code, context, decision, event, fact, identity, merge, reading, registry,
     row::{Cells, cell, fetch, fetch_one},
-    timing,
+    timing, told,
 };
 use crate::{
     domain::OpenedBy,
@@ -147,7 +147,7 @@ fn contexts(connection: &Connection, span: [i64; 2]) -> Entries {
 }
 
 fn events(connection: &Connection, span: [i64; 2]) -> Entries {
-    let columns = event::COLUMNS;
+    let columns = event::columns(told::AS_TOLD);
     let sql = format!("SELECT {columns} FROM person_event WHERE seq > ? AND seq <= ?");
     fetch(connection, "person_event", (&sql, span), |cells| {
         let (seq, event) = event::decode(cells)?;
@@ -237,7 +237,7 @@ fn crossings(connection: &Connection, span: [i64; 2]) -> Entries {
 }
 
 fn alerts(connection: &Connection, span: [i64; 2]) -> Entries {
-    let columns = alert::EVENT_COLUMNS;
+    let columns = alert::event_columns(told::AS_TOLD);
     let sql = format!("SELECT {columns} FROM alert_event WHERE seq > ? AND seq <= ?");
     fetch(connection, "alert_event", (&sql, span), |cells| {
         let (seq, event) = alert::decode_event(cells)?;

@@ -59,6 +59,7 @@ mod sealed;
 mod session;
 mod staff;
 mod timing;
+mod told;
 mod unit;
 #[cfg(test)]
 mod van;
@@ -81,7 +82,7 @@ use super::{CommitSeq, Reader, Store, StoreError, Unit};
 use crate::domain::Timestamp;
 
 /// The format of the file that this program writes.
-pub const FORMAT_VERSION: i64 = 24;
+pub const FORMAT_VERSION: i64 = 25;
 
 /// How to open a store.
 #[derive(Debug, Clone)]

@@ -16,7 +16,7 @@ const APPLICATION: i64 = 0x5855_4e5a;
 
 /// Each step leads from the format before it to its own, in one transaction. Steps are only added:
 /// changing one that was released changes nothing in the stores that took it.
-const STEPS: [(&str, &str); 24] = [
+const STEPS: [(&str, &str); 25] = [
     ("the first tables", include_str!("schema/0001_first.sql")),
     ("answers that say what was done", include_str!("schema/0002_answers.sql")),
     ("decisions about quarantine", include_str!("schema/0003_decisions.sql")),
@@ -41,6 +41,7 @@ const STEPS: [(&str, &str); 24] = [
     ("what differs between gateways", include_str!("schema/0022_receipts.sql")),
     ("enrolment", include_str!("schema/0023_enrol.sql")),
     ("up to when gateways below were heard", include_str!("schema/0024_heard.sql")),
+    ("what was told by a clock that proved wrong", include_str!("schema/0025_told.sql")),
 ];
 
 /// The step after which everything that names somebody is sealed.

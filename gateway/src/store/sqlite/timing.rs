@@ -11,9 +11,7 @@ use super::{
 };
 use crate::{
     domain::{Measured, Millis, PersonId, ReadingId, Timestamp},
-    store::{
-        CameSince, CardScan, ClockFound, ClockNote, CommitSeq, Fact, Retimed, StoreError, Timing,
-    },
+    store::{ClockFound, ClockNote, CommitSeq, Fact, Retimed, StoreError, StoredReading, Timing},
 };
 
 /// Keeps a correction.
@@ -162,24 +160,13 @@ pub(super) fn move_scan(
 /// What did not come from another gateway.
 const OWN: &str = "NOT EXISTS (SELECT 1 FROM carried c WHERE c.own = seq)";
 
-/// Readings and cards that came after a position, those of other gateways left out: their clocks are
-/// theirs.
+/// Readings that came after a position, those of other gateways left out: their clocks are theirs.
 pub(super) fn came_since(
     connection: &Connection,
     after: CommitSeq,
-) -> Result<CameSince, StoreError> {
+) -> Result<Vec<StoredReading>, StoreError> {
     let sql =
         format!("SELECT {} FROM reading WHERE seq > ? AND {OWN} ORDER BY seq", reading::COLUMNS);
     let readings = fetch(connection, "reading", (&sql, [after.0]), reading::decode)?;
-    let sql = format!(
-        "SELECT seq, site, bench, unseal_text(seq, 'card', card), person, at, received_at, out, \
-         opened_by FROM card_scan \
-         WHERE seq > ? AND {OWN} ORDER BY seq"
-    );
-    let scans = fetch(connection, "card_scan", (&sql, [after.0]), |cells| {
-        let seq = cells.seq()?;
-        let scan: CardScan = super::feed::decode_scan(cells)?;
-        Ok((seq, scan))
-    })?;
-    Ok(CameSince { readings: readings.into_iter().map(|(_, stored)| stored).collect(), scans })
+    Ok(readings.into_iter().map(|(_, stored)| stored).collect())
 }

@@ -8,7 +8,7 @@ use super::{
     fault::failed,
     feed, held, kept, list, merge, reading, registry,
     row::{Cells, cell, fetch_one, key_cell, number},
-    timing, watch,
+    timing, told, watch,
 };
 use crate::{
     domain::{
@@ -16,9 +16,9 @@ use crate::{
         PersonEvent, PersonId, ReadingId, Registered, SiteId, Timestamp,
     },
     store::{
-        AlertEvent, Answer, Awaiting, BenchSession, CameSince, CardScan, Change, CommitSeq,
-        Committed, Concerned, Counts, Crossing, Decided, Fact, HeldMerge, Numbered, Owed,
-        PackInForce, RegistryKey, Resumed, StoreError, StoredReading, Timer, Unit,
+        AlertEvent, Answer, Awaiting, BenchSession, CardScan, Change, CommitSeq, Committed,
+        Concerned, Counts, Crossing, Decided, Fact, HeldMerge, Numbered, Owed, PackInForce,
+        RegistryKey, Resumed, StoreError, StoredReading, Timer, Unit,
         view::{HeldQuarantine, Scope},
     },
 };
@@ -180,6 +180,15 @@ impl Unit for SqliteUnit<'_> {
         self.work(|connection, _| change::scans(connection, bench, span))
     }
 
+    fn had_scans(
+        &mut self,
+        bench: (&SiteId, &BenchId),
+        span: (Timestamp, Timestamp),
+        upto: CommitSeq,
+    ) -> Result<bool, StoreError> {
+        self.work(|connection, _| told::had_scans(connection, bench, span, upto))
+    }
+
     fn alert_by_key(&mut self, key: i64) -> Result<Option<Alert>, StoreError> {
         self.work(|connection, _| alert::by_key(connection, key))
     }
@@ -236,7 +245,7 @@ impl Unit for SqliteUnit<'_> {
         self.work(|connection, _| list::received(connection, site, span))
     }
 
-    fn came_since(&mut self, after: CommitSeq) -> Result<CameSince, StoreError> {
+    fn came_since(&mut self, after: CommitSeq) -> Result<Vec<StoredReading>, StoreError> {
         self.work(|connection, _| timing::came_since(connection, after))
     }
 

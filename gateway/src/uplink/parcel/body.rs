@@ -5,12 +5,12 @@ use smol_str::SmolStr;
 
 use crate::{
     domain::{
-        AlertId, AlertOutcome, Attribution, DoctorId, PersonEvent, PersonId, ReadingId, Timestamp,
-        Visit,
+        AlertId, AlertOutcome, Attribution, DoctorId, Millis, PersonEvent, PersonId, ReadingId,
+        Timestamp, Visit,
     },
     store::{
-        AlertChange, CardScan, Context, FactId, PackInForce, Presence, Quarantined, Refused,
-        Registration, Retimed, StoredReading,
+        AlertChange, CardScan, CommitSeq, Context, FactId, PackInForce, Presence, Quarantined,
+        Refused, Registration, Retimed, StoredReading,
     },
 };
 
@@ -32,6 +32,8 @@ pub enum Body {
     Merged(Box<SaidMerged>),
     /// A reading was taken at another time.
     Retimed(Box<Retimed>),
+    /// The clock of a gateway was set.
+    Clock(SaidClock),
     /// Circumstances of a measurement.
     Context(Box<Context>),
     /// Something happened to a person.
@@ -62,6 +64,7 @@ impl Body {
             Self::Moved(_) => "moved",
             Self::Merged(_) => "merged",
             Self::Retimed(_) => "retimed",
+            Self::Clock(_) => "clock",
             Self::Context(_) => "context",
             Self::Event(_) => "event",
             Self::Card(_) => "card",
@@ -72,6 +75,18 @@ impl Body {
             Self::Unknown(_) => "unknown",
         }
     }
+}
+
+/// What a gateway told (events, steps, cards) after a position of its log, and before this fact of it,
+/// was told by a clock that showed so much too little.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SaidClock {
+    /// After this position.
+    pub since: CommitSeq,
+    /// By how much the clock moved.
+    pub by: Millis,
+    /// When it was set, as it showed then.
+    pub at: Timestamp,
 }
 
 /// What was decided.

@@ -16,7 +16,7 @@ mod wire;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
-pub use body::{Body, Deed, Moved, SaidDecided, SaidMerged, SaidStep};
+pub use body::{Body, Deed, Moved, SaidClock, SaidDecided, SaidMerged, SaidStep};
 pub(crate) use wire::{STEPS, travels};
 
 use crate::store::{CommitSeq, FactId};

@@ -11,7 +11,7 @@ use proptest::{
     test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
 };
 
-use super::{Body, Deed, Moved, SaidDecided, SaidMerged, SaidStep, decode, encode};
+use super::{Body, Deed, Moved, SaidClock, SaidDecided, SaidMerged, SaidStep, decode, encode};
 use crate::{
     domain::{
         AlertOutcome, AtBench, Attribution, Basis, CareLevel, Grade, Measured, Millis, OpenedBy,
@@ -166,6 +166,8 @@ fn samples() -> Vec<Body> {
     all.push(Body::Row(Box::new(Registration { row, author: "N1".into(), at: NOON })));
     let (hash, text) = ("aa55".to_owned(), "{\"pack\":\"青石\"}\n".to_owned());
     all.push(Body::Pack(Box::new(PackInForce { hash, text, at: NOON, origin: None })));
+    let (since, by) = (CommitSeq(41), Millis::days(996));
+    all.push(Body::Clock(SaidClock { since, by, at: NOON }));
     all
 }
 

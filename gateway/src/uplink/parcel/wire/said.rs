@@ -6,11 +6,11 @@ use smol_str::SmolStr;
 use super::{At, Name, No, reading::Whose, word};
 use crate::{
     domain::{
-        AlertId, AlertOutcome, Attribution, DoctorId, Grade, Measured, PersonId, ReadingId,
+        AlertId, AlertOutcome, Attribution, DoctorId, Grade, Measured, Millis, PersonId, ReadingId,
         Timestamp, Visit,
     },
-    store::{AlertChange, FactId, Retimed, Timing},
-    uplink::parcel::{Deed, Moved, SaidDecided, SaidMerged, SaidStep},
+    store::{AlertChange, CommitSeq, FactId, Retimed, Timing},
+    uplink::parcel::{Deed, Moved, SaidClock, SaidDecided, SaidMerged, SaidStep},
 };
 
 const NAME: No = "gateway's name";
@@ -182,6 +182,27 @@ pub(crate) const STEPS: [AlertChange; 6] = [
     AlertChange::VisitRejected,
     AlertChange::Closed,
 ];
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct Clock {
+    since: i64,
+    by: i64,
+    at: At,
+}
+
+impl From<&SaidClock> for Clock {
+    fn from(it: &SaidClock) -> Self {
+        Self { since: it.since.0, by: it.by.0, at: it.at.into() }
+    }
+}
+
+impl TryFrom<Clock> for SaidClock {
+    type Error = No;
+
+    fn try_from(it: Clock) -> Result<Self, No> {
+        Ok(Self { since: CommitSeq(it.since), by: Millis(it.by), at: it.at.into() })
+    }
+}
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct Step {
