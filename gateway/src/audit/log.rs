@@ -23,7 +23,7 @@ use tracing::{error, info, warn};
 use super::{
     AuditLog, DEPTH, Entry, FOLDER, REQUESTS_MAX,
     line::{Hash, Kind, Line, hex, signed},
-    look::{Looked, begun, look},
+    look::{Looked, begun, missing, newest},
     verify::{HEAD, Head, files, name_of},
 };
 use crate::{
@@ -162,15 +162,20 @@ pub(super) struct Log {
 impl Log {
     /// Goes on with the newest file, or begins the first one.
     pub(super) fn open(dir: PathBuf, settings: Settings) -> io::Result<Self> {
-        let newest = files(&dir)?.pop();
-        let found = newest.as_deref().map(look).transpose()?;
-        let (path, length, next, hash) = match (&newest, &found) {
-            (Some(path), Some(found)) if found.damage.is_none() => {
+        let mut found = newest(&dir)?;
+        if found.as_ref().is_none_or(|(_, found)| found.damage.is_none())
+            && let Some((why, next)) = missing(&dir, found.as_ref().map(|(_, found)| found))
+        {
+            let (path, found) = found.get_or_insert_with(|| (PathBuf::new(), Looked::nothing()));
+            (*path, found.damage, found.next) = (dir.join(name_of(next)), Some(why), next);
+        }
+        let (path, length, next, hash) = match &found {
+            Some((path, found)) if found.damage.is_none() => {
                 (path.clone(), found.length, found.next, found.hash)
             }
             // What is broken stays as it is; the chain goes on in a file of its own.
-            (Some(_), Some(found)) => (dir.join(name_of(found.next)), 0, found.next, found.hash),
-            _ => (dir.join(name_of(0)), 0, 0, super::line::BEGINNING),
+            Some((_, found)) => (dir.join(name_of(found.next)), 0, found.next, found.hash),
+            None => (dir.join(name_of(0)), 0, 0, super::line::BEGINNING),
         };
         let file = OpenOptions::new()
             .read(true)
@@ -196,7 +201,7 @@ impl Log {
         if length == 0 {
             log.sign(Kind::Begun);
         }
-        log.tell_start(found.as_ref());
+        log.tell_start(found.as_ref().map(|(_, found)| found));
         log.flush()?;
         log.sync()?;
         Ok(log)

@@ -3,14 +3,14 @@
 use std::{
     fs::{self, File},
     io,
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use smol_str::SmolStr;
 
 use super::{
-    line::{Hash, Kind, Line},
-    verify::Chain,
+    line::{BEGINNING, Hash, Kind, Line, check_signature},
+    verify::{Chain, files, head_of},
 };
 use crate::domain::Timestamp;
 
@@ -37,11 +37,62 @@ pub(super) struct Looked {
     pub(super) damage: Option<String>,
 }
 
-pub(super) fn look(path: &Path) -> io::Result<Looked> {
+impl Looked {
+    /// There is no file.
+    pub(super) const fn nothing() -> Self {
+        Self { length: 0, torn: 0, next: 0, hash: BEGINNING, configuration: None, damage: None }
+    }
+}
+
+/// The newest file that holds a line, or the only one. An empty one behind it was begun by a process that
+/// ended at that instant.
+pub(super) fn newest(dir: &Path) -> io::Result<Option<(PathBuf, Looked)>> {
+    let mut all = files(dir)?;
+    let mut torn = 0_usize;
+    while let Some(path) = all.pop() {
+        let mut looked = look(&path)?;
+        looked.torn = looked.torn.saturating_add(torn);
+        if looked.length > 0 || looked.damage.is_some() || all.is_empty() {
+            return Ok(Some((path, looked)));
+        }
+        torn = looked.torn;
+    }
+    Ok(None)
+}
+
+/// A log that has no more lines than a start writes at once has perhaps no head yet.
+const BEGUN_LINES: u64 = 3;
+
+/// Why the log is not all that was written, and which number the next line then has: one that leaves a gap,
+/// so that whoever checks the log later finds the first line that is missing.
+pub(super) fn missing(dir: &Path, found: Option<&Looked>) -> Option<(String, u64)> {
+    let (next, hash) = found.map_or((0, BEGINNING), |found| (found.next, found.hash));
+    let gap = next.saturating_add(1);
+    let head = match head_of(dir) {
+        Ok(Some(head)) => head,
+        Ok(None) if next <= BEGUN_LINES => return None,
+        Ok(None) => return Some(("nothing beside the log says where it ended".to_owned(), gap)),
+        Err(error) => return Some((error.to_string(), gap)),
+    };
+    let stood = head.next.prev.as_deref().and_then(|prev| blake3::Hash::from_hex(prev).ok());
+    let signed = stood
+        .is_some_and(|stood| check_signature(&head.next, stood.as_bytes(), None).is_ok())
+        && head.next.n == head.last.saturating_add(1);
+    if !signed {
+        return Some(("what stands beside the log about its end is not signed".to_owned(), gap));
+    }
+    if head.next.n > next {
+        let why = format!("records {next} to {} are missing at the end", head.last);
+        return Some((why, head.next.n.max(gap)));
+    }
+    let other = head.next.n == next && stood.is_some_and(|stood| *stood.as_bytes() != hash);
+    other.then(|| ("the last record is another than the one that was signed".to_owned(), gap))
+}
+
+fn look(path: &Path) -> io::Result<Looked> {
     let bytes = fs::read(path)?;
     let mut chain = Chain::new(None);
-    let mut looked =
-        Looked { length: 0, torn: 0, next: 0, hash: chain.hash, configuration: None, damage: None };
+    let mut looked = Looked::nothing();
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {
         let Some(whole) = line.strip_suffix(b"\n") else {
             looked.torn = line.len();

@@ -91,6 +91,52 @@ async fn what_was_handed_in_is_there_after_a_clean_stop_and_the_chain_goes_on() 
     }
 }
 
+/// A log that was bent while the gateway did not run is told as damage at its next start, and stays what it
+/// is for whoever checks it afterwards.
+async fn check_bent(case: &str, bend: impl Fn(&Path), found_at: impl Fn(u64) -> u64) {
+    let (data, key) = (tempfile::tempdir().unwrap(), Arc::new(GatewayKey::for_tests()));
+    written(data.path(), &key, 20).await;
+    let last = checked(data.path(), &key).unwrap().last;
+    bend(&data.path().join(FOLDER));
+    for start in 1..=3 {
+        drop(Log::open(data.path().join(FOLDER), settings(data.path(), &key)).unwrap());
+        let Err(bad) = checked(data.path(), &key) else { panic!("{case}: sound after {start}") };
+        assert_eq!(bad.record, found_at(last), "{case}, after {start} starts: {bad}");
+    }
+    let damaged = |line: &Line| line.kind == Kind::Damage;
+    let newest = fs::read(files(&data.path().join(FOLDER)).unwrap().pop().unwrap()).unwrap();
+    let lines = newest.split(|byte| *byte == b'\n').filter_map(Line::believed);
+    assert_eq!(lines.filter(damaged).count(), 1, "{case}: told once");
+}
+
+#[tokio::test]
+async fn what_was_cut_off_or_removed_while_it_stood_still_is_found_after_the_next_start_too() {
+    let newest = |dir: &Path| files(dir).unwrap().pop().unwrap();
+    let cut = |dir: &Path, keep: fn(usize) -> usize| {
+        let bytes = fs::read(newest(dir)).unwrap();
+        let lines: Vec<&[u8]> = bytes.split_inclusive(|byte| *byte == b'\n').collect();
+        fs::write(newest(dir), lines[..keep(lines.len())].concat()).unwrap();
+    };
+    check_bent("the last line removed", |dir| cut(dir, |all| all - 1), |last| last).await;
+    check_bent("all but one line removed", |dir| cut(dir, |_| 1), |last| last - 21).await;
+    check_bent("the newest file emptied", |dir| cut(dir, |_| 0), |last| last - 22).await;
+    let newest_gone = |dir: &Path| fs::remove_file(newest(dir)).unwrap();
+    check_bent("the newest file removed", newest_gone, |last| last - 22).await;
+    let all_gone = |dir: &Path| {
+        files(dir).unwrap().iter().for_each(|file| fs::remove_file(file).unwrap());
+    };
+    check_bent("every file removed", all_gone, |last| last + 1).await;
+    let head_gone = |dir: &Path| fs::remove_file(dir.join(verify::HEAD)).unwrap();
+    check_bent("the head removed", head_gone, |last| last + 1).await;
+    let both = |dir: &Path| {
+        cut(dir, |all| all - 5);
+        head_gone(dir);
+    };
+    check_bent("lines and the head removed", both, |last| last - 4).await;
+    let empty = |dir: &Path| fs::write(dir.join(verify::HEAD), b"").unwrap();
+    check_bent("the head emptied", empty, |last| last + 1).await;
+}
+
 #[test]
 fn every_edit_of_a_byte_is_found_at_its_record_or_the_one_behind() {
     let (data, key) = (tempfile::tempdir().unwrap(), Arc::new(GatewayKey::for_tests()));

@@ -87,7 +87,9 @@ pub fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
 /// The file cannot be read, or says something else.
 pub fn head_of(folder: &Path) -> io::Result<Option<Head>> {
     match fs::read(folder.join(HEAD)) {
-        Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(io::Error::other),
+        Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|why| {
+            io::Error::other(format!("{HEAD} beside the log does not say where it ends: {why}"))
+        }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }

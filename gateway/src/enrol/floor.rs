@@ -14,7 +14,7 @@ use std::{
 };
 
 use tokio::{task::spawn_blocking, time::sleep};
-use tracing::warn;
+use tracing::{error, warn};
 
 use crate::{
     domain::{Clock, Millis, Timestamp},
@@ -69,14 +69,24 @@ impl TimeFloor {
     /// The floor of a data folder; the clock's time where none is kept.
     ///
     /// # Errors
-    /// The file cannot be read or made, or holds no time.
+    /// The file cannot be read or made. One that holds no time stops nothing: the clock's time is taken, as
+    /// where there is no file, and the log says so.
     pub fn open(folder: &Path, clock: Clock) -> io::Result<Self> {
         let path = folder.join(FILE);
         let first = clock.now().max(EARLIEST);
         let text = secrets::kept(&path, || Ok(first.to_string().into_bytes()))?;
         let kept = std::str::from_utf8(&text).ok().and_then(|text| Timestamp::parse(text.trim()));
-        let floor =
-            kept.ok_or_else(|| io::Error::other(format!("{} holds no time", path.display())))?;
+        let floor = if let Some(kept) = kept {
+            kept
+        } else {
+            error!(
+                file = %path.display(),
+                "the latest time seen is damaged; certificates are judged by the clock from here on: see that \
+                 it is right / 最近时间记录已损坏，自此按本机时钟判断证书：请核对时钟"
+            );
+            secrets::write(&path, first.to_string().as_bytes())?;
+            first
+        };
         let state = Mutex::new(State { floor, looked: clock.elapsed() });
         Ok(Self { path, clock, state })
     }

@@ -247,7 +247,10 @@ fn the_floor_outlives_the_process() {
     assert_eq!(first, NOW);
     assert_eq!(TimeFloor::open(folder.path(), back()).unwrap().now(), NOW);
     std::fs::write(folder.path().join("time-floor"), b"never").unwrap();
-    assert!(TimeFloor::open(folder.path(), back()).is_err());
+    // A damaged one stops no gateway: it is as if there were none, and is mended.
+    let later = || Clock::scripted(|| in_days(3));
+    assert_eq!(TimeFloor::open(folder.path(), later()).unwrap().now(), in_days(3));
+    assert_eq!(TimeFloor::open(folder.path(), back()).unwrap().now(), in_days(3));
 }
 
 /// What a code opens that was made for a day, for a request so many hours after.

@@ -15,9 +15,17 @@ const SECRET_FILE: &str = "link-secret";
 pub fn open(folder: &Path) -> io::Result<AlertLinks> {
     let path = folder.join(SECRET_FILE);
     let make = || secret::random::<32>().map(Vec::from).map_err(io::Error::other);
-    let key = secrets::kept(&path, make)?.try_into();
-    let short = |_other_length| io::Error::other(format!("{} holds no key", path.display()));
-    key.map(AlertLinks::with_key).map_err(short)
+    let key: Option<[u8; 32]> = secrets::kept(&path, make)?.try_into().ok();
+    // A file that lost its content in a crash is often all zeros: a secret that everybody knows.
+    let key = key.filter(|key| key.iter().any(|byte| *byte != 0));
+    let damaged = || {
+        io::Error::other(format!(
+            "{} is damaged: remove it, and another is made; links in messages sent before open nothing then / \
+             链接密钥已损坏：删除该文件即可重新生成，此前消息中的链接随之失效",
+            path.display()
+        ))
+    };
+    key.map(AlertLinks::with_key).ok_or_else(damaged)
 }
 
 #[cfg(test)]
@@ -37,5 +45,11 @@ mod tests {
         assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
         fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
         assert!(open(folder.path()).is_err());
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+        for damaged in [&[0_u8; 32][..], &[7; 16], b""] {
+            fs::write(&file, damaged).unwrap();
+            let told = open(folder.path()).unwrap_err().to_string();
+            assert!(told.contains("remove it") && told.contains("删除该文件"), "{told}");
+        }
     }
 }

@@ -78,6 +78,15 @@ pub enum StoreError {
         /// The data folder.
         folder: PathBuf,
     },
+    /// There was a store in this folder, and it is gone: going on with an empty one would lose it in silence.
+    #[error("{} is missing or empty, and this folder had a store: bring the file back, or restore the latest \
+             copy into another folder (xunzhen backup restore); for an empty gateway take an empty folder / \
+             数据库文件缺失或为空，而此目录曾有数据：请找回该文件，或用 backup restore 将最近的备份恢复到新目录；\
+             如需空白网关，请换用空目录", path.display())]
+    Gone {
+        /// The database.
+        path: PathBuf,
+    },
     /// The keys of identities are not those of the store.
     #[error("{0}")]
     Key(#[from] KeyError),

@@ -142,8 +142,7 @@ impl GatewayKey {
             Ok(made.as_ref().to_vec())
         };
         let encoded = secrets::kept(&path, make)?;
-        let pair = Ed25519KeyPair::from_pkcs8(&encoded)
-            .map_err(|why| io::Error::other(format!("{} holds no key: {why}", path.display())))?;
+        let pair = Ed25519KeyPair::from_pkcs8(&encoded).map_err(|why| damaged(&path, why))?;
         Ok(Self { pair, encoded: Secret::new(encoded) })
     }
 
@@ -160,8 +159,7 @@ impl GatewayKey {
     /// The file cannot be read, others may read it, or it holds no key; the folder has another key.
     pub fn bring(file: &Path, folder: &Path) -> io::Result<Self> {
         let encoded = secrets::kept(file, || Err(io::ErrorKind::NotFound.into()))?;
-        let pair = Ed25519KeyPair::from_pkcs8(&encoded)
-            .map_err(|why| io::Error::other(format!("{} holds no key: {why}", file.display())))?;
+        let pair = Ed25519KeyPair::from_pkcs8(&encoded).map_err(|why| damaged(file, why))?;
         let held = secrets::kept(&folder.join(KEY_FILE), || Ok(encoded.clone()))?;
         if held != encoded {
             return Err(io::Error::other(format!("{} has another key", folder.display())));
@@ -204,6 +202,15 @@ impl GatewayKey {
     pub fn sign(&self, message: &[u8]) -> Vec<u8> {
         self.pair.sign(message).as_ref().to_vec()
     }
+}
+
+fn damaged(path: &Path, why: ring::error::KeyRejected) -> io::Error {
+    io::Error::other(format!(
+        "{} holds no key ({why}): bring it back from where it is kept apart from the copies; if it is lost, \
+         remove the file, and another key is made, by which the gateways above and below must be told anew \
+         (docs/uplink.md) / 网关密钥已损坏：请用另行保管的副本放回；若已丢失，删除该文件将生成新密钥，须重新告知上下级网关",
+        path.display()
+    ))
 }
 
 #[cfg(test)]

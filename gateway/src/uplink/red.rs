@@ -42,6 +42,12 @@ impl Days {
         self.differs.values()
     }
 
+    /// Those of them that a neighbour spoke of.
+    pub(super) fn red_with(&self, by: &BoxId) -> Vec<(Day, SiteId)> {
+        let with = self.red.iter().filter(|(_, _, of)| of.as_str() == by.as_str());
+        with.map(|(site, day, _)| (*day, site.clone())).collect()
+    }
+
     /// A neighbour said what it holds. What is to be kept of it besides: that nothing differs any more.
     pub(super) fn said(&mut self, said: &ReceiptSaid, ours: &Receipt) -> Option<ReceiptDiffers> {
         let name = (said.receipt.site.clone(), said.receipt.day, said.by.clone());

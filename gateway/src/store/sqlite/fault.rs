@@ -13,6 +13,12 @@ pub(super) struct Fault {
     text: &'static str,
 }
 
+/// What an operator does about a file that was damaged on its disk.
+const DAMAGED: &str = "the database file xunzhen.db is damaged: stop the gateway, keep a copy of its folder, look \
+                       at the disk, and restore the latest copy into another folder (xunzhen backup restore); what \
+                       the gateways above and below hold comes back from them / 数据库文件已损坏：请停止网关，保留数据\
+                       目录副本，检查磁盘，再用 backup restore 将最近的备份恢复到新目录";
+
 /// For `map_err`: what was attempted becomes part of the error.
 pub(super) fn failed(what: &'static str) -> impl FnOnce(rusqlite::Error) -> StoreError {
     move |error| {
@@ -26,7 +32,9 @@ pub(super) fn failed(what: &'static str) -> impl FnOnce(rusqlite::Error) -> Stor
         } else if matches!(said.code, ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) {
             StoreError::Busy
         } else {
-            let fault = Fault { code, text: ffi::code_to_str(code) };
+            let damaged = matches!(said.code, ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase);
+            let text = if damaged { DAMAGED } else { ffi::code_to_str(code) };
+            let fault = Fault { code, text };
             StoreError::Database { what, source: Box::new(fault) }
         }
     }

@@ -59,6 +59,13 @@ pub(super) fn claim(folder: &Path) -> Result<(File, PathBuf), StoreError> {
     let database = folder.join(DATABASE);
     let missing = !database.try_exists().map_err(file("looking for the store", &database))?;
     let made = create(&database)?;
+    let empty = made.metadata().map_err(file("looking at the store", &database))?.len() == 0;
+    if empty && had_a_store(folder) {
+        if missing {
+            std::fs::remove_file(&database).map_err(file("making no store", &database))?;
+        }
+        return Err(StoreError::Gone { path: database });
+    }
     if missing {
         made.sync_all().map_err(file("syncing the new store", &database))?;
         sync_folder(folder)?;
@@ -70,6 +77,13 @@ pub(super) fn claim(folder: &Path) -> Result<(File, PathBuf), StoreError> {
         }
     }
     Ok((held, database))
+}
+
+/// What a server makes beside a store, and nobody else: where it lies, there was one.
+const MADE_BESIDE: [&str; 2] = ["link-secret", "audit/head"];
+
+fn had_a_store(folder: &Path) -> bool {
+    MADE_BESIDE.iter().any(|name| matches!(folder.join(name).try_exists(), Ok(true)))
 }
 
 /// Makes the folder of a store where it is missing, for its owner alone.

@@ -33,6 +33,16 @@ const EVERY: Duration = Duration::from_secs(60);
 /// …and so soon once nothing came for as long.
 const QUIET: Duration = Duration::from_secs(5);
 
+/// A day that was not the same at both ends is asked about again after so long, whether or not anything
+/// changes here: what was on its way then has come…
+const RED_FIRST: Duration = Duration::from_secs(30);
+
+/// …doubled each time that it still is not, up to this.
+const RED_MOST: Duration = Duration::from_secs(3600);
+
+/// Red days that are asked about again by themselves; more wait for the night.
+const RED_MAX: usize = 1024;
+
 /// A gateway above that was silent for so long is compared with once it is heard.
 const ABSENCE: Duration = Duration::from_secs(3600);
 
@@ -62,6 +72,8 @@ pub(super) struct Days {
     looked: Option<Instant>,
     /// Where the log ended, and since when it did.
     grown: Option<(CommitSeq, Instant)>,
+    /// Days that were not the same when each end last told the other, and when they are asked about again.
+    red: BTreeMap<SiteDay, Red>,
     /// Days that differ are compared, record by record.
     pub(super) comparing: bool,
     /// The next question of each day that differs.
@@ -70,6 +82,13 @@ pub(super) struct Days {
     pub(super) found: Vec<Found>,
     mute_until: Option<Instant>,
     night: Option<Timestamp>,
+}
+
+/// When a day that was not the same at both ends is asked about again.
+#[derive(Debug, Clone, Copy)]
+struct Red {
+    asked: Instant,
+    wait: Duration,
 }
 
 /// Which days there are to look at.
@@ -150,6 +169,31 @@ impl Days {
         if more {
             self.looked = None;
         }
+    }
+
+    /// Both ends told each other of a day.
+    pub(super) fn told(&mut self, day: &SiteDay, equal: bool) {
+        if equal {
+            self.red.remove(day);
+            return;
+        }
+        let known = self.red.get(day).map(|red| red.wait.saturating_mul(2).min(RED_MOST));
+        if known.is_some() || self.red.len() < RED_MAX {
+            let red = Red { asked: Instant::now(), wait: known.unwrap_or(RED_FIRST) };
+            self.red.insert(day.clone(), red);
+        }
+    }
+
+    /// Days that changed here. Of one that is red the other end must be told, even if it is now what that
+    /// end said: there it is red by what we said.
+    pub(super) fn changed(&mut self, days: &BTreeSet<SiteDay>) {
+        self.open.extend(days.iter().filter(|day| self.red.contains_key(*day)).cloned());
+    }
+
+    /// Red days for which it is time.
+    pub(super) fn open_red(&mut self) {
+        let due = self.red.iter().filter(|(_, red)| red.asked.elapsed() >= red.wait);
+        self.open.extend(due.map(|(day, _)| day.clone()));
     }
 
     /// The latest days to ask about: one page.

@@ -56,6 +56,9 @@ impl Follower {
             })
             .await?;
         self.again.must_wait(held, above.epoch);
+        // Also those that are by now what the gateway above said: it may not know that.
+        let red = self.log.status.days(|days| days.red_with(&above.by));
+        self.days.open.extend(red);
         if self.days.begin(above, listed) {
             info!("the gateway above began anew; asking what it holds");
             self.ask_page(above).await?;
@@ -103,6 +106,7 @@ impl Follower {
         if let Some(after) = self.days.next_to_follow(last) {
             self.follow(above, after).await?;
         }
+        self.days.open_red();
         let days = self.days.next_to_check();
         if !days.is_empty() {
             let told = above.clone();
@@ -129,9 +133,11 @@ impl Follower {
         let (told, today) = (above.clone(), Day::of(self.log.clock.now()));
         let looked = self.ask(move |reader| {
             let (changed, upto, more) = days::changed(reader, after, today)?;
-            Ok((days::not_equal(reader, &told, changed)?, upto, more))
+            let open = days::not_equal(reader, &told, changed.iter().cloned())?;
+            Ok((changed, open, upto, more))
         });
-        let (open, upto, more) = looked.await?;
+        let (changed, open, upto, more) = looked.await?;
+        self.days.changed(&changed);
         self.days.open.extend(open);
         self.days.followed(upto, more);
         Ok(())
@@ -196,9 +202,11 @@ impl Follower {
                 said_at: now,
                 at: now,
             };
+            let name = (own.day, own.site.clone());
+            self.days.told(&name, said.receipt.hash == own.hash);
             let agreed = self.log.status.days(|days| days.said(&said, own));
             if self.days.comparing && said.receipt.hash != own.hash {
-                self.days.questions.insert((own.day, own.site.clone()), Part::Day);
+                self.days.questions.insert(name, Part::Day);
             }
             keep.push(NeighbourSaid::Receipt(said));
             keep.extend(agreed.map(NeighbourSaid::Differs));

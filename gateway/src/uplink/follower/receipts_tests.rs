@@ -130,6 +130,57 @@ async fn a_late_record_of_an_old_day_is_told_and_the_day_is_green_again() {
     }
 }
 
+/// What both ends say of a day while something is on its way: of the van's only so much was there when it asked.
+fn on_its_way(world: &World, day: Day) -> Vec<Entry> {
+    let all = entries(SEED, 30);
+    holds_day(&world.van, day, all[..29].to_vec());
+    holds_day(&world.centre, day, all.clone());
+    all
+}
+
+fn is_red(world: &World) -> bool {
+    world.van.status().days(|days| days.red()) == 1
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_down_after_a_day_was_found_red_is_told_above_so_that_both_ends_are_green() {
+    let world = World::new();
+    world.van.log(10, 200);
+    let all = on_its_way(&world, today());
+    world.follow();
+    world.until("it is red", MINUTE, is_red).await;
+    // Now it is what the centre said; there it is red still, by what the van said.
+    holds_day(&world.van, today(), all);
+    world.van.log(1, 200);
+    world.until("it is green at both ends", 2 * MINUTE, |it| green(it, today())).await;
+    assert!(!is_red(&world));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_red_day_is_asked_about_again_though_nothing_changes_here_and_ever_less_often() {
+    let world = World::new();
+    world.van.log(10, 200);
+    let day = today().plus(-60);
+    let all = on_its_way(&world, day);
+    holds_day(&world.van, day, all.clone());
+    holds_day(&world.centre, day, all[..29].to_vec());
+    world.follow();
+    world.until("it is red", MINUTE, is_red).await;
+    world.until("it is compared", MINUTE, |it| !differs(&it.centre).is_empty()).await;
+    let pages = |it: &World| kinds(it).iter().filter(|kind| **kind == 7).count();
+    let before = pages(&world);
+    sleep(60 * MINUTE).await;
+    let asked = pages(&world) - before;
+    assert!((5..=8).contains(&asked), "{asked} times within an hour");
+    // It is mended above alone.
+    holds_day(&world.centre, day, all);
+    world.until("it is green", 70 * MINUTE, |it| green(it, day)).await;
+    assert!(!is_red(&world));
+    let before = pages(&world);
+    sleep(60 * MINUTE).await;
+    assert_eq!(pages(&world), before, "and is not asked about again");
+}
+
 /// The first of what two days do not hold alike, found by looking at everything.
 fn first_of(ours: &[Entry], theirs: &[Entry]) -> Option<Difference> {
     let name = |it: &Entry| (it.village.clone(), it.kind, it.record);

@@ -53,16 +53,18 @@ impl Sent {
             file.write_all(&wanted)?;
             file.sync_all()?;
         }
-        let mut sent = Self { path, file, length: HEAD, last: None };
-        let (mut length, mut last) = (HEAD, None);
+        let records = file.metadata()?.len().saturating_sub(HEAD) / whole(RECORD);
+        let length = HEAD.saturating_add(records.saturating_mul(whole(RECORD)));
+        let mut sent = Self { path, file, length, last: None };
+        let mut last = None;
         sent.each(|point| {
-            length = length.saturating_add(whole(RECORD));
             last = Some(point);
             false
         })?;
-        // What is torn, or unreadable, ends it: everything behind was appended later.
+        // What is torn ends it. One that is unreadable within costs no other: a disk that lost a bit must not
+        // make a stranger of this gateway.
         sent.file.set_len(length)?;
-        (sent.length, sent.last) = (length, last);
+        sent.last = last;
         Ok(sent)
     }
 
@@ -106,7 +108,7 @@ impl Sent {
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
                 Err(error) => return Err(error),
             }
-            let Some(point) = read(&record) else { return Ok(()) };
+            let Some(point) = read(&record) else { continue };
             if see(point) {
                 return Ok(());
             }
@@ -214,6 +216,28 @@ mod tests {
             }
             sent.record(point(9)).unwrap();
             assert!(Sent::open(folder.path(), 7).unwrap().knows(point(9)).unwrap(), "{cut}");
+        }
+    }
+
+    #[test]
+    fn a_record_that_is_damaged_costs_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut sent = Sent::open(folder.path(), 7).unwrap();
+        for upto in 1..=5 {
+            sent.record(point(upto)).unwrap();
+        }
+        let path = folder.path().join(FILE);
+        let sound = std::fs::read(&path).unwrap();
+        for at in 16..sound.len() {
+            let mut bent = sound.clone();
+            bent[at] ^= 1 << (at % 8);
+            std::fs::write(&path, &bent).unwrap();
+            let mut sent = Sent::open(folder.path(), 7).unwrap();
+            sent.record(point(6)).unwrap();
+            for upto in 1..=6 {
+                let bad = usize::try_from(upto).unwrap() == (at - 16) / RECORD + 1;
+                assert_eq!(sent.knows(point(upto)).unwrap(), !bad, "byte {at}, record {upto}");
+            }
         }
     }
 

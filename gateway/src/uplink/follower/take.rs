@@ -74,7 +74,12 @@ impl Follower {
             }
             return Ok(());
         }
-        warn!(upto = point.upto.0, "the gateway above holds what this gateway never sent");
+        warn!(
+            upto = point.upto.0,
+            "the gateway above holds what this gateway never sent: a copy of this gateway is at work, or \
+             uplink-sent in its data folder was lost; see chain in docs/uplink.md / 上级持有本机未发送过的记录：\
+             可能有本机的副本在运行，或 uplink-sent 文件丢失"
+        );
         (self.at, self.dispute) = (None, Some(Dispute { upto: point.upto.0, hash: point.hash }));
         let (now, mut keep) = (self.log.clock.now(), None);
         self.log.status.change_up(|up| {
