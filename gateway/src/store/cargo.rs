@@ -5,16 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use smol_str::SmolStr;
 
 use super::{
-    AlertChange, AlertEvent, Attributed, Cargo, ClockFound, ClockNote, CommitSeq, Decided,
-    Decision, Fact, Merged, Reader, StoreError, StoredReading, Toward,
+    AlertChange, AlertEvent, Attributed, Cargo, CommitSeq, Decided, Decision, Fact, Merged, Reader,
+    StoreError, StoredReading, Toward,
     carry::{Came, CarryLook, FactId},
     view::Scope,
 };
 use crate::{
-    domain::{AlertId, Attribution, BoxId, Millis, PersonId, ReadingId, alert_id},
+    domain::{AlertId, Attribution, BoxId, PersonId, ReadingId, alert_id},
     uplink::parcel::{
-        Body, Deed, Moved, Parcel, STEPS, SaidClock, SaidDecided, SaidMerged, SaidStep, encode,
-        travels,
+        Body, Deed, Moved, Parcel, STEPS, SaidDecided, SaidMerged, SaidStep, encode, travels,
     },
 };
 
@@ -55,7 +54,8 @@ pub(super) fn cargo<R: Reader + CarryLook>(
         let mut choice = Choice::new(reader, toward, (cargo.upto, last.seq))?;
         looked_at = looked_at.saturating_add(entries.len());
         for entry in &entries {
-            let moves = matches!(entry.fact, Fact::Retimed(_)) || clock_set(&entry.fact).is_some();
+            let set = matches!(&entry.fact, Fact::Clock(note) if note.said().is_some());
+            let moves = set || matches!(entry.fact, Fact::Retimed(_));
             if let Some(parcel) = choice.parcel(entry.seq, &entry.fact)? {
                 weight = weight.saturating_add(parcel.line.len());
                 let full = cargo.parcels.len() >= count || weight > bytes;
@@ -218,7 +218,7 @@ impl<'a, R: Reader + CarryLook> Choice<'a, R> {
             Fact::Presence(presence) => Body::Presence(Box::new(presence.clone())),
             Fact::Registration(row) if travels(&row.row) => Body::Row(row.clone()),
             Fact::Alert(event) => return self.step(event),
-            Fact::Clock(_) => return Ok(clock_set(fact).map(Body::Clock)),
+            Fact::Clock(note) => return Ok(note.said().map(Body::Clock)),
             // Packs come from above; what follows from facts is judged anew.
             Fact::Registration(_) | Fact::Pack(_) | Fact::Crossing(_) | Fact::Attempt(_) => {
                 return Ok(None);
@@ -231,7 +231,7 @@ impl<'a, R: Reader + CarryLook> Choice<'a, R> {
     fn downward(&mut self, to: &BoxId, fact: &Fact) -> Result<Option<Body>, StoreError> {
         Ok(match fact {
             Fact::Event(event) if self.lives(&event.person)? => Some(Body::Event(event.clone())),
-            Fact::Clock(_) => clock_set(fact).map(Body::Clock),
+            Fact::Clock(note) => note.said().map(Body::Clock),
             Fact::Pack(pack) => Some(Body::Pack(pack.clone())),
             Fact::Alert(event) => {
                 let nobodys = event.alert.person.nobodys_reading();
@@ -391,14 +391,6 @@ impl<'a, R: Reader + CarryLook> Choice<'a, R> {
         ids.retain(|id| seen.insert(*id));
         Ok(ids)
     }
-}
-
-/// A setting of a clock that moves what was told by it.
-fn clock_set(fact: &Fact) -> Option<SaidClock> {
-    let Fact::Clock(ClockNote { found: ClockFound::Right { since, by }, at }) = *fact else {
-        return None;
-    };
-    (by != Millis::ZERO).then_some(SaidClock { since, by, at })
 }
 
 fn moved_as(moved: &Attributed) -> Moved {

@@ -6,9 +6,9 @@
 
 use smol_str::SmolStr;
 
-use super::{Attributed, CommitSeq, Reader, Retimed, StoreError, ToldBy, ToldSince, cargo};
+use super::{Attributed, CommitSeq, Reader, Retimed, StoreError, cargo};
 use crate::{
-    domain::{AlertId, Attribution, BoxId, EventId, Millis, PersonId, ReadingId, Timestamp},
+    domain::{AlertId, Attribution, BoxId, EventId, PersonId, ReadingId, Timestamp},
     uplink::parcel::Parcel,
 };
 
@@ -387,18 +387,6 @@ pub trait CarryUnit {
     /// # Errors
     /// Any error of the store.
     fn boxes(&mut self) -> Result<Vec<BoxId>, StoreError>;
-
-    /// What was told by a clock. What other gateways told is found once its name is known.
-    ///
-    /// # Errors
-    /// Any error of the store.
-    fn told(&mut self, whose: &ToldBy) -> Result<ToldSince, StoreError>;
-
-    /// By how much the settings of its gateway's clock that are known here moved a fact with a name.
-    ///
-    /// # Errors
-    /// Any error of the store.
-    fn clock_moved(&mut self, id: &FactId) -> Result<Millis, StoreError>;
 
     /// Parcels that wait, those that were tried least first; so many at most.
     ///

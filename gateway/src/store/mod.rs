@@ -64,4 +64,4 @@ pub use seals::{KeyPlace, SealKey, SealReader, Seals};
 pub use sqlite::{Options, SqliteStore, Verified, read_beside, restore_backup, verify_backup};
 pub use staff::{Holders, Staff};
 pub use timing::{ClockFound, ClockNote, Retimed, Timing};
-pub use told::{ToldBy, ToldMoved, ToldSince};
+pub use told::{ToldBy, ToldMoved, ToldSince, ToldUnit};

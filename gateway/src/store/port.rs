@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::{
     AlertEvent, Answer, Awaiting, BenchSession, CardScan, CarryUnit, Change, CommitSeq, Committed,
     Concerned, Crossing, Decided, Fact, HeldMerge, Numbered, Owed, PackInForce, Reader,
-    RegistryKey, Resumed, Staff, StoreError, StoredReading, Timer, view::HeldQuarantine,
+    RegistryKey, Resumed, Staff, StoreError, StoredReading, Timer, ToldUnit, view::HeldQuarantine,
 };
 use crate::domain::{
     Alert, AlertId, BenchId, CareLevel, ContentDigest, DeviceId, Doctor, EventId, Millis,
@@ -24,7 +24,7 @@ pub const SESSION_MAX: Millis = Millis::hours(24);
 pub const ANSWER_KEPT: Millis = Millis::days(30);
 
 /// One transaction. Dropped without [`Unit::commit`], nothing of it happened.
-pub trait Unit: Staff + CarryUnit {
+pub trait Unit: Staff + CarryUnit + ToldUnit {
     /// The position of the last fact, this unit's included.
     ///
     /// # Errors
@@ -212,18 +212,6 @@ pub trait Unit: Staff + CarryUnit {
         bench: (&SiteId, &BenchId),
         span: (Timestamp, Timestamp),
     ) -> Result<Vec<CardScan>, StoreError>;
-
-    /// Whether cards were held to the reader of a bench from one instant to another, both included, that
-    /// the log has up to a position.
-    ///
-    /// # Errors
-    /// Any error of the store.
-    fn had_scans(
-        &mut self,
-        bench: (&SiteId, &BenchId),
-        span: (Timestamp, Timestamp),
-        upto: CommitSeq,
-    ) -> Result<bool, StoreError>;
 
     /// Each person's alerts, live and ended, oldest first.
     ///

@@ -2,7 +2,10 @@
 //! that were stored before. What was received stays as it was.
 
 use super::CommitSeq;
-use crate::domain::{Measured, Millis, ReadingId, Timestamp};
+use crate::{
+    domain::{Measured, Millis, ReadingId, Timestamp},
+    uplink::parcel::SaidClock,
+};
 
 /// When a reading was taken and came, as far as is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,4 +53,12 @@ pub struct ClockNote {
     pub found: ClockFound,
     /// When, as the clock shows then.
     pub at: Timestamp,
+}
+
+impl ClockNote {
+    /// What other gateways are told of it: a setting moves what was told by that clock before.
+    pub(super) fn said(&self) -> Option<SaidClock> {
+        let ClockFound::Right { since, by } = self.found else { return None };
+        (by != Millis::ZERO).then_some(SaidClock { since, by, at: self.at })
+    }
 }

@@ -6,8 +6,8 @@
 //! what the clock showed than to what was right. Any other stated time is somebody's own and stays. What
 //! was told, and every id, stays as it was: the log and what travels hold it, look-ups find it moved.
 
-use super::{AlertEvent, CardScan, CommitSeq, FactId};
-use crate::domain::{Happened, Millis, PersonEvent, PersonId, Timestamp};
+use super::{AlertEvent, CardScan, CommitSeq, FactId, StoreError};
+use crate::domain::{BenchId, Happened, Millis, PersonEvent, PersonId, SiteId, Timestamp};
 
 /// What is stated of longer ago than this was looked up or remembered, not read off the clock. Our choice.
 const STATED_WITHIN: Millis = Millis::hours(24);
@@ -94,6 +94,33 @@ pub struct ToldSince {
     pub told: Vec<(CommitSeq, PersonId)>,
     /// Cards: where each is in this log, and its name. In the order of the log.
     pub scans: Vec<(CommitSeq, FactId, CardScan)>,
+}
+
+/// What a unit finds of what was told, and of cards, by clocks that may be wrong.
+pub trait ToldUnit {
+    /// What was told by a clock. What other gateways told is found once its name is known.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn told(&mut self, whose: &ToldBy) -> Result<ToldSince, StoreError>;
+
+    /// By how much the settings of its gateway's clock that are known here moved a fact with a name.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn clock_moved(&mut self, id: &FactId) -> Result<Millis, StoreError>;
+
+    /// Whether cards were held to the reader of a bench from one instant to another, both included, that
+    /// the log has up to a position.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    fn had_scans(
+        &mut self,
+        bench: (&SiteId, &BenchId),
+        span: (Timestamp, Timestamp),
+        upto: CommitSeq,
+    ) -> Result<bool, StoreError>;
 }
 
 #[cfg(test)]

@@ -54,7 +54,11 @@ pub(super) fn look_within(unit: &mut dyn Unit, seen: &mut Vec<String>) {
         ToldBy::Gateway { after: CommitSeq(0), before: fact((9, 1)) },
         ToldBy::Gateway { after: CommitSeq(1), before: fact((9, 2)) },
     ] {
-        seen.push(format!("{:?}", unit.told(&whose).unwrap()));
+        // The two stores are two gateways: an own name is told by its position.
+        let told = unit.told(&whose).unwrap();
+        let scans: Vec<_> =
+            told.scans.iter().map(|(at, name, scan)| (at, name.seq, scan)).collect();
+        seen.push(format!("{:?} {scans:?}", told.told));
     }
     for a in 0..12 {
         let moved = [7, 8].map(|b| unit.clock_moved(&fact((a, b))).unwrap());

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{reader::ModelReader, state::State, unit::ModelUnit};
 use crate::{
-    domain::{AlertId, BoxId, Millis, PersonId, ReadingId, Registered, Timestamp},
+    domain::{AlertId, BenchId, BoxId, Millis, PersonId, ReadingId, Registered, SiteId, Timestamp},
     store::{
         Attributed, Came, CarryChange, CarryUnit, ClockFound, ClockNote, CommitSeq, Fact, FactId,
-        First, Landed, StoreError, ToldBy, ToldSince, Uploaded, Waiting, WaitingParcel, Watermark,
-        carry::CarryLook,
+        First, Landed, StoreError, ToldBy, ToldSince, ToldUnit, Uploaded, Waiting, WaitingParcel,
+        Watermark, carry::CarryLook,
     },
 };
 
@@ -179,6 +179,32 @@ impl State {
     }
 }
 
+impl ToldUnit for ModelUnit<'_> {
+    fn told(&mut self, whose: &ToldBy) -> Result<ToldSince, StoreError> {
+        self.unspoiled()?;
+        Ok(self.state.told_by(whose))
+    }
+
+    fn clock_moved(&mut self, id: &FactId) -> Result<Millis, StoreError> {
+        self.unspoiled()?;
+        Ok(self.state.clock_moved(id))
+    }
+
+    fn had_scans(
+        &mut self,
+        (site, bench): (&SiteId, &BenchId),
+        (from, to): (Timestamp, Timestamp),
+        upto: CommitSeq,
+    ) -> Result<bool, StoreError> {
+        self.unspoiled()?;
+        let mut before = self.state.log().take_while(|(seq, _)| *seq <= upto);
+        Ok(before.any(|(_, fact)| {
+            matches!(fact, Fact::CardScan(scan) if scan.site == *site && scan.bench == *bench
+                && (from..=to).contains(&scan.at))
+        }))
+    }
+}
+
 impl CarryUnit for ModelUnit<'_> {
     fn landed(&mut self, id: &FactId) -> Result<Option<CommitSeq>, StoreError> {
         self.unspoiled()?;
@@ -210,16 +236,6 @@ impl CarryUnit for ModelUnit<'_> {
     fn last_move(&mut self, reading: &ReadingId) -> Result<Option<Attributed>, StoreError> {
         self.unspoiled()?;
         Ok(self.state.moves(reading).next_back().cloned())
-    }
-
-    fn told(&mut self, whose: &ToldBy) -> Result<ToldSince, StoreError> {
-        self.unspoiled()?;
-        Ok(self.state.told_by(whose))
-    }
-
-    fn clock_moved(&mut self, id: &FactId) -> Result<Millis, StoreError> {
-        self.unspoiled()?;
-        Ok(self.state.clock_moved(id))
     }
 
     fn waiting_parcels(&mut self, limit: usize) -> Result<Vec<WaitingParcel>, StoreError> {

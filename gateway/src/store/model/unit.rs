@@ -233,20 +233,6 @@ impl Unit for ModelUnit<'_> {
         Ok(asked::scans(&self.state, bench, span))
     }
 
-    fn had_scans(
-        &mut self,
-        (site, bench): (&SiteId, &BenchId),
-        (from, to): (Timestamp, Timestamp),
-        upto: CommitSeq,
-    ) -> Result<bool, StoreError> {
-        self.unspoiled()?;
-        let mut before = self.state.log().take_while(|(seq, _)| *seq <= upto);
-        Ok(before.any(|(_, fact)| {
-            matches!(fact, Fact::CardScan(scan) if scan.site == *site && scan.bench == *bench
-                && (from..=to).contains(&scan.at))
-        }))
-    }
-
     fn alert_by_key(&mut self, key: i64) -> Result<Option<Alert>, StoreError> {
         self.unspoiled()?;
         Ok(self.state.alerts.get(&key).cloned())

@@ -6,14 +6,14 @@ use super::{
     decision,
     reader::SqliteReader,
     row::{Cells, cell, fetch, fetch_one, key_cell, number, run},
-    timing, told,
+    timing,
     unit::SqliteUnit,
 };
 use crate::{
-    domain::{AlertId, BoxId, Id, Millis, PersonId, ReadingId, SILENT_SITE, Timestamp},
+    domain::{AlertId, BoxId, Id, PersonId, ReadingId, SILENT_SITE, Timestamp},
     store::{
         Attributed, Came, CarryChange, CarryUnit, CommitSeq, FactId, First, Landed, StoreError,
-        ToldBy, ToldSince, Uploaded, Waiting, WaitingParcel, Watermark, carry::CarryLook,
+        Uploaded, Waiting, WaitingParcel, Watermark, carry::CarryLook,
     },
 };
 
@@ -230,14 +230,6 @@ impl CarryUnit for SqliteUnit<'_> {
                 Ok(name)
             })
         })
-    }
-
-    fn told(&mut self, whose: &ToldBy) -> Result<ToldSince, StoreError> {
-        self.work(|connection, _| told::told(connection, whose))
-    }
-
-    fn clock_moved(&mut self, id: &FactId) -> Result<Millis, StoreError> {
-        self.work(|connection, _| told::clock_moved(connection, id))
     }
 
     fn waiting_parcels(&mut self, limit: usize) -> Result<Vec<WaitingParcel>, StoreError> {

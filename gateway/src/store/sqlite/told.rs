@@ -6,10 +6,11 @@ use super::{
     carry,
     feed::decode_scan,
     row::{Cells, fetch, fetch_one, number, run},
+    unit::SqliteUnit,
 };
 use crate::{
     domain::{BenchId, Millis, SiteId, Timestamp},
-    store::{CommitSeq, FactId, StoreError, ToldBy, ToldMoved, ToldSince},
+    store::{CommitSeq, FactId, StoreError, ToldBy, ToldMoved, ToldSince, ToldUnit},
 };
 
 /// By how much a row of a table of facts counts later, and whether its own time moves: the columns
@@ -128,4 +129,23 @@ pub(super) fn had_scans(
                AND seq <= ?";
     let asked = params![site.as_str(), bench.as_str(), from.as_millis(), to.as_millis(), upto.0];
     Ok(number(connection, sql, asked)? > 0)
+}
+
+impl ToldUnit for SqliteUnit<'_> {
+    fn told(&mut self, whose: &ToldBy) -> Result<ToldSince, StoreError> {
+        self.work(|connection, _| told(connection, whose))
+    }
+
+    fn clock_moved(&mut self, id: &FactId) -> Result<Millis, StoreError> {
+        self.work(|connection, _| clock_moved(connection, id))
+    }
+
+    fn had_scans(
+        &mut self,
+        bench: (&SiteId, &BenchId),
+        span: (Timestamp, Timestamp),
+        upto: CommitSeq,
+    ) -> Result<bool, StoreError> {
+        self.work(|connection, _| had_scans(connection, bench, span, upto))
+    }
 }

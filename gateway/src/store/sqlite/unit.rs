@@ -8,7 +8,7 @@ use super::{
     fault::failed,
     feed, held, kept, list, merge, reading, registry,
     row::{Cells, cell, fetch_one, key_cell, number},
-    timing, told, watch,
+    timing, watch,
 };
 use crate::{
     domain::{
@@ -178,15 +178,6 @@ impl Unit for SqliteUnit<'_> {
         span: (Timestamp, Timestamp),
     ) -> Result<Vec<CardScan>, StoreError> {
         self.work(|connection, _| change::scans(connection, bench, span))
-    }
-
-    fn had_scans(
-        &mut self,
-        bench: (&SiteId, &BenchId),
-        span: (Timestamp, Timestamp),
-        upto: CommitSeq,
-    ) -> Result<bool, StoreError> {
-        self.work(|connection, _| told::had_scans(connection, bench, span, upto))
     }
 
     fn alert_by_key(&mut self, key: i64) -> Result<Option<Alert>, StoreError> {
