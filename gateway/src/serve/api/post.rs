@@ -1,6 +1,6 @@
 //! Readings posted over HTTP: 200 only when they are on disk.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use axum::{
     body::{Body, Bytes},
@@ -14,7 +14,7 @@ use smol_str::SmolStr;
 use super::people;
 use crate::{
     admit,
-    domain::{DeviceId, Road},
+    domain::{DeviceId, Road, SiteId},
     intake::{Item, Receipt},
     serve::{
         answers::{self, Answered},
@@ -50,6 +50,7 @@ pub(in crate::serve) async fn readings(
     let body = extract::body(&shared, &headers, body, POST_MAX).await?;
     let request = answers::repeatable(&headers, &caller, "readings", &body)?;
     let key = answers::key(&headers)?.map(SmolStr::new);
+    stays_there(&shared, &caller, &body).await?;
     may_type(&shared, &caller, &body, key.is_some()).await?;
     let posted = PostedReadings {
         body,
@@ -58,6 +59,39 @@ pub(in crate::serve) async fn readings(
         idempotency_key: key,
     };
     answers::in_time(deliver(&shared, posted, request)).await
+}
+
+/// Whoever is bound to a place delivers for the sites within it and for no other, as at the MQTT listener.
+async fn stays_there(shared: &Arc<Shared>, caller: &Caller, body: &Bytes) -> Result<(), Refusal> {
+    let Some(place) = caller.grant.place.clone() else { return Ok(()) };
+    let body = body.clone();
+    let inside = shared.ask(move |shared| {
+        if extract::too_deep(&body).is_some() {
+            return Ok(true);
+        }
+        // What cannot be read, or names no site, is refused later.
+        let items = elements(&body).unwrap_or_default();
+        let at = |item: &RawValue| serde_json::from_str::<Where>(item.get()).ok()?.site;
+        let sites: BTreeSet<SmolStr> = items.into_iter().filter_map(at).collect();
+        for site in sites {
+            let Ok(site) = SiteId::new(&site) else { continue };
+            if site.as_str() != place && !shared.reader.has_site(&place, &site)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    });
+    if inside.await? {
+        Ok(())
+    } else {
+        Err(Refusal::forbidden("the token is bound to another place"))
+    }
+}
+
+#[derive(Deserialize)]
+struct Where {
+    #[serde(default)]
+    site: Option<SmolStr>,
 }
 
 /// Typed values are people's, not devices': whoever types one works at a bench, reaches the person

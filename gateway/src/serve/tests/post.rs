@@ -219,3 +219,22 @@ async fn an_act_is_recorded_once_under_the_doctor_s_name() {
     assert_eq!(unknown.status, StatusCode::BAD_REQUEST, "an unknown member is an error");
     assert_eq!(gateway.post("doctor", &forward, "").await.json()["step"], "township");
 }
+
+#[tokio::test]
+async fn whoever_is_bound_to_a_place_delivers_for_the_sites_within_it_alone() {
+    let gateway = gateway();
+    // V1 is of 青石镇, V2 of 白水镇; the nurse is of 青石镇.
+    let at = |site: &str, seq: u64| one(seq).replace("\"V1\"", &format!("\"{site}\""));
+    let inside = gateway.post("nurse", "/api/v1/readings", &at("V1", 1)).await;
+    assert_eq!(inside.status, StatusCode::OK, "{}", inside.text());
+    for (case, body) in [
+        ("another township's", at("V2", 2)),
+        ("nobody knows it", at("V9", 3)),
+        ("one of many", format!("[{},{}]", at("V1", 4), at("V2", 5))),
+    ] {
+        let outside = gateway.post("nurse", "/api/v1/readings", &body).await;
+        assert_eq!(outside.status, StatusCode::FORBIDDEN, "{case}: {}", outside.text());
+    }
+    // A device that is bound to no place is held to its sites by the registry.
+    assert_eq!(post(&gateway, &at("V2", 6)).await.status, StatusCode::OK);
+}
