@@ -203,10 +203,12 @@ fn steps(gateway: &Gateway, id: &str) -> Vec<(String, i64)> {
 fn what_was_done_by_a_clock_two_years_behind_stays_done_once_it_is_set() {
     let van = Van::new();
     van.set(0);
-    van.setup.start().stop();
+    let gateway = van.setup.start();
+    post(&gateway, 1, 120);
+    gateway.stop();
     van.set(-731 * DAY);
     let gateway = van.setup.start();
-    post(&gateway, 1, 196);
+    post(&gateway, 2, 196);
     let red = gateway.alerts("state=open&level=red", 1).remove(0);
     let id = red["id"].as_str().unwrap();
     let act = |what: &str, body: &Value| {
@@ -222,7 +224,7 @@ fn what_was_done_by_a_clock_two_years_behind_stays_done_once_it_is_set() {
     act("outcome", &json!({"code": "closed", "reason": "seen"}));
     van.set(0);
     wait_for(PATIENCE, "a setting", || (settings(&van.store()) == 1).then_some(()));
-    wait_for_grades(&gateway, &["A"]);
+    wait_for_grades(&gateway, &["A", "A"]);
     assert_eq!(gateway.get_json(&format!("/api/v1/alerts/{id}"))["state"], "closed");
     assert!(gateway.alerts("state=open&level=red", 0).is_empty(), "it is not open again");
     let steps = steps(&gateway, id);
