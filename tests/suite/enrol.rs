@@ -123,10 +123,12 @@ fn a_van_is_let_in_by_a_code_and_hands_up_what_it_measures() {
     // Turned away: nothing more is taken, and it is told so.
     let revoked = centre_setup.run_well(&["enrol", "revoke", "--box", "V03"]);
     assert!(revoked.contains("revoked"), "{revoked}");
-    wait_for(LINK, "no more green", || {
-        let failures = figure(&van, "xunzhen_uplink_failures")?;
-        (failures > 0).then_some(())
+    // Signed, though its token ended with its row: whoever is at the van sees the alarm.
+    wait_for(LINK, "the van's alarm", || {
+        figure(&van, "xunzhen_uplink_alarm").filter(|alarm| *alarm == 1)
     });
+    assert_eq!(figure(&van, "xunzhen_uplink_green"), Some(0));
+    assert!(van.process.log().contains("refuses: revoked"), "{}", van.process.log());
 }
 
 /// A centre that shows a certificate of its own authority.

@@ -193,6 +193,14 @@ impl FromRequestParts<Arc<Shared>> for Visitor {
     }
 }
 
+/// The hash of the token that a request brings, whatever became of that token.
+pub(super) fn bearer(headers: &HeaderMap) -> Option<[u8; 32]> {
+    match proof(headers, true)? {
+        Proof::Token(hash) => Some(hash),
+        Proof::Session(_) => None,
+    }
+}
+
 async fn known(shared: &Arc<Shared>, proof: Proof, touch: bool) -> Result<Caller, Refusal> {
     let found = match proof {
         Proof::Session(id) => {

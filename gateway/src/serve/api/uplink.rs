@@ -10,8 +10,15 @@ use axum::{
 };
 
 use crate::{
-    domain::{BoxId, Road},
-    serve::{caller::Caller, extract, refusal::Refusal, scope::Right, shared::Shared},
+    domain::{BoxId, BoxState, Registered, Road},
+    serve::{
+        caller::{Caller, bearer},
+        extract,
+        refusal::Refusal,
+        scope::Right,
+        shared::Shared,
+    },
+    store::{RegistryKey, Role, view::Scope},
     uplink::batch::{Code, ENVELOPE_MAX, refusal_of},
 };
 
@@ -27,13 +34,18 @@ use crate::{
     extensions(("x-right" = json!("uplink"))))]
 pub(in crate::serve) async fn exchange(
     State(shared): State<Arc<Shared>>,
-    caller: Caller,
+    caller: Result<Caller, Refusal>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    caller.need(Right::Uplink)?;
-    let bound = caller.grant.device.as_ref().and_then(|device| BoxId::new(device.as_str()).ok());
-    let Some(by) = bound else { return Err(Refusal::forbidden("a token bound to the box")) };
+    let by = match caller {
+        Ok(caller) => {
+            caller.need(Right::Uplink)?;
+            let bound = caller.grant.device.and_then(|device| BoxId::new(device.as_str()).ok());
+            bound.ok_or_else(|| Refusal::forbidden("a token bound to the box"))?
+        }
+        Err(refusal) => turned_away(&shared, &headers).await?.ok_or(refusal)?,
+    };
     let question = extract::body(&shared, &headers, body, ENVELOPE_MAX).await?;
     let answer = shared.upper.answer(&by, Road::Http, question).await;
     if answer.is_empty() {
@@ -44,4 +56,21 @@ pub(in crate::serve) async fn exchange(
     let withdrawn = refusal_of(&answer) == Some(Code::Revoked);
     let status = if withdrawn { StatusCode::FORBIDDEN } else { StatusCode::OK };
     Ok((status, [(header::CONTENT_TYPE, kind)], answer).into_response())
+}
+
+/// The box whose token ended with its own row: it is told so, signed, as over every other road. An answer
+/// that anybody in between could give would tell its people nothing.
+async fn turned_away(shared: &Arc<Shared>, headers: &HeaderMap) -> Result<Option<BoxId>, Refusal> {
+    let Some(hash) = bearer(headers) else { return Ok(None) };
+    let found = shared.ask(move |shared| {
+        let ended = shared.reader.token(&hash)?.filter(|row| row.revoked_at.is_some());
+        let device = ended.filter(|row| row.role == Role::Device).and_then(|row| row.device);
+        let Some(by) = device.and_then(|device| BoxId::new(device.as_str()).ok()) else {
+            return Ok(None);
+        };
+        let row = shared.reader.registered(&Scope::Everything, &RegistryKey::neighbour(&by))?;
+        let revoked = matches!(row, Some(Registered::Box(row)) if row.state == BoxState::Revoked);
+        Ok(revoked.then_some(by))
+    });
+    found.await
 }

@@ -14,10 +14,11 @@ pub(super) struct Fault {
 }
 
 /// What an operator does about a file that was damaged on its disk.
-const DAMAGED: &str = "the database file xunzhen.db is damaged: stop the gateway, keep a copy of its folder, look \
-                       at the disk, and restore the latest copy into another folder (xunzhen backup restore); what \
-                       the gateways above and below hold comes back from them / 数据库文件已损坏：请停止网关，保留数据\
-                       目录副本，检查磁盘，再用 backup restore 将最近的备份恢复到新目录";
+const DAMAGED: &str = "the file is no sound database; if it is a copy, take another one; if it is the gateway's own \
+                       xunzhen.db, stop the gateway, keep a copy of its folder, look at the disk, and restore the \
+                       latest copy into another folder (xunzhen backup restore): what the gateways above and below \
+                       hold comes back from them / 数据库文件已损坏：若为备份，请换用另一份；若为本机数据库，请停止网关，\
+                       保留数据目录副本，检查磁盘，再用 backup restore 将最近的备份恢复到新目录";
 
 /// For `map_err`: what was attempted becomes part of the error.
 pub(super) fn failed(what: &'static str) -> impl FnOnce(rusqlite::Error) -> StoreError {
