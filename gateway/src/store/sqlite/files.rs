@@ -12,6 +12,7 @@ use rustix::{
     io::Errno,
 };
 
+use super::wal;
 use crate::store::StoreError;
 
 /// The database within the folder.
@@ -76,6 +77,7 @@ pub(super) fn claim(folder: &Path) -> Result<(File, PathBuf), StoreError> {
             tighten(&path, FILE_MODE)?;
         }
     }
+    wal::keep_damaged(folder)?;
     Ok((held, database))
 }
 

@@ -63,6 +63,7 @@ mod told;
 mod unit;
 #[cfg(test)]
 mod van;
+mod wal;
 mod watch;
 
 use std::{fs::File, path::PathBuf, sync::Arc};
@@ -195,10 +196,10 @@ impl SqliteStore {
         if crate::fault::is(crate::fault::Mutant::SynchronousNormal) {
             connection.execute_batch("PRAGMA synchronous = NORMAL").map_err(failed(what))?;
         }
-        copy_back(&connection, "TRUNCATE")?;
+        wal::copy_back(&connection, "TRUNCATE")?;
         schema::bring_up(&connection, (self.options.keys, &self.options.ring))?;
         // Whatever becomes of the write-ahead file, the database itself knows what it is.
-        copy_back(&connection, "TRUNCATE")?;
+        wal::copy_back(&connection, "TRUNCATE")?;
         let frames = self.cut_bytes() / PAGE_BYTES;
         files::room_for_index(&mut self.index, &self.options.dir, frames)?;
         Ok(connection)
@@ -253,7 +254,7 @@ impl SqliteStore {
     /// begins with a checkpoint, which says why; what is committed stays committed.
     fn after_commit<T>(&mut self, result: Result<T, StoreError>) -> Result<T, StoreError> {
         let done = result.map_err(|error| self.judge(error))?;
-        let seen = self.connection().and_then(|connection| copy_back(connection, "NOOP"));
+        let seen = self.connection().and_then(|connection| wal::copy_back(connection, "NOOP"));
         self.wal_pages = seen.unwrap_or(u64::MAX);
         Ok(done)
     }
@@ -264,7 +265,7 @@ impl SqliteStore {
             self.commit_left_open()?;
             crate::fault::point("before_checkpoint");
         }
-        match self.connection().and_then(|connection| copy_back(connection, mode)) {
+        match self.connection().and_then(|connection| wal::copy_back(connection, mode)) {
             Ok(pages) => {
                 self.wal_pages = pages;
                 Ok(())
@@ -320,15 +321,6 @@ fn transact<T>(
     let done = work(&transaction)?;
     transaction.commit().map_err(failed(what))?;
     Ok(done)
-}
-
-/// Copies the write-ahead file into the database; says how many of its pages are not there yet.
-fn copy_back(connection: &Connection, mode: &str) -> Result<u64, StoreError> {
-    let sql = format!("PRAGMA wal_checkpoint({mode})");
-    let counts = connection.query_row(&sql, [], |row| Ok((row.get(1)?, row.get(2)?)));
-    let (pages, copied): (i64, i64) =
-        counts.map_err(failed("copying the write-ahead file into the database"))?;
-    Ok(u64::try_from(pages.saturating_sub(copied)).unwrap_or(0))
 }
 
 impl Store for SqliteStore {
