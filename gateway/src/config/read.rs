@@ -299,8 +299,10 @@ fn fits(kind: Kind, text: &str) -> bool {
     }
 }
 
+/// With a host, and a port that can be one.
 fn is_url(text: &str) -> bool {
-    text.starts_with("http://") || text.starts_with("https://")
+    let by_http = text.starts_with("http://") || text.starts_with("https://");
+    by_http && reqwest::Url::parse(text).is_ok_and(|url| url.has_host())
 }
 
 fn wrong(place: String, key: &Key, found: &str) -> Problem {
@@ -462,6 +464,16 @@ mod tests {
             "[uplink]\nto = \"c\"\nparent_key = \"k\"\n",
             &["x.toml:3:14 uplink.parent_key", "x.toml:2:6 uplink.to"],
         );
+        for wrong in
+            ["http://", "https://x:99999", "https://:443", "http://a b", "mqtt://", "mqtt://c:0"]
+        {
+            check(&format!("[uplink]\nto = \"{wrong}\"\n{both}"), &["x.toml:2:6 uplink.to"]);
+        }
+        for right in
+            ["https://c:8443/up", "http://[::1]:80", "https://中心.example", "mqtt://10.0.0.1"]
+        {
+            check(&format!("[uplink]\nto = \"{right}\"\n{both}"), &[]);
+        }
         let file = format!("[uplink]\nto = \"mqtt://c\"\n{both}");
         let uplink = read(&sources(&file)).unwrap().0.uplink.unwrap();
         let way = super::super::Way::Mqtt { host: "c".to_owned(), port: 1883, tls: false };
