@@ -5,7 +5,7 @@
 //! [`ledger`] is the oracle: it knows what was sent and what was acknowledged, and asks nobody.
 //! [`audit`] compares the oracle with the store, by the API and by reading the store's file.
 //! [`proxy`] is a line between two processes that is cut, delayed or slow; [`mod@line`] has the kernel lose packets.
-//! [`places`] are the disks and mounts that faults need, [`patience`] waits without sleeping.
+//! [`places`] are the disks and mounts that faults need, [`patience`] waits without sleeping, [`words`] reads what a text says.
 //!
 //! Nothing here may leave loopback, and nothing is killed that was not started here.
 #![expect(
@@ -30,3 +30,4 @@ pub mod proxy;
 pub mod registry;
 pub mod skip;
 pub mod webhook;
+pub mod words;

@@ -50,8 +50,8 @@ pub(in crate::serve) async fn readings(
     let body = extract::body(&shared, &headers, body, POST_MAX).await?;
     let request = answers::repeatable(&headers, &caller, "readings", &body)?;
     let key = answers::key(&headers)?.map(SmolStr::new);
-    stays_there(&shared, &caller, &body).await?;
     may_type(&shared, &caller, &body, key.is_some()).await?;
+    stays_there(&shared, &caller, &body).await?;
     let posted = PostedReadings {
         body,
         received_at: shared.clock.now(),

@@ -265,7 +265,7 @@ mod tests {
         let Ok(Value::Text(sealed)) = of("SELECT seal_text(7, 'note', '13800001111')") else {
             panic!("not a text")
         };
-        assert!(sealed.starts_with(MARK) && !sealed.contains("138"), "{sealed}");
+        assert!(sealed.starts_with(MARK) && !sealed.contains("13800"), "{sealed}");
         for place in ["8, 'note'", "7, 'reason'", "x'07', 'note'"] {
             let sql = format!("SELECT unseal_text({place}, ?)");
             let opened = connection.query_row(&sql, [&sealed], |row| row.get::<_, String>(0));
