@@ -46,6 +46,7 @@ struct Words {
     nobody: &'static str,
     others: &'static str,
     nothing: &'static str,
+    no_site: &'static str,
     said: &'static str,
     more: &'static str,
     /// People, readings, alerts, quarantined items: of one, of several.
@@ -65,6 +66,7 @@ const ZH: Words = Words {
     nobody: "未归属",
     others: "其他村",
     nothing: "这些天没有记录",
+    no_site: "管辖范围内没有已登记的站点；回执按站点列出",
     said: "对端最近一次确认",
     more: "其他站点",
     counted: [("人", "人"), ("次测量", "次测量"), ("条预警", "条预警"), ("条待处理", "条待处理")],
@@ -82,6 +84,7 @@ const EN: Words = Words {
     nobody: "of nobody",
     others: "other villages",
     nothing: "nothing was received on these days",
+    no_site: "no site is registered in your scope; receipts are listed by site",
     said: "the far end last said",
     more: "other sites",
     counted: [

@@ -82,6 +82,17 @@ async fn the_picture_says_each_state_without_colour_in_both_languages() {
 }
 
 #[tokio::test]
+async fn a_page_without_a_site_says_so() {
+    let gateway = gateway();
+    for (lang, words) in [("zh", "没有已登记的站点"), ("en", "no site is registered")] {
+        let page = gateway.get("nurse", &format!("/lite/receipts?site=V9&lang={lang}")).await;
+        assert!(page.text().contains(words), "{}", page.text());
+        let page = gateway.get("nurse", &format!("/lite/receipts?lang={lang}")).await;
+        assert!(!page.text().contains(words), "{}", page.text());
+    }
+}
+
+#[tokio::test]
 async fn what_waits_for_what_it_refers_to_is_told_on_the_board_by_neighbour_and_age() {
     let gateway = gateway();
     let board = gateway.get("nurse", "/lite").await.text();

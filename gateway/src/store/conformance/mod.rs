@@ -13,10 +13,10 @@ use std::sync::Arc;
 use firmware_protocols::Meal;
 
 use super::{
-    ANSWER_KEPT, AlertChange, Answer, Attempt, CardScan, Change, ClockFound, ClockNote, CommitSeq,
-    Committed, Done, Fact, KeptState, Merged, ModelStore, Options, Outcome, Owed, QuarantineReason,
-    Reader, RegistryKey, Request, Retimed, Sending, SqliteStore, Status, Store, StoreError,
-    StoredReading, Timer, TimerKind, Timing, ToldBy,
+    ANSWER_KEPT, AlertChange, Answer, Attempt, Change, ClockFound, ClockNote, CommitSeq, Committed,
+    Done, Fact, KeptState, Merged, ModelStore, Options, Outcome, Owed, QuarantineReason, Reader,
+    RegistryKey, Request, Retimed, Sending, SqliteStore, Status, Store, StoreError, StoredReading,
+    Timer, TimerKind, Timing, ToldBy,
     fixtures::{
         NOON, after_noon, alert, card, commit, context, context_fact, crossing, doctor, event,
         glucose, happened, household, id, key, owed, person, person_with_cards, plan, quarantined,
@@ -25,8 +25,7 @@ use super::{
     view::{AlertFilter, HeldState, Paging, ReadingFilter, Scope},
 };
 use crate::domain::{
-    Attribution, Basis, CareLevel, Grade, IdNumber, Level, Measured, Millis, OpenedBy, Registered,
-    Sequence,
+    Attribution, Basis, CareLevel, Grade, IdNumber, Level, Measured, Millis, Registered, Sequence,
 };
 
 /// Runs a case against each store.
@@ -564,16 +563,7 @@ fn a_correction_of_time_moves_a_reading_wherever_it_is_looked_for() {
         let facts = [
             reading_fact(1, "P1", "clinic1", 30),
             reading_fact(2, "P1", "clinic1", 40),
-            Fact::CardScan(CardScan {
-                site: id("clinic1"),
-                bench: id("B1"),
-                card: "K1".to_owned(),
-                person: None,
-                at: after_noon(1),
-                received_at: after_noon(1),
-                out: false,
-                opened_by: OpenedBy::Reader(None),
-            }),
+            Fact::CardScan(told::scan()),
         ];
         let begun = reader.last().unwrap();
         commit(store, &facts, &[]);

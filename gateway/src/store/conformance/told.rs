@@ -12,7 +12,8 @@ use crate::{
 
 const DAYS: Millis = Millis::days(2);
 
-fn scan() -> CardScan {
+/// A card that was held to a reader.
+pub(super) fn scan() -> CardScan {
     CardScan {
         site: id("clinic1"),
         bench: id("B1"),
